@@ -1,0 +1,80 @@
+/**
+ * Addresses and the ids that are made from them.
+ *
+ *   desk/intake              a named actor: its path in the supervision tree
+ *   desk/case/A-17           a keyed actor: path and key (the key percent-encoded)
+ *   desk/case/A-17/llm@4.0   a child that a chart spawned: its id and, behind `@`, seq.index of the effect that spawned it
+ *   tools/files models/main  gateways; `@root` is the root supervisor; `@outside` is who sends from outside
+ *   desk/intake!12.0         an effect (and so a message, and the address that a reply to it goes to)
+ */
+import { MeshError } from './errors.ts';
+
+export type Address = string;
+/** `actor!seq.index`: idempotency key, dedup key and incarnation token in one. Never used twice, and grows. */
+export type EffectId = string;
+
+export const ROOT: Address = '@root';
+export const OUTSIDE: Address = '@outside';
+
+const SEGMENT = /^[A-Za-z0-9._~%+=-]+$/;
+const CHILD = /^[A-Za-z0-9._~%+=-]+@\d+\.\d+$/;
+
+/** Throws ADDRESS_INVALID. */
+export function checkAddress(text: string): Address {
+  if (text === ROOT) return text;
+  if (text.length > 0 && text.length <= 512 && text.split('/').every((s) => SEGMENT.test(s) || CHILD.test(s))) return text;
+  throw new MeshError('ADDRESS_INVALID', `'${text}' is no actor address: use letters, digits and ._~%+=- in segments joined by '/'`);
+}
+
+/** Any text as one segment, so that user keys are safe in addresses. */
+export const segment = (key: string): string =>
+  encodeURIComponent(key).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+
+export const effectId = (actor: Address, seq: number, index: number): EffectId => `${actor}!${seq}.${index}`;
+
+/** Effects a step may have: one position is one number, seq * EFFECTS_MAX + index. */
+export const EFFECTS_MAX = 65_536;
+
+export interface EffectParts {
+  readonly actor: Address;
+  readonly seq: number;
+  readonly index: number;
+}
+
+export function parseEffectId(id: EffectId): EffectParts | undefined {
+  const bang = id.lastIndexOf('!');
+  const dot = id.indexOf('.', bang);
+  if (bang < 0 || dot < 0) return undefined;
+  const seq = Number(id.slice(bang + 1, dot));
+  const index = Number(id.slice(dot + 1));
+  return Number.isSafeInteger(seq) && Number.isSafeInteger(index) ? { actor: id.slice(0, bang), seq, index } : undefined;
+}
+
+/** Where an id stands among all ids of its actor: a number that grows. -1 for an id from outside. */
+export function positionOf(id: EffectId): number {
+  const bang = id.lastIndexOf('!');
+  if (bang < 0) return -1;
+  const dot = id.indexOf('.', bang);
+  return Number(id.slice(bang + 1, dot)) * EFFECTS_MAX + Number(id.slice(dot + 1));
+}
+
+export const childAddress = (parent: Address, child: string, spawnedBy: EffectId): Address =>
+  `${parent}/${segment(child)}@${spawnedBy.slice(spawnedBy.lastIndexOf('!') + 1)}`;
+
+/** The actor that decides where `address` lives: children that a chart spawned live with it. */
+export function topOf(address: Address): Address {
+  const at = address.indexOf('@', 1);
+  return at < 0 ? address : address.slice(0, address.lastIndexOf('/', at));
+}
+
+/** A shard, the unit of placement, as text: `group/number`. */
+export type Shard = string;
+
+/** FNV-1a over UTF-16 units: part of the format, so it never changes. */
+export function hash32(text: string): number {
+  let h = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+  return h >>> 0;
+}
+
+export const shardOf = (group: string, address: Address, shards: number): Shard => `${group}/${hash32(topOf(address)) % shards}`;

@@ -1,0 +1,86 @@
+/**
+ * What a cell runs: one pure step. `kernel.ts` makes it from an XState machine, `reducer.ts` from a plain function
+ * (supervisors, pools, gateways). Nothing else in `core/` knows which of the two it holds.
+ */
+import type { Address, EffectId } from './address.ts';
+import type { Effect, EventObject } from './effect.ts';
+import type { ErrorData } from './errors.ts';
+
+export interface StepMeta {
+  /** What `Date.now()` answers inside the step, ms. */
+  readonly ts: number;
+  /** Seeds `Math.random` and `crypto.randomUUID` inside the step. */
+  readonly seed: number;
+}
+
+/** Who is stepping. One small object an actor; the logic itself is shared. */
+export interface ActorEnv {
+  readonly address: Address;
+  readonly parent: Address | undefined;
+  /** Scratch of the logic (the kernel's facade of `self`). */
+  cache?: unknown;
+}
+
+export interface Step {
+  readonly snapshot: unknown;
+  readonly effects: Effect[];
+  /** The step threw or ended in `error`: nothing of it counts. */
+  readonly failed?: ErrorData;
+}
+
+/** What a `spawn` effect starts. */
+export type Source =
+  /** An actor of its own, with its own log. */
+  | { readonly kind: 'actor'; readonly logic: Logic }
+  /** Promise, callback or observable logic that runs in this process. */
+  | { readonly kind: 'leaf'; readonly leaf: Leaf }
+  /** A message to another actor whose reply is the result. */
+  | { readonly kind: 'ask'; readonly ask: AskSource };
+
+export type InDoubt = 'retry' | 'ask' | 'park' | 'fail';
+
+/** Runs logic that is not pure. Delivers what XState would send to the parent. */
+export interface Leaf {
+  inDoubt(input: unknown): InDoubt;
+  start(job: { readonly id: EffectId; readonly child: string; readonly input: unknown; readonly sync: boolean }, deliver: (event: EventObject) => void): LeafHandle;
+}
+export interface LeafHandle {
+  stop(): void;
+  send(event: EventObject): void;
+}
+
+/** Turns the input of an invoke into the message that is asked. */
+export interface AskSource {
+  request(input: unknown, key: EffectId): { readonly to: Address; readonly event: EventObject; readonly timeoutMs: number };
+  /** Reads a reply: the output, or an error. */
+  result(reply: EventObject): { readonly output: unknown } | { readonly error: ErrorData };
+}
+
+/** A state for people: what `reprise state` and the debugger show. */
+export interface View {
+  readonly status: 'active' | 'done' | 'error' | 'stopped';
+  readonly value: unknown;
+  readonly context: unknown;
+  readonly tags: readonly string[];
+  readonly children: readonly string[];
+  readonly output?: unknown;
+  readonly error?: unknown;
+}
+
+export interface Logic {
+  readonly id: string;
+  readonly version: string | undefined;
+  /** Digest of the definition: changes when the chart does. */
+  readonly hash: string;
+  init(env: ActorEnv, input: unknown, meta: StepMeta): Step;
+  /** `key` makes ids inside the step unique and repeatable: the seq. */
+  step(env: ActorEnv, snapshot: unknown, event: EventObject, meta: StepMeta, key: string): Step;
+  /** Plain JSON; `restore` consumes it. */
+  persist(snapshot: unknown): unknown;
+  restore(env: ActorEnv, json: unknown): unknown;
+  digest(snapshot: unknown): string;
+  view(snapshot: unknown): View;
+  source(src: string): Source | undefined;
+  /** Is this snapshot one that this definition could be in? The reasons why not; empty: it fits. */
+  incompatibilities(persisted: unknown, timers: readonly string[]): readonly string[];
+}

@@ -1,0 +1,73 @@
+/** One entry of a stream, the only truth. The format is specified in docs/format.md. */
+import type { Address, EffectId } from './address.ts';
+import type { EventObject, Lane } from './effect.ts';
+import type { TraceContext } from './envelope.ts';
+import type { ErrorData } from './errors.ts';
+
+export const FORMAT = 1;
+
+/** How an actor came to be: enough to build its logic again and to know whom it answers to. */
+export interface InitData {
+  readonly logic: string;
+  readonly input: unknown;
+  /** A child that a chart spawned. */
+  readonly parent?: { readonly address: Address; readonly child: string; readonly via: EffectId; readonly sync: boolean };
+  /** A child under a supervisor: the run is the id of its start order. */
+  readonly supervisor?: { readonly address: Address; readonly run: EffectId };
+}
+
+export interface RecordMeta {
+  /** Wall clock, ms, never before the stream's last. */
+  readonly ts: number;
+  readonly seed: number;
+  /** Message id; absent where nothing was received. */
+  readonly id?: EffectId;
+  readonly from?: Address;
+  readonly lane?: Lane;
+  readonly via?: EffectId;
+  /** `ts` of the record that made the send, when it is an envelope. */
+  readonly sent?: number;
+  readonly chain?: readonly Address[];
+  readonly trace?: TraceContext;
+}
+
+export interface LogicStamp {
+  readonly id: string;
+  readonly version?: string;
+  readonly hash: string;
+}
+
+interface Common {
+  readonly v: typeof FORMAT;
+  readonly seq: number;
+  readonly epoch: number;
+  readonly meta: RecordMeta;
+  /** Effects known to be settled since the record before. */
+  readonly done?: readonly EffectId[];
+}
+interface Stepped extends Common {
+  readonly digest: string;
+  readonly effectsDigest: string;
+  /** Present at init and when it changed. */
+  readonly logic?: LogicStamp;
+}
+
+export interface InitRecord extends Stepped { readonly kind: 'init'; readonly init: InitData }
+export interface EventRecord extends Stepped { readonly kind: 'event'; readonly event: EventObject }
+/** `unparked` when a person lets a parked actor go on; `restart` when its supervisor does. */
+export interface ActivatedRecord extends Common { readonly kind: 'activated'; readonly reason: 'claim' | 'unclean' | 'restart' | 'unparked' | 'reopened'; readonly node: string; readonly run?: EffectId }
+export interface ReadyRecord extends Common { readonly kind: 'ready' }
+/** A step that threw, or a custom action that threw (`action`). The machine stays where it was. */
+export interface FailedRecord extends Common { readonly kind: 'failed'; readonly error: ErrorData; readonly attempt: number; readonly event?: EventObject; readonly action?: EffectId; readonly parked?: string }
+export type DeadCause = 'poison' | 'expired' | 'void' | 'gone' | 'stopped' | 'unknown' | 'late' | 'stale' | 'forgotten' | 'codec' | 'in_doubt' | 'underivable' | 'rejected';
+export interface DeadRecord extends Common { readonly kind: 'dead'; readonly cause: DeadCause; readonly event: EventObject; readonly detail?: string }
+export interface FiredRecord extends Common { readonly kind: 'fired'; readonly timer: EffectId }
+export interface VoidRecord extends Common { readonly kind: 'void'; readonly send: EffectId }
+export interface ResendRecord extends Common { readonly kind: 'resend'; readonly dead: number; readonly event: EventObject; readonly to: Address }
+export interface MarkRecord extends Common { readonly kind: 'mark' }
+/** The actor goes on from a state that was not folded: a migration, a reset, a fork, a fresh restart keeps `tables`. */
+export interface BridgeRecord extends Common { readonly kind: 'bridge'; readonly snapshot: unknown; readonly tables: unknown; readonly logic: LogicStamp; readonly reason: 'migrate' | 'fork'; readonly digest: string; readonly init: InitData }
+
+export type LogRecord =
+  | InitRecord | EventRecord | ActivatedRecord | ReadyRecord | FailedRecord | DeadRecord
+  | FiredRecord | VoidRecord | ResendRecord | MarkRecord | BridgeRecord;
