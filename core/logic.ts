@@ -39,10 +39,10 @@ export type Source =
 
 export type InDoubt = 'retry' | 'ask' | 'park' | 'fail';
 
-/** Runs logic that is not pure. Delivers what XState would send to the parent. */
+/** Runs logic that is not pure. Delivers what XState would send to the parent. `doubt`: it may have run before; ask first. */
 export interface Leaf {
   inDoubt(input: unknown): InDoubt;
-  start(job: { readonly id: EffectId; readonly child: string; readonly input: unknown; readonly sync: boolean }, deliver: (event: EventObject) => void): LeafHandle;
+  start(job: { readonly id: EffectId; readonly child: string; readonly input: unknown; readonly sync: boolean; readonly doubt?: true }, deliver: (event: EventObject) => void): LeafHandle;
 }
 export interface LeafHandle {
   stop(): void;
@@ -72,6 +72,8 @@ export interface Logic {
   readonly version: string | undefined;
   /** Digest of the definition: changes when the chart does. */
   readonly hash: string;
+  /** It takes `reprise.*` orders as events of its own (supervisors, pools). */
+  readonly controls?: true;
   init(env: ActorEnv, input: unknown, meta: StepMeta): Step;
   /** `key` makes ids inside the step unique and repeatable: the seq. */
   step(env: ActorEnv, snapshot: unknown, event: EventObject, meta: StepMeta, key: string): Step;

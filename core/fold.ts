@@ -1,0 +1,423 @@
+/**
+ * The fold: record after record into snapshot and tables. The live cell, recovery and replay all go through `applyRecord`,
+ * so what is derived is the same in all three. Performs nothing; what a live cell has to do comes back as `Work`.
+ *
+ *   record -> [step of the logic] -> settle what it answers -> register its effects -> Work
+ */
+import { type Address, childAddress, type EffectId, effectId, EFFECTS_MAX, OUTSIDE, positionOf } from './address.ts';
+import { seedOf } from './determinism.ts';
+import { effectsDigest } from './digest.ts';
+import type { ActionEffect, Effect, EventObject, Lane, SendEffect, SpawnEffect, Target } from './effect.ts';
+import { assert, type ErrorData, MeshError } from './errors.ts';
+import type { ActorEnv, Logic, Step } from './logic.ts';
+import { advance } from './protocol/cursors.ts';
+import { addSend, emptyOutbox, giveUp, type PendingSend, settleSend } from './protocol/outbox.ts';
+import { emptyOutside, recordOutside, recordReply } from './protocol/outside.ts';
+import type { FailedRecord, InitRecord, LogRecord, RecordMeta } from './record.ts';
+import { emptyTables, type PendingLeaf, type PendingTimer, type Tables } from './tables.ts';
+
+/** What a live cell has to do once the record is durable. Recovery derives the unfinished part of it from the tables. */
+export type Work =
+  | { readonly kind: 'send'; readonly send: PendingSend }
+  | { readonly kind: 'leaf'; readonly leaf: PendingLeaf }
+  | { readonly kind: 'leaf.stop'; readonly id: EffectId }
+  | { readonly kind: 'leaf.send'; readonly id: EffectId; readonly event: EventObject }
+  | { readonly kind: 'action'; readonly id: EffectId; readonly action: ActionEffect }
+  | { readonly kind: 'emit'; readonly event: EventObject }
+  | { readonly kind: 'log'; readonly label: string | undefined; readonly value: unknown }
+  | { readonly kind: 'reply'; readonly id: string; readonly event: EventObject }
+  | { readonly kind: 'ended' };
+
+export interface Folded {
+  readonly env: ActorEnv;
+  readonly logic: Logic;
+  snapshot: unknown;
+  readonly tables: Tables;
+}
+
+export const UNSTEPPED: Step = { snapshot: undefined, effects: [] };
+
+/** The fold of nothing: what an `init` record is applied to. */
+export function unborn(address: Address, logic: Logic, record: Pick<InitRecord, 'init'>): Folded {
+  const stamp = { id: logic.id, ...(logic.version !== undefined && { version: logic.version }), hash: logic.hash };
+  return { env: { address, parent: record.init.parent?.address }, logic, snapshot: undefined, tables: emptyTables(record.init, stamp) };
+}
+
+/** The step that a record stands for; undefined for kinds that do not step the logic. */
+export function stepOf(actor: Folded, record: LogRecord): Step | undefined {
+  if (record.kind === 'init') return actor.logic.init(actor.env, record.init.input, record.meta);
+  if (record.kind === 'event') return actor.logic.step(actor.env, actor.snapshot, record.event, record.meta, String(record.seq));
+  return undefined;
+}
+
+export interface Divergence {
+  readonly seq: number;
+  readonly what: 'state' | 'effects' | 'throw' | 'checkpoint';
+  readonly expected: string;
+  readonly actual: string;
+}
+
+/** Does this step do what the record says it did? */
+export function divergence(logic: Logic, record: LogRecord, step: Step): Divergence | undefined {
+  if (record.kind !== 'init' && record.kind !== 'event') return undefined;
+  if (step.failed !== undefined) return { seq: record.seq, what: 'throw', expected: 'no error', actual: step.failed.message };
+  const state = logic.digest(step.snapshot);
+  if (state !== record.digest) return { seq: record.seq, what: 'state', expected: record.digest, actual: state };
+  const effects = effectsDigest(step.effects);
+  return effects === record.effectsDigest ? undefined : { seq: record.seq, what: 'effects', expected: record.effectsDigest, actual: effects };
+}
+
+/** Step and apply, checking the digests. Throws REPLAY_DIVERGED. */
+export function foldRecord(actor: Folded, record: LogRecord, work: Work[] | undefined, verify = true): Step {
+  const step = stepOf(actor, record) ?? UNSTEPPED;
+  const bad = verify || step.failed !== undefined ? divergence(actor.logic, record, step) : undefined;
+  if (bad !== undefined) {
+    throw new MeshError('REPLAY_DIVERGED', `${actor.env.address} diverged at seq ${bad.seq} (${bad.what}): the log has ${bad.expected}, this code gives ${bad.actual}`, { data: { ...bad, actor: actor.env.address, record } });
+  }
+  applyRecord(actor, record, step, work);
+  return step;
+}
+
+/** Book-keeping for one record; the same live and in replay. */
+export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: Work[] | undefined): void {
+  const t = actor.tables;
+  const { meta } = record;
+  t.head = record.seq;
+  t.epoch = record.epoch;
+  t.lastTs = meta.ts;
+  if (record.done !== undefined) for (const id of record.done) settle(t, id);
+  const make = new Registrar(actor, record, work);
+  switch (record.kind) {
+    case 'init':
+      beginLife(t, record);
+      take(t, meta);
+      actor.snapshot = step.snapshot;
+      stamp(t, record.logic);
+      make.effects(step.effects);
+      make.report('reprise.started', {});
+      make.endIfEnded(step);
+      return;
+    case 'event':
+      take(t, meta);
+      if (meta.via !== undefined) answer(t, meta.via, record.event);
+      t.failing = undefined;
+      if (t.activated !== true) t.strikes = 0;
+      actor.snapshot = step.snapshot;
+      stamp(t, record.logic);
+      make.effects(step.effects);
+      make.endIfEnded(step, record.event.type === 'xstate.stop');
+      return;
+    case 'dead':
+      take(t, meta);
+      if (t.failing !== undefined && t.failing.id === meta.id) t.failing = undefined;
+      if (record.cause === 'in_doubt' && meta.via !== undefined) forget(t, meta.via);
+      t.deadCount++;
+      (t.dead ??= []).push({ seq: record.seq, cause: record.cause, at: meta.ts });
+      if (t.dead.length > 100) t.dead.shift();
+      return;
+    case 'failed':
+      if (record.init !== undefined) {
+        t.init = record.init;
+        take(t, meta);
+      }
+      failed(t, record);
+      make.failed(record);
+      return;
+    case 'activated':
+      if (record.reason === 'restart' && record.run !== undefined) {
+        if (t.init.supervisor !== undefined) t.init = { ...t.init, supervisor: { address: t.init.supervisor.address, run: record.run } };
+        take(t, meta);
+        t.parked = undefined;
+        if (t.failing !== undefined) t.failing = { ...t.failing, waits: false };
+        make.report('reprise.started', {});
+        return;
+      }
+      if (record.reason === 'unparked') {
+        t.parked = undefined;
+        t.failing = t.failing === undefined ? undefined : { ...t.failing, attempt: 0 };
+        t.strikes = 0;
+      } else if (t.activated === true) t.strikes++;
+      t.activated = true;
+      return;
+    case 'ready':
+      t.activated = false;
+      return;
+    case 'fired': {
+      const timer = t.timers?.get(record.timer);
+      assert(timer !== undefined, `fired ${record.timer} of ${actor.env.address} is not pending`);
+      t.timers?.delete(record.timer);
+      if (timer.to !== undefined) make.send(0, timer.to, timer.event, 'user', timer.via);
+      return;
+    }
+    case 'void':
+      if (t.outbox !== undefined) giveUp(t.outbox, record.send);
+      return;
+    case 'resend':
+      t.dead = t.dead?.filter((d) => d.seq !== record.dead);
+      make.send(0, record.to, record.event, 'user', undefined);
+      return;
+    case 'mark':
+      take(t, meta);
+      if (record.sends !== undefined) for (const [i, s] of record.sends.entries()) make.send(i, s.to, s.event, 'user', undefined);
+      if (record.snapshot === true) make.snapshot(0);
+      return;
+    case 'bridge':
+      return;
+  }
+}
+
+/** A new life keeps what belongs to the address: cursors, outside ids, unacknowledged sends. */
+function beginLife(t: Tables, record: InitRecord): void {
+  t.init = record.init;
+  t.status = 'active';
+  t.endedAt = undefined;
+  t.leaves = t.timers = t.actions = t.children = undefined;
+  t.failing = undefined;
+  t.parked = undefined;
+  t.strikes = 0;
+  t.activated = false;
+}
+
+function stamp(t: Tables, logic: Tables['logic'] | undefined): void {
+  if (logic !== undefined) t.logic = logic;
+}
+
+/** Advances the cursor, or remembers the outside id. */
+function take(t: Tables, meta: RecordMeta): void {
+  if (meta.id === undefined || meta.from === undefined) return;
+  if (meta.from === OUTSIDE) {
+    recordOutside((t.outside ??= emptyOutside()), meta.id, meta.ts);
+    return;
+  }
+  advance((t.cursors ??= new Map()), meta.from, meta.lane ?? 'user', positionOf(meta.id), meta.ts);
+}
+
+/** An effect that is known to be done. */
+function settle(t: Tables, id: EffectId): void {
+  if (t.actions?.delete(id) === true) return;
+  if (t.outbox !== undefined) settleSend(t.outbox, id);
+}
+
+const ENDS = /^xstate\.(?:done|error)\.actor\./;
+
+/** The event answers an effect of ours: a timer has fired, a leaf or child has ended, an ask was answered. */
+function answer(t: Tables, via: EffectId, event: EventObject): void {
+  if (t.timers?.delete(via) === true) return;
+  if (ENDS.test(event.type)) forget(t, via);
+}
+
+function forget(t: Tables, via: EffectId): void {
+  t.leaves?.delete(via);
+  if (t.children !== undefined) for (const [name, child] of t.children) if (child.spawn === via) { t.children.delete(name); return; }
+}
+
+function failed(t: Tables, record: FailedRecord): void {
+  const id = record.action ?? record.meta.id ?? record.meta.via;
+  assert(id !== undefined, 'a failed record names what failed');
+  t.failing = {
+    id, attempt: record.attempt, error: record.error, waits: record.action === undefined,
+    ...(record.event !== undefined && { event: record.event }), ...(record.meta.via !== undefined && { via: record.meta.via }),
+  };
+  if (record.parked !== undefined) t.parked = { reason: record.parked, seq: record.seq };
+  // A leaf's result that fails is settled with this record: retries read it from `failing`.
+  if (record.event !== undefined && record.meta.via !== undefined) t.leaves?.delete(record.meta.via);
+}
+
+/** Gives effects their ids and enters them into the tables. */
+class Registrar {
+  private readonly t: Tables;
+  private readonly actor: Folded;
+  private readonly record: LogRecord;
+  private readonly work: Work[] | undefined;
+  private extra = 0;
+
+  constructor(actor: Folded, record: LogRecord, work: Work[] | undefined) {
+    this.t = actor.tables;
+    this.actor = actor;
+    this.record = record;
+    this.work = work;
+  }
+
+  private id(index: number): EffectId {
+    return effectId(this.actor.env.address, this.record.seq, index);
+  }
+
+  effects(effects: readonly Effect[]): void {
+    if (effects.length >= EFFECTS_MAX - 16) throw new MeshError('STEP_BUDGET', `${this.actor.env.address} made ${effects.length} effects in one step`);
+    this.extra = effects.length;
+    for (let i = 0; i < effects.length; i++) this.effect(effects[i] as Effect, i);
+  }
+
+  private effect(e: Effect, i: number): void {
+    switch (e.kind) {
+      case 'send': return this.sendEffect(e, i);
+      case 'spawn': return this.spawn(e, i);
+      case 'stop': return this.stop(e.child, i);
+      case 'timer': {
+        this.cancel(e.timer);
+        return this.timer({ id: this.id(i), timer: e.timer, due: this.record.meta.ts + e.delay, event: e.event });
+      }
+      case 'cancel': return this.cancel(e.timer);
+      case 'action':
+        (this.t.actions ??= new Map()).set(this.id(i), e);
+        this.work?.push({ kind: 'action', id: this.id(i), action: e });
+        return;
+      case 'emit': this.work?.push({ kind: 'emit', event: e.event }); return;
+      case 'log': this.work?.push({ kind: 'log', label: e.label, value: e.value }); return;
+      case 'terminate': return;
+    }
+  }
+
+  private timer(timer: PendingTimer): void {
+    (this.t.timers ??= new Map()).set(timer.id, timer);
+  }
+
+  private cancel(name: string): void {
+    if (this.t.timers !== undefined) for (const [id, timer] of this.t.timers) if (timer.timer === name) this.t.timers.delete(id);
+  }
+
+  private sendEffect(e: SendEffect, i: number): void {
+    const target = this.resolve(e.to);
+    if (target === undefined) return;
+    if (target.leaf !== undefined) {
+      // A leaf lives in this process: what it is sent is not kept.
+      this.work?.push({ kind: 'leaf.send', id: target.leaf, event: e.event });
+      return;
+    }
+    // Behind `!` stands the effect (or the id of an outside client) that a reply answers.
+    const bang = target.to.indexOf('!');
+    const to = bang < 0 ? target.to : target.to.slice(0, bang);
+    const via = bang < 0 ? undefined : target.to;
+    if (typeof e.delay === 'number') {
+      if (e.sendId !== undefined) this.cancel(e.sendId);
+      this.timer({ id: this.id(i), timer: e.sendId ?? this.id(i), due: this.record.meta.ts + e.delay, event: e.event, to, ...(via !== undefined && { via }) });
+      return;
+    }
+    this.send(i, to, e.event, e.lane ?? 'user', via);
+  }
+
+  private resolve(target: Target): { to: Address; leaf?: undefined } | { leaf: EffectId } | undefined {
+    switch (target.kind) {
+      case 'self': return { to: this.actor.env.address };
+      case 'parent': return this.actor.env.parent === undefined ? undefined : { to: this.actor.env.parent };
+      case 'address': return { to: target.address };
+      case 'child': {
+        const child = this.t.children?.get(target.child);
+        if (child === undefined) return undefined;
+        return child.kind === 'actor' ? { to: child.address as Address } : { leaf: child.spawn };
+      }
+    }
+  }
+
+  /** A message to another actor (or to this one): kept until its receiver has reported it. */
+  send(i: number, to: Address, event: EventObject, lane: Lane, via: EffectId | undefined, deadline?: number): void {
+    if (to === OUTSIDE) {
+      if (via === undefined) return;
+      const id = via.slice(via.indexOf('!') + 1);
+      recordReply((this.t.outside ??= emptyOutside()), id, event, this.record.meta.ts);
+      this.work?.push({ kind: 'reply', id, event });
+      return;
+    }
+    const send: PendingSend = {
+      id: this.id(i), position: this.record.seq * EFFECTS_MAX + i, to, lane, event, ts: this.record.meta.ts, tries: 0, nextAt: 0,
+      ...(via !== undefined && { via }), ...(deadline !== undefined && { deadline }),
+    };
+    addSend((this.t.outbox ??= emptyOutbox()), send);
+    if (this.record.meta.trace !== undefined) (this.t.traces ??= new Map()).set(this.record.seq, this.record.meta.trace);
+    this.work?.push({ kind: 'send', send });
+  }
+
+  private spawn(e: SpawnEffect, i: number): void {
+    const id = this.id(i);
+    const source = this.actor.logic.source(e.src);
+    if (source === undefined) throw new MeshError('LOGIC_NOT_FOUND', `${this.actor.env.address} spawns '${e.child}' from '${e.src}', which '${this.actor.logic.id}' does not define`);
+    const children = (this.t.children ??= new Map());
+    if (source.kind === 'actor') {
+      const address = childAddress(this.actor.env.address, e.child, id);
+      children.set(e.child, { spawn: id, kind: 'actor', address });
+      const parent = { address: this.actor.env.address, child: e.child, via: id, sync: e.sync };
+      this.send(i, address, { type: 'reprise.start', logic: `${this.t.init.logic}>${e.src}`, input: e.input, parent }, 'user', undefined);
+      return;
+    }
+    children.set(e.child, { spawn: id, kind: source.kind });
+    const common = { id, child: e.child, src: e.src, input: e.input, sync: e.sync, at: this.record.meta.ts };
+    let leaf: PendingLeaf = common;
+    if (source.kind === 'ask') {
+      const request = source.ask.request(e.input, id);
+      const deadline = this.record.meta.ts + request.timeoutMs;
+      const cycle = request.to === this.actor.env.address || this.record.meta.chain?.includes(request.to) === true;
+      const chain = [...(this.record.meta.chain ?? []), this.actor.env.address];
+      leaf = { ...common, ask: { to: request.to, deadline, chain, ...(cycle && { cycle: true as const }) } };
+      if (!cycle) this.send(i, request.to, { ...request.event, replyTo: reference(id) }, 'user', undefined, deadline);
+    }
+    (this.t.leaves ??= new Map()).set(id, leaf);
+    this.work?.push({ kind: 'leaf', leaf });
+  }
+
+  private stop(name: string, i: number): void {
+    const child = this.t.children?.get(name);
+    if (child === undefined) return;
+    this.t.children?.delete(name);
+    if (child.kind === 'actor') return this.send(i, child.address as Address, { type: 'xstate.stop' }, 'user', undefined);
+    this.t.leaves?.delete(child.spawn);
+    if (child.kind === 'leaf') this.work?.push({ kind: 'leaf.stop', id: child.spawn });
+  }
+
+  /** To the supervisor, if there is one. */
+  report(type: 'reprise.started' | 'reprise.stopped' | 'reprise.failed', more: Readonly<Record<string, unknown>>): void {
+    const supervisor = this.t.init.supervisor;
+    if (supervisor === undefined) return;
+    this.send(this.extra++, supervisor.address, { type, run: supervisor.run, child: this.actor.env.address, ...more }, 'system', undefined);
+  }
+
+  /** The parent watches the snapshots of this child. */
+  snapshot(i: number): void {
+    const parent = this.t.init.parent;
+    if (parent === undefined) return;
+    this.send(i, parent.address, { type: `xstate.snapshot.${parent.child}`, snapshot: this.actor.logic.persist(this.actor.snapshot) }, 'user', parent.via);
+  }
+
+  failed(record: FailedRecord): void {
+    if (record.ends === true) return this.end('error', undefined, record.error);
+    this.report('reprise.failed', {
+      error: record.error, attempt: record.attempt, event: record.action ?? record.meta.id ?? record.meta.via,
+      ...(record.parked !== undefined && { gaveUp: true }),
+    });
+  }
+
+  endIfEnded(step: Step, stopped = false): void {
+    const end = step.effects.find((e) => e.kind === 'terminate') ?? (stopped ? ({ kind: 'terminate', status: 'stopped' } as const) : undefined);
+    if (end !== undefined && end.kind === 'terminate') {
+      this.end(end.status, end.output, end.error);
+      return;
+    }
+    const parent = this.t.init.parent;
+    if (parent?.sync === true) this.snapshot(this.extra++);
+  }
+
+  private end(status: 'done' | 'error' | 'stopped', output: unknown, error: ErrorData | undefined): void {
+    const { t } = this;
+    t.status = status;
+    t.endedAt = this.record.meta.ts;
+    // Timers and delayed sends die with their actor; leaves are stopped with it.
+    t.timers = undefined;
+    if (t.leaves !== undefined) for (const leaf of t.leaves.values()) if (leaf.ask === undefined) this.work?.push({ kind: 'leaf.stop', id: leaf.id });
+    if (t.children !== undefined) for (const name of [...t.children.keys()]) this.stop(name, this.extra++);
+    t.leaves = undefined;
+    t.children = undefined;
+    const { parent } = t.init;
+    if (parent !== undefined && status !== 'stopped') {
+      const event = status === 'done'
+        ? { type: `xstate.done.actor.${parent.child}`, output, actorId: parent.child }
+        : { type: `xstate.error.actor.${parent.child}`, error, actorId: parent.child };
+      this.send(this.extra++, parent.address, event, 'user', parent.via);
+    }
+    this.report('reprise.stopped', { outcome: status === 'error' ? 'failed' : status, ...(output !== undefined && { output }), ...(error !== undefined && { error }) });
+    this.work?.push({ kind: 'ended' });
+  }
+}
+
+/** How JSON holds a reference to an actor, or to an effect that waits for a reply. XState's own marker. */
+export const reference = (id: string): { readonly xstate$$type: 1; readonly id: string } => ({ xstate$$type: 1, id });
+
+export { seedOf };

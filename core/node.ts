@@ -1,0 +1,563 @@
+/**
+ * One node of a mesh: it owns shards, opens cells for the actors in them, and carries messages to and from them.
+ *
+ *   Mailboxes.deliver -> Node -> Cell (open: activated, checkpoint, fold, resume) -> append -> Mailboxes.send / report
+ *
+ * Which shards it owns is `Ownership`'s business; what an actor is, the plan's. Nothing here knows an adapter.
+ */
+import { type Address, type EffectId, OUTSIDE, type Shard, shardOf, topOf } from './address.ts';
+import { Cell } from './cell.ts';
+import type { CellHost, CellLimits } from './cell-host.ts';
+import type { EventObject, Lane } from './effect.ts';
+import type { CursorReport, Envelope } from './envelope.ts';
+import { errorData, isMeshError, MeshError } from './errors.ts';
+import { reference } from './fold.ts';
+import type { Logic, View } from './logic.ts';
+import { Ownership, type OwnershipOptions } from './ownership.ts';
+import { deflateRecords, inflateRecord } from './payload.ts';
+import type { Clock } from './ports/clock.ts';
+import type { Directory } from './ports/directory.ts';
+import type { Entropy } from './ports/entropy.ts';
+import type { BlobStore, EventStore, StreamId, StreamState } from './ports/event-store.ts';
+import type { Mailboxes } from './ports/mailboxes.ts';
+import type { Span, Tracer } from './ports/tracer.ts';
+import { checkpointDue } from './protocol/checkpoint.ts';
+import { recover, type RecoverySource } from './recovery.ts';
+import type { InitData, LogRecord } from './record.ts';
+import { RunningLeaves } from './running-leaves.ts';
+import { leafSpan, processSpan } from './spans.ts';
+import { WakeQueue } from './wake-queue.ts';
+
+/** How an actor that has no stream yet is born by a message. */
+export interface Birth {
+  readonly logic: string;
+  readonly input: unknown;
+  readonly supervisor?: InitData['supervisor'];
+}
+
+/** What the node knows of the actors: made from the mesh file by `config/plan.ts`, or by hand in tests. */
+export interface NodePlan {
+  readonly shards: number;
+  readonly horizonMs: number;
+  /** Throws LOGIC_NOT_FOUND. */
+  logicOf(name: string, address: Address): Logic;
+  groupOf(top: Address): string;
+  /** Throws EVENT_REJECTED when the message does not pass the schema. Undefined: messages do not create this address. */
+  birth(address: Address, event: EventObject): Birth | undefined;
+  /** Checks an event from outside. Throws EVENT_REJECTED. */
+  admit(address: Address, event: EventObject): void;
+  passivateAfterMs(address: Address): number;
+  retriesOf(address: Address): boolean;
+  atMostOnce(address: Address, action: string): boolean;
+}
+
+export interface NodeLimits extends CellLimits {
+  /** Recoveries at once. */
+  readonly recoveries: number;
+  /** Envelopes that wait while an actor is opened. */
+  readonly opening: number;
+  /** JSON bytes of one event from outside. */
+  readonly payloadBytes: number;
+}
+export const DEFAULT_LIMITS: NodeLimits = { mailbox: 10_000, ordersMs: 30_000, recoveries: 16, opening: 1_000, payloadBytes: 16 * 1024 * 1024 };
+
+/** What a node tells the outside: lines of a log, never truth. */
+export interface NodeEvent {
+  readonly type:
+    | 'node.started' | 'node.stopping' | 'node.stopped' | 'node.session_ended'
+    | 'shard.claimed' | 'shard.released'
+    | 'actor.started' | 'actor.recovered' | 'actor.failed' | 'actor.parked' | 'actor.ended' | 'actor.passivated' | 'actor.dropped' | 'actor.crashed' | 'actor.log' | 'actor.in_doubt' | 'actor.dead_letter'
+    | 'store.stalled';
+  readonly actor?: Address;
+  readonly [key: string]: unknown;
+}
+
+export interface NodeOptions {
+  readonly name: string;
+  readonly plan: NodePlan;
+  readonly store: EventStore;
+  readonly blobs?: BlobStore;
+  readonly directory: Directory;
+  readonly mailboxes: Mailboxes;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly tracer?: Tracer;
+  readonly limits?: Partial<NodeLimits>;
+  readonly ownership?: Partial<OwnershipOptions>;
+  readonly groups?: readonly string[];
+  readonly endpoint?: string;
+  readonly onEvent?: (event: NodeEvent) => void;
+  /** Records as they become durable, for followers. */
+  readonly onRecords?: (actor: Address, records: readonly LogRecord[]) => void;
+  readonly onEmitted?: (actor: Address, event: EventObject) => void;
+}
+
+interface Opening {
+  readonly queue: Envelope[];
+  readonly doors: ((cell: Cell | MeshError) => void)[];
+}
+
+export interface ActorStatus {
+  readonly address: Address;
+  readonly phase: 'running' | 'waiting' | 'parked' | 'ended' | 'passive' | 'opening' | 'gone';
+  readonly head: number;
+  readonly mailbox: number;
+  /** ms that the oldest message has waited. */
+  readonly oldestMs?: number;
+  readonly reason?: string;
+  readonly state?: unknown;
+  readonly dead?: number;
+  readonly wakeAt?: number;
+  readonly inDoubt?: readonly string[];
+  readonly restarts?: number;
+}
+
+export class Node implements CellHost {
+  readonly node: string;
+  readonly store: EventStore;
+  readonly clock: Clock;
+  readonly limits: NodeLimits;
+  readonly horizonMs: number;
+  readonly tracing: boolean;
+  readonly deflate: CellHost['deflate'];
+  readonly leaves: RunningLeaves;
+  readonly cells = new Map<Address, Cell>();
+  readonly ownership: Ownership;
+  private readonly options: NodeOptions;
+  private readonly plan: NodePlan;
+  private readonly opening = new Map<Address, Opening>();
+  /** Actors that cannot be opened: their log does not fit the code, or cannot be read. */
+  private readonly unopenable = new Map<Address, MeshError>();
+  private readonly sleepers = new WakeQueue();
+  private readonly replies = new Map<EffectId, { resolve(event: EventObject): void }[]>();
+  private readonly shardNames = new Map<Address, Shard>();
+  private readySet = new Set<Cell>();
+  private pumping = false;
+  private wakeTimer: (() => void) | undefined;
+  private wakeTimerAt = Infinity;
+  private sweeper: (() => void) | undefined;
+  private readonly waitingForSession: (() => void)[] = [];
+  private stopping = false;
+  private clean = true;
+
+  constructor(options: NodeOptions) {
+    this.options = options;
+    this.node = options.name;
+    this.plan = options.plan;
+    this.store = options.store;
+    this.clock = options.clock;
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.horizonMs = options.plan.horizonMs;
+    this.tracing = options.tracer !== undefined;
+    const { blobs } = options;
+    this.deflate = blobs === undefined ? undefined : (records) => deflateRecords(records, blobs);
+    this.leaves = new RunningLeaves(options.clock);
+    this.ownership = new Ownership({
+      node: options.name, store: options.store, directory: options.directory, clock: options.clock, entropy: options.entropy,
+      groups: options.groups ?? ['default'], shards: options.plan.shards, endpoint: options.endpoint ?? '', ...options.ownership,
+      claimed: (shard, epoch) => this.takeOver(shard, epoch),
+      lost: (shard, reason) => this.dropShard(shard, reason),
+      regained: () => { for (const fn of this.waitingForSession.splice(0)) fn(); },
+      sessionEnded: () => { this.waitingForSession.length = 0; this.say({ type: 'node.session_ended', node: this.node }); },
+    });
+  }
+
+  // ---- life --------------------------------------------------------------------------------------------------------
+
+  /** Resolves when the shards that fall to this node are claimed and their dirty actors are recovered. Throws SHARD_COUNT_CHANGED, STORE_*. */
+  async start(): Promise<void> {
+    const { directory } = this.options;
+    const shards = await directory.constant('shards', String(this.plan.shards));
+    if (shards !== String(this.plan.shards)) throw new MeshError('SHARD_COUNT_CHANGED', `the store was made with ${shards} shards, the plan has ${this.plan.shards}`);
+    await directory.constant('horizonMs', String(this.horizonMs));
+    await this.options.mailboxes.start();
+    await this.ownership.start();
+    this.sweep();
+    this.say({ type: 'node.started', node: this.node, shards: this.ownership.held().length });
+  }
+
+  /** Stops intake, lets appends finish, saves checkpoints, releases the shards. */
+  async stop(deadlineMs = 10_000): Promise<void> {
+    if (this.stopping) return;
+    this.stopping = true;
+    this.say({ type: 'node.stopping', node: this.node });
+    this.sweeper?.();
+    this.wakeTimer?.();
+    const until = this.clock.monotonic() + deadlineMs;
+    for (const cell of this.cells.values()) {
+      // A leaf that runs is left in doubt by policy: its checkpoint keeps it.
+      while (!(await cell.rest()) && this.clock.monotonic() < until) await this.sleep(5);
+    }
+    await this.ownership.stop();
+    await this.options.mailboxes.stop();
+    this.say({ type: 'node.stopped', node: this.node });
+  }
+
+  /** As a crash would leave it: nothing is written, nothing is told. For tests and simulations. */
+  crash(): void {
+    this.stopping = true;
+    this.clean = false;
+    this.sweeper?.();
+    this.wakeTimer?.();
+    this.ownership.crash();
+    for (const cell of [...this.cells.values()]) cell.close('crash');
+    this.cells.clear();
+    this.leaves.stopAll();
+    void this.options.mailboxes.stop();
+  }
+
+  // ---- doors -------------------------------------------------------------------------------------------------------
+
+  /**
+   * An event from outside (`internal`: from the mesh itself, reserved types allowed). Resolves with the seq at which it is durable; the same id again gives the same answer.
+   * Throws EVENT_REJECTED, BUSY, ACTOR_NOT_FOUND, ACTOR_STOPPED, ACTOR_PARKED, PAYLOAD_TOO_LARGE, NOT_OWNER, NODE_STOPPING.
+   */
+  async send(to: Address, event: EventObject, options: { readonly id?: string; readonly internal?: Lane } = {}): Promise<{ readonly id: string; readonly seq: number }> {
+    if (options.internal === undefined) this.admit(to, event);
+    if (this.stopping) throw new MeshError('NODE_STOPPING', `node ${this.node} is stopping`);
+    const id = options.id ?? this.options.entropy.id();
+    const shard = this.shardOf(to);
+    const envelope: Envelope = { id, from: OUTSIDE, to, lane: options.internal ?? 'user', shard, fromShard: '', after: -1, ts: this.clock.now(), event };
+    for (let tries = 0; ; tries++) {
+      if (this.epochOf(shard) < 0) throw new MeshError('NOT_OWNER', `${to} lives in shard ${shard}, which this node does not own`);
+      try {
+        const cell = await this.cellAt(to, envelope);
+        return { id, seq: await cell.door(envelope) };
+      } catch (error) {
+        // The cell was put away or reopened meanwhile: the id makes the second try safe.
+        if (!isMeshError(error, 'NOT_OWNER') || tries >= 20) throw error;
+        await this.sleep(5);
+      }
+    }
+  }
+
+  /** Throws what `send` throws, and ASK_TIMEOUT. Resolves with the reply event. */
+  async ask(to: Address, event: EventObject, options: { readonly id?: string; readonly timeoutMs?: number } = {}): Promise<EventObject> {
+    const id = options.id ?? this.options.entropy.id();
+    const timeoutMs = options.timeoutMs ?? 30_000;
+    this.admit(to, event);
+    return new Promise<EventObject>((resolve, reject) => {
+      const waiter = { resolve: (reply: EventObject) => { finish(); resolve(reply); } };
+      const cancel = this.clock.after(timeoutMs, () => { finish(); reject(new MeshError('ASK_TIMEOUT', `${to} did not reply in ${timeoutMs} ms; ask again with the id '${id}' to get the reply if it comes`)); });
+      const finish = (): void => {
+        cancel();
+        const rest = this.replies.get(id)?.filter((w) => w !== waiter) ?? [];
+        if (rest.length > 0) this.replies.set(id, rest);
+        else this.replies.delete(id);
+      };
+      this.replies.set(id, [...(this.replies.get(id) ?? []), waiter]);
+      this.send(to, { ...event, replyTo: reference(`${OUTSIDE}!${id}`) }, { id, internal: 'user' }).catch((error: unknown) => { finish(); reject(error as Error); });
+    });
+  }
+
+  private admit(to: Address, event: EventObject): void {
+    if (typeof event?.type !== 'string' || event.type === '') throw new MeshError('EVENT_REJECTED', `an event for ${to} needs a type`);
+    if (event.type.startsWith('xstate.') || event.type.startsWith('reprise.')) throw new MeshError('EVENT_REJECTED', `events of type '${event.type}' may not come from outside`);
+    const bytes = JSON.stringify(event).length;
+    if (bytes > this.limits.payloadBytes) throw new MeshError('PAYLOAD_TOO_LARGE', `the event has ${bytes} bytes, ${to} takes ${this.limits.payloadBytes}`);
+    this.plan.admit(to, event);
+  }
+
+  /** The open cell of an address. Throws what keeps it from being opened. */
+  async cellAt(address: Address, first?: Envelope): Promise<Cell> {
+    const cell = this.cells.get(address);
+    if (cell !== undefined) return cell;
+    const broken = this.unopenable.get(address);
+    if (broken !== undefined) throw broken;
+    return new Promise((resolve, reject) => {
+      this.open(address, first).doors.push((result) => { if (result instanceof Cell) resolve(result); else reject(result); });
+    });
+  }
+
+  // ---- delivery ----------------------------------------------------------------------------------------------------
+
+  private deliver(e: Envelope): void {
+    if (this.stopping) return;
+    const cell = this.cells.get(e.to);
+    if (cell !== undefined) return void cell.offer(e);
+    if (this.unopenable.has(e.to) || this.epochOf(e.shard) < 0) return;
+    const opening = this.opening.get(e.to) ?? this.open(e.to, e);
+    if (opening.queue.length < this.limits.opening) opening.queue.push(e);
+  }
+
+  private open(address: Address, first: Envelope | undefined): Opening {
+    const known = this.opening.get(address);
+    if (known !== undefined) return known;
+    const opening: Opening = { queue: [], doors: [] };
+    this.opening.set(address, opening);
+    this.sleepers.delete(address);
+    void this.openCell(address, first).then(
+      (cell) => {
+        this.opening.delete(address);
+        if (cell === undefined) {
+          for (const door of opening.doors) door(new MeshError('ACTOR_NOT_FOUND', `${address} has not been started yet`));
+          return;
+        }
+        for (const door of opening.doors) door(cell);
+        for (const e of opening.queue) cell.offer(e);
+      },
+      (error: unknown) => {
+        this.opening.delete(address);
+        const failure = isMeshError(error) ? error : new MeshError('INTERNAL', `${address} cannot be opened: ${errorData(error).message}`, { cause: error });
+        if (!failure.retryable && failure.code !== 'NOT_OWNER') {
+          this.unopenable.set(address, failure);
+          this.say({ type: 'actor.parked', actor: address, code: failure.code, reason: failure.message });
+        }
+        for (const door of opening.doors) door(failure);
+      },
+    );
+    return opening;
+  }
+
+  /** Undefined: a child that its living parent has not started yet; its mail waits unacknowledged. */
+  private async openCell(address: Address, first: Envelope | undefined): Promise<Cell | undefined> {
+    const shard = this.shardOf(address);
+    const epoch = this.epochOf(shard);
+    if (epoch < 0) throw new MeshError('NOT_OWNER', `shard ${shard} is not claimed`);
+    const stream: StreamId = { shard, actor: address };
+    const { head, epoch: lastEpoch } = await this.store.head(stream);
+    if (head === 0 && address.includes('@', 1) && first?.event.type !== 'reprise.start' && (await this.isAlive(topOf(address)))) return undefined;
+    const checkpoint = head === 0 ? undefined : await this.store.loadCheckpoint(stream);
+    const dirty = head > 0 && (head > (checkpoint?.seq ?? 0) || checkpoint?.leaf === true);
+    const source: RecoverySource = { store: this.store, logicOf: (name, at) => this.plan.logicOf(name, at), inflate: (record) => inflateRecord(record, this.options.blobs) };
+    if (dirty && !(await this.activate(stream, head, epoch, lastEpoch))) throw new MeshError('NOT_OWNER', `${address} is fenced`);
+    const recovered = await recover(source, stream);
+    if (this.epochOf(shard) !== epoch) throw new MeshError('NOT_OWNER', `shard ${shard} went while ${address} was opened`);
+    const cell = new Cell(this, stream, epoch, recovered);
+    this.cells.set(address, cell);
+    if (recovered.actor.tables.strikes >= 3 && recovered.actor.tables.parked === undefined) cell.park('three strikes: its process died each time before it was ready');
+    if (dirty) {
+      cell.resume();
+      this.say({ type: 'actor.recovered', actor: address, head, ...(recovered.changed && { changed: true }) });
+    } else cell.woken(lastEpoch !== epoch && head > 0);
+    return cell;
+  }
+
+  /** `activated` is durable before the fold, so that an actor that kills its process is seen in its log. */
+  private async activate(stream: StreamId, head: number, epoch: number, lastEpoch: number): Promise<boolean> {
+    const record: LogRecord = { v: 1, seq: head + 1, epoch, kind: 'activated', reason: lastEpoch === epoch ? 'reopened' : this.ownership.unclean(stream.shard) ? 'unclean' : 'claim', node: this.node, meta: { ts: this.clock.now(), seed: 0 } };
+    for (;;) {
+      const result = await this.store.append(stream, head, epoch, [record]);
+      if (result.outcome === 'done') return true;
+      if (result.outcome === 'refused') {
+        const now = await this.store.head(stream);
+        return now.head === head + 1 && now.epoch === epoch;
+      }
+      await this.sleep(20);
+    }
+  }
+
+  private async isAlive(address: Address): Promise<boolean> {
+    const cell = this.cells.get(address);
+    if (cell !== undefined) return cell.actor.tables.status === 'active';
+    return (await this.store.head({ shard: this.shardOf(address), actor: address })).head > 0;
+  }
+
+  // ---- shards ------------------------------------------------------------------------------------------------------
+
+  private async takeOver(shard: Shard, epoch: number): Promise<void> {
+    await this.options.mailboxes.open(shard, epoch, { deliver: (e) => this.deliver(e), report: (r) => this.heard(r) });
+    const dirty: StreamState[] = [];
+    for await (const stream of this.store.streams(shard)) {
+      if (stream.dirty) dirty.push(stream);
+      else if (stream.wakeAt !== undefined) this.sleepers.set(stream.actor, stream.wakeAt);
+    }
+    this.say({ type: 'shard.claimed', shard, epoch, dirty: dirty.length });
+    const struck = new Set<StreamState>();
+    for (const stream of dirty) if (await this.looksStruck(stream)) struck.add(stream);
+    await this.recoverAll(dirty.filter((s) => !struck.has(s)), this.limits.recoveries);
+    // Those that may have killed a process come last, one at a time.
+    await this.recoverAll([...struck], 1);
+    this.armWake();
+  }
+
+  private async looksStruck(stream: StreamState): Promise<boolean> {
+    for await (const record of this.store.read(stream, stream.head, stream.head)) return record.kind === 'activated' && record.reason !== 'restart';
+    return false;
+  }
+
+  private async recoverAll(streams: readonly StreamState[], atOnce: number): Promise<void> {
+    const queue = [...streams];
+    const worker = async (): Promise<void> => {
+      for (let s = queue.shift(); s !== undefined; s = queue.shift()) await this.cellAt(s.actor).catch(() => undefined);
+    };
+    await Promise.all(Array.from({ length: Math.min(atOnce, queue.length) }, worker));
+  }
+
+  private dropShard(shard: Shard, reason: string): void {
+    for (const cell of [...this.cells.values()]) if (cell.stream.shard === shard) cell.close(reason);
+    this.say({ type: 'shard.released', shard, reason });
+  }
+
+  private heard(report: CursorReport): void {
+    this.cells.get(report.from)?.report(report);
+  }
+
+  // ---- rest and wake -----------------------------------------------------------------------------------------------
+
+  private sweep(): void {
+    this.sweeper = this.clock.after(1_000, () => {
+      const now = this.clock.now();
+      for (const cell of this.cells.values()) {
+        if (cell.idle && now - cell.movedAt >= this.plan.passivateAfterMs(cell.address)) void this.passivate(cell);
+      }
+      this.sweep();
+    });
+  }
+
+  /** Puts an idle actor away: to nothing but its log, and the time of its next wake. */
+  async passivate(cell: Cell): Promise<boolean> {
+    const { wakeAt, address } = cell;
+    if (!(await cell.passivate())) return false;
+    this.cells.delete(address);
+    if (wakeAt !== undefined) {
+      this.sleepers.set(address, wakeAt);
+      this.armWake();
+    }
+    this.say({ type: 'actor.passivated', actor: address });
+    return true;
+  }
+
+  private armWake(): void {
+    const at = this.sleepers.next() ?? Infinity;
+    if (at >= this.wakeTimerAt && this.wakeTimer !== undefined) return;
+    this.wakeTimer?.();
+    this.wakeTimerAt = at;
+    this.wakeTimer = at === Infinity ? undefined : this.clock.after(Math.max(0, at - this.clock.now()), () => {
+      this.wakeTimer = undefined;
+      this.wakeTimerAt = Infinity;
+      for (const address of this.sleepers.due(this.clock.now(), 100)) if (this.epochOf(this.shardOf(address)) >= 0) void this.cellAt(address).catch(() => undefined);
+      this.armWake();
+    });
+  }
+
+  // ---- what cells need ---------------------------------------------------------------------------------------------
+
+  ready(cell: Cell): void {
+    this.readySet.add(cell);
+    if (this.pumping) return;
+    this.pumping = true;
+    this.clock.soon(() => this.pumpAll());
+  }
+
+  private pumpAll(): void {
+    this.pumping = false;
+    const ready = this.readySet;
+    this.readySet = new Set();
+    for (const cell of ready) cell.pump();
+  }
+
+  mayAct(cell: Cell): boolean {
+    return this.ownership.mayAct(cell.stream.shard, cell.epoch);
+  }
+  epochOf(shard: Shard): number {
+    return this.ownership.epochOf(shard);
+  }
+  shardOf(address: Address): Shard {
+    let shard = this.shardNames.get(address);
+    if (shard === undefined) {
+      shard = shardOf(this.plan.groupOf(topOf(address)), address, this.plan.shards);
+      if (this.shardNames.size > 100_000) this.shardNames.clear();
+      this.shardNames.set(address, shard);
+    }
+    return shard;
+  }
+  logicOf(name: string, address: Address): Logic {
+    return this.plan.logicOf(name, address);
+  }
+  birth(address: Address, event: EventObject): Birth | undefined {
+    return this.plan.birth(address, event);
+  }
+  retriesOf(address: Address): boolean {
+    return this.plan.retriesOf(address);
+  }
+  atMostOnce(address: Address, action: string): boolean {
+    return this.plan.atMostOnce(address, action);
+  }
+  transmit(envelope: Envelope): void {
+    void this.options.mailboxes.send(envelope);
+  }
+  report(report: CursorReport): void {
+    this.options.mailboxes.report(report);
+  }
+  appended(cell: Cell, records: readonly LogRecord[]): void {
+    this.options.onRecords?.(cell.address, records);
+    if (this.options.onEvent === undefined) return;
+    for (const record of records) this.tell(cell, record);
+  }
+  private tell(cell: Cell, record: LogRecord): void {
+    const actor = cell.address;
+    if (record.kind === 'init') this.say({ type: 'actor.started', actor, seq: record.seq, logic: record.init.logic });
+    else if (record.kind === 'failed') this.say({ type: record.parked === undefined ? 'actor.failed' : 'actor.parked', actor, seq: record.seq, attempt: record.attempt, error: record.error.message, reason: record.parked });
+    else if (record.kind === 'dead') this.say({ type: 'actor.dead_letter', actor, seq: record.seq, cause: record.cause });
+    else if (record.kind === 'event' && cell.actor.tables.status !== 'active' && record.seq === cell.actor.tables.head) this.say({ type: 'actor.ended', actor, seq: record.seq, status: cell.actor.tables.status });
+  }
+  replied(id: EffectId, event: EventObject): void {
+    for (const waiter of this.replies.get(id) ?? []) waiter.resolve(event);
+  }
+  emitted(cell: Cell, event: EventObject): void {
+    this.options.onEmitted?.(cell.address, event);
+  }
+  logged(cell: Cell, label: string | undefined, value: unknown): void {
+    this.say({ type: 'actor.log', actor: cell.address, seq: cell.durableHead, ...(label !== undefined && { label }), value });
+  }
+  checkpointDue(logBytes: number, records: number): boolean {
+    return checkpointDue(logBytes, records);
+  }
+  spanOf(cell: Cell, event: EventObject, envelope: Envelope | undefined): Span {
+    return processSpan(this.options.tracer as Tracer, cell.address, cell.actor.logic.id, event, envelope);
+  }
+  leafSpan(cell: Cell, src: string, input: unknown): Span | undefined {
+    return this.options.tracer === undefined ? undefined : leafSpan(this.options.tracer, cell.address, src, input, undefined);
+  }
+  stalled(cell: Cell, error: unknown): void {
+    this.say({ type: 'store.stalled', actor: cell.address, error: errorData(error).message });
+  }
+  crashed(cell: Cell, error: unknown): void {
+    this.say({ type: 'actor.crashed', actor: cell.address, error: errorData(error) });
+  }
+  dropped(cell: Cell, reason: string): void {
+    if (this.cells.get(cell.address) === cell) this.cells.delete(cell.address);
+    this.say({ type: 'actor.dropped', actor: cell.address, reason });
+    // The claim may still be ours: it is opened again from the store.
+    if (this.clean && !this.stopping && this.epochOf(cell.stream.shard) >= 0) void this.sleep(10).then(() => (this.stopping || this.epochOf(cell.stream.shard) < 0 ? undefined : this.cellAt(cell.address).catch(() => undefined)));
+  }
+  inDoubt(cell: Cell, id: EffectId, src: string, input: unknown): void {
+    this.say({ type: 'actor.in_doubt', actor: cell.address, effect: id, src, input });
+  }
+  whenRegained(fn: () => void): void {
+    this.waitingForSession.push(fn);
+  }
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => { this.clock.after(ms, resolve); });
+  }
+  private say(event: NodeEvent): void {
+    this.options.onEvent?.(event);
+  }
+
+  // ---- for people --------------------------------------------------------------------------------------------------
+
+  status(address: Address): ActorStatus | undefined {
+    const cell = this.cells.get(address);
+    const broken = this.unopenable.get(address);
+    if (broken !== undefined) return { address, phase: 'parked', head: 0, mailbox: 0, reason: `${broken.code}: ${broken.message}` };
+    if (cell === undefined) return undefined;
+    const t = cell.actor.tables;
+    const { oldestAt } = cell.mailbox;
+    const phase = cell.phase === 'closed' ? 'opening' : cell.phase;
+    return {
+      address, phase, head: cell.durableHead, mailbox: cell.mailbox.size, state: cell.view().value,
+      ...(oldestAt !== undefined && { oldestMs: this.clock.now() - oldestAt }), ...(t.parked !== undefined && { reason: t.parked.reason }),
+      ...(t.deadCount > 0 && { dead: t.deadCount }), ...(cell.inDoubt.length > 0 && { inDoubt: cell.inDoubt }),
+    };
+  }
+
+  /** Lets what could not be opened be tried again (after a migration, a reset, new code). */
+  forget(address: Address): void {
+    this.unopenable.delete(address);
+  }
+
+  async view(address: Address): Promise<View> {
+    return (await this.cellAt(address)).view();
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * From the store back to a folded actor: checkpoint, then the records above it. When the machine has changed since, its log decides
+ * whether it may go on (see `fits`). Performs nothing and writes nothing.
+ */
+import type { Address } from './address.ts';
+import { decodeCheckpoint, type Saved } from './checkpoint.ts';
+import { MeshError } from './errors.ts';
+import { foldRecord, type Folded, unborn } from './fold.ts';
+import type { Logic } from './logic.ts';
+import type { EventStore, StreamId } from './ports/event-store.ts';
+import type { LogRecord } from './record.ts';
+import { decodeTables, type Tables } from './tables.ts';
+
+export interface Recovered {
+  readonly actor: Folded;
+  /** The machine's definition is another one than its records name, and the log fits it. */
+  readonly changed: boolean;
+  readonly checkpointSeq: number;
+  /** Bytes of JSON in the records above the checkpoint, roughly. */
+  readonly logBytes: number;
+}
+export interface RecoverySource {
+  readonly store: EventStore;
+  /** Throws LOGIC_NOT_FOUND. */
+  logicOf(name: string, address: Address): Logic;
+  /** Puts payloads back that lie in blobs. */
+  inflate(record: LogRecord): Promise<LogRecord>;
+}
+
+/** The actor of an empty stream, or of a tombstone, is `nobody`. Throws REPLAY_DIVERGED, CHECKPOINT_INCOMPATIBLE, LOGIC_NOT_FOUND, STORE_CORRUPT. */
+export async function recover(source: RecoverySource, stream: StreamId): Promise<Recovered> {
+  const checkpoint = await source.store.loadCheckpoint(stream);
+  const saved = checkpoint === undefined ? undefined : decodeCheckpoint(checkpoint.bytes, stream.actor);
+  if (saved !== undefined && saved.tables.init.logic !== '') {
+    const logic = source.logicOf(saved.tables.init.logic, stream.actor);
+    if (saved.tables.logic.hash === logic.hash) return complete(await foldFrom(source, stream, revive(logic, stream.actor, saved), checkpoint?.seq ?? 0, false), stream);
+    return changed(source, stream, logic, saved, checkpoint?.seq ?? 0);
+  }
+  return complete(await foldFrom(source, stream, undefined, checkpoint?.seq ?? 0, false, saved?.tables), stream);
+}
+
+function complete(recovered: Recovered | undefined, stream: StreamId): Recovered {
+  if (recovered === undefined) throw new MeshError('STORE_CORRUPT', `the log of ${stream.actor} begins in the middle and has no checkpoint`);
+  return recovered;
+}
+
+function revive(logic: Logic, address: Address, saved: Saved): Folded {
+  const env = { address, parent: saved.tables.init.parent?.address };
+  return { env, logic, snapshot: saved.tables.status === 'error' && saved.snapshot === null ? undefined : logic.restore(env, structuredClone(saved.snapshot)), tables: saved.tables };
+}
+
+/**
+ * The code is not the one that wrote the checkpoint. XState restores a renamed state as `error` and an edited `after` without a word,
+ * so the saved state is held against the new chart, and the log is folded from the oldest point that is kept.
+ */
+async function changed(source: RecoverySource, stream: StreamId, logic: Logic, saved: Saved, seq: number): Promise<Recovered> {
+  const timers = [...(saved.tables.timers?.values() ?? [])].map((t) => t.event.type);
+  const reasons = saved.tables.status === 'active' ? logic.incompatibilities(saved.snapshot, timers) : [];
+  if (reasons.length > 0) {
+    throw new MeshError('CHECKPOINT_INCOMPATIBLE', `${stream.actor} was saved at seq ${seq} in a state that '${logic.id}' no longer has: ${reasons.join('; ')}`, {
+      data: { actor: stream.actor, seq, reasons, was: saved.tables.logic, now: { id: logic.id, version: logic.version, hash: logic.hash } },
+    });
+  }
+  const whole = await foldFrom(source, stream, undefined, 0, true);
+  return whole ?? complete(await foldFrom(source, stream, revive(logic, stream.actor, saved), seq, true), stream);
+}
+
+/** Undefined: the log does not go back far enough to be folded from `from`. */
+async function foldFrom(source: RecoverySource, stream: StreamId, start: Folded | undefined, from: number, isChanged: boolean, kept?: Tables): Promise<Recovered | undefined> {
+  let actor = start ?? nobody(stream.actor, kept);
+  let logBytes = 0;
+  for await (const stored of source.store.read(stream, from + 1)) {
+    const record = await source.inflate(stored);
+    if (record.kind === 'init') actor = reborn(source, stream.actor, record, actor.tables);
+    else if (record.kind === 'bridge') { actor = bridged(source, stream.actor, record); continue; }
+    else if (record.kind === 'event' && actor.logic === NOBODY) return undefined;
+    foldRecord(actor, record, undefined);
+    logBytes += 200 + roughBytes(record);
+  }
+  return { actor, changed: isChanged || (actor.logic !== NOBODY && actor.tables.logic.hash !== actor.logic.hash), checkpointSeq: from, logBytes };
+}
+
+const unchanging = { snapshot: undefined, effects: [] };
+/** What is at an address where no actor lives: it takes nothing, so all its mail becomes dead letters. */
+export const NOBODY: Logic = {
+  id: '', version: undefined, hash: '',
+  init: () => unchanging,
+  step: () => unchanging,
+  persist: () => null,
+  restore: () => undefined,
+  digest: () => '',
+  view: () => ({ status: 'stopped', value: undefined, context: undefined, tags: [], children: [] }),
+  source: () => undefined,
+  incompatibilities: () => [],
+};
+
+export function nobody(address: Address, kept: Tables | undefined): Folded {
+  const actor = unborn(address, NOBODY, { init: { logic: '', input: null } });
+  actor.tables.status = 'stopped';
+  return kept === undefined ? actor : { ...actor, tables: kept };
+}
+
+/** An init above an older life: what belongs to the address goes on. */
+export function reborn(source: Pick<RecoverySource, 'logicOf'>, address: Address, record: Parameters<typeof unborn>[2], tables: Tables): Folded {
+  return { ...unborn(address, source.logicOf(record.init.logic, address), record), tables };
+}
+
+function bridged(source: RecoverySource, address: Address, record: Extract<LogRecord, { kind: 'bridge' }>): Folded {
+  const logic = source.logicOf(record.init.logic, address);
+  const env = { address, parent: record.init.parent?.address };
+  const tables = { ...decodeTables(structuredClone(record.tables)), head: record.seq, epoch: record.epoch, lastTs: record.meta.ts, init: record.init, logic: record.logic };
+  return { env, logic, snapshot: logic.restore(env, structuredClone(record.snapshot)), tables };
+}
+
+function roughBytes(record: LogRecord): number {
+  return record.kind === 'event' || record.kind === 'dead' ? sizeOf(record.event, 4) : 100;
+}
+
+/** Characters in a value, roughly; deep parts count as little. */
+export function sizeOf(value: unknown, depth: number): number {
+  if (typeof value === 'string') return value.length + 2;
+  if (typeof value !== 'object' || value === null) return 8;
+  if (depth === 0) return 64;
+  let n = 2;
+  if (Array.isArray(value)) for (const v of value) n += sizeOf(v, depth - 1) + 1;
+  else for (const k in value) n += k.length + 4 + sizeOf((value as Record<string, unknown>)[k], depth - 1);
+  return n;
+}

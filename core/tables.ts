@@ -1,0 +1,135 @@
+/**
+ * The derived tables of one actor: everything besides its snapshot that a fold of its log gives. They are in each checkpoint,
+ * so nothing is ever re-derived from before it. `fold.ts` is the only writer. Maps are made when first needed: idle actors are many.
+ */
+import type { Address, EffectId } from './address.ts';
+import type { ActionEffect, EventObject } from './effect.ts';
+import type { TraceContext } from './envelope.ts';
+import type { ErrorData } from './errors.ts';
+import { type Cursors, decodeCursors, encodeCursors } from './protocol/cursors.ts';
+import { decodeOutbox, encodeOutbox, type Outbox } from './protocol/outbox.ts';
+import { decodeOutside, encodeOutside, type Outside } from './protocol/outside.ts';
+import type { InitData, LogicStamp } from './record.ts';
+
+/** Something that runs, or an ask that waits, for a child of the chart. */
+export interface PendingLeaf {
+  readonly id: EffectId;
+  readonly child: string;
+  readonly src: string;
+  readonly input: unknown;
+  readonly sync: boolean;
+  readonly at: number;
+  /** An ask: it needs no process. */
+  readonly ask?: { readonly to: Address; readonly deadline: number; readonly cycle?: true; readonly chain: readonly Address[] };
+}
+export interface PendingTimer {
+  readonly id: EffectId;
+  /** Name that `cancel` uses. */
+  readonly timer: string;
+  readonly due: number;
+  readonly event: EventObject;
+  /** A delayed send: where to. Absent: a timer of the chart. */
+  readonly to?: Address;
+  readonly via?: EffectId;
+}
+export interface Child {
+  readonly spawn: EffectId;
+  readonly kind: 'actor' | 'leaf' | 'ask';
+  /** Of an actor of its own. */
+  readonly address?: Address;
+}
+export interface DeadLetter {
+  readonly seq: number;
+  readonly cause: string;
+  readonly at: number;
+}
+export interface Failing {
+  /** Message or action that fails. */
+  readonly id: EffectId;
+  readonly attempt: number;
+  readonly error: ErrorData;
+  /** No order has come since. */
+  readonly waits: boolean;
+  /** Of a leaf's result or a timer: retries read it here. */
+  readonly event?: EventObject;
+  readonly via?: EffectId;
+}
+
+export interface Tables {
+  head: number;
+  epoch: number;
+  lastTs: number;
+  init: InitData;
+  logic: LogicStamp;
+  status: 'active' | 'done' | 'stopped' | 'error';
+  /** ms since 1970 when it ended. */
+  endedAt?: number | undefined;
+  cursors?: Cursors | undefined;
+  outbox?: Outbox | undefined;
+  outside?: Outside | undefined;
+  leaves?: Map<EffectId, PendingLeaf> | undefined;
+  timers?: Map<EffectId, PendingTimer> | undefined;
+  actions?: Map<EffectId, ActionEffect> | undefined;
+  children?: Map<string, Child> | undefined;
+  /** Dead letters that were not sent again: the last 100. */
+  dead?: DeadLetter[] | undefined;
+  deadCount: number;
+  failing?: Failing | undefined;
+  parked?: { readonly reason: string; readonly seq: number } | undefined;
+  /** `activated` without `ready` so far, and strikes counted. */
+  activated?: boolean | undefined;
+  strikes: number;
+  /** The trace of the record that made the sends that wait, by seq: a re-send carries it. */
+  traces?: Map<number, TraceContext> | undefined;
+}
+
+export const emptyTables = (init: InitData, logic: LogicStamp): Tables => ({
+  head: 0, epoch: 0, lastTs: 0, init, logic, status: 'active', deadCount: 0, strikes: 0,
+});
+
+const entries = <K, V>(map: Map<K, V> | undefined): [K, V][] | undefined => (map === undefined || map.size === 0 ? undefined : [...map]);
+const mapOf = <K, V>(list: unknown): Map<K, V> | undefined => (list === undefined ? undefined : new Map(list as [K, V][]));
+
+/** Plain JSON. Throws nothing: an action that is pending has no closure and keeps its actor from being checkpointed. */
+export function encodeTables(t: Tables): unknown {
+  return {
+    ...t,
+    cursors: t.cursors && encodeCursors(t.cursors),
+    outbox: t.outbox && encodeOutbox(t.outbox),
+    outside: t.outside && encodeOutside(t.outside),
+    leaves: entries(t.leaves),
+    timers: entries(t.timers),
+    actions: entries(t.actions),
+    children: entries(t.children),
+    traces: entries(t.traces),
+  };
+}
+
+export function decodeTables(json: unknown): Tables {
+  const t = json as Record<string, unknown> & Tables;
+  return {
+    ...t,
+    cursors: t.cursors === undefined ? undefined : decodeCursors(t.cursors),
+    outbox: t.outbox === undefined ? undefined : decodeOutbox(t.outbox),
+    outside: t.outside === undefined ? undefined : decodeOutside(t.outside),
+    leaves: mapOf(t.leaves),
+    timers: mapOf(t.timers),
+    actions: mapOf(t.actions),
+    children: mapOf(t.children),
+    traces: mapOf(t.traces),
+  };
+}
+
+/** Does a leaf run (or should it) in this process? Only that keeps an actor in memory. */
+export function hasRunningLeaf(t: Tables): boolean {
+  if (t.leaves !== undefined) for (const leaf of t.leaves.values()) if (leaf.ask === undefined) return true;
+  return false;
+}
+
+/** ms since 1970 of the earliest timer or deadline; undefined: none. */
+export function earliestDue(t: Tables): number | undefined {
+  let due: number | undefined;
+  if (t.timers !== undefined) for (const timer of t.timers.values()) if (due === undefined || timer.due < due) due = timer.due;
+  if (t.leaves !== undefined) for (const leaf of t.leaves.values()) if (leaf.ask !== undefined && (due === undefined || leaf.ask.deadline < due)) due = leaf.ask.deadline;
+  return due;
+}
