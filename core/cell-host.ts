@@ -56,6 +56,8 @@ export interface CellHost {
   dropped(cell: Cell, reason: string): void;
   /** An effect is in doubt and waits for a person. */
   inDoubt(cell: Cell, id: EffectId, src: string, input: unknown): void;
+  /** Puts away every actor whose address begins with this one and `/`. */
+  restBelow(prefix: Address): void;
   /** Calls back after the next renewal of the session that comes after its deadline. */
   whenRegained(fn: () => void): void;
   sleep(ms: number): Promise<void>;

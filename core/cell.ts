@@ -70,6 +70,8 @@ export class Cell {
   /** The failing input, kept for its retry. */
   private retry: { readonly envelope: Envelope } | { readonly result: Result } | undefined;
   private closed = false;
+  /** The first append of this epoch is durable: things may leave. */
+  private active: boolean;
   /** Effects wait for a renewal of the session. */
   private postponed = false;
   /** ms since 1970 of the last append. */
@@ -81,6 +83,7 @@ export class Cell {
     this.epoch = epoch;
     this.actor = recovered.actor;
     this.durable = recovered.actor.tables.head;
+    this.active = recovered.actor.tables.epoch === epoch;
     this.checkpointSeq = recovered.checkpointSeq;
     this.logBytes = recovered.logBytes;
     this.mailbox = new Mailbox(host.limits.mailbox);
@@ -209,6 +212,8 @@ export class Cell {
     const t = this.actor.tables;
     const { type } = e.event;
     if (type === 'reprise.start') return this.order(e);
+    if (type === 'reprise.park') return this.parkOrder(e);
+    if (type === 'reprise.stop' && e.event['keyed'] === true) return this.stopKeyed(e);
     if (this.actor.logic === NOBODY && this.born(e)) return;
     if (this.actor.logic === NOBODY) return e.from === OUTSIDE ? this.refuse(e, new MeshError('ACTOR_NOT_FOUND', `nothing is at ${this.address}`)) : this.dead(e, t.init.logic === '' && t.head === 0 ? 'unknown' : 'gone');
     if (type === 'reprise.stop' && this.actor.logic.controls !== true) return this.stopOrder(e);
@@ -373,13 +378,30 @@ export class Cell {
   }
 
   private stopOrder(e: Envelope): void {
-    if (this.actor.tables.status !== 'active') {
-      const run = e.event['run'];
-      return void this.mark(e, [{ to: e.from, event: { type: 'reprise.stopped', run, child: this.address, outcome: this.actor.tables.status === 'error' ? 'failed' : this.actor.tables.status } }]);
-    }
+    const t = this.actor.tables;
+    // `keep`: it is started again with its history, so it only lets go for a while.
+    if (t.status !== 'active' || e.event['keep'] === true) return this.answerStop(e, t.status === 'active' ? 'stopped' : t.status === 'error' ? 'failed' : t.status);
     this.retry = undefined;
     this.waitsUntil = undefined;
     this.step({ type: 'xstate.stop' }, this.metaOf(e), e);
+  }
+
+  private answerStop(e: Envelope, outcome: string): void {
+    this.mark(e, [{ to: e.from, event: { type: 'reprise.stopped', run: e.event['run'], child: this.address, outcome } }]);
+  }
+
+  /** Order to the address of a keyed kind: its actors are put away, all at once. Their next message takes them up. */
+  private stopKeyed(e: Envelope): void {
+    this.host.restBelow(this.address);
+    this.answerStop(e, 'stopped');
+  }
+
+  private parkOrder(e: Envelope): void {
+    const { failing } = this.actor.tables;
+    const { id: _id, ...meta } = this.metaOf(e);
+    this.mark(e);
+    this.record({ kind: 'failed', action: failing?.id ?? e.id, error: failing?.error ?? { name: 'Parked', message: 'by its supervisor' }, attempt: failing?.attempt ?? 0, meta: { ts: meta.ts, seed: meta.seed }, parked: String(e.event['reason'] ?? 'by its supervisor') });
+    this.waitsUntil = undefined;
   }
 
   // ---- records -----------------------------------------------------------------------------------------------------
@@ -555,6 +577,7 @@ export class Cell {
 
   private settled(batch: readonly LogRecord[], work: readonly Work[], acks: readonly Ack[], spans: readonly Span[]): void {
     this.flight = false;
+    this.active = true;
     this.durable = (batch.at(-1) as LogRecord).seq;
     this.movedAt = this.host.clock.now();
     for (const span of spans) span.end();
@@ -616,6 +639,7 @@ export class Cell {
 
   /** What was unfinished when the last owner stopped: each once. */
   resume(): void {
+    if (!this.host.mayAct(this)) return this.host.whenRegained(() => { if (!this.closed) this.resume(); });
     this.perform.resume();
     this.record({ kind: 'ready', meta: this.plainMeta() });
     const t = this.actor.tables;
@@ -631,14 +655,14 @@ export class Cell {
     const t = this.actor.tables;
     let due = this.waitsUntil ?? Infinity;
     if (t.parked === undefined) due = Math.min(due, earliestDue(t) ?? Infinity);
-    if (t.outbox !== undefined) due = Math.min(due, earliestSend(t.outbox) ?? Infinity);
+    if (t.outbox !== undefined && this.active) due = Math.min(due, earliestSend(t.outbox) ?? Infinity);
     if (due === this.timerAt) return;
     // A later due may wait for the earlier alarm: re-arming at each hop would cost more than an early wake.
     if (this.timer !== undefined && this.timerAt <= due) return;
     this.timer?.();
     this.timer = undefined;
     this.timerAt = due;
-    if (due < Infinity) this.timer = this.host.clock.after(Math.max(0, due - this.host.clock.now()), () => this.alarm());
+    if (due < Infinity) this.timer = this.host.clock.after(Math.max(this.host.mayAct(this) ? 0 : RETRY_MS, due - this.host.clock.now()), () => this.alarm());
   }
 
   private alarm(): void {
@@ -652,7 +676,7 @@ export class Cell {
       this.host.ready(this);
     }
     if (t.parked === undefined) this.fire(now);
-    if (t.outbox !== undefined && this.host.mayAct(this)) for (const send of dueSends(t.outbox, now)) this.perform.send(send);
+    if (t.outbox !== undefined && this.active && this.host.mayAct(this)) for (const send of dueSends(t.outbox, now)) this.perform.send(send);
     this.arm();
   }
 

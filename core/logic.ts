@@ -41,6 +41,8 @@ export type InDoubt = 'retry' | 'ask' | 'park' | 'fail';
 
 /** Runs logic that is not pure. Delivers what XState would send to the parent. `doubt`: it may have run before; ask first. */
 export interface Leaf {
+  /** It ends only when it is stopped (a connection, a subscription): a clean stop does not wait for it. */
+  readonly endless?: true;
   inDoubt(input: unknown): InDoubt;
   start(job: { readonly id: EffectId; readonly child: string; readonly input: unknown; readonly sync: boolean; readonly doubt?: true }, deliver: (event: EventObject) => void): LeafHandle;
 }

@@ -13,12 +13,13 @@ import type { CursorReport, Envelope } from './envelope.ts';
 import { errorData, isMeshError, MeshError } from './errors.ts';
 import { reference } from './fold.ts';
 import type { Logic, View } from './logic.ts';
+import { fork, type LifecycleContext, type LossOptions, migrate, remove, reset } from './lifecycle.ts';
 import { Ownership, type OwnershipOptions } from './ownership.ts';
 import { deflateRecords, inflateRecord } from './payload.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Directory } from './ports/directory.ts';
 import type { Entropy } from './ports/entropy.ts';
-import type { BlobStore, EventStore, StreamId, StreamState } from './ports/event-store.ts';
+import type { BlobStore, EventStore, StoreAdmin, StreamId, StreamState } from './ports/event-store.ts';
 import type { Mailboxes } from './ports/mailboxes.ts';
 import type { Span, Tracer } from './ports/tracer.ts';
 import { checkpointDue } from './protocol/checkpoint.ts';
@@ -128,8 +129,11 @@ export class Node implements CellHost {
   private readonly opening = new Map<Address, Opening>();
   /** Actors that cannot be opened: their log does not fit the code, or cannot be read. */
   private readonly unopenable = new Map<Address, MeshError>();
+  /** Actors that a person is changing: no cell may be opened meanwhile. */
+  private readonly reserved = new Set<Address>();
   private readonly sleepers = new WakeQueue();
   private readonly replies = new Map<EffectId, { resolve(event: EventObject): void }[]>();
+  private readonly receivers = new Map<Shard, { close(): Promise<void> }>();
   private readonly shardNames = new Map<Address, Shard>();
   private readySet = new Set<Cell>();
   private pumping = false;
@@ -184,8 +188,9 @@ export class Node implements CellHost {
     this.sweeper?.();
     this.wakeTimer?.();
     const until = this.clock.monotonic() + deadlineMs;
+    // Calls that are under way may finish; one that does not is in doubt for the next run, and follows its policy.
+    while (this.leaves.finite > 0 && this.clock.monotonic() < until) await this.sleep(10);
     for (const cell of this.cells.values()) {
-      // A leaf that runs is left in doubt by policy: its checkpoint keeps it.
       while (!(await cell.rest()) && this.clock.monotonic() < until) await this.sleep(5);
     }
     await this.ownership.stop();
@@ -264,6 +269,7 @@ export class Node implements CellHost {
     if (cell !== undefined) return cell;
     const broken = this.unopenable.get(address);
     if (broken !== undefined) throw broken;
+    if (this.reserved.has(address)) throw new MeshError('NOT_OWNER', `${address} is being changed by a person`);
     return new Promise((resolve, reject) => {
       this.open(address, first).doors.push((result) => { if (result instanceof Cell) resolve(result); else reject(result); });
     });
@@ -275,7 +281,7 @@ export class Node implements CellHost {
     if (this.stopping) return;
     const cell = this.cells.get(e.to);
     if (cell !== undefined) return void cell.offer(e);
-    if (this.unopenable.has(e.to) || this.epochOf(e.shard) < 0) return;
+    if (this.unopenable.has(e.to) || this.reserved.has(e.to) || this.epochOf(e.shard) < 0) return;
     const opening = this.opening.get(e.to) ?? this.open(e.to, e);
     if (opening.queue.length < this.limits.opening) opening.queue.push(e);
   }
@@ -356,7 +362,7 @@ export class Node implements CellHost {
   // ---- shards ------------------------------------------------------------------------------------------------------
 
   private async takeOver(shard: Shard, epoch: number): Promise<void> {
-    await this.options.mailboxes.open(shard, epoch, { deliver: (e) => this.deliver(e), report: (r) => this.heard(r) });
+    this.receivers.set(shard, await this.options.mailboxes.open(shard, epoch, { deliver: (e) => this.deliver(e), report: (r) => this.heard(r) }));
     const dirty: StreamState[] = [];
     for await (const stream of this.store.streams(shard)) {
       if (stream.dirty) dirty.push(stream);
@@ -385,6 +391,8 @@ export class Node implements CellHost {
   }
 
   private dropShard(shard: Shard, reason: string): void {
+    void this.receivers.get(shard)?.close();
+    this.receivers.delete(shard);
     for (const cell of [...this.cells.values()]) if (cell.stream.shard === shard) cell.close(reason);
     this.say({ type: 'shard.released', shard, reason });
   }
@@ -525,6 +533,9 @@ export class Node implements CellHost {
   inDoubt(cell: Cell, id: EffectId, src: string, input: unknown): void {
     this.say({ type: 'actor.in_doubt', actor: cell.address, effect: id, src, input });
   }
+  restBelow(prefix: Address): void {
+    for (const cell of [...this.cells.values()]) if (cell.address.startsWith(`${prefix}/`) && cell.idle) void this.passivate(cell);
+  }
   whenRegained(fn: () => void): void {
     this.waitingForSession.push(fn);
   }
@@ -555,6 +566,43 @@ export class Node implements CellHost {
   /** Lets what could not be opened be tried again (after a migration, a reset, new code). */
   forget(address: Address): void {
     this.unopenable.delete(address);
+  }
+
+  /** A new life from the same input; the old log stays below it. Throws CHECKPOINT_INCOMPATIBLE when it needs `old` or `acceptLoss`. */
+  reset(address: Address, options: LossOptions = {}): Promise<number> {
+    return this.alone(address, (ctx, stream) => reset(ctx, stream, options));
+  }
+  /** Goes on in the new chart from a migrated snapshot. */
+  migrate(address: Address, snapshotOf: Parameters<typeof migrate>[2], options: LossOptions = {}): Promise<number> {
+    return this.alone(address, (ctx, stream) => migrate(ctx, stream, snapshotOf, options));
+  }
+  /** A new actor at `target`, from a persisted snapshot of another. */
+  fork(target: Address, persisted: unknown, init: InitData): Promise<number> {
+    return this.alone(target, (ctx, stream) => fork(ctx, stream, persisted, init));
+  }
+  /** Removes the log of an actor and leaves a tombstone. Returns how many records went. */
+  remove(address: Address, admin: StoreAdmin, options: LossOptions = {}): Promise<number> {
+    return this.alone(address, (ctx, stream) => remove({ ...ctx, admin }, stream, options));
+  }
+
+  /** While no cell of the actor is open. */
+  private async alone(address: Address, act: (ctx: LifecycleContext, stream: StreamId) => Promise<number>): Promise<number> {
+    const shard = this.shardOf(address);
+    const epoch = this.epochOf(shard);
+    if (epoch < 0) throw new MeshError('NOT_OWNER', `${address} lives in shard ${shard}, which this node does not own`);
+    await this.cellAt(address).catch(() => undefined);
+    const cell = this.cells.get(address);
+    for (let i = 0; cell !== undefined && i < 200 && !(await cell.rest()); i++) await this.sleep(5);
+    this.cells.delete(address);
+    this.reserved.add(address);
+    try {
+      return await act({ store: this.store, now: this.clock.now(), node: this.node, epoch, logicOf: (name, at) => this.plan.logicOf(name, at), inflate: (record) => inflateRecord(record, this.options.blobs) }, { shard, actor: address });
+    } finally {
+      this.reserved.delete(address);
+      this.forget(address);
+      // Also a tombstone: it may have sends that nobody has acknowledged.
+      await this.cellAt(address).catch(() => undefined);
+    }
   }
 
   async view(address: Address): Promise<View> {

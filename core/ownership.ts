@@ -49,7 +49,7 @@ export class Ownership {
   private unwatch: (() => void) | undefined;
   private stopped = false;
   private turn: Promise<void> = Promise.resolve();
-  private refused = 0;
+  private readonly seen = new Map<Shard, string>();
 
   constructor(options: OwnershipOptions) {
     this.o = options;
@@ -69,6 +69,11 @@ export class Ownership {
   mayAct(shard: Shard, epoch: number): boolean {
     const held = this.claims.get(shard);
     return held !== undefined && held.epoch === epoch && held.session === this.session && mayAct(this.holder, this.o.clock.monotonic(), this.o.clock.now());
+  }
+  /** Which live node holds the shard, as last seen; undefined: none. */
+  ownerOf(shard: Shard): string | undefined {
+    if (this.claims.has(shard)) return this.o.node;
+    return this.seen.get(shard);
   }
   /** Did the shard's last owner end without releasing it? */
   unclean(shard: Shard): boolean {
@@ -147,6 +152,8 @@ export class Ownership {
     const live = await directory.sessions();
     const claims = new Map((await directory.claims()).map((c) => [c.shard, c]));
     const alive = new Set(live.map((s) => s.session));
+    this.seen.clear();
+    for (const c of claims.values()) if (c.session !== undefined && c.node !== undefined && alive.has(c.session)) this.seen.set(c.shard, c.node);
     const begun: Promise<void>[] = [];
     for (const group of this.o.groups) {
       const nodes = live.filter((s) => s.groups.includes(group));
@@ -173,10 +180,7 @@ export class Ownership {
     if (!this.o.store.capabilities.claimFence) for await (const s of this.o.store.streams(shard)) highest = Math.max(highest, s.epoch);
     const epoch = claimEpoch(was?.epoch ?? 0, highest);
     const answer = await this.o.directory.claim({ shard, epoch, session: this.session, node: this.o.node }, was?.epoch ?? 0);
-    if (answer === 'refused') {
-      this.refused++;
-      return undefined;
-    }
+    if (answer === 'refused') return undefined;
     this.claims.set(shard, { epoch, session: this.session, unclean: was?.session !== undefined });
     return { done: this.o.claimed(shard, epoch) };
   }

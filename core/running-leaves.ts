@@ -4,6 +4,7 @@
  */
 import type { EffectId } from './address.ts';
 import type { EventObject } from './effect.ts';
+import { errorData } from './errors.ts';
 import type { Leaf, LeafHandle } from './logic.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Span } from './ports/tracer.ts';
@@ -16,6 +17,7 @@ interface Running {
   sink: ((event: EventObject) => void) | undefined;
   readonly waiting: EventObject[];
   ended: boolean;
+  readonly endless: boolean;
   expire: (() => void) | undefined;
 }
 
@@ -28,9 +30,9 @@ export class RunningLeaves {
   }
 
   start(leaf: Leaf, job: Parameters<Leaf['start']>[0], span: Span | undefined, sink: (event: EventObject) => void): void {
-    const entry: Running = { handle: undefined, sink, waiting: [], ended: false, expire: undefined };
+    const entry: Running = { handle: undefined, sink, waiting: [], ended: false, endless: leaf.endless === true, expire: undefined };
     this.running.set(job.id, entry);
-    entry.handle = leaf.start(job, (event) => {
+    const deliver = (event: EventObject): void => {
       if (entry.ended) return;
       if (ENDS.test(event.type)) {
         entry.ended = true;
@@ -39,7 +41,12 @@ export class RunningLeaves {
       if (entry.sink === undefined) entry.waiting.push(event);
       else entry.sink(event);
       if (entry.ended && entry.sink !== undefined) this.running.delete(job.id);
-    });
+    };
+    try {
+      entry.handle = leaf.start(job, deliver);
+    } catch (error) {
+      deliver({ type: `xstate.error.actor.${job.child}`, error: errorData(error), actorId: job.child });
+    }
   }
 
   send(id: EffectId, event: EventObject): void {
@@ -72,6 +79,13 @@ export class RunningLeaves {
     for (const event of entry.waiting.splice(0)) sink(event);
     if (entry.ended) this.running.delete(id);
     return true;
+  }
+
+  /** How many will end by themselves. */
+  get finite(): number {
+    let n = 0;
+    for (const entry of this.running.values()) if (!entry.endless && !entry.ended) n++;
+    return n;
   }
 
   has(id: EffectId): boolean {

@@ -1,0 +1,273 @@
+/**
+ * A mesh in one process under virtual time: nodes with clocks that freeze, a network that loses and reorders, a store that fails on
+ * command, and tools that count what was really done. Everything random comes from one seed.
+ */
+import type { Address } from '../../core/address.ts';
+import type { Effect, EventObject } from '../../core/effect.ts';
+import type { Leaf, Logic } from '../../core/logic.ts';
+import { Node, type NodeEvent, type NodeOptions, type NodePlan } from '../../core/node.ts';
+import type { Directory } from '../../core/ports/directory.ts';
+import type { EventStore, StreamId } from '../../core/ports/event-store.ts';
+import type { LogRecord } from '../../core/record.ts';
+import { reducer } from '../../core/reducer.ts';
+import { type NodeClock, seededEntropy, timeline } from '../../core/virtual.ts';
+import { memory, type MemoryStore } from '../../persistence/memory.ts';
+import { direct } from '../../transport/direct.ts';
+import { localNetwork } from '../../transport/local.ts';
+import { msgpack } from '../../transport/msgpack.ts';
+
+/** What the outside has seen: each start and end of a call, by effect id. */
+export interface Call {
+  readonly key: string;
+  readonly input: unknown;
+  ended: boolean;
+}
+
+type Step = (state: Record<string, unknown>, event: EventObject, ctx: { readonly address: Address; readonly ts: number }) => { state: Record<string, unknown>; effects?: Effect[] };
+
+export const sendTo = (address: Address, event: EventObject): Effect => ({ kind: 'send', to: { kind: 'address', address }, event });
+export const timer = (name: string, delay: number, event: EventObject): Effect => ({ kind: 'timer', timer: name, delay, event });
+export const spawn = (child: string, src: string, input: unknown): Effect => ({ kind: 'spawn', child, src, input, sync: false });
+
+export interface StoreFault {
+  /** Calls that it meets. */
+  readonly on: 'append' | 'saveCheckpoint';
+  readonly node?: string;
+  readonly actor?: Address;
+  readonly match?: (records: readonly LogRecord[]) => boolean;
+  /** `lose`: applied, the answer is lost. `fail`: not applied, an error. `drop`: not applied, the answer is lost. `hold`: applied when released. `prefix`: the first record only, the answer is lost. */
+  readonly how: 'lose' | 'fail' | 'drop' | 'hold' | 'prefix';
+  times: number;
+  held?: (() => void)[];
+}
+
+export interface WorldOptions {
+  readonly seed?: number;
+  readonly shards?: number;
+  readonly horizonMs?: number;
+  readonly passivateAfterMs?: number;
+  readonly loss?: number;
+  readonly duplication?: number;
+  readonly latencyMs?: number;
+  readonly jitterMs?: number;
+  readonly logics?: Readonly<Record<string, Logic>>;
+  readonly limits?: NodeOptions['limits'];
+}
+
+export class World {
+  readonly time = timeline();
+  readonly store: MemoryStore = memory();
+  readonly network: ReturnType<typeof localNetwork>;
+  readonly nodes = new Map<string, Node>();
+  readonly clocks = new Map<string, NodeClock>();
+  readonly events: (NodeEvent & { readonly node: string })[] = [];
+  readonly calls: Call[] = [];
+  readonly faults: StoreFault[] = [];
+  readonly options: WorldOptions;
+  /** Ends the calls that `tool` has begun: by default at once. */
+  answer: ((call: Call, done: (output: unknown) => void) => void) | undefined;
+  private starts = 0;
+  private readonly logics: Record<string, Logic>;
+
+  constructor(options: WorldOptions = {}) {
+    this.options = options;
+    this.network = localNetwork({ seed: options.seed ?? 1, clock: this.time.clock(), latencyMs: options.latencyMs ?? 1, jitterMs: options.jitterMs ?? 0, loss: options.loss ?? 0, duplication: options.duplication ?? 0 });
+    this.logics = { ...this.standard(), ...options.logics };
+  }
+
+  // ---- logics --------------------------------------------------------------------------------------------------------
+
+  /** A tool that counts, under the in-doubt policy of the input. */
+  readonly tool: Leaf = {
+    inDoubt: (input) => (input as { policy?: 'retry' | 'park' | 'fail' } | undefined)?.policy ?? 'retry',
+    start: (job, deliver) => {
+      const call: Call = { key: job.id, input: job.input, ended: false };
+      this.calls.push(call);
+      let stopped = false;
+      const done = (output: unknown): void => {
+        if (stopped) return;
+        call.ended = true;
+        deliver({ type: `xstate.done.actor.${job.child}`, output, actorId: job.child });
+      };
+      if (this.answer === undefined) done(`did ${JSON.stringify(job.input)}`);
+      else this.answer(call, done);
+      return { stop: () => { stopped = true; }, send: () => undefined };
+    },
+  };
+
+  logic(id: string, step: Step): Logic {
+    return reducer<Record<string, unknown>, unknown>({
+      id, version: '1',
+      init: (input) => ({ state: { got: [], ...(input as object | null) }, effects: [] }),
+      step: (state, event, ctx) => ({ effects: [], ...step(state, event, ctx) }),
+      sources: { tool: { kind: 'leaf', leaf: this.tool } },
+    });
+  }
+
+  private standard(): Record<string, Logic> {
+    const got = (state: Record<string, unknown>, event: EventObject): Record<string, unknown> => ({ ...state, got: [...(state['got'] as unknown[]), event['n'] ?? event.type] });
+    return {
+      /** Keeps what it gets; fails on `boom`; does what `event.do` says. */
+      plain: this.logic('plain', (state, event) => {
+        if (event['boom'] === true || (event['output'] as { boom?: boolean } | undefined)?.boom === true) throw new RangeError(`boom ${String(event['n'])}`);
+        return { state: got(state, event), effects: (event['do'] as Effect[] | undefined) ?? [] };
+      }),
+    };
+  }
+
+  // ---- nodes ---------------------------------------------------------------------------------------------------------
+
+  plan(): NodePlan {
+    return {
+      shards: this.options.shards ?? 1, horizonMs: this.options.horizonMs ?? 7 * 86_400_000,
+      logicOf: (name) => this.logics[name] ?? (this.logics['plain'] as Logic),
+      groupOf: (top) => (top.includes('.') ? top.slice(0, top.indexOf('.')) : 'default'),
+      birth: (address, event) => (address.startsWith('@') || address.includes('@', 1) || event.type === 'nobirth' ? undefined : { logic: address.replace(/^.*[./]/, '').replace(/\d+$/, ''), input: null }),
+      admit: () => undefined, passivateAfterMs: () => this.options.passivateAfterMs ?? 60_000, retriesOf: () => false, atMostOnce: () => false,
+    };
+  }
+
+  /** Starts a node; time goes on until it is up. A name that was frozen or crashed before gets a new process. */
+  async up(name: string, groups: readonly string[] = ['default']): Promise<Node> {
+    const clock = this.time.clock();
+    this.clocks.set(name, clock);
+    const instance = `${name}`;
+    const link = this.network.link();
+    await link.start(instance);
+    const store = this.faulty(name, clock);
+    const node: Node = new Node({
+      name: instance, plan: this.plan(), store, directory: heldDirectory(this.store, clock), clock, entropy: seededEntropy((this.options.seed ?? 1) * 1000 + ++this.starts), groups,
+      mailboxes: direct({ node: instance, link, codec: msgpack(), ownerOf: (shard) => node.ownership.ownerOf(shard), soon: (fn) => clock.soon(fn) }),
+      onEvent: (event) => this.events.push({ ...event, node: name }),
+      ...(this.options.limits !== undefined && { limits: this.options.limits }),
+    });
+    this.nodes.set(name, node);
+    let started = false;
+    let failed: unknown;
+    node.start().then(() => { started = true; }, (error: unknown) => { failed = error; });
+    for (let i = 0; i < 200 && !started; i++) {
+      await this.time.advance(100);
+      if (failed !== undefined) throw failed;
+    }
+    if (!started) throw new RangeError(`node ${name} did not start`);
+    return node;
+  }
+
+  node(name: string): Node {
+    const node = this.nodes.get(name);
+    if (node === undefined) throw new RangeError(`no node ${name}`);
+    return node;
+  }
+  crash(name: string): void {
+    this.node(name).crash();
+    this.nodes.delete(name);
+    this.clocks.get(name)?.die();
+  }
+  freeze(name: string): void {
+    this.clocks.get(name)?.freeze();
+    this.network.freeze(name);
+  }
+  thaw(name: string): void {
+    this.clocks.get(name)?.thaw();
+    this.network.thaw(name);
+  }
+  advance(ms: number): Promise<void> {
+    return this.time.advance(ms);
+  }
+
+  /** From outside, by whatever node owns the actor. */
+  async send(to: Address, event: EventObject, id?: string): Promise<number> {
+    const node = [...this.nodes.values()].find((n) => n.epochOf(n.shardOf(to)) >= 0 && n.ownership.mayAct(n.shardOf(to), n.epochOf(n.shardOf(to))));
+    if (node === undefined) throw new RangeError(`no node owns ${to}`);
+    const sent = node.send(to, event, { internal: 'user', ...(id !== undefined && { id }) });
+    let result: { seq: number } | undefined;
+    let failed: unknown;
+    sent.then((r) => { result = r; }, (error: unknown) => { failed = error; });
+    for (let i = 0; i < 100 && result === undefined && failed === undefined; i++) await this.advance(10);
+    if (failed !== undefined) throw failed;
+    return result?.seq ?? -1;
+  }
+
+  // ---- what is durable ------------------------------------------------------------------------------------------------
+
+  async records(actor: Address): Promise<LogRecord[]> {
+    const node = [...this.nodes.values()][0] as Node;
+    const out: LogRecord[] = [];
+    for await (const record of this.store.read({ shard: node.shardOf(actor), actor }, 1)) out.push(record);
+    return out;
+  }
+  /** `n` (or type) of each event that the actor took, in order. */
+  async taken(actor: Address): Promise<unknown[]> {
+    return (await this.records(actor)).flatMap((r) => (r.kind === 'event' ? [r.event['n'] ?? r.event.type] : []));
+  }
+  async dead(actor: Address): Promise<string[]> {
+    return (await this.records(actor)).flatMap((r) => (r.kind === 'dead' ? [`${r.cause}:${String(r.event['n'] ?? r.event.type)}`] : []));
+  }
+  /** Keys of calls that were begun more than once after one of them had ended. */
+  repeated(): string[] {
+    const ended = new Set<string>();
+    const twice: string[] = [];
+    for (const call of this.calls) {
+      if (ended.has(call.key)) twice.push(call.key);
+      if (call.ended) ended.add(call.key);
+    }
+    return twice;
+  }
+
+  // ---- a store that fails on command ------------------------------------------------------------------------------------
+
+  fault(fault: Omit<StoreFault, 'times'> & { readonly times?: number }): StoreFault {
+    const full: StoreFault = { times: 1, ...fault };
+    this.faults.push(full);
+    return full;
+  }
+
+  private faulty(node: string, clock: NodeClock): EventStore {
+    const { store, faults, time } = this;
+    const meet = (on: StoreFault['on'], stream: StreamId, records: readonly LogRecord[]): StoreFault | undefined => {
+      const found = faults.find((f) => f.times > 0 && f.on === on && (f.node ?? node) === node && (f.actor ?? stream.actor) === stream.actor && (f.match?.(records) ?? true));
+      if (found !== undefined) found.times--;
+      return found;
+    };
+    const lost = { outcome: 'unknown' as const, cause: 'the answer was lost' };
+    return {
+      capabilities: store.capabilities,
+      append: (stream, expected, epoch, records) => clock.held((async () => {
+        const fault = meet('append', stream, records);
+        switch (fault?.how) {
+          case undefined: return store.append(stream, expected, epoch, records);
+          case 'fail': throw new RangeError('the store failed');
+          case 'drop': return lost;
+          case 'prefix': await store.append(stream, expected, epoch, records.slice(0, 1)); return lost;
+          case 'lose': await store.append(stream, expected, epoch, records); return lost;
+          case 'hold':
+            await new Promise<void>((resolve) => { (fault.held ??= []).push(resolve); });
+            return store.append(stream, expected, epoch, records);
+        }
+      })()),
+      read: (stream, from, to) => store.read(stream, from, to),
+      head: (stream) => clock.held(store.head(stream)),
+      streams: (shard) => store.streams(shard),
+      saveCheckpoint: (stream, seq, epoch, meta, bytes) => clock.held((async () => {
+        const fault = meet('saveCheckpoint', stream, []);
+        if (fault?.how === 'hold') await new Promise<void>((resolve) => { (fault.held ??= []).push(resolve); });
+        return store.saveCheckpoint(stream, seq, epoch, meta, bytes);
+      })()),
+      loadCheckpoint: (stream) => clock.held(store.loadCheckpoint(stream)),
+      close: async () => { await time.advance(0); },
+    };
+  }
+}
+
+/** What a frozen process hears of the directory: nothing until it thaws. */
+function heldDirectory(directory: Directory, clock: NodeClock): Directory {
+  return {
+    renew: (session) => clock.held(directory.renew(session)),
+    end: (session, counter) => clock.held(directory.end(session, counter)),
+    sessions: () => clock.held(directory.sessions()),
+    claims: () => clock.held(directory.claims()),
+    claim: (claim, expected) => clock.held(directory.claim(claim, expected)),
+    watch: (changed) => directory.watch(() => clock.soon(changed)),
+    constant: (name, value) => clock.held(directory.constant(name, value)),
+  };
+}
