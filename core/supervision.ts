@@ -59,6 +59,8 @@ function receive(turn: Turn, event: EventObject): void {
       const child = turn.at(String(event['child']));
       if (child === undefined || !isOfRun(child, event)) return;
       if (isUnderOperation(turn, child)) return operationReport(turn, child, event);
+      // The spec of keyed actors has no life of its own that could end.
+      if (child.spec.kind === 'keyed' && child.instance !== true) return;
       // Queues its next try where it arrives, behind what waits already.
       if (isStartFailure(child, event) && child.cause === 'restart') return startFailed(turn, child, event);
       return later(turn, event);
