@@ -4,6 +4,7 @@
  */
 import type { Address, EffectId } from './address.ts';
 import type { Effect, EventObject } from './effect.ts';
+import type { TraceContext } from './envelope.ts';
 import type { ErrorData } from './errors.ts';
 
 export interface StepMeta {
@@ -39,12 +40,15 @@ export type Source =
 
 export type InDoubt = 'retry' | 'ask' | 'park' | 'fail';
 
-/** Runs logic that is not pure. Delivers what XState would send to the parent. `doubt`: it may have run before; ask first. */
+/**
+ * Runs logic that is not pure. Delivers what XState would send to the parent; or `reprise.doubt` when it does not know what became of what
+ * it began: the leaf then counts as ended, and `inDoubt` decides as after a crash. `doubt`: it may have run before; ask first.
+ */
 export interface Leaf {
   /** It ends only when it is stopped (a connection, a subscription): a clean stop does not wait for it. */
   readonly endless?: true;
   inDoubt(input: unknown): InDoubt;
-  start(job: { readonly id: EffectId; readonly child: string; readonly input: unknown; readonly sync: boolean; readonly doubt?: true }, deliver: (event: EventObject) => void): LeafHandle;
+  start(job: { readonly id: EffectId; readonly child: string; readonly input: unknown; readonly sync: boolean; readonly doubt?: true; readonly trace?: TraceContext }, deliver: (event: EventObject) => void): LeafHandle;
 }
 export interface LeafHandle {
   stop(): void;

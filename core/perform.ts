@@ -75,11 +75,17 @@ export class Performer {
     }
     const source = cell.actor.logic.source(leaf.src);
     if (source?.kind !== 'leaf') return cell.park(`LOGIC_NOT_FOUND: '${cell.actor.logic.id}' has no leaf '${leaf.src}'`);
-    const sink = (event: EventObject): void => cell.result({ via: leaf.id, event });
+    const sink = (event: EventObject): void => (event.type === 'reprise.doubt' ? this.lostSight(leaf) : cell.result({ via: leaf.id, event }));
     (this.started ??= new Set()).add(leaf.id);
     if (this.host.leaves.adopt(leaf.id, sink)) return;
     const span = this.host.leafSpan(cell, leaf.src, leaf.input);
-    this.host.leaves.start(source.leaf, { id: leaf.id, child: leaf.child, input: leaf.input, sync: leaf.sync, ...(doubt && { doubt: true as const }) }, span, sink);
+    this.host.leaves.start(source.leaf, { id: leaf.id, child: leaf.child, input: leaf.input, sync: leaf.sync, ...(doubt && { doubt: true as const }), ...(span?.context !== undefined && { trace: span.context }) }, span, sink);
+  }
+
+  /** The leaf does not know what became of its call: its policy decides, as after a crash. Another owner asks it anew. */
+  private lostSight(leaf: PendingLeaf): void {
+    this.stopLeaf(leaf.id);
+    if (this.host.mayAct(this.cell)) this.takeUp(leaf);
   }
 
   stopLeaf(id: EffectId): void {
