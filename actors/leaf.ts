@@ -1,0 +1,56 @@
+/**
+ * Runs one asynchronous piece of work as a leaf: silence limit, total limit, abort when it is stopped, and exactly one end, in the event
+ * that XState would send to the parent. Limits are kept by the Clock port.
+ */
+import type { EventObject } from '../core/effect.ts';
+import { errorData } from '../core/errors.ts';
+import type { LeafHandle } from '../core/logic.ts';
+import type { Clock } from '../core/ports/clock.ts';
+
+export type Deliver = (event: EventObject) => void;
+
+export interface LeafLimits {
+  readonly clock: Clock;
+  readonly child: string;
+  /** ms without a sign of life. */
+  readonly timeoutMs: number;
+  /** ms in all. */
+  readonly totalMs: number;
+  readonly deliver: Deliver;
+}
+
+/** `work` gets a signal that aborts at a limit or at stop, and a function to call at each sign of life. `timeout` makes the error. */
+export function runLeaf(limits: LeafLimits, timeout: () => Error, work: (signal: AbortSignal, alive: () => void) => Promise<unknown>): LeafHandle {
+  const { clock, child, deliver } = limits;
+  const abort = new AbortController();
+  let ended = false;
+  const end = (event: EventObject | undefined): void => {
+    if (ended) return;
+    ended = true;
+    cancelSilence();
+    cancelTotal();
+    if (event !== undefined) deliver(event);
+  };
+  const fail = (error: unknown): void => end({ type: `xstate.error.actor.${child}`, error: errorData(error), actorId: child });
+  const expire = (): void => {
+    if (ended) return;
+    const error = timeout();
+    fail(error);
+    abort.abort(error);
+  };
+  let cancelSilence = clock.after(limits.timeoutMs, expire);
+  const cancelTotal = clock.after(limits.totalMs, expire);
+  const alive = (): void => {
+    if (ended) return;
+    cancelSilence();
+    cancelSilence = clock.after(limits.timeoutMs, expire);
+  };
+  work(abort.signal, alive).then((output) => end({ type: `xstate.done.actor.${child}`, output, actorId: child }), fail);
+  return {
+    stop() {
+      end(undefined);
+      abort.abort(new DOMException('stopped', 'AbortError'));
+    },
+    send: () => undefined,
+  };
+}

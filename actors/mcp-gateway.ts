@@ -1,0 +1,187 @@
+/**
+ * The gateway actor of one MCP server: an actor with a log of its own at `tools/<server>`. Knows tools, calls in hand, tries, pauses and
+ * what each call's doubt means; touches no process and no socket (those are leaves, `mcp-leaves.ts`).
+ *
+ *   connection leaf --opening, connected, down--> state      call --> book --> call leaf --> reply
+ *
+ * Its terms come as events of the connection leaf, so an edited mesh file does not change what an old log folds to.
+ */
+import type { Address } from '../core/address.ts';
+import type { Effect, EventObject } from '../core/effect.ts';
+import { type ErrorData, errorData, MeshError } from '../core/errors.ts';
+import type { InDoubt, Leaf, Logic } from '../core/logic.ts';
+import { reducer, type ReducerContext } from '../core/reducer.ts';
+import { type Call, type CallBook, type CallEvent, type CallKind, Calls, EMPTY_BOOK, isEnd, type Terms } from './call-book.ts';
+import type { GatewayTerms } from './mcp-plan.ts';
+import type { ToolAnnotations, ToolDescription } from './tool.ts';
+
+/** Events of the connection leaf. */
+export type ConnectionEvent =
+  | { readonly type: 'reprise.mcp.opening'; readonly terms: GatewayTerms }
+  /** `tools` only when they differ from what this process told last. */
+  | { readonly type: 'reprise.mcp.connected'; readonly identity: ServerIdentity; readonly tools?: readonly ToolDescription[] }
+  | { readonly type: 'reprise.mcp.tools'; readonly tools: readonly ToolDescription[] }
+  | { readonly type: 'reprise.mcp.down'; readonly error: ErrorData; readonly againMs: number };
+
+export interface ServerIdentity {
+  readonly name: string;
+  readonly version: string;
+  readonly protocol: string;
+}
+
+export interface ToolGatewayState {
+  readonly server: string;
+  readonly status: 'starting' | 'ready' | 'down';
+  readonly error: ErrorData | null;
+  /** How often the connection was lost or could not be made. */
+  readonly losses: number;
+  readonly identity: ServerIdentity | null;
+  readonly terms: GatewayTerms;
+  readonly tools: Readonly<Record<string, ToolDescription>>;
+  /** Who asked for the list of tools before it was known. */
+  readonly asking: readonly Address[];
+  readonly book: CallBook;
+}
+
+export interface ToolGatewayOptions {
+  /** Name of the server in the mesh file. */
+  readonly server: string;
+  readonly leaves: { readonly connection: Leaf; readonly call: Leaf };
+}
+
+const KIND: CallKind = { src: 'call', timeoutCode: 'TOOL_TIMEOUT' };
+const CONCURRENCY = 16;
+const CONNECTION: Effect = { kind: 'spawn', child: 'connection', src: 'connection', input: null, sync: false };
+/** The connection leaf never ends by itself; should it, it is started again. */
+const REOPEN_MS = 1_000;
+
+/**
+ * The logic of `tools/<server>`. Takes `reprise.call` and `reprise.tools`, answers with `reprise.reply`.
+ *
+ * Answers a repeated key with the answer that it gave before (the last 500 of the last hour).
+ */
+export function toolGateway({ server, leaves }: ToolGatewayOptions): Logic {
+  return reducer<ToolGatewayState, unknown>({
+    id: 'reprise.tool-gateway',
+    version: '1',
+    init: () => ({
+      state: { server, status: 'starting', error: null, losses: 0, identity: null, terms: {}, tools: {}, asking: [], book: EMPTY_BOOK },
+      effects: [CONNECTION],
+    }),
+    step,
+    sources: { connection: { kind: 'leaf', leaf: leaves.connection }, call: { kind: 'leaf', leaf: leaves.call } },
+  });
+}
+
+interface Turned {
+  readonly state: ToolGatewayState;
+  readonly effects: Effect[];
+}
+
+function step(state: ToolGatewayState, event: EventObject, ctx: ReducerContext): Turned {
+  const calls = new Calls(state.book, KIND, ctx);
+  const { state: next, effects } = react(state, event, calls);
+  calls.pump(next.status === 'ready' ? (next.terms.concurrency ?? CONCURRENCY) : 0, (call) => termsFor(next, call));
+  return { state: { ...next, book: calls.book() }, effects: [...effects, ...calls.effects] };
+}
+
+function react(state: ToolGatewayState, event: EventObject, calls: Calls): Turned {
+  switch (event.type) {
+    case 'reprise.call': return { state: called(state, event as CallEvent, calls), effects: [] };
+    case 'reprise.call.again': calls.again(String(event['key'])); break;
+    case 'reprise.call.deadline': calls.deadline(String(event['key']), () => notReady(state)); break;
+    case 'reprise.tools': return listed(state, event as CallEvent);
+    case 'reprise.tools.late': return listLate(state, String(event['to']));
+    case 'reprise.mcp.opening': return { state: { ...state, terms: event['terms'] as GatewayTerms }, effects: [] };
+    case 'reprise.mcp.connected': return connected(state, event as Extract<ConnectionEvent, { type: 'reprise.mcp.connected' }>);
+    case 'reprise.mcp.tools': return { state: { ...state, tools: byName(event['tools'] as readonly ToolDescription[]) }, effects: [] };
+    case 'reprise.mcp.down': return down(state, event['error'] as ErrorData);
+    case 'reprise.mcp.reopen': return { state, effects: [CONNECTION] };
+    default: return other(state, event, calls);
+  }
+  return { state, effects: [] };
+}
+
+function other(state: ToolGatewayState, event: EventObject, calls: Calls): Turned {
+  if (isEnd(event) && event['actorId'] === 'connection') {
+    return { state: { ...state, status: 'down' }, effects: [{ kind: 'timer', timer: 'reopen', event: { type: 'reprise.mcp.reopen' }, delay: REOPEN_MS }] };
+  }
+  if (!(isEnd(event) && calls.ended(event))) return { state, effects: [{ kind: 'log', label: 'gateway.ignored', value: { type: event.type } }] };
+  return { state, effects: [] };
+}
+
+// ---- calls -----------------------------------------------------------------------------------------------------------
+
+function called(state: ToolGatewayState, event: CallEvent, calls: Calls): ToolGatewayState {
+  const name = String(event['name']);
+  calls.accept(event, `tool '${state.server}.${name}'`, { name, args: event['args'] });
+  return state;
+}
+
+/** Config first, then the code that calls, then the tool's own annotations. */
+function termsFor(state: ToolGatewayState, call: Call): Terms | MeshError {
+  const name = String(call.input['name']);
+  const known = state.tools[name];
+  if (known === undefined) return new MeshError('TOOL_FAILED', `server '${state.server}' has no tool '${name}'; it has: ${Object.keys(state.tools).join(', ') || 'none'}`, { data: { retryable: false } });
+  const terms = state.terms.tools?.[name] ?? {};
+  const wanted = terms.inDoubt ?? state.terms.inDoubt ?? call.asked ?? hinted(known.annotations);
+  const { keyArgument, query, attempts, timeoutMs } = terms;
+  return {
+    // Nobody to ask: a person.
+    inDoubt: wanted === 'ask' && query === undefined ? 'park' : wanted,
+    attempts, timeoutMs,
+    input: { ...(keyArgument !== undefined && { keyArgument }), ...(query !== undefined && { query }) },
+  };
+}
+
+function hinted(annotations: ToolAnnotations = {}): InDoubt {
+  return annotations.readOnlyHint === true || annotations.idempotentHint === true ? 'retry' : 'park';
+}
+
+function notReady(state: ToolGatewayState): ErrorData | undefined {
+  if (state.status === 'ready') return undefined;
+  const cause = state.error === null ? '' : `: ${state.error.message}`;
+  return errorData(new MeshError('MCP_FAILED', `server '${state.server}' was not reached in time${cause}`, { data: { sent: false } }));
+}
+
+// ---- the list of tools -----------------------------------------------------------------------------------------------
+
+function listed(state: ToolGatewayState, event: CallEvent): Turned {
+  const to = event.replyTo?.id;
+  if (to === undefined) return { state, effects: [] };
+  if (state.identity !== null) return { state, effects: [list(state, to)] };
+  return {
+    state: { ...state, asking: [...state.asking, to] },
+    effects: [{ kind: 'timer', timer: `list ${to}`, event: { type: 'reprise.tools.late', to }, delay: event.deadlineMs }],
+  };
+}
+
+function listLate(state: ToolGatewayState, to: Address): Turned {
+  if (!state.asking.includes(to)) return { state, effects: [] };
+  return {
+    state: { ...state, asking: state.asking.filter((a) => a !== to) },
+    effects: [{ kind: 'send', to: { kind: 'address', address: to }, event: { type: 'reprise.reply', error: notReady(state) } }],
+  };
+}
+
+const list = (state: ToolGatewayState, to: Address): Effect =>
+  ({ kind: 'send', to: { kind: 'address', address: to }, event: { type: 'reprise.reply', output: Object.values(state.tools) } });
+
+// ---- the connection --------------------------------------------------------------------------------------------------
+
+const byName = (tools: readonly ToolDescription[]): Record<string, ToolDescription> => Object.fromEntries(tools.map((tool) => [tool.name, tool]));
+
+function connected(state: ToolGatewayState, event: Extract<ConnectionEvent, { type: 'reprise.mcp.connected' }>): Turned {
+  const next: ToolGatewayState = {
+    ...state, status: 'ready', error: null, identity: event.identity, asking: [],
+    tools: event.tools === undefined ? state.tools : byName(event.tools),
+  };
+  return { state: next, effects: state.asking.flatMap((to): Effect[] => [{ kind: 'cancel', timer: `list ${to}` }, list(next, to)]) };
+}
+
+function down(state: ToolGatewayState, error: ErrorData): Turned {
+  return {
+    state: { ...state, status: 'down', error, losses: state.losses + 1 },
+    effects: [{ kind: 'log', label: 'mcp.down', value: { server: state.server, error: error.message } }],
+  };
+}

@@ -1,0 +1,49 @@
+/** Asks a model from inside a chart. The gateway of that model owns the key and the retries; one call is one effect. */
+import { type Address, checkAddress } from '../core/address.ts';
+import type { EventObject } from '../core/effect.ts';
+import type { InDoubt } from '../core/logic.ts';
+import { type AskLogic, askLogic, callLimits, type CallKey, positive, readReply, REPLY_GRACE_MS, type RetryPolicy } from './ask-logic.ts';
+import type { ModelRequest, ModelResult } from './model-port.ts';
+
+export interface ModelOptions {
+  /** ms without an answer or a delta after which one try is cancelled. Default 60,000. */
+  readonly timeoutMs?: number;
+  /** ms for the whole call: waiting, tries and pauses together. Default ten times `timeoutMs`. */
+  readonly deadlineMs?: number;
+  readonly retry?: RetryPolicy;
+  /** What to do with a call that was under way when its process died. Default 'retry'; the config wins. */
+  readonly inDoubt?: InDoubt;
+}
+
+/** What a model gateway is sent. */
+export interface GenerateCall extends EventObject {
+  readonly type: 'reprise.generate';
+  readonly request: ModelRequest;
+  readonly key: CallKey;
+  readonly timeoutMs: number;
+  readonly deadlineMs: number;
+  readonly policy: RetryPolicy & { readonly inDoubt?: InDoubt };
+}
+
+export const modelAddress = (name: string): Address => checkAddress(`models/${name}`);
+
+/**
+ * Logic for `setup({ actors: { ... } })`: input = `ModelRequest`, output = `ModelResult`.
+ *
+ * ```ts
+ * actors: { think: model('main', { timeoutMs: 120_000, retry: { attempts: 5 } }) }
+ * ```
+ *
+ * Fails with: MODEL_FAILED, MODEL_TIMEOUT, EFFECT_IN_DOUBT, BUSY, ASK_TIMEOUT (no gateway).
+ * Throws: USAGE for a limit that is no positive number; ADDRESS_INVALID for the name.
+ */
+export function model(name: string, options: ModelOptions = {}): AskLogic<ModelResult, ModelRequest> {
+  const to = modelAddress(name);
+  const limits = callLimits(`model '${name}'`, options);
+  if (options.retry?.attempts !== undefined) positive(`model '${name}'`, 'retry.attempts', options.retry.attempts);
+  const policy: GenerateCall['policy'] = { ...options.retry, ...(options.inDoubt !== undefined && { inDoubt: options.inDoubt }) };
+  return askLogic<ModelResult, ModelRequest>(`model '${name}'`, {
+    request: (request, key) => ({ to, event: { type: 'reprise.generate', request, key, ...limits, policy }, timeoutMs: limits.deadlineMs + REPLY_GRACE_MS }),
+    result: readReply,
+  });
+}

@@ -1,0 +1,104 @@
+/**
+ * Secrets by reference. Config holds `{ env: NAME }` or `{ file: PATH }`; a value is read when a connection is made, lives only there,
+ * and is taken out of everything that goes back into a log. Never caches a value and never prints one.
+ */
+import { MeshError } from '../core/errors.ts';
+
+export type SecretRef = { readonly env: string } | { readonly file: string };
+/** A plain value, which anybody may read, or a reference to a secret. */
+export type Setting = string | SecretRef;
+
+export type Env = Readonly<Record<string, string | undefined>>;
+export type ReadFile = (path: string) => string;
+
+/** Where secrets come from: the composition root says. */
+export interface SecretSources {
+  readonly env: Env;
+  readonly readFile: ReadFile;
+}
+
+export const isSecretRef = (value: unknown): value is SecretRef =>
+  typeof value === 'object' && value !== null && ('env' in value || 'file' in value);
+
+/**
+ * The value behind a reference. The newline at the end of a file is not part of it.
+ *
+ * Throws: SECRET_MISSING, which names the variable or the file, never a value.
+ */
+export function resolveSecret(ref: SecretRef, env: Env, readFile: ReadFile): string {
+  if ('env' in ref) {
+    const value = env[ref.env];
+    if (value === undefined || value === '') throw new MeshError('SECRET_MISSING', `environment variable ${ref.env} is not set`);
+    return value;
+  }
+  let text: string;
+  try {
+    text = readFile(ref.file);
+  } catch (cause) {
+    throw new MeshError('SECRET_MISSING', `secret file ${ref.file} cannot be read`, { cause });
+  }
+  const value = text.replace(/\r?\n$/, '');
+  if (value === '') throw new MeshError('SECRET_MISSING', `secret file ${ref.file} is empty`);
+  return value;
+}
+
+/** Shorter values would take ordinary words out of every result. */
+const REDACTED_MIN_CHARS = 4;
+
+/** Takes resolved secrets out of text and JSON, in the forms in which they come back: as they are, in JSON, in a URL, in base64. */
+export class Redactor {
+  /** By form; the longest first, so that one secret inside another leaves nothing over. */
+  private forms: [form: string, mark: string][] = [];
+
+  add(value: string, name: string): void {
+    if (value.length < REDACTED_MIN_CHARS) return;
+    const mark = `[secret ${name}]`;
+    const seen = new Set(this.forms.map(([form]) => form));
+    const base64 = Buffer.from(value, 'utf8').toString('base64');
+    for (const form of new Set([value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value), base64, base64.replace(/=+$/, '')])) {
+      if (!seen.has(form)) this.forms.push([form, mark]);
+    }
+    this.forms.sort((a, b) => b[0].length - a[0].length);
+  }
+
+  text(text: string): string {
+    let clean = text;
+    for (const [form, mark] of this.forms) if (clean.includes(form)) clean = clean.replaceAll(form, () => mark);
+    return clean;
+  }
+
+  /** A copy without secrets, keys included; the same value when there is nothing to take out. Plain JSON only. */
+  json<T>(value: T): T {
+    return this.forms.length === 0 ? value : (this.walk(value) as T);
+  }
+
+  private walk(value: unknown): unknown {
+    if (typeof value === 'string') return this.text(value);
+    if (Array.isArray(value)) return value.map((item) => this.walk(item));
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [this.text(key), this.walk(item)]));
+  }
+}
+
+/** Resolves settings at connect time and tells the redactor what to take out from then on. */
+export class Vault {
+  readonly redactor: Redactor = new Redactor();
+  private readonly sources: SecretSources;
+
+  constructor(sources: SecretSources) {
+    this.sources = sources;
+  }
+
+  /** Throws SECRET_MISSING. */
+  value(setting: Setting): string {
+    if (typeof setting === 'string') return setting;
+    const value = resolveSecret(setting, this.sources.env, this.sources.readFile);
+    this.redactor.add(value, 'env' in setting ? setting.env : setting.file);
+    return value;
+  }
+
+  /** Throws SECRET_MISSING. */
+  values(settings: Readonly<Record<string, Setting>> = {}): Record<string, string> {
+    return Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, this.value(setting)]));
+  }
+}
