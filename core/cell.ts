@@ -336,7 +336,7 @@ export class Cell {
 
   private order(e: Envelope): void {
     const t = this.actor.tables;
-    const order = e.event as unknown as { run?: EffectId; logic: string; input: unknown; parent?: Folded['tables']['init']['parent']; supervisor?: Address; mode?: 'fresh' | 'history' };
+    const order = e.event as unknown as { run?: string; logic: string; input?: unknown; marks?: true; parent?: Folded['tables']['init']['parent']; supervisor?: Address; mode?: 'fresh' | 'history' };
     const supervisor = order.run === undefined ? undefined : { address: e.from, run: order.run };
     const alive = this.actor.logic !== NOBODY && t.status === 'active';
     if (alive && order.parent !== undefined) return void this.mark(e);
@@ -350,12 +350,14 @@ export class Cell {
       const run = t.init.supervisor?.run;
       return void this.mark(e, run === undefined ? [] : [{ to: e.from, event: { type: 'reprise.started', run, child: this.address } }]);
     }
-    this.begin({ logic: order.logic, input: order.input, ...(order.parent !== undefined && { parent: order.parent }), ...(supervisor !== undefined && { supervisor }) }, this.metaOf(e));
+    // One keyed actor is ordered without an input: it keeps that of its first message.
+    const input = order.input === undefined && t.init.logic !== '' ? t.init.input : (order.input ?? null);
+    this.begin({ logic: order.logic, input, ...(order.marks === true && { marks: true as const }), ...(order.parent !== undefined && { parent: order.parent }), ...(supervisor !== undefined && { supervisor }) }, this.metaOf(e));
   }
 
   /** A new life above the old head. Leaves that ran are in doubt. */
   begin(init: InitData, meta: RecordMeta): void {
-    const data = { logic: init.logic, input: init.input, ...(init.parent !== undefined && { parent: init.parent }), ...(init.supervisor !== undefined && { supervisor: init.supervisor }) };
+    const data: InitData = { ...init };
     const old = this.actor;
     if (old.tables.leaves !== undefined) {
       for (const leaf of [...old.tables.leaves.values()]) {
@@ -494,8 +496,7 @@ export class Cell {
   unpark(): void {
     this.record({ kind: 'activated', reason: 'unparked', node: this.host.node, meta: this.plainMeta() });
     this.waitsUntil = undefined;
-    this.record({ kind: 'ready', meta: this.plainMeta() });
-    this.host.ready(this);
+    this.resume();
   }
 
   activated(reason: ActivatedRecord['reason']): void {
@@ -640,7 +641,8 @@ export class Cell {
   /** What was unfinished when the last owner stopped: each once. */
   resume(): void {
     if (!this.host.mayAct(this)) return this.host.whenRegained(() => { if (!this.closed) this.resume(); });
-    this.perform.resume();
+    // A parked actor performs nothing until a person lets it go on.
+    if (this.actor.tables.parked === undefined) this.perform.resume();
     this.record({ kind: 'ready', meta: this.plainMeta() });
     const t = this.actor.tables;
     if (t.failing !== undefined && t.parked === undefined && t.status === 'active') {

@@ -105,6 +105,7 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
       actor.snapshot = step.snapshot;
       stamp(t, record.logic);
       make.effects(step.effects);
+      if (t.init.marks === true && meta.from === t.init.supervisor?.address && meta.lane === undefined) make.report('reprise.taken', { count: 1 });
       make.endIfEnded(step, record.event.type === 'xstate.stop');
       return;
     case 'dead':
@@ -364,7 +365,7 @@ class Registrar {
   }
 
   /** To the supervisor, if there is one. */
-  report(type: 'reprise.started' | 'reprise.stopped' | 'reprise.failed', more: Readonly<Record<string, unknown>>): void {
+  report(type: 'reprise.started' | 'reprise.stopped' | 'reprise.failed' | 'reprise.taken', more: Readonly<Record<string, unknown>>): void {
     const supervisor = this.t.init.supervisor;
     if (supervisor === undefined) return;
     this.send(this.extra++, supervisor.address, { type, run: supervisor.run, child: this.actor.env.address, ...more }, 'system', undefined);

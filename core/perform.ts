@@ -152,9 +152,10 @@ export class Performer {
     for (const leaf of [...t.leaves.values()]) this.takeUp(leaf);
   }
 
-  private takeUp(leaf: PendingLeaf): void {
+  private takeUp(leaf: PendingLeaf, doubted = false): void {
     if (leaf.ask !== undefined) return this.startLeaf(leaf);
-    if (this.host.leaves.has(leaf.id)) return this.startLeaf(leaf);
+    if (doubted) this.stopLeaf(leaf.id);
+    else if (this.host.leaves.has(leaf.id)) return this.startLeaf(leaf);
     const source = this.cell.actor.logic.source(leaf.src);
     const policy = source?.kind === 'leaf' ? source.leaf.inDoubt(leaf.input) : 'retry';
     switch (policy) {

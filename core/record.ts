@@ -13,7 +13,9 @@ export interface InitData {
   /** A child that a chart spawned. */
   readonly parent?: { readonly address: Address; readonly child: string; readonly via: EffectId; readonly sync: boolean };
   /** A child under a supervisor: the run is the id of its start order. */
-  readonly supervisor?: { readonly address: Address; readonly run: EffectId } | undefined;
+  readonly supervisor?: { readonly address: Address; readonly run: string } | undefined;
+  /** It tells its supervisor what it takes of it: a pool counts with that. */
+  readonly marks?: true;
 }
 
 export interface RecordMeta {
@@ -55,7 +57,7 @@ interface Stepped extends Common {
 export interface InitRecord extends Stepped { readonly kind: 'init'; readonly init: InitData }
 export interface EventRecord extends Stepped { readonly kind: 'event'; readonly event: EventObject }
 /** `unparked` when a person lets a parked actor go on; `restart` when its supervisor does. */
-export interface ActivatedRecord extends Common { readonly kind: 'activated'; readonly reason: 'claim' | 'unclean' | 'restart' | 'unparked' | 'reopened'; readonly node: string; readonly run?: EffectId }
+export interface ActivatedRecord extends Common { readonly kind: 'activated'; readonly reason: 'claim' | 'unclean' | 'restart' | 'unparked' | 'reopened'; readonly node: string; readonly run?: string }
 export interface ReadyRecord extends Common { readonly kind: 'ready' }
 /**
  * A step that threw, or a custom action that threw (`action`). The machine stays where it was. `ends`: the actor ends with this

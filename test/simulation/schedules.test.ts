@@ -125,7 +125,7 @@ describe('schedules of DELIVERY §8', () => {
     const world = await pair({ horizonMs: DAY });
     await world.send(A, { type: 'go', do: [sendTo(B, { type: 'm', n: 'm0' })] });
     await world.advance(1_000);
-    world.network.cut('n2', 'n1');
+    world.network.partition('n2', 'n1', 'oneWay');
     await world.send(A, { type: 'go', do: [sendTo(B, { type: 'm', n: 'm1' })] });
     await world.advance(1_000);
     expect(await world.taken(B)).toEqual(['m0', 'm1']);
@@ -201,9 +201,7 @@ describe('schedules of DELIVERY §8', () => {
     for (let i = 0; i < 300; i++) await world.send(`plain${i}`, { type: 'm', n: i });
     await world.advance(5_000);
     for (let i = 1; i <= 3; i++) {
-      const stopped = world.node(`n${i - 1}`).stop();
-      await world.advance(11_000);
-      await stopped;
+      await world.stop(`n${i - 1}`);
       await world.up(`n${i}`);
     }
     world.answer = () => undefined;
@@ -268,7 +266,7 @@ describe('schedules of DELIVERY §8', () => {
 
   test('D23: m1, m2 taken, acks lost, silence of two horizons, copies of both come: neither is taken twice', async () => {
     const world = await pair({ horizonMs: DAY });
-    world.network.cut('n2', 'n1');
+    world.network.partition('n2', 'n1', 'oneWay');
     await world.send(A, { type: 'go', do: [sendTo(B, { type: 'm', n: 'm1' }), sendTo(B, { type: 'm', n: 'm2' })] });
     await world.advance(1_000);
     expect(await world.taken(B)).toEqual(['m1', 'm2']);
@@ -294,7 +292,7 @@ describe('schedules of DELIVERY §8', () => {
   test.each(['removed', 'reset', 'restarted fresh'])('D25: the sender logs m1 and is %s before it is acknowledged: m1 is taken', async (how) => {
     const world = await pair();
     await world.send(A, { type: 'm', n: 0 });
-    world.network.cut('n1', 'n2');
+    world.network.partition('n1', 'n2', 'oneWay');
     await world.send(A, { type: 'go', do: [sendTo(B, { type: 'm', n: 'm1' })] });
     const node = world.node('n1');
     const done = how === 'removed' ? node.remove(A, world.store) : how === 'reset' ? node.reset(A) : node.send(A, { type: 'reprise.start', run: 'r9', logic: 'plain', input: null, mode: 'fresh' }, { internal: 'system' });

@@ -163,6 +163,11 @@ export class World {
     this.nodes.delete(name);
     this.clocks.get(name)?.die();
   }
+  /** As SIGTERM does. */
+  async stop(name: string): Promise<void> {
+    await this.time.run(this.node(name).stop());
+    this.nodes.delete(name);
+  }
   freeze(name: string): void {
     this.clocks.get(name)?.freeze();
     this.network.freeze(name);
