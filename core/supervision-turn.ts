@@ -181,7 +181,6 @@ export class Turn {
         if (this.stopFirst(op)) return true;
       } else if (op.start.length > 0 && op.waitMs > 0) {
         this.s.operation = null;
-        for (const key of op.start) this.mark(key);
         this.wait(op.start[0] as string, op.start, op.waitMs);
       } else if (op.start.length > 0) {
         if (this.startFirst(op)) return true;
@@ -191,11 +190,6 @@ export class Turn {
         if (this.s.phase === 'booting') this.s.phase = 'up';
       }
     }
-  }
-
-  private mark(key: string): void {
-    const child = this.find(key);
-    if (child !== undefined) this.turn(child, 'restarting');
   }
 
   private stopFirst(op: Operation): boolean {

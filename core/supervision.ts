@@ -83,6 +83,7 @@ function decide(turn: Turn, event: EventObject): void {
     case 'reprise.stopped': return stopped(turn, event);
     case 'reprise.backoff': return backoffOver(turn, String(event['child']));
     case AGAIN: return tryAgain(turn, event['keys'] as string[]);
+    case REST: return startRest(turn, event['keys'] as string[]);
     case 'reprise.child.add': return add(turn, event['spec'] as ChildSpecInput);
     case 'reprise.child.remove': return stopByHand(turn, event, true);
     case 'reprise.child.stop': return stopByHand(turn, event, false);
@@ -184,7 +185,9 @@ function exit(turn: Turn, child: Child, abnormal: boolean, isRetry: boolean): vo
 
 // ---- restarts ----------------------------------------------------------------------------------------------------------
 
+/** Queued by `startFailed` and `forgetTries`; never sent. */
 const AGAIN = 'reprise.again';
+const REST = 'reprise.rest';
 
 const backoffOf = (turn: Turn, child: Child): ReturnType<typeof supervisorFlags>['backoff'] => ({ ...turn.s.flags.backoff, ...child.spec.backoff });
 
@@ -228,9 +231,7 @@ function spent(turn: Turn, origin: Child, rest: readonly string[]): void {
   if (flags.whenSpent === 'park') {
     turn.s.restarts = [];
     turn.park(origin, reason);
-    const left = rest.filter((key) => turn.find(key)?.status === 'restarting');
-    if (left.length > 0) turn.begin({ cause: 'restart', start: left });
-    return;
+    return startRest(turn, rest);
   }
   const last = origin.error === undefined ? '' : `: ${origin.error.message}`;
   giveUp(turn, { name: 'MeshError', code: 'SUPERVISOR_GAVE_UP', message: `${address} gave up: ${reason}, the last one of ${origin.address}${last}`, ...(origin.error !== undefined && { cause: origin.error }) });
@@ -276,15 +277,18 @@ function tryAgain(turn: Turn, keys: readonly string[]): void {
   restart(turn, origin, false, keys.slice(1));
 }
 
-/** Takes a child out of the tries that are queued; the next of its group is tried in its stead. */
+/** Takes a child out of the tries that are queued. When it was the one to be tried, those behind it are started without it. */
 function forgetTries(turn: Turn, key: string): void {
   turn.s.queue = turn.s.queue.map((e) => {
-    if (e.type !== AGAIN) return e;
-    const keys = (e['keys'] as string[]).filter((k) => k !== key);
-    const first = keys[0] === undefined ? undefined : turn.find(keys[0]);
-    if (first?.status === 'restarting') first.again = true;
-    return { ...e, keys };
+    const keys = e.type === AGAIN ? (e['keys'] as string[]) : [];
+    return keys.includes(key) ? { type: keys[0] === key ? REST : AGAIN, keys: keys.filter((k) => k !== key) } : e;
   });
+}
+
+/** The rest of a group, which waits for nobody any more. */
+function startRest(turn: Turn, keys: readonly string[]): void {
+  const start = keys.filter((key) => turn.find(key)?.status === 'restarting');
+  if (start.length > 0) turn.begin({ cause: 'restart', start });
 }
 
 function backoffOver(turn: Turn, origin: string): void {

@@ -67,6 +67,11 @@ export class Bench {
     return lines;
   }
 
+  /** Names of the timers that are set. */
+  get pending(): string[] {
+    return [...this.timers.keys()];
+  }
+
   sent(type: string): EventObject[] {
     return this.effects.flatMap((e) => (e.kind === 'send' && e.event.type === type ? [e.event] : []));
   }

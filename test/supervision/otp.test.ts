@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { families } from './arbitrary-history.ts';
-import type { History } from './histories.ts';
+import type { Happening, History } from './histories.ts';
 import { Machine } from './machine.ts';
 import { OtpModel } from './otp-model.ts';
 
@@ -27,6 +27,33 @@ describe('the restart rules are those of OTP', () => {
       );
     });
   }
+});
+
+describe('histories that once went wrong', () => {
+  const base = { periodMs: 1_000, during: {} };
+  const restart = 'permanent' as const;
+  const failed = (id: string): Happening => ({ do: 'exit', id, how: 'failed' });
+  const once: readonly History[] = [
+    // A try that is queued, overtaken by the restart of an earlier child that stops at another one.
+    {
+      ...base, strategy: 'rest_for_one', intensity: 5, children: ['a', 'd', 'b', 'c'].map((id) => ({ id, restart })), failingStarts: ['a:3', 'c:4'],
+      steps: [{ afterMs: 0, happen: [failed('d'), failed('a')] }, { afterMs: 0, happen: [failed('b'), failed('a')] }],
+    },
+    // A start that fails while another child is being added: its next try stands before what happens after it.
+    {
+      ...base, strategy: 'one_for_one', intensity: 2, children: ['b', 'a'].map((id) => ({ id, restart })), failingStarts: ['a:2'], during: { 3: [failed('b')] },
+      steps: [{ afterMs: 0, happen: [failed('a'), { do: 'add', id: 'x', restart }] }],
+    },
+  ];
+
+  it('go as in OTP', () => {
+    for (const history of once) {
+      const model = new OtpModel(history);
+      const machine = new Machine(history);
+      expect(machine.boot()).toEqual(model.boot());
+      for (const step of history.steps) expect(machine.step(step)).toEqual(model.step(step));
+    }
+  });
 });
 
 describe('histories that a real OTP 25 has lived through', () => {

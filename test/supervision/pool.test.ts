@@ -164,6 +164,15 @@ describe('least_mailbox', () => {
     expect(bench.route(...mails(2))).toEqual([2, 3]);
   });
 
+  it('a member that left and comes back begins with an empty one', () => {
+    const bench = Bench.up({ ...config, size: 2 });
+    bench.route(...mails(2));
+    const resize = (size: number): Bench => bench.event({ type: 'reprise.configure', ...config, member, size }).settle();
+    resize(1);
+    resize(2);
+    expect(bench.route(...mails(1))).toEqual([2]);
+  });
+
   it('marks of what it never forwarded do not count below nothing', () => {
     const bench = taken(Bench.up(config), 1, 5);
     expect(bench.route(...mails(3))).toEqual([1, 2, 3]);

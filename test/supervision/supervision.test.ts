@@ -61,9 +61,17 @@ describe('runs', () => {
   it('of fresh starts are never taken over by an older life', () => {
     const sup = Bench.up(abc, { strategy: 'one_for_all', intensity: 9 });
     const old = sup.child('a').run;
-    sup.failed('b').settle().failed('b').stopped('c').stopped('a');
-    expect(sup.child('a').status).toBe('starting');
+    sup.failed('b').stopped('c').stopped('a');
+    expect(sup.child('a')).toMatchObject({ status: 'starting', prev: old });
     sup.event({ type: 'reprise.started', run: old, child: 'desk/a' });
+    expect(sup.child('a').status).toBe('starting');
+  });
+
+  it('only the run before may answer that it lives on', () => {
+    const sup = Bench.up(abc, { intensity: 9 });
+    const first = sup.child('a').run;
+    sup.failed('a').settle().failed('a');
+    sup.event({ type: 'reprise.started', run: first, child: 'desk/a' });
     expect(sup.child('a').status).toBe('starting');
   });
 });
@@ -261,6 +269,14 @@ describe('starts', () => {
     expect(sup.started('a').status()).toBe('a running, b starting, c idle');
   });
 
+  it('one that fails after its time is no failure of the boot: it is tried again', () => {
+    const sup = new Bench().configure(abc, { intensity: 9 }).elapse(30_000);
+    sup.take();
+    sup.failed('a').started('b').started('c');
+    expect(sup.take()).toEqual(['start c history', 'start a history']);
+    expect(sup.state.phase).toBe('up');
+  });
+
   it('a child that had ended or was stopped by hand is started again by a group restart', () => {
     const sup = Bench.up([{ id: 'a', restart: 'transient' }, { id: 'b' }, { id: 'c' }], { strategy: 'one_for_all' });
     sup.stopped('a', 'done').byHand('stop', 'b').settle().take();
@@ -318,12 +334,16 @@ describe('stops', () => {
   it('a nested supervisor has the sum of its children as deadline', () => {
     const nested = childSpec({ id: 'n', address: 'n', kind: 'supervisor', input: { children: [{ id: 'x', address: 'n/x' }, { id: 'y', address: 'n/y', shutdownMs: 700 }, { id: 'z', address: 'n/z', kind: 'pool', input: { size: 3, member: { shutdownMs: 100 } } }] } });
     expect(stopDeadlineMs(nested)).toBe(6_000);
+    expect(stopDeadlineMs(childSpec({ id: 'n', address: 'n', kind: 'supervisor', shutdownMs: 900 }))).toBe(900);
     const sup = Bench.up([{ id: 'n', kind: 'supervisor', input: nested.input }]).event({ type: 'reprise.stop', run: 'r', deadlineMs: 6_000 });
     expect(sup.take()).toEqual(['stop n 6000']);
   });
 
-  it('failing while being stopped costs nothing', () => {
-    const sup = Bench.up(abc).byHand('stop', 'b').failed('b').stopped('b');
+  it('failing while being stopped costs nothing, and the stop is still waited for', () => {
+    const sup = Bench.up(abc).byHand('stop', 'b').failed('b');
+    expect(sup.status()).toBe('a running, b stopping, c running');
+    sup.stopped('b');
+    expect(sup.pending).toEqual([]);
     expect(sup.status()).toBe('a running, b idle, c running');
     expect(sup.state.restarts).toEqual([]);
   });
@@ -352,6 +372,12 @@ describe('stops', () => {
 
   it('a supervisor that is killed kills its children and does not wait', () => {
     expect(Bench.up(abc).event({ type: 'reprise.stop', run: 'r', deadlineMs: 0 }).take()).toEqual(['stop c 0', 'stop b 0', 'stop a 0', 'end stopped']);
+  });
+
+  it('nor does it decide what was queued', () => {
+    const sup = Bench.up(abc, { strategy: 'rest_for_one', intensity: 9 }).failed('b').failed('a');
+    sup.take();
+    expect(sup.event({ type: 'reprise.stop', run: 'r', deadlineMs: 0 }).take()).toEqual(['stop c 0', 'stop b 0', 'stop a 0', 'end stopped']);
   });
 
   it('an order to stop cuts a restart short', () => {
@@ -413,6 +439,13 @@ describe('when the budget is spent, with park', () => {
     expect(sup.status()).toBe('a running, b running, c running');
   });
 
+  it('a parked supervisor goes on with what it knows', () => {
+    const sup = Bench.up([{ id: 'n', kind: 'supervisor', input: { children: [] } }], { intensity: 0 }).failed('n');
+    sup.take();
+    expect(sup.event({ type: 'reprise.unpark', child: 'n' }).take()).toEqual(['start n history']);
+    expect(sup.started('n').status()).toBe('n running');
+  });
+
   it('one that cannot be started is parked again', () => {
     expect(spent().event({ type: 'reprise.unpark', child: 'desk/b' }).failed('b').status()).toBe('a running, b parked, c running');
   });
@@ -459,6 +492,7 @@ describe('backoff', () => {
   it('a stop cancels it', () => {
     const sup = Bench.up(abc, { backoff: WAIT }).failed('a').byHand('stop', 'a');
     expect(sup.take()).toEqual(['stop a 0']);
+    expect([sup.pending, sup.state.waits]).toEqual([[], {}]);
     expect(sup.elapse(10_000).take()).toEqual([]);
     expect(sup.status()).toBe('a idle, b running, c running');
   });
@@ -477,6 +511,12 @@ describe('backoff', () => {
     sup.take();
     expect(sup.elapse(1_000).settle().take()).toEqual(['start a fresh', 'start c fresh']);
     expect(sup.status()).toBe('a running, b idle, c running');
+  });
+
+  it('a stop by hand of the one whose start failed: the rest of its group comes up without it', () => {
+    const sup = Bench.up(abc, { strategy: 'one_for_all', intensity: 9 }).failed('a').stopped('c').stopped('b').started('a').byHand('stop', 'b').failed('b').settle();
+    expect(sup.status()).toBe('a running, b idle, c running');
+    expect(sup.state.restarts).toHaveLength(1);
   });
 
   it('an earlier child that fails meanwhile takes the waiting ones with it', () => {
@@ -595,6 +635,11 @@ describe('a new config (D19)', () => {
     expect(sup.sent('reprise.start')).toMatchObject([{ logic: 'other' }]);
   });
 
+  it('its memory is not kept for the other one', () => {
+    const sup = Bench.up([{ id: 'a', history: 'with' }]).configure([{ id: 'a', history: 'with', logic: 'other' }]);
+    expect(sup.sent('reprise.stop')[0]).not.toHaveProperty('keep');
+  });
+
   it('the config of a nested supervisor is handed down', () => {
     const sup = Bench.up([{ id: 'a', kind: 'supervisor', input: { children: [] } }]);
     sup.configure([{ id: 'a', kind: 'supervisor', input: { children: [{ id: 'x', address: 'desk/a/x' }] } }]);
@@ -635,5 +680,6 @@ describe('describe', () => {
     const view = describeState(Bench.up(abc, { intensity: 2, backoff: WAIT }).failed('a').state);
     expect(view).toMatchObject({ address: 'desk', phase: 'up', strategy: 'one_for_one', budget: { used: 1, intensity: 2, periodMs: 5_000 } });
     expect(view.children[0]).toMatchObject({ id: 'a', address: 'desk/a', kind: 'worker', status: 'restarting', error: 'a broke' });
+    expect(describeState(Bench.up(abc).failed('a').settle().state).children[0]).not.toHaveProperty('error');
   });
 });
