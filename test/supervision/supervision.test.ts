@@ -375,7 +375,7 @@ describe('stops', () => {
   });
 
   it('nor does it decide what was queued', () => {
-    const sup = Bench.up(abc, { strategy: 'rest_for_one', intensity: 9 }).failed('b').failed('a');
+    const sup = Bench.up(abc, { strategy: 'rest_for_one', intensity: 9 }).failed('b').failed('a').byHand('start', 'a');
     sup.take();
     expect(sup.event({ type: 'reprise.stop', run: 'r', deadlineMs: 0 }).take()).toEqual(['stop c 0', 'stop b 0', 'stop a 0', 'end stopped']);
   });
