@@ -3,7 +3,7 @@
  * no concurrency; so whatever differs from it was lost, doubled or confused by the machinery.
  */
 import type { Mail } from './mail.ts';
-import type { Finding, Request, Ruling } from './messages.ts';
+import type { Finding, Intent, Request, Ruling } from './messages.ts';
 import type { Money } from './money.ts';
 import { approves, judge, type Order } from './policy.ts';
 import { billingFinding, HANDED_OVER, NO_ORDER, refundFinding, replyTo, SPAM, technicalFinding, UNCLEAR } from './replies.ts';
@@ -39,24 +39,18 @@ export function foldDesk(
     return { order: id, verdict: 'refunded', sum: judgement.refund };
   };
 
-  const findingOf = (mail: Mail, request: Request): Finding => {
-    switch (request.intent) {
-      case 'refund':
-        return refundFinding(request.claims.length === 0 ? [NO_ORDER] : request.claims.map((claim) => rule(mail, claim)));
-      case 'billing':
-        return billingFinding(request.claims.map((claim) => ({ number: claim.order, order: ownOrder(byId.get(claim.order), mail) })));
-      case 'technical': {
-        const article = request.topic === undefined ? undefined : articleOf(request.topic);
-        return article === undefined ? HANDED_OVER : technicalFinding(request.topic!, article);
-      }
-      case 'spam':
-        return SPAM;
-      case 'unclear':
-        return UNCLEAR;
-    }
+  const findingOf: Record<Intent, (mail: Mail, request: Request) => Finding> = {
+    refund: (mail, { claims }) => refundFinding(claims.length === 0 ? [NO_ORDER] : claims.map((claim) => rule(mail, claim))),
+    billing: (mail, { claims }) => billingFinding(claims.map(({ order }) => ({ number: order, order: ownOrder(byId.get(order), mail) }))),
+    technical: (_, { topic }) => {
+      const article = topic === undefined ? undefined : articleOf(topic);
+      return topic === undefined || article === undefined ? HANDED_OVER : technicalFinding(topic, article);
+    },
+    spam: () => SPAM,
+    unclear: () => UNCLEAR,
   };
 
-  const findings = mails.map((mail) => [mail, requestsOf(mail).map((request) => findingOf(mail, request))] as const);
+  const findings = mails.map((mail) => [mail, requestsOf(mail).map((request) => findingOf[request.intent](mail, request))] as const);
   return {
     replies: new Map(findings.map(([mail, found]) => [mail.key, replyTo(mail, found)])),
     outcomes: new Map(findings.map(([mail, found]) => [mail.key, found.flatMap((f) => f.outcomes)])),

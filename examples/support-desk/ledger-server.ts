@@ -53,7 +53,7 @@ function ledgerServer(ledger: Ledger): McpServer {
     },
     ({ idempotency_key }) => {
       const found = ledger.findByKey(idempotency_key);
-      return answer(found === undefined ? { found: false } : { found: true, ...wire(found) });
+      return answer(found === undefined ? { found: false } : { found: true, result: wire(found) });
     },
   );
   return server;

@@ -46,7 +46,7 @@ export function ownWords(text: string): string {
   const own: string[] = [];
   for (const line of text.split('\n')) {
     if (/^-- ?$/.test(line) || /^-{3,}\s*(?:original message|forwarded message)/i.test(line)) break;
-    if (/^>/.test(line) || /^(?:on|am|le) .+ (?:wrote|schrieb|a écrit)\s?:$/i.test(line) || /^sent from my /i.test(line)) continue;
+    if (line.startsWith('>') || /^(?:on|am|le) .+ (?:wrote|schrieb|a écrit)\s?:$/i.test(line) || /^sent from my /i.test(line)) continue;
     own.push(line);
   }
   return own.join('\n').replace(/\n{3,}/g, '\n\n').trim();
