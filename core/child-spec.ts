@@ -108,7 +108,10 @@ export function stopDeadlineMs(spec: ChildSpec): number {
     return children.reduce((sum, child) => sum + stopDeadlineMs(childSpec(child)), 0);
   }
   if (spec.kind === 'pool') {
-    const { size = 1, member } = (spec.input ?? {}) as { readonly size?: number; readonly member?: { readonly shutdownMs?: number } };
+    const { size = 1, member } = (spec.input ?? {}) as {
+      readonly size?: number;
+      readonly member?: { readonly shutdownMs?: number };
+    };
     return size * (member?.shutdownMs ?? spec.shutdownMs);
   }
   return spec.shutdownMs;

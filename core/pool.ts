@@ -46,13 +46,20 @@ interface Turned {
 }
 
 function begin(input: PoolConfig | null | undefined, ctx: ReducerContext): Turned {
-  const state: PoolState = { supervision: emptySupervision(ctx.address, ctx.ts, ctx.random()), config: null, routed: 0, last: null, untaken: {} };
+  const state: PoolState = {
+    supervision: emptySupervision(ctx.address, ctx.ts, ctx.random()),
+    config: null,
+    routed: 0,
+    last: null,
+    untaken: {},
+  };
   return input?.size === undefined ? { state, effects: [] } : configure(state, input, ctx);
 }
 
 function step(state: PoolState, event: EventObject, ctx: ReducerContext): Turned {
   if (event.type === 'reprise.configure') return configure(state, event as unknown as PoolConfig, ctx);
-  if (event.type === 'reprise.taken') return { state: taken(state, String(event['child']), Number(event['count'] ?? 1)), effects: [] };
+  if (event.type === 'reprise.taken')
+    return { state: taken(state, String(event['child']), Number(event['count'] ?? 1)), effects: [] };
   if (SUPERVISION_EVENTS.has(event.type)) {
     const { state: supervision, effects } = supervise(state.supervision, event, ctx);
     return { state: { ...state, supervision }, effects };
@@ -62,13 +69,29 @@ function step(state: PoolState, event: EventObject, ctx: ReducerContext): Turned
 
 function configure(state: PoolState, given: PoolConfig, ctx: ReducerContext): Turned {
   const { size, router = 'round_robin', member } = given;
-  if (!Number.isInteger(size) || size < 1) throw new MeshError('CONFIG_INVALID', `the pool ${ctx.address} has the size ${size}: give it at least one member`);
-  const config: PoolConfig = { size, router, member, ...(given.field !== undefined && { field: given.field }), ...(given.flags !== undefined && { flags: given.flags }) };
+  if (!Number.isInteger(size) || size < 1)
+    throw new MeshError('CONFIG_INVALID', `the pool ${ctx.address} has the size ${size}: give it at least one member`);
+  const config: PoolConfig = {
+    size,
+    router,
+    member,
+    ...(given.field !== undefined && { field: given.field }),
+    ...(given.flags !== undefined && { flags: given.flags }),
+  };
   const children = Array.from({ length: size }, (_, i): ChildSpecInput => ({
-    ...member, id: String(i + 1), address: `${ctx.address}/${i + 1}`, ...(router === 'least_mailbox' && { marks: true as const }),
+    ...member,
+    id: String(i + 1),
+    address: `${ctx.address}/${i + 1}`,
+    ...(router === 'least_mailbox' && { marks: true as const }),
   }));
-  const { state: supervision, effects } = supervise(state.supervision, { type: 'reprise.configure', children, flags: { ...config.flags, strategy: 'one_for_one' } }, ctx);
-  const untaken = Object.fromEntries(Object.entries(state.untaken).filter(([address]) => children.some((c) => c.address === address)));
+  const { state: supervision, effects } = supervise(
+    state.supervision,
+    { type: 'reprise.configure', children, flags: { ...config.flags, strategy: 'one_for_one' } },
+    ctx,
+  );
+  const untaken = Object.fromEntries(
+    Object.entries(state.untaken).filter(([address]) => children.some((c) => c.address === address)),
+  );
   return { state: { ...state, supervision, config, untaken }, effects };
 }
 
@@ -76,17 +99,25 @@ function configure(state: PoolState, given: PoolConfig, ctx: ReducerContext): Tu
 
 function forward(state: PoolState, event: EventObject): Turned {
   const to = choose(state, event);
-  const untaken = state.config?.router === 'least_mailbox' ? { ...state.untaken, [to]: (state.untaken[to] ?? 0) + 1 } : state.untaken;
-  return { state: { ...state, routed: state.routed + 1, last: to, untaken }, effects: [{ kind: 'send', to: { kind: 'address', address: to }, event }] };
+  const untaken =
+    state.config?.router === 'least_mailbox' ? { ...state.untaken, [to]: (state.untaken[to] ?? 0) + 1 } : state.untaken;
+  return {
+    state: { ...state, routed: state.routed + 1, last: to, untaken },
+    effects: [{ kind: 'send', to: { kind: 'address', address: to }, event }],
+  };
 }
 
 function choose(state: PoolState, event: EventObject): Address {
-  const { config, supervision: { address } } = state;
+  const {
+    config,
+    supervision: { address },
+  } = state;
   if (config === null) throw new MeshError('ACTOR_NOT_FOUND', `the pool ${address} has no members yet: it was not configured`);
   const all = Array.from({ length: config.size }, (_, i) => `${address}/${i + 1}`);
   if (config.router === 'hash') return all[hash32(keyOf(event, config.field)) % config.size] as Address;
   const candidates = able(state, all);
-  if (config.router === 'least_mailbox') return candidates.reduce((least, one) => ((state.untaken[one] ?? 0) < (state.untaken[least] ?? 0) ? one : least));
+  if (config.router === 'least_mailbox')
+    return candidates.reduce((least, one) => ((state.untaken[one] ?? 0) < (state.untaken[least] ?? 0) ? one : least));
   const last = state.last === null ? -1 : all.indexOf(state.last);
   return candidates.find((one) => all.indexOf(one) > last) ?? (candidates[0] as Address);
 }
@@ -112,7 +143,11 @@ function keyOf(event: EventObject, field: string | undefined): string {
 }
 
 const sorted = (value: unknown): string =>
-  JSON.stringify(value, (_, v: unknown) => (typeof v === 'object' && v !== null && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).toSorted(([a], [b]) => (a < b ? -1 : 1))) : v)) ?? 'undefined';
+  JSON.stringify(value, (_, v: unknown) =>
+    typeof v === 'object' && v !== null && !Array.isArray(v)
+      ? Object.fromEntries(Object.entries(v).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : v,
+  ) ?? 'undefined';
 
 function taken(state: PoolState, member: Address, count: number): PoolState {
   const left = (state.untaken[member] ?? 0) - count;
@@ -121,4 +156,10 @@ function taken(state: PoolState, member: Address, count: number): PoolState {
 }
 
 /** Input: `PoolConfig`, or nothing until the first `reprise.configure`. */
-export const pool: Logic = reducer<PoolState, PoolConfig | null | undefined>({ id: POOL_LOGIC, version: '1', controls: true, init: begin, step });
+export const pool: Logic = reducer<PoolState, PoolConfig | null | undefined>({
+  id: POOL_LOGIC,
+  version: '1',
+  controls: true,
+  init: begin,
+  step,
+});

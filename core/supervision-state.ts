@@ -98,7 +98,15 @@ export const emptySupervision = (address: Address, ts: number, random: number): 
   waits: {},
 });
 
-export const newChild = (spec: ChildSpec, ts: number): Child => ({ key: spec.id, address: spec.address, spec, status: 'idle', since: ts, row: 0, restarts: 0 });
+export const newChild = (spec: ChildSpec, ts: number): Child => ({
+  key: spec.id,
+  address: spec.address,
+  spec,
+  status: 'idle',
+  since: ts,
+  row: 0,
+  restarts: 0,
+});
 
 /** For `reprise tree`: who is supervised, and how each is. */
 export interface SupervisionView {
@@ -135,6 +143,12 @@ export function describe(state: SupervisionState): SupervisionView {
 }
 
 const viewOf = (c: Child): ChildView => ({
-  id: c.key, address: c.address, kind: c.spec.kind, restart: c.spec.restart, status: c.status, since: c.since, restarts: c.restarts,
+  id: c.key,
+  address: c.address,
+  kind: c.spec.kind,
+  restart: c.spec.restart,
+  status: c.status,
+  since: c.since,
+  restarts: c.restarts,
   ...(c.error !== undefined && { error: c.error.message }),
 });

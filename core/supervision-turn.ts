@@ -6,7 +6,14 @@ import type { Effect, EventObject } from './effect.ts';
 import type { ErrorData } from './errors.ts';
 import { type ChildSpec, stopDeadlineMs } from './child-spec.ts';
 import { quietMs } from './restart-budget.ts';
-import { type Child, newChild, type Operation, type StartCause, type StartMode, type SupervisionState } from './supervision-state.ts';
+import {
+  type Child,
+  newChild,
+  type Operation,
+  type StartCause,
+  type StartMode,
+  type SupervisionState,
+} from './supervision-state.ts';
 
 export interface TurnContext {
   /** ms since 1970, never going back. */
@@ -45,8 +52,15 @@ export class Turn {
     const keyed = this.s.children.find((c) => c.spec.kind === 'keyed' && address.startsWith(`${c.address}/`));
     if (keyed === undefined) return undefined;
     const { s, ctx } = this;
-    for (const c of Object.values(s.instances)) if (c.status === 'running' && ctx.ts - c.since >= quietMs(s.flags, s.flags.backoff)) delete s.instances[c.key];
-    const child: Child = { ...newChild({ ...keyed.spec, input: null }, this.ctx.ts), key: address, address, status: 'running', instance: true };
+    for (const c of Object.values(s.instances))
+      if (c.status === 'running' && ctx.ts - c.since >= quietMs(s.flags, s.flags.backoff)) delete s.instances[c.key];
+    const child: Child = {
+      ...newChild({ ...keyed.spec, input: null }, this.ctx.ts),
+      key: address,
+      address,
+      status: 'running',
+      instance: true,
+    };
     this.s.instances[address] = child;
     return child;
   }
@@ -66,11 +80,20 @@ export class Turn {
     this.turn(child, 'starting');
     if (cause === 'restart') {
       child.restarts++;
-      this.effects.push({ kind: 'emit', event: { type: 'actor.restarted', child: child.address, run: child.run, restarts: child.restarts } });
+      this.effects.push({
+        kind: 'emit',
+        event: { type: 'actor.restarted', child: child.address, run: child.run, restarts: child.restarts },
+      });
     }
     this.order(child, {
-      type: 'reprise.start', run: child.run, logic: spec.logic, supervisor: this.s.address, mode,
-      ...(child.prev !== undefined && { prev: child.prev }), ...(child.instance !== true && { input: spec.input }), ...(spec.marks === true && { marks: true }),
+      type: 'reprise.start',
+      run: child.run,
+      logic: spec.logic,
+      supervisor: this.s.address,
+      mode,
+      ...(child.prev !== undefined && { prev: child.prev }),
+      ...(child.instance !== true && { input: spec.input }),
+      ...(spec.marks === true && { marks: true }),
     });
   }
 
@@ -79,7 +102,13 @@ export class Turn {
     const deadlineMs = stopDeadlineMs(child.spec);
     // `keep`: it lets go of what runs, but does not end, so that it can go on where it was.
     const keep = child.spec.history === 'with' && !forget && child.next === undefined;
-    this.order(child, { type: 'reprise.stop', run: child.run, deadlineMs, ...(keep && { keep: true }), ...(isKeyedSpec(child) && { keyed: true }) });
+    this.order(child, {
+      type: 'reprise.stop',
+      run: child.run,
+      deadlineMs,
+      ...(keep && { keep: true }),
+      ...(isKeyedSpec(child) && { keyed: true }),
+    });
     this.effects.push({ kind: 'timer', timer: 'stop', event: { type: 'reprise.deadline', run: child.run }, delay: deadlineMs });
   }
 
@@ -92,7 +121,10 @@ export class Turn {
   park(child: Child, reason: string, itself = false): void {
     this.turn(child, 'parked');
     if (child.waits === true && !itself) this.order(child, { type: 'reprise.park', run: child.run, reason });
-    this.effects.push({ kind: 'emit', event: { type: 'actor.parked', child: child.address, reason, ...(child.error !== undefined && { error: child.error }) } });
+    this.effects.push({
+      kind: 'emit',
+      event: { type: 'actor.parked', child: child.address, reason, ...(child.error !== undefined && { error: child.error }) },
+    });
   }
 
   private order(child: Child, event: EventObject): void {
@@ -158,7 +190,12 @@ export class Turn {
 
   wait(origin: string, keys: string[], ms: number): void {
     this.s.waits[origin] = keys;
-    this.effects.push({ kind: 'timer', timer: `backoff:${origin}`, event: { type: 'reprise.backoff', child: origin }, delay: ms });
+    this.effects.push({
+      kind: 'timer',
+      timer: `backoff:${origin}`,
+      event: { type: 'reprise.backoff', child: origin },
+      delay: ms,
+    });
   }
 
   private unwait(origin: string): void {
@@ -246,7 +283,12 @@ export class Turn {
     if (child.status === 'starting') return true;
     this.start(child, op.cause, this.modeOf(op, child));
     if (op.start[0] !== child.key) return false;
-    this.effects.push({ kind: 'timer', timer: 'start', event: { type: 'reprise.late', run: child.run }, delay: this.s.flags.startMs });
+    this.effects.push({
+      kind: 'timer',
+      timer: 'start',
+      event: { type: 'reprise.late', run: child.run },
+      delay: this.s.flags.startMs,
+    });
     return true;
   }
 

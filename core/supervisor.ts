@@ -32,9 +32,21 @@ function step(before: SupervisionState, event: EventObject, ctx: ReducerContext)
   const above = supervisorOf(ctx.address);
   // A supervisor counts as started when its children are up: the one above starts the next only then.
   const isUp = before.phase !== 'up' && state.phase === 'up';
-  if (isUp && above !== undefined) effects.push({ kind: 'send', to: { kind: 'address', address: above }, event: { type: 'reprise.ready', child: ctx.address }, lane: 'system' });
+  if (isUp && above !== undefined)
+    effects.push({
+      kind: 'send',
+      to: { kind: 'address', address: above },
+      event: { type: 'reprise.ready', child: ctx.address },
+      lane: 'system',
+    });
   return { state, effects };
 }
 
 /** Input: `SupervisorConfig`, or nothing. Ends with SUPERVISOR_GAVE_UP when it fails upward. */
-export const supervisor: Logic = reducer<SupervisionState, Partial<SupervisorConfig> | null | undefined>({ id: SUPERVISOR_LOGIC, version: '1', controls: true, init: begin, step });
+export const supervisor: Logic = reducer<SupervisionState, Partial<SupervisorConfig> | null | undefined>({
+  id: SUPERVISOR_LOGIC,
+  version: '1',
+  controls: true,
+  init: begin,
+  step,
+});

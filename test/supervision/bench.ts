@@ -56,8 +56,11 @@ export class Bench {
     if (e.kind !== 'send') return;
     const { event } = e;
     const to = e.to.kind === 'address' ? e.to.address.replace(/^desk\//, '') : e.to.kind;
-    const more = { 'reprise.start': event['mode'], 'reprise.stop': event['deadlineMs'] }[event.type];
-    this.lines.push(`${event.type.replace('reprise.', '')} ${to}${more === undefined ? '' : ` ${String(more)}`}`);
+    const more = { 'reprise.start': event['mode'], 'reprise.stop': event['deadlineMs'] }[event.type] as
+      | string
+      | number
+      | undefined;
+    this.lines.push(`${event.type.replace('reprise.', '')} ${to}${more === undefined ? '' : ` ${more}`}`);
   }
 
   /** Orders since the last look. */
@@ -83,7 +86,9 @@ export class Bench {
   }
 
   status(): string {
-    return [...this.state.children, ...Object.values(this.state.instances)].map((c) => `${c.key.replace(/^desk\//, '')} ${c.status}`).join(', ');
+    return [...this.state.children, ...Object.values(this.state.instances)]
+      .map((c) => `${c.key.replace(/^desk\//, '')} ${c.status}`)
+      .join(', ');
   }
 
   private about(id: string): { readonly run: string | undefined; readonly child: string } {
@@ -95,7 +100,14 @@ export class Bench {
   }
 
   failed(id: string, more: Record<string, unknown> = {}): this {
-    return this.event({ type: 'reprise.failed', ...this.about(id), error: { name: 'Error', message: `${id} broke` }, attempt: 1, event: `sender!${this.now}.0`, ...more });
+    return this.event({
+      type: 'reprise.failed',
+      ...this.about(id),
+      error: { name: 'Error', message: `${id} broke` },
+      attempt: 1,
+      event: `sender!${this.now}.0`,
+      ...more,
+    });
   }
 
   stopped(id: string, outcome: 'done' | 'stopped' | 'killed' | 'failed' = 'stopped'): this {
@@ -109,9 +121,16 @@ export class Bench {
   /** Answers every open order as a healthy child does. */
   settle(): this {
     for (let i = 0; i < 100; i++) {
-      const child = [...this.state.children, ...Object.values(this.state.instances)].find((c) => c.status === 'starting' || c.status === 'stopping');
+      const child = [...this.state.children, ...Object.values(this.state.instances)].find(
+        (c) => c.status === 'starting' || c.status === 'stopping',
+      );
       if (child === undefined) return this;
-      this.event({ type: child.status === 'starting' ? 'reprise.started' : 'reprise.stopped', run: child.run, child: child.address, outcome: 'stopped' });
+      this.event({
+        type: child.status === 'starting' ? 'reprise.started' : 'reprise.stopped',
+        run: child.run,
+        child: child.address,
+        outcome: 'stopped',
+      });
       if (child.spec.kind === 'supervisor') this.event({ type: 'reprise.ready', child: child.address });
     }
     throw new Error('it does not settle');

@@ -34,7 +34,9 @@ export interface Seen {
 }
 
 /** An exit names the life that ended. */
-export type Resolved = (Happening & { readonly do: 'stop' | 'start' | 'remove' | 'add' }) | { readonly do: 'exit'; readonly id: string; readonly how: Ending; readonly life: number };
+export type Resolved =
+  | (Happening & { readonly do: 'stop' | 'start' | 'remove' | 'add' })
+  | { readonly do: 'exit'; readonly id: string; readonly how: Ending; readonly life: number };
 
 export class World {
   readonly history: History;
@@ -69,7 +71,7 @@ export class World {
   /** Exits of the living only. */
   resolve(happenings: readonly Happening[]): Resolved[] {
     return happenings.flatMap((h): Resolved[] => {
-      if (h.do !== 'exit') return [h as Resolved];
+      if (h.do !== 'exit') return [h];
       const life = this.alive.get(h.id);
       if (life === undefined) return [];
       this.alive.delete(h.id);

@@ -35,7 +35,9 @@ export class Machine {
   }
 
   private seen(): Seen {
-    const children = this.state.children.map((c) => (c.status === 'running' && this.world.isAlive(c.key) ? `${c.key}+` : `${c.key}-`)).join(' ');
+    const children = this.state.children
+      .map((c) => (c.status === 'running' && this.world.isAlive(c.key) ? `${c.key}+` : `${c.key}-`))
+      .join(' ');
     return { orders: [...this.world.orders], children, budget: this.state.restarts.length, ended: this.ended };
   }
 
@@ -62,7 +64,11 @@ export class Machine {
       const { life, meanwhile } = this.world.start(child.key);
       if (life !== undefined) this.runs.set(life, run);
       this.inbox.push(...meanwhile.flatMap((h) => this.eventOf(h)));
-      this.inbox.push(life === undefined ? { type: 'reprise.failed', ...common, error: { name: 'Error', message: 'no start' }, attempt: 0 } : { type: 'reprise.started', ...common });
+      this.inbox.push(
+        life === undefined
+          ? { type: 'reprise.failed', ...common, error: { name: 'Error', message: 'no start' }, attempt: 0 }
+          : { type: 'reprise.started', ...common },
+      );
     } else if (order.type === 'reprise.stop') {
       const meanwhile = this.world.stop(child.key);
       this.inbox.push(...meanwhile.flatMap((h) => this.eventOf(h)), { type: 'reprise.stopped', ...common, outcome: 'stopped' });
@@ -77,6 +83,13 @@ export class Machine {
     const common = { run: this.runs.get(h.life), child: `sup/${h.id}` };
     const error = { name: 'Error', message: h.how };
     if (h.how === 'failed') return [{ type: 'reprise.failed', ...common, error, attempt: 1, event: `m!${h.life}.0` }];
-    return [{ type: 'reprise.stopped', ...common, outcome: h.how === 'normal' ? 'done' : h.how === 'crash' ? 'failed' : 'killed', ...(h.how !== 'normal' && { error }) }];
+    return [
+      {
+        type: 'reprise.stopped',
+        ...common,
+        outcome: h.how === 'normal' ? 'done' : h.how === 'crash' ? 'failed' : 'killed',
+        ...(h.how !== 'normal' && { error }),
+      },
+    ];
   }
 }

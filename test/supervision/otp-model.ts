@@ -42,7 +42,9 @@ export class OtpModel {
   }
 
   private seen(): Seen {
-    const children = this.rows.map((r) => (typeof r.pid === 'number' && this.world.isAlive(r.id) ? `${r.id}+` : `${r.id}-`)).join(' ');
+    const children = this.rows
+      .map((r) => (typeof r.pid === 'number' && this.world.isAlive(r.id) ? `${r.id}+` : `${r.id}-`))
+      .join(' ');
     return { orders: [...this.world.orders], children, budget: this.window.length, ended: this.ended };
   }
 

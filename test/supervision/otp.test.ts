@@ -3,7 +3,7 @@
  * ones (`record-otp.ts` makes the recording), which holds the transcription itself to the truth.
  */
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { families } from './arbitrary-history.ts';
 import type { Happening, History } from './histories.ts';
@@ -36,12 +36,24 @@ describe('histories that once went wrong', () => {
   const once: readonly History[] = [
     // A try that is queued, overtaken by the restart of an earlier child that stops at another one.
     {
-      ...base, strategy: 'rest_for_one', intensity: 5, children: ['a', 'd', 'b', 'c'].map((id) => ({ id, restart })), failingStarts: ['a:3', 'c:4'],
-      steps: [{ afterMs: 0, happen: [failed('d'), failed('a')] }, { afterMs: 0, happen: [failed('b'), failed('a')] }],
+      ...base,
+      strategy: 'rest_for_one',
+      intensity: 5,
+      children: ['a', 'd', 'b', 'c'].map((id) => ({ id, restart })),
+      failingStarts: ['a:3', 'c:4'],
+      steps: [
+        { afterMs: 0, happen: [failed('d'), failed('a')] },
+        { afterMs: 0, happen: [failed('b'), failed('a')] },
+      ],
     },
     // A start that fails while another child is being added: its next try stands before what happens after it.
     {
-      ...base, strategy: 'one_for_one', intensity: 2, children: ['b', 'a'].map((id) => ({ id, restart })), failingStarts: ['a:2'], during: { 3: [failed('b')] },
+      ...base,
+      strategy: 'one_for_one',
+      intensity: 2,
+      children: ['b', 'a'].map((id) => ({ id, restart })),
+      failingStarts: ['a:2'],
+      during: { 3: [failed('b')] },
       steps: [{ afterMs: 0, happen: [failed('a'), { do: 'add', id: 'x', restart }] }],
     },
   ];
@@ -57,9 +69,14 @@ describe('histories that once went wrong', () => {
 });
 
 describe('histories that a real OTP 25 has lived through', () => {
-  const recorded = JSON.parse(readFileSync(new URL('otp-recorded.json', import.meta.url), 'utf8')) as { history: History; seen: string[] }[];
+  const recorded = JSON.parse(readFileSync(new URL('otp-recorded.json', import.meta.url), 'utf8')) as {
+    history: History;
+    seen: string[];
+  }[];
   const live = (player: Machine | OtpModel, history: History): string[] =>
-    [player.boot(), ...history.steps.map((s) => player.step(s))].map((s) => `${s.orders.join(',')};${s.ended ? 'ended' : `${s.children};${s.budget}`}`);
+    [player.boot(), ...history.steps.map((s) => player.step(s))].map(
+      (s) => `${s.orders.join(',')};${s.ended ? 'ended' : `${s.children};${s.budget}`}`,
+    );
 
   it(`end the same here (${recorded.length} of them)`, () => {
     expect(recorded.length).toBeGreaterThan(100);

@@ -1,4 +1,5 @@
 /** Pools as pure steps: routes that follow from the log alone, members that are supervised. */
+import assert from 'node:assert/strict';
 import { describe, expect, it } from 'vitest';
 import type { Effect, EventObject } from '../../core/effect.ts';
 import type { ActorEnv } from '../../core/logic.ts';
@@ -42,11 +43,10 @@ class Bench {
   route(...events: readonly EventObject[]): number[] {
     return events.map((event) => {
       this.event(event);
-      const sends = this.effects.filter((e) => e.kind === 'send');
-      expect(sends).toHaveLength(1);
-      const [send] = sends;
-      expect(send).toEqual({ kind: 'send', to: expect.anything() as unknown, event });
-      return Number(send?.kind === 'send' && send.to.kind === 'address' ? send.to.address.replace('desk/triage/', '') : Number.NaN);
+      const [send, ...others] = this.effects.filter((e) => e.kind === 'send');
+      assert(send?.kind === 'send' && send.to.kind === 'address' && others.length === 0);
+      assert.deepEqual([send.event, send.lane], [event, undefined]);
+      return Number(send.to.address.replace('desk/triage/', ''));
     });
   }
 
@@ -56,7 +56,13 @@ class Bench {
   }
 
   failed(n: number): this {
-    return this.event({ type: 'reprise.failed', ...this.about(n), error: { name: 'Error', message: 'broke' }, attempt: 1, event: `x!${this.seq}.0` });
+    return this.event({
+      type: 'reprise.failed',
+      ...this.about(n),
+      error: { name: 'Error', message: 'broke' },
+      attempt: 1,
+      event: `x!${this.seq}.0`,
+    });
   }
 
   settle(): this {
@@ -78,15 +84,30 @@ const mails = (n: number): EventObject[] => Array.from({ length: n }, (_, i) => 
 describe('members', () => {
   it('stand at numbered addresses and are started in order', () => {
     const bench = new Bench({ size: 2, member });
-    expect(bench.effects).toContainEqual(expect.objectContaining({ to: { kind: 'address', address: 'desk/triage/1' }, event: expect.objectContaining({ type: 'reprise.start', logic: 'triage', input: { model: 'm' }, supervisor: 'desk/triage' }) as unknown }));
+    expect(bench.effects).toContainEqual(
+      expect.objectContaining({
+        to: { kind: 'address', address: 'desk/triage/1' },
+        event: expect.objectContaining({
+          type: 'reprise.start',
+          logic: 'triage',
+          input: { model: 'm' },
+          supervisor: 'desk/triage',
+        }) as unknown,
+      }),
+    );
     bench.settle();
-    expect(bench.state.supervision.children.map((c) => [c.address, c.status])).toEqual([['desk/triage/1', 'running'], ['desk/triage/2', 'running']]);
+    expect(bench.state.supervision.children.map((c) => [c.address, c.status])).toEqual([
+      ['desk/triage/1', 'running'],
+      ['desk/triage/2', 'running'],
+    ]);
   });
 
   it('are supervised one_for_one, with history', () => {
     const bench = Bench.up({ size: 3 }).failed(2);
     expect(bench.orders()).toEqual(['reprise.start desk/triage/2']);
-    expect(bench.effects).toContainEqual(expect.objectContaining({ event: expect.objectContaining({ mode: 'history' }) as unknown }));
+    expect(bench.effects).toContainEqual(
+      expect.objectContaining({ event: expect.objectContaining({ mode: 'history' }) as unknown }),
+    );
   });
 
   it('a new size starts or stops the last ones', () => {
@@ -126,7 +147,10 @@ describe('round_robin', () => {
   });
 
   it('when none works, mail waits at a parked one rather than with one that was stopped', () => {
-    const bench = Bench.up({ size: 2, flags: { intensity: 0 } }).event({ type: 'reprise.child.stop', child: '1' }).settle().failed(2);
+    const bench = Bench.up({ size: 2, flags: { intensity: 0 } })
+      .event({ type: 'reprise.child.stop', child: '1' })
+      .settle()
+      .failed(2);
     expect(bench.route(...mails(2))).toEqual([2, 2]);
   });
 
@@ -137,7 +161,8 @@ describe('round_robin', () => {
 
 describe('least_mailbox', () => {
   const config = { size: 3, router: 'least_mailbox' } as const;
-  const taken = (bench: Bench, n: number, count: number): Bench => bench.event({ type: 'reprise.taken', child: `desk/triage/${n}`, count });
+  const taken = (bench: Bench, n: number, count: number): Bench =>
+    bench.event({ type: 'reprise.taken', child: `desk/triage/${n}`, count });
 
   it('members are asked to say what they have taken', () => {
     const bench = new Bench({ ...config, member });
@@ -190,7 +215,11 @@ describe('hash', () => {
 
   it('without a field the whole event counts, but not its order of fields nor whom to reply to', () => {
     const bench = Bench.up({ size: 7, router: 'hash' });
-    const [one, two, other] = bench.route({ type: 'q', a: 1, b: { x: 1, y: 2 }, replyTo: { id: 'a!1.0' } }, { b: { y: 2, x: 1 }, a: 1, type: 'q', replyTo: { id: 'a!2.0' } }, { type: 'q', a: 5 });
+    const [one, two, other] = bench.route(
+      { type: 'q', a: 1, b: { x: 1, y: 2 }, replyTo: { id: 'a!1.0' } },
+      { b: { y: 2, x: 1 }, a: 1, type: 'q', replyTo: { id: 'a!2.0' } },
+      { type: 'q', a: 5 },
+    );
     expect(two).toBe(one);
     expect(other).not.toBe(one);
   });

@@ -7,7 +7,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { families } from './arbitrary-history.ts';
 import type { Happening, History } from './histories.ts';
 
@@ -16,7 +16,8 @@ const numRuns = Number(process.argv[2] ?? 60);
 const seed = Number(process.argv[3] ?? 3);
 
 const list = (items: readonly string[]): string => `[${items.join(',')}]`;
-const happening = (h: Happening): string => (h.do === 'exit' ? `{exit,${h.id},${h.how}}` : h.do === 'add' ? `{add,${h.id},${h.restart}}` : `{${h.do},${h.id}}`);
+const happening = (h: Happening): string =>
+  h.do === 'exit' ? `{exit,${h.id},${h.how}}` : h.do === 'add' ? `{add,${h.id},${h.restart}}` : `{${h.do},${h.id}}`;
 const term = (h: History): string =>
   `{${[
     h.strategy,
@@ -33,7 +34,13 @@ const histories = Object.values(families)
 const folder = mkdtempSync(join(tmpdir(), 'reprise-otp-'));
 writeFileSync(join(folder, 'histories.terms'), histories.map(term).join('\n'));
 execFileSync('erlc', ['-o', folder, join(here, 'otp_recorder.erl')]);
-const out = execFileSync('erl', ['-noshell', '-pa', folder, '-eval', `otp_recorder:main(["${join(folder, 'histories.terms')}"]), halt().`], { encoding: 'utf8' });
+const out = execFileSync(
+  'erl',
+  ['-noshell', '-pa', folder, '-eval', `otp_recorder:main(["${join(folder, 'histories.terms')}"]), halt().`],
+  { encoding: 'utf8' },
+);
 const lines = out.trimEnd().split('\n');
-const recorded = histories.map((history, i) => `  ${JSON.stringify({ history, seen: (lines[i] ?? '').replace(/^\d+ /, '').split('|') })}`);
+const recorded = histories.map(
+  (history, i) => `  ${JSON.stringify({ history, seen: (lines[i] ?? '').replace(/^\d+ /, '').split('|') })}`,
+);
 writeFileSync(join(here, 'otp-recorded.json'), `[\n${recorded.join(',\n')}\n]\n`);

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addRestart, backoffMs, checkBudgetSpendable, isSpent } from '../../core/restart-budget.ts';
 import { supervisorFlags } from '../../core/child-spec.ts';
@@ -30,20 +30,27 @@ describe('checkBudgetSpendable', () => {
 
   it('says with numbers why a budget cannot be spent', () => {
     expect(checkBudgetSpendable({ intensity: 3, periodMs: 5_000, backoff: { minMs: 2_000, jitter: 0 } })).toBe(
-      'the backoff makes the restart budget unspendable: 4 restarts of one child take at least 14000 ms, but only those within 5000 ms are counted, '
-        + "so a child that always fails is restarted for ever; raise 'periodMs' to 14000 or more, or lower 'intensity' or the waits",
+      'the backoff makes the restart budget unspendable: 4 restarts of one child take at least 14000 ms, but only those within 5000 ms are counted, ' +
+        "so a child that always fails is restarted for ever; raise 'periodMs' to 14000 or more, or lower 'intensity' or the waits",
     );
   });
 
   it('names the child whose own waits are the reason', () => {
-    expect(checkBudgetSpendable({}, [{ id: 'quick' }, { id: 'slow', backoff: { minMs: 60_000, maxMs: 60_000 } }])).toMatch(/backoff of 'slow' makes/);
+    expect(checkBudgetSpendable({}, [{ id: 'quick' }, { id: 'slow', backoff: { minMs: 60_000, maxMs: 60_000 } }])).toMatch(
+      /backoff of 'slow' makes/,
+    );
   });
 
   it('is true: a child that fails at once after each start spends the budget or not, as it says', () => {
     const flags = fc.record({
       intensity: fc.integer({ min: 0, max: 8 }),
       periodMs: fc.integer({ min: 1, max: 10_000 }),
-      backoff: fc.record({ minMs: fc.integer({ min: 0, max: 3_000 }), maxMs: fc.integer({ min: 1, max: 6_000 }), factor: fc.constantFrom(1, 1.5, 2, 4), jitter: fc.constantFrom(0, 0.2, 1) }),
+      backoff: fc.record({
+        minMs: fc.integer({ min: 0, max: 3_000 }),
+        maxMs: fc.integer({ min: 1, max: 6_000 }),
+        factor: fc.constantFrom(1, 1.5, 2, 4),
+        jitter: fc.constantFrom(0, 0.2, 1),
+      }),
     });
     fc.assert(
       fc.property(flags, (given) => {

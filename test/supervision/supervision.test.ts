@@ -13,7 +13,14 @@ describe('runs', () => {
     const old = sup.child('a').run;
     sup.failed('a').settle().take();
     expect(sup.child('a').run).not.toBe(old);
-    sup.event({ type: 'reprise.failed', run: old, child: 'desk/a', error: { name: 'Error', message: 'old' }, attempt: 1, event: 'x!1.0' });
+    sup.event({
+      type: 'reprise.failed',
+      run: old,
+      child: 'desk/a',
+      error: { name: 'Error', message: 'old' },
+      attempt: 1,
+      event: 'x!1.0',
+    });
     sup.event({ type: 'reprise.stopped', run: old, child: 'desk/a', outcome: 'killed' });
     expect(sup.take()).toEqual([]);
     expect(sup.state.restarts).toHaveLength(1);
@@ -99,7 +106,9 @@ describe('restart with history or fresh', () => {
 
   it('a start order carries logic, input and supervisor', () => {
     const sup = new Bench().configure([{ id: 'a', logic: 'triage', input: { model: 'm' } }]);
-    expect(sup.sent('reprise.start')).toMatchObject([{ logic: 'triage', input: { model: 'm' }, supervisor: 'desk', mode: 'history' }]);
+    expect(sup.sent('reprise.start')).toMatchObject([
+      { logic: 'triage', input: { model: 'm' }, supervisor: 'desk', mode: 'history' },
+    ]);
   });
 });
 
@@ -120,7 +129,8 @@ describe('restart types', () => {
   });
 
   it('for transient, a kill and a failure are failures', () => {
-    for (const outcome of ['killed', 'failed'] as const) expect(Bench.up(ofType('transient')).stopped('a', outcome).take()).toEqual(['start a fresh']);
+    for (const outcome of ['killed', 'failed'] as const)
+      expect(Bench.up(ofType('transient')).stopped('a', outcome).take()).toEqual(['start a fresh']);
     expect(Bench.up(ofType('transient')).failed('a').take()).toEqual(['start a history']);
   });
 
@@ -139,7 +149,7 @@ describe('restart types', () => {
 });
 
 describe('the budget', () => {
-  it('is the supervisor\'s, not the child\'s', () => {
+  it("is the supervisor's, not the child's", () => {
     const sup = Bench.up(abc, { intensity: 1, whenSpent: 'escalate' }).failed('a').settle().failed('b');
     expect(sup.take()).toEqual(['start a history', 'stop c 5000']);
   });
@@ -179,7 +189,14 @@ describe('the budget', () => {
       const sup = Bench.up(abc, { strategy, intensity: 9 });
       const run = sup.child(second).run;
       sup.failed(first);
-      sup.event({ type: 'reprise.failed', run, child: `desk/${second}`, error: { name: 'Error', message: 'too' }, attempt: 1, event: 'x!2.0' });
+      sup.event({
+        type: 'reprise.failed',
+        run,
+        child: `desk/${second}`,
+        error: { name: 'Error', message: 'too' },
+        attempt: 1,
+        event: 'x!2.0',
+      });
       return sup.settle().state.restarts.length;
     };
     expect(spend('one_for_one', 'a', 'c')).toBe(2);
@@ -190,7 +207,10 @@ describe('the budget', () => {
   });
 
   it('a nested supervisor that gives up costs the one above it 1, and begins with a fresh one', () => {
-    const sup = Bench.up([{ id: 'a', kind: 'supervisor', input: { children: [] } }, { id: 'b' }], { intensity: 1 }).stopped('a', 'failed');
+    const sup = Bench.up([{ id: 'a', kind: 'supervisor', input: { children: [] } }, { id: 'b' }], { intensity: 1 }).stopped(
+      'a',
+      'failed',
+    );
     expect(sup.state.restarts).toHaveLength(1);
     expect(sup.take()).toEqual(['start a fresh']);
   });
@@ -217,7 +237,15 @@ describe('starts', () => {
     sup.failed('c');
     expect(sup.take()).toEqual(['stop c 0', 'stop b 5000']);
     expect(sup.stopped('b').stopped('a').take()).toEqual(['stop a 5000', 'end error']);
-    expect(sup.effects).toContainEqual(expect.objectContaining({ kind: 'terminate', error: expect.objectContaining({ code: 'SUPERVISOR_GAVE_UP', message: 'desk could not start desk/c: c broke' }) as unknown }));
+    expect(sup.effects).toContainEqual(
+      expect.objectContaining({
+        kind: 'terminate',
+        error: expect.objectContaining({
+          code: 'SUPERVISOR_GAVE_UP',
+          message: 'desk could not start desk/c: c broke',
+        }) as unknown,
+      }),
+    );
     expect(sup.state.restarts).toEqual([]);
   });
 
@@ -229,7 +257,10 @@ describe('starts', () => {
   });
 
   it('a try that fails keeps the memory of the child: it is tried with history again', () => {
-    expect(Bench.up(abc, { intensity: 9 }).failed('a').stopped('a', 'failed').take()).toEqual(['start a history', 'start a history']);
+    expect(Bench.up(abc, { intensity: 9 }).failed('a').stopped('a', 'failed').take()).toEqual([
+      'start a history',
+      'start a history',
+    ]);
   });
 
   it('one_for_all stops again what had come up and starts from the first', () => {
@@ -242,7 +273,11 @@ describe('starts', () => {
   });
 
   it('rest_for_one goes on from the child whose start failed, earlier ones stay up', () => {
-    const sup = Bench.up([...abc, { id: 'd' }], { strategy: 'rest_for_one', intensity: 5 }).failed('b').stopped('d').stopped('c').started('b');
+    const sup = Bench.up([...abc, { id: 'd' }], { strategy: 'rest_for_one', intensity: 5 })
+      .failed('b')
+      .stopped('d')
+      .stopped('c')
+      .started('b');
     sup.take();
     sup.failed('c');
     expect(sup.take()).toEqual(['start c fresh']);
@@ -332,10 +367,25 @@ describe('stops', () => {
   });
 
   it('a nested supervisor has the sum of its children as deadline', () => {
-    const nested = childSpec({ id: 'n', address: 'n', kind: 'supervisor', input: { children: [{ id: 'x', address: 'n/x' }, { id: 'y', address: 'n/y', shutdownMs: 700 }, { id: 'z', address: 'n/z', kind: 'pool', input: { size: 3, member: { shutdownMs: 100 } } }] } });
+    const nested = childSpec({
+      id: 'n',
+      address: 'n',
+      kind: 'supervisor',
+      input: {
+        children: [
+          { id: 'x', address: 'n/x' },
+          { id: 'y', address: 'n/y', shutdownMs: 700 },
+          { id: 'z', address: 'n/z', kind: 'pool', input: { size: 3, member: { shutdownMs: 100 } } },
+        ],
+      },
+    });
     expect(stopDeadlineMs(nested)).toBe(6_000);
     expect(stopDeadlineMs(childSpec({ id: 'n', address: 'n', kind: 'supervisor', shutdownMs: 900 }))).toBe(900);
-    const sup = Bench.up([{ id: 'n', kind: 'supervisor', input: nested.input }]).event({ type: 'reprise.stop', run: 'r', deadlineMs: 6_000 });
+    const sup = Bench.up([{ id: 'n', kind: 'supervisor', input: nested.input }]).event({
+      type: 'reprise.stop',
+      run: 'r',
+      deadlineMs: 6_000,
+    });
     expect(sup.take()).toEqual(['stop n 6000']);
   });
 
@@ -360,7 +410,10 @@ describe('stops', () => {
   });
 
   it('an exit inside the group is swallowed', () => {
-    const sup = Bench.up(abc, { strategy: 'one_for_all', intensity: 1, whenSpent: 'escalate' }).failed('a').stopped('b', 'killed').settle();
+    const sup = Bench.up(abc, { strategy: 'one_for_all', intensity: 1, whenSpent: 'escalate' })
+      .failed('a')
+      .stopped('b', 'killed')
+      .settle();
     expect(sup.status()).toBe('a running, b running, c running');
   });
 
@@ -371,13 +424,23 @@ describe('stops', () => {
   });
 
   it('a supervisor that is killed kills its children and does not wait', () => {
-    expect(Bench.up(abc).event({ type: 'reprise.stop', run: 'r', deadlineMs: 0 }).take()).toEqual(['stop c 0', 'stop b 0', 'stop a 0', 'end stopped']);
+    expect(Bench.up(abc).event({ type: 'reprise.stop', run: 'r', deadlineMs: 0 }).take()).toEqual([
+      'stop c 0',
+      'stop b 0',
+      'stop a 0',
+      'end stopped',
+    ]);
   });
 
   it('nor does it decide what was queued', () => {
     const sup = Bench.up(abc, { strategy: 'rest_for_one', intensity: 9 }).failed('b').failed('a').byHand('start', 'a');
     sup.take();
-    expect(sup.event({ type: 'reprise.stop', run: 'r', deadlineMs: 0 }).take()).toEqual(['stop c 0', 'stop b 0', 'stop a 0', 'end stopped']);
+    expect(sup.event({ type: 'reprise.stop', run: 'r', deadlineMs: 0 }).take()).toEqual([
+      'stop c 0',
+      'stop b 0',
+      'stop a 0',
+      'end stopped',
+    ]);
   });
 
   it('an order to stop cuts a restart short', () => {
@@ -397,20 +460,32 @@ describe('when the budget is spent, with escalate', () => {
     expect(sup.stopped('a').take()).toEqual(['end error']);
   });
 
-  it('it has failed, and says who and why', () => {
+  it('the supervisor has failed, and says who and why', () => {
     expect(spent().settle().effects).toContainEqual({
-      kind: 'terminate', status: 'error',
-      error: { name: 'MeshError', code: 'SUPERVISOR_GAVE_UP', message: 'desk gave up: 1 restarts within 5000 ms, the last one of desk/b: b broke', cause: { name: 'Error', message: 'b broke' } },
+      kind: 'terminate',
+      status: 'error',
+      error: {
+        name: 'MeshError',
+        code: 'SUPERVISOR_GAVE_UP',
+        message: 'desk gave up: more than 0 restarts within 5000 ms, the last one of desk/b: b broke',
+        cause: { name: 'Error', message: 'b broke' },
+      },
     });
   });
 
   it('nothing is decided any more', () => {
-    expect(spent().settle().failed('a').byHand('start', 'b').take()).toEqual(['stop c 5000', 'stop b 0', 'stop a 5000', 'end error']);
+    expect(spent().settle().failed('a').byHand('start', 'b').take()).toEqual([
+      'stop c 5000',
+      'stop b 0',
+      'stop a 5000',
+      'end error',
+    ]);
   });
 });
 
 describe('when the budget is spent, with park', () => {
-  const spent = (strategy: 'one_for_one' | 'one_for_all' = 'one_for_one'): Bench => Bench.up(abc, { intensity: 0, strategy }).failed('b');
+  const spent = (strategy: 'one_for_one' | 'one_for_all' = 'one_for_one'): Bench =>
+    Bench.up(abc, { intensity: 0, strategy }).failed('b');
 
   it('is the default', () => {
     expect(Bench.up(abc).state.flags.whenSpent).toBe('park');
@@ -447,7 +522,9 @@ describe('when the budget is spent, with park', () => {
   });
 
   it('one that cannot be started is parked again', () => {
-    expect(spent().event({ type: 'reprise.unpark', child: 'desk/b' }).failed('b').status()).toBe('a running, b parked, c running');
+    expect(spent().event({ type: 'reprise.unpark', child: 'desk/b' }).failed('b').status()).toBe(
+      'a running, b parked, c running',
+    );
   });
 
   it('a child that parked itself costs nothing and is shown', () => {
@@ -514,13 +591,24 @@ describe('backoff', () => {
   });
 
   it('a stop by hand of the one whose start failed: the rest of its group comes up without it', () => {
-    const sup = Bench.up(abc, { strategy: 'one_for_all', intensity: 9 }).failed('a').stopped('c').stopped('b').started('a').byHand('stop', 'b').failed('b').settle();
+    const sup = Bench.up(abc, { strategy: 'one_for_all', intensity: 9 })
+      .failed('a')
+      .stopped('c')
+      .stopped('b')
+      .started('a')
+      .byHand('stop', 'b')
+      .failed('b')
+      .settle();
     expect(sup.status()).toBe('a running, b idle, c running');
     expect(sup.state.restarts).toHaveLength(1);
   });
 
   it('an earlier child that fails meanwhile takes the waiting ones with it', () => {
-    const sup = Bench.up(abc, { strategy: 'rest_for_one', intensity: 9, backoff: WAIT }).failed('b').settle().elapse(500).failed('a');
+    const sup = Bench.up(abc, { strategy: 'rest_for_one', intensity: 9, backoff: WAIT })
+      .failed('b')
+      .settle()
+      .elapse(500)
+      .failed('a');
     expect(sup.take()).toEqual(['stop c 5000']);
     expect(sup.elapse(500).take()).toEqual([]);
     expect(sup.elapse(500).settle().take()).toEqual(['start a fresh', 'start b fresh', 'start c fresh']);
@@ -549,7 +637,14 @@ describe('backoff', () => {
 describe('keyed actors', () => {
   const desk = [{ id: 'case', kind: 'keyed' as const }, { id: 'b' }];
   const fail = (sup: Bench, key: string, run?: string): Bench =>
-    sup.event({ type: 'reprise.failed', ...(run !== undefined && { run }), child: `desk/case/${key}`, error: { name: 'Error', message: 'x' }, attempt: 1, event: `m!${key}.0` });
+    sup.event({
+      type: 'reprise.failed',
+      ...(run !== undefined && { run }),
+      child: `desk/case/${key}`,
+      error: { name: 'Error', message: 'x' },
+      attempt: 1,
+      event: `m!${key}.0`,
+    });
 
   it('begin by themselves: their spec is not ordered to start', () => {
     expect(new Bench().configure(desk).take()).toEqual(['start b history']);
@@ -606,13 +701,18 @@ describe('keyed actors', () => {
     expect(sup.take()).toEqual(['stop case/9 5000']);
     expect(sup.state.instances).toEqual({});
     fail(sup, '7');
-    expect(sup.event({ type: 'reprise.unpark', child: 'desk/case/7' }).settle().take()).toEqual(['park case/7', 'start case/7 history']);
+    expect(sup.event({ type: 'reprise.unpark', child: 'desk/case/7' }).settle().take()).toEqual([
+      'park case/7',
+      'start case/7 history',
+    ]);
   });
 });
 
 describe('a new config (D19)', () => {
   it('stops what it no longer names, starts what is new in order, leaves the rest running', () => {
-    const sup = Bench.up(abc).configure([{ id: 'x' }, { id: 'b' }, { id: 'y' }]).settle();
+    const sup = Bench.up(abc)
+      .configure([{ id: 'x' }, { id: 'b' }, { id: 'y' }])
+      .settle();
     expect(sup.take()).toEqual(['stop c 5000', 'stop a 5000', 'start x history', 'start y history']);
     expect(sup.status()).toBe('x running, b running, y running');
   });
@@ -620,7 +720,13 @@ describe('a new config (D19)', () => {
   it('changes strategy and intensity for what comes, and keeps the window', () => {
     const sup = Bench.up(abc, { intensity: 1 }).failed('a').settle().configure(abc, { strategy: 'one_for_all', intensity: 2 });
     sup.take();
-    expect(sup.failed('c').settle().take()).toEqual(['stop b 5000', 'stop a 5000', 'start a fresh', 'start b fresh', 'start c fresh']);
+    expect(sup.failed('c').settle().take()).toEqual([
+      'stop b 5000',
+      'stop a 5000',
+      'start a fresh',
+      'start b fresh',
+      'start c fresh',
+    ]);
     expect(sup.state.restarts).toHaveLength(2);
   });
 
@@ -647,18 +753,25 @@ describe('a new config (D19)', () => {
   });
 
   it('a new child that does not start is parked, its siblings are left alone', () => {
-    const sup = Bench.up(abc, { strategy: 'one_for_all' }).configure([...abc, { id: 'x' }], { strategy: 'one_for_all' }).failed('x');
+    const sup = Bench.up(abc, { strategy: 'one_for_all' })
+      .configure([...abc, { id: 'x' }], { strategy: 'one_for_all' })
+      .failed('x');
     expect(sup.status()).toBe('a running, b running, c running, x parked');
     expect(sup.state.restarts).toEqual([]);
   });
 
   it('an edit of a parked child lets it go on', () => {
-    const sup = Bench.up(abc, { intensity: 0 }).failed('b').configure([{ id: 'a' }, { id: 'b', input: 2 }, { id: 'c' }]).settle();
+    const sup = Bench.up(abc, { intensity: 0 })
+      .failed('b')
+      .configure([{ id: 'a' }, { id: 'b', input: 2 }, { id: 'c' }])
+      .settle();
     expect(sup.status()).toBe('a running, b running, c running');
   });
 
   it('children added at run time survive group restarts and new configs, not the restart of their supervisor', () => {
-    const sup = Bench.up(abc, { strategy: 'one_for_all' }).event({ type: 'reprise.child.add', spec: { id: 'x', address: 'desk/x' } }).settle();
+    const sup = Bench.up(abc, { strategy: 'one_for_all' })
+      .event({ type: 'reprise.child.add', spec: { id: 'x', address: 'desk/x' } })
+      .settle();
     sup.failed('a').settle();
     expect(sup.status()).toBe('a running, b running, c running, x running');
     sup.configure([{ id: 'a' }]).settle();
@@ -667,7 +780,12 @@ describe('a new config (D19)', () => {
   });
 
   it('an added child that does not start is forgotten', () => {
-    expect(Bench.up(abc).event({ type: 'reprise.child.add', spec: { id: 'x', address: 'desk/x' } }).failed('x').status()).toBe('a running, b running, c running');
+    expect(
+      Bench.up(abc)
+        .event({ type: 'reprise.child.add', spec: { id: 'x', address: 'desk/x' } })
+        .failed('x')
+        .status(),
+    ).toBe('a running, b running, c running');
   });
 
   it('with one id twice is refused', () => {
@@ -675,11 +793,22 @@ describe('a new config (D19)', () => {
   });
 });
 
-describe('describe', () => {
-  it('shows how each child is, and the budget', () => {
+describe('what a tree shows', () => {
+  it('is how each child is, and the budget', () => {
     const view = describeState(Bench.up(abc, { intensity: 2, backoff: WAIT }).failed('a').state);
-    expect(view).toMatchObject({ address: 'desk', phase: 'up', strategy: 'one_for_one', budget: { used: 1, intensity: 2, periodMs: 5_000 } });
-    expect(view.children[0]).toMatchObject({ id: 'a', address: 'desk/a', kind: 'worker', status: 'restarting', error: 'a broke' });
+    expect(view).toMatchObject({
+      address: 'desk',
+      phase: 'up',
+      strategy: 'one_for_one',
+      budget: { used: 1, intensity: 2, periodMs: 5_000 },
+    });
+    expect(view.children[0]).toMatchObject({
+      id: 'a',
+      address: 'desk/a',
+      kind: 'worker',
+      status: 'restarting',
+      error: 'a broke',
+    });
     expect(describeState(Bench.up(abc).failed('a').settle().state).children[0]).not.toHaveProperty('error');
   });
 });
