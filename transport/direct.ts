@@ -8,7 +8,7 @@
  */
 import type { Shard } from '../core/address.ts';
 import type { CursorReport, Envelope } from '../core/envelope.ts';
-import { assert, MeshError } from '../core/errors.ts';
+import { assert, type ErrorCode, MeshError } from '../core/errors.ts';
 import type { Codec } from '../core/ports/codec.ts';
 import type { Link } from '../core/ports/link.ts';
 import type { Mailboxes, Receiver } from '../core/ports/mailboxes.ts';
@@ -89,7 +89,9 @@ class Direct implements Mailboxes {
     const local = this.receivers.get(envelope.shard);
     if (local !== undefined) return local.receiver.deliver(envelope);
     const owner = this.options.ownerOf(envelope.shard);
-    if (owner !== undefined && owner !== this.options.node) this.transmit(owner, MAILBOX, envelope, envelope.to);
+    if (owner === undefined || owner === this.options.node) return;
+    const bytes = this.encoded(envelope);
+    if (bytes !== undefined) this.frame(owner, MAILBOX, bytes);
   }
 
   report(report: CursorReport): void {
@@ -118,27 +120,32 @@ class Direct implements Mailboxes {
 
   /** In as few frames as the link's limit allows. */
   private transmitReports(owner: string, reports: readonly CursorReport[]): void {
-    const { link, codec } = this.options;
-    if (link === undefined || codec === undefined) return;
-    const bytes = codec.encode(reports);
-    if (bytes.length <= link.bytesMax || reports.length === 1) return this.frame(owner, REPORT, bytes, reports[0]?.from ?? '');
+    const bytes = this.encoded(reports);
+    if (bytes === undefined) return;
+    if (bytes.length <= (this.options.link?.bytesMax ?? 0) || reports.length === 1) return this.frame(owner, REPORT, bytes);
     const half = reports.length >> 1;
     this.transmitReports(owner, reports.slice(0, half));
     this.transmitReports(owner, reports.slice(half));
   }
 
-  private transmit(owner: string, channel: string, value: unknown, to: string): void {
-    const { codec } = this.options;
-    if (codec !== undefined) this.frame(owner, channel, codec.encode(value), to);
+  private encoded(value: unknown): Uint8Array | undefined {
+    try {
+      return this.options.codec?.encode(value);
+    } catch (error) {
+      this.drop('CODEC_FAILED', `a message is no plain data and stays where it is: ${String(error)}`, error);
+      return undefined;
+    }
   }
 
-  private frame(owner: string, channel: string, bytes: Uint8Array, to: string): void {
+  private frame(owner: string, channel: string, bytes: Uint8Array): void {
     const { link } = this.options;
     if (link === undefined) return;
     if (bytes.length <= link.bytesMax) return link.send(owner, channel, bytes);
-    this.options.dropped?.(
-      new MeshError('PAYLOAD_TOO_LARGE', `a message for ${to} has ${bytes.length} bytes; the link to ${owner} carries ${link.bytesMax}. Put the document in a file and send its name`),
-    );
+    this.drop('PAYLOAD_TOO_LARGE', `a message of ${bytes.length} bytes stays where it is: the link to ${owner} carries ${link.bytesMax}. Put the document in a file and send its name`);
+  }
+
+  private drop(code: ErrorCode, message: string, cause?: unknown): void {
+    this.options.dropped?.(new MeshError(code, message, { cause }));
   }
 
   private receiveEnvelope(from: string, bytes: Uint8Array): void {
@@ -160,13 +167,13 @@ class Direct implements Mailboxes {
     try {
       return this.options.codec.decode(bytes);
     } catch (error) {
-      this.options.dropped?.(new MeshError('CODEC_FAILED', `a frame from node ${from} cannot be decoded`, { cause: error }));
+      this.drop('CODEC_FAILED', `a frame from node ${from} cannot be decoded`, error);
       return undefined;
     }
   }
 
   private malformed(from: string, channel: string): void {
-    this.options.dropped?.(new MeshError('CODEC_FAILED', `a frame from node ${from} on '${channel}' is not what that channel carries; check that both run the same version`));
+    this.drop('CODEC_FAILED', `a frame from node ${from} on '${channel}' is not what that channel carries; check that both run the same version`);
   }
 }
 
