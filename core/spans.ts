@@ -92,16 +92,32 @@ const textOf = (value: unknown, key: string): string | undefined => {
   return typeof found === 'string' ? found : undefined;
 };
 
-/** A call begins. What a gateway calls is a tool or a model; anything else is a leaf by the name of its source. */
-export function leafSpan(tracer: Tracer, address: Address, src: string, input: unknown, parent: TraceContext | undefined, id?: EffectId): Span {
-  const attributes: Attributes = { ...about(address), source: src, ...(id !== undefined && { effect: id }) };
-  const tool = textOf(input, 'name');
-  if (address.startsWith('tools/') && tool !== undefined) {
-    return tracer.start('tool', { kind: 'client', parent, attributes: { ...attributes, tool, server: address.slice('tools/'.length) } });
+/**
+ * A call begins; `parent` is the turn that started it. What a gateway calls is a tool or a model; anything else is a leaf by the name of
+ * its source. Undefined: a connection that a gateway keeps open, which is no call.
+ */
+export function leafSpan(tracer: Tracer, address: Address, src: string, input: unknown, parent: TraceContext | undefined, id?: EffectId): Span | undefined {
+  const [top, gateway] = address.split('/');
+  const attributes: Attributes = { ...about(address), ...(id !== undefined && { effect: id }) };
+  if (top === 'tools' && gateway !== undefined) {
+    return src === 'call' ? tracer.start('tool', { kind: 'client', parent, attributes: { ...attributes, server: gateway, tool: textOf(input, 'name') ?? gateway } }) : undefined;
   }
-  if (address.startsWith('models/')) {
-    const request = (input as { readonly request?: unknown } | null)?.request;
-    return tracer.start('model', { kind: 'client', parent, attributes: { ...attributes, model: textOf(request, 'model') ?? address.slice('models/'.length) } });
+  if (top === 'models' && gateway !== undefined) {
+    return src === 'generate' ? tracer.start('model', { kind: 'client', parent, attributes: { ...attributes, model: gateway } }) : undefined;
   }
-  return tracer.start('leaf', { kind: 'internal', parent, attributes });
+  return tracer.start('leaf', { kind: 'internal', parent, attributes: { ...attributes, source: src } });
+}
+
+/** What a model's answer says about itself, by its shape; nothing of its content. */
+function usageOf(output: unknown): Attributes {
+  const { usage, finishReason, model } = (typeof output === 'object' && output !== null ? output : {}) as { usage?: { inputTokens?: unknown; outputTokens?: unknown } | null; finishReason?: unknown; model?: unknown };
+  const found = { 'response.model': model, finish: finishReason, 'usage.input': usage?.inputTokens, 'usage.output': usage?.outputTokens };
+  return Object.fromEntries(Object.entries(found).filter((entry): entry is [string, string | number] => typeof entry[1] === 'string' || typeof entry[1] === 'number'));
+}
+
+/** A call has ended with what XState sends to its parent. */
+export function endLeaf(span: Span, event: EventObject): void {
+  if (event.type.startsWith('xstate.error')) return span.end(event['error'] ?? event.type);
+  span.set(usageOf(event['output']));
+  span.end();
 }

@@ -1,0 +1,84 @@
+/**
+ * The Tracer port on `@opentelemetry/api` alone: which SDK records the spans, if any, is the application's choice. It fails open: whatever
+ * an SDK throws, the mesh goes on. Trace context goes in and out as W3C text, without a global propagator.
+ */
+import { createTraceState, isSpanContextValid, ROOT_CONTEXT, type Span as OtelSpan, type SpanContext, SpanKind as Kind, SpanStatusCode, trace, type TracerProvider } from '@opentelemetry/api';
+import type { TraceContext } from '../core/envelope.ts';
+import type { Span, SpanKind, SpanOptions, Tracer } from '../core/ports/tracer.ts';
+import { conventional, ERROR_TYPE, named } from './semconv.ts';
+
+export interface OpenTelemetryOptions {
+  /** Default: the provider that the application registered globally, now or later. */
+  readonly provider?: TracerProvider;
+  /**
+   * How a message that waited in a mailbox points at its cause. `links` (default): a trace of its own, linked to it; retries and
+   * fan-in stay readable. `parent`: one trace throughout, for backends that show links badly.
+   */
+  readonly causes?: 'links' | 'parent';
+}
+
+const KINDS: Readonly<Record<SpanKind, Kind>> = { internal: Kind.INTERNAL, producer: Kind.PRODUCER, consumer: Kind.CONSUMER, client: Kind.CLIENT, server: Kind.SERVER };
+
+/** W3C Trace Context, section 3.2; versions above 00 may have more fields. */
+const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+
+/** Undefined: it is malformed and counts as absent, as the specification has it. */
+export function spanContextOf(context: TraceContext | undefined): SpanContext | undefined {
+  const [, version, traceId = '', spanId = '', flags = '', more] = TRACEPARENT.exec(context?.traceparent ?? '') ?? [];
+  if (context === undefined || (version === '00' && more !== undefined)) return undefined;
+  const found: SpanContext = { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & 1, isRemote: true };
+  if (!isSpanContextValid(found)) return undefined;
+  return context.tracestate === undefined ? found : { ...found, traceState: createTraceState(context.tracestate) };
+}
+
+export function traceContextOf(context: SpanContext): TraceContext | undefined {
+  if (!isSpanContextValid(context)) return undefined;
+  const tracestate = context.traceState?.serialize();
+  const traceparent = `00-${context.traceId}-${context.spanId}-${(context.traceFlags & 1).toString().padStart(2, '0')}`;
+  return tracestate === undefined || tracestate === '' ? { traceparent } : { traceparent, tracestate };
+}
+
+function guarded<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch {
+    return undefined;
+  }
+}
+
+function fail(span: OtelSpan, error: unknown): void {
+  const { code, name, message } = (typeof error === 'object' && error !== null ? error : { message: String(error) }) as { code?: unknown; name?: unknown; message?: unknown };
+  span.setAttribute(ERROR_TYPE, String(code ?? name ?? 'Error'));
+  span.setStatus({ code: SpanStatusCode.ERROR, message: String(message ?? '') });
+}
+
+const wrap = (span: OtelSpan): Span => ({
+  context: traceContextOf(span.spanContext()),
+  set: (attributes) => void guarded(() => span.setAttributes(conventional(attributes))),
+  end: (error) => void guarded(() => {
+    if (error !== undefined && span.isRecording()) fail(span, error);
+    span.end();
+  }),
+});
+
+/** A tracer for `startMesh({ tracer })`. Spans and attributes: docs/telemetry.md. */
+export function openTelemetry(options: OpenTelemetryOptions = {}): Tracer {
+  const tracer = (options.provider ?? trace).getTracer('reprise');
+  const begin = (operation: string, { kind, parent, links = [], attributes = {} }: SpanOptions): Span => {
+    const [first, ...others] = links;
+    const asParent = options.causes === 'parent' && parent === undefined && first !== undefined;
+    const conventions = named(operation, attributes);
+    const above = spanContextOf(asParent ? first : parent);
+    const span = tracer.startSpan(
+      conventions.name,
+      {
+        kind: KINDS[kind],
+        attributes: conventions.attributes,
+        links: (asParent ? others : links).flatMap((l) => spanContextOf(l) ?? []).map((context) => ({ context })),
+      },
+      above === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, above),
+    );
+    return wrap(span);
+  };
+  return { start: (operation, spanOptions) => guarded(() => begin(operation, spanOptions)) ?? { context: spanOptions.parent, set: () => undefined, end: () => undefined } };
+}

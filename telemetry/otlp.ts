@@ -1,0 +1,97 @@
+/**
+ * The SDK that the CLI brings when the config asks for tracing: OpenTelemetry's own, exporting by OTLP/HTTP. Libraries and users' own
+ * programs set up theirs. It fails open: an exporter that is down costs spans, never messages, and is told once, not per span.
+ */
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources';
+import { BatchSpanProcessor, NodeTracerProvider, ParentBasedSampler, type SpanExporter, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace-node';
+import { MeshError } from '../core/errors.ts';
+import type { Tracer } from '../core/ports/tracer.ts';
+import { openTelemetry, type OpenTelemetryOptions } from './opentelemetry.ts';
+
+export interface OtlpOptions extends Pick<OpenTelemetryOptions, 'causes'> {
+  /** `http://host:4318`, or with the path of the backend; `/v1/traces` is added where it is missing. */
+  readonly endpoint: string;
+  /** Values, not references. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** `service.name`; the node and the mesh go beside it as attributes. */
+  readonly service: string;
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** Share of new traces that are recorded, 0 to 1. Default 1. */
+  readonly ratio?: number;
+  /** ms between exports. Default 2,000. */
+  readonly intervalMs?: number;
+  /** ms for one export. Default 5,000. */
+  readonly timeoutMs?: number;
+  /** Also the global provider of this process, so that spans of libraries in tools go the same way. */
+  readonly global?: boolean;
+  /** Called when exporting begins to fail (with the reason) and when it works again (without). */
+  readonly onChange?: (failure?: string) => void;
+}
+
+export interface Otlp {
+  readonly tracer: Tracer;
+  /** Sends what is recorded. False: not everything went out within the deadline. Never rejects. */
+  flush(deadlineMs: number): Promise<boolean>;
+  /** Flushes, then ends. */
+  stop(deadlineMs: number): Promise<boolean>;
+}
+
+/** Throws CONFIG_INVALID for an endpoint that is no HTTP URL. */
+function tracesUrl(endpoint: string): string {
+  const url = URL.parse(endpoint);
+  if (url === null || !/^https?:$/.test(url.protocol)) throw new MeshError('CONFIG_INVALID', `'${endpoint}' is no OTLP/HTTP endpoint: it must be like http://localhost:4318`);
+  if (!url.pathname.endsWith('/v1/traces')) url.pathname = `${url.pathname.replace(/\/$/, '')}/v1/traces`;
+  return url.href;
+}
+
+/** Tells when exports begin to fail and when they work again. `failed` counts batches. */
+function watched(exporter: SpanExporter, onChange: (failure?: string) => void): SpanExporter & { readonly failed: () => number } {
+  let failed = 0;
+  let down = false;
+  return {
+    failed: () => failed,
+    export: (spans, done) => exporter.export(spans, (result) => {
+      const failing = result.code !== 0;
+      if (failing) failed++;
+      if (failing !== down) onChange(failing ? String(result.error?.message ?? 'the exporter failed') : undefined);
+      down = failing;
+      done(result);
+    }),
+    shutdown: () => exporter.shutdown(),
+    forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
+  };
+}
+
+async function within(deadlineMs: number, work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), deadlineMs);
+  });
+  const done = await Promise.race([late, work.then(() => true, () => false)]);
+  clearTimeout(timer);
+  return done;
+}
+
+export function startOtlp(options: OtlpOptions): Otlp {
+  const { service, attributes = {}, ratio = 1, intervalMs = 2_000, timeoutMs = 5_000 } = options;
+  const exporter = watched(
+    new OTLPTraceExporter({ url: tracesUrl(options.endpoint), headers: { ...options.headers }, timeoutMillis: timeoutMs }),
+    options.onChange ?? (() => undefined),
+  );
+  const provider = new NodeTracerProvider({
+    resource: defaultResource().merge(resourceFromAttributes({ ...attributes, 'service.name': service })),
+    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) }),
+    spanProcessors: [new BatchSpanProcessor(exporter, { scheduledDelayMillis: intervalMs, exportTimeoutMillis: timeoutMs })],
+  });
+  if (options.global === true) provider.register();
+  const counted = async (deadlineMs: number, work: Promise<void>): Promise<boolean> => {
+    const before = exporter.failed();
+    return (await within(deadlineMs, work)) && exporter.failed() === before;
+  };
+  return {
+    tracer: openTelemetry({ provider, ...(options.causes !== undefined && { causes: options.causes }) }),
+    flush: (deadlineMs) => counted(deadlineMs, provider.forceFlush()),
+    stop: (deadlineMs) => counted(deadlineMs, provider.shutdown()),
+  };
+}
