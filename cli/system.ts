@@ -23,12 +23,12 @@ function after(ms: number, fn: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-export const systemClock: Clock = {
+export const systemClock = (): Clock => ({
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after,
   soon: (fn) => void setImmediate(fn),
-};
+});
 
 /** One turn of the event loop, for virtual time beside real I/O. */
 export const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));

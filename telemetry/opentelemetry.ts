@@ -11,10 +11,10 @@ export interface OpenTelemetryOptions {
   /** Default: the provider that the application registered globally, now or later. */
   readonly provider?: TracerProvider;
   /**
-   * How a message that waited in a mailbox points at its cause. `links` (default): a trace of its own, linked to it; retries and
+   * How a message that waited in a mailbox points at its cause. `link` (default): a trace of its own, linked to it; retries and
    * fan-in stay readable. `parent`: one trace throughout, for backends that show links badly.
    */
-  readonly causes?: 'links' | 'parent';
+  readonly links?: 'link' | 'parent';
 }
 
 const KINDS: Readonly<Record<SpanKind, Kind>> = { internal: Kind.INTERNAL, producer: Kind.PRODUCER, consumer: Kind.CONSUMER, client: Kind.CLIENT, server: Kind.SERVER };
@@ -66,7 +66,7 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Tracer {
   const tracer = (options.provider ?? trace).getTracer('reprise');
   const begin = (operation: string, { kind, parent, links = [], attributes = {} }: SpanOptions): Span => {
     const [first, ...others] = links;
-    const asParent = options.causes === 'parent' && parent === undefined && first !== undefined;
+    const asParent = options.links === 'parent' && parent === undefined && first !== undefined;
     const conventions = named(operation, attributes);
     const above = spanContextOf(asParent ? first : parent);
     const span = tracer.startSpan(

@@ -9,10 +9,10 @@ import { MeshError } from '../core/errors.ts';
 import type { Tracer } from '../core/ports/tracer.ts';
 import { openTelemetry, type OpenTelemetryOptions } from './opentelemetry.ts';
 
-export interface OtlpOptions extends Pick<OpenTelemetryOptions, 'causes'> {
+export interface OtlpOptions extends Pick<OpenTelemetryOptions, 'links'> {
   /** `http://host:4318`, or with the path of the backend; `/v1/traces` is added where it is missing. */
-  readonly endpoint: string;
-  /** Values, not references. */
+  readonly url: string;
+  /** Values, not references; those of OTEL_EXPORTER_OTLP_HEADERS go along. */
   readonly headers?: Readonly<Record<string, string>>;
   /** `service.name`; the node and the mesh go beside it as attributes. */
   readonly service: string;
@@ -31,16 +31,18 @@ export interface OtlpOptions extends Pick<OpenTelemetryOptions, 'causes'> {
 
 export interface Otlp {
   readonly tracer: Tracer;
-  /** Sends what is recorded. False: not everything went out within the deadline. Never rejects. */
-  flush(deadlineMs: number): Promise<boolean>;
+  /** Sends what is recorded, within 2 s by default. False: not everything went out within the deadline. Never rejects. */
+  flush(deadlineMs?: number): Promise<boolean>;
   /** Flushes, then ends. */
-  stop(deadlineMs: number): Promise<boolean>;
+  shutdown(deadlineMs?: number): Promise<boolean>;
 }
 
+const DEADLINE_MS = 2_000;
+
 /** Throws CONFIG_INVALID for an endpoint that is no HTTP URL. */
-function tracesUrl(endpoint: string): string {
-  const url = URL.parse(endpoint);
-  if (url === null || !/^https?:$/.test(url.protocol)) throw new MeshError('CONFIG_INVALID', `'${endpoint}' is no OTLP/HTTP endpoint: it must be like http://localhost:4318`);
+function tracesUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) throw new MeshError('CONFIG_INVALID', `'${text}' is no OTLP/HTTP endpoint: it must be like http://localhost:4318`);
   if (!url.pathname.endsWith('/v1/traces')) url.pathname = `${url.pathname.replace(/\/$/, '')}/v1/traces`;
   return url.href;
 }
@@ -73,10 +75,10 @@ async function within(deadlineMs: number, work: Promise<unknown>): Promise<boole
   return done;
 }
 
-export function startOtlp(options: OtlpOptions): Otlp {
+export function otlp(options: OtlpOptions): Otlp {
   const { service, attributes = {}, ratio = 1, intervalMs = 2_000, timeoutMs = 5_000 } = options;
   const exporter = watched(
-    new OTLPTraceExporter({ url: tracesUrl(options.endpoint), headers: { ...options.headers }, timeoutMillis: timeoutMs }),
+    new OTLPTraceExporter({ url: tracesUrl(options.url), headers: { ...options.headers }, timeoutMillis: timeoutMs }),
     options.onChange ?? (() => undefined),
   );
   const provider = new NodeTracerProvider({
@@ -90,8 +92,8 @@ export function startOtlp(options: OtlpOptions): Otlp {
     return (await within(deadlineMs, work)) && exporter.failed() === before;
   };
   return {
-    tracer: openTelemetry({ provider, ...(options.causes !== undefined && { causes: options.causes }) }),
-    flush: (deadlineMs) => counted(deadlineMs, provider.forceFlush()),
-    stop: (deadlineMs) => counted(deadlineMs, provider.shutdown()),
+    tracer: openTelemetry({ provider, ...(options.links !== undefined && { links: options.links }) }),
+    flush: (deadlineMs = DEADLINE_MS) => counted(deadlineMs, provider.forceFlush()),
+    shutdown: (deadlineMs = DEADLINE_MS) => counted(deadlineMs, provider.shutdown()),
   };
 }

@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Envelope, TraceContext } from '../../core/envelope.ts';
 import { endLeaf, leafSpan, noopTracer, processSpan, sendSpan } from '../../core/spans.ts';
 import type { Tracer } from '../../core/ports/tracer.ts';
 import { openTelemetry, spanContextOf, traceContextOf } from '../../telemetry/opentelemetry.ts';
-import { type Otlp, type OtlpOptions, startOtlp } from '../../telemetry/otlp.ts';
+import { otlp, type Otlp, type OtlpOptions } from '../../telemetry/otlp.ts';
 import { tracerCases } from '../conformance/tracer.ts';
 
 type Any = { stringValue?: string; intValue?: number | string; boolValue?: boolean; doubleValue?: number; arrayValue?: { values: Any[] } };
@@ -45,10 +45,10 @@ async function receiver(answer: () => number | undefined = () => 200) {
   return { endpoint: `http://127.0.0.1:${port}`, requests, spans, named: (name: string) => { const found = spans().filter((s) => s.name === name); expect(found, `one span '${name}' among ${spans().map((s) => s.name).join(', ')}`).toHaveLength(1); return found[0] as WireSpan; } };
 }
 
-function started(endpoint: string, options: Partial<OtlpOptions> = {}): Otlp {
-  const otlp = startOtlp({ endpoint, service: 'desk', intervalMs: 60_000, ...options });
-  open.push({ close: () => otlp.stop(1_000) });
-  return otlp;
+function started(url: string, options: Partial<OtlpOptions> = {}): Otlp {
+  const exporting = otlp({ url, service: 'desk', intervalMs: 60_000, ...options });
+  open.push({ close: () => exporting.shutdown(100) });
+  return exporting;
 }
 
 const mail: Envelope = { id: 'desk/intake!12.0', from: 'desk/intake', to: 'desk/case/A-17', lane: 'user', shard: 'default/0', fromShard: 'default/0', after: -1, ts: 0, event: { type: 'mail' } };
@@ -73,9 +73,9 @@ function scene(tracer: Tracer): void {
 describe('spans at a real OTLP/HTTP receiver', () => {
   test('names, kinds, parents and links are those of the conventions', async () => {
     const { endpoint, named, requests } = await receiver();
-    const otlp = started(endpoint, { headers: { authorization: 'Bearer x' }, attributes: { 'reprise.node': 'n1' } });
-    scene(otlp.tracer);
-    expect(await otlp.flush(5_000)).toBe(true);
+    const exporting = started(endpoint, { headers: { authorization: 'Bearer x' }, attributes: { 'reprise.node': 'n1' } });
+    scene(exporting.tracer);
+    expect(await exporting.flush(5_000)).toBe(true);
     expect(requests.map((r) => [r.url, r.headers.authorization])).toEqual([['/v1/traces', 'Bearer x']]);
     expect(attributesOf(requests[0]?.batch.resourceSpans[0]?.resource.attributes ?? [])).toMatchObject({ 'service.name': 'desk', 'reprise.node': 'n1' });
 
@@ -97,9 +97,9 @@ describe('spans at a real OTLP/HTTP receiver', () => {
 
   test('attributes are those of the conventions; no content and no id in a destination', async () => {
     const { endpoint, named, spans } = await receiver();
-    const otlp = started(endpoint);
-    scene(otlp.tracer);
-    await otlp.flush(5_000);
+    const exporting = started(endpoint);
+    scene(exporting.tracer);
+    await exporting.flush(5_000);
     expect(attributesOf(named('send desk/case/{key}').attributes)).toEqual({
       'messaging.system': 'reprise', 'messaging.operation.name': 'send', 'messaging.operation.type': 'send', 'messaging.destination.name': 'desk/case/{key}',
       'messaging.message.id': 'desk/intake!12.0', 'messaging.message.conversation_id': 'desk/case/A-17', 'gen_ai.conversation.id': 'desk/intake', 'reprise.actor': 'desk/intake', 'reprise.event.type': 'mail',
@@ -119,11 +119,11 @@ describe('spans at a real OTLP/HTTP receiver', () => {
     expect(JSON.stringify(spans())).not.toContain('secret');
   });
 
-  test("with causes: 'parent' it is one trace throughout", async () => {
+  test("with links: 'parent' it is one trace throughout", async () => {
     const { endpoint, named, spans } = await receiver();
-    const otlp = started(endpoint, { causes: 'parent' });
-    scene(otlp.tracer);
-    await otlp.flush(5_000);
+    const exporting = started(endpoint, { links: 'parent' });
+    scene(exporting.tracer);
+    await exporting.flush(5_000);
     expect(named('process desk/case/{key}').parentSpanId).toBe(named('send desk/case/{key}').spanId);
     expect(named('process desk/case/{key}').links ?? []).toEqual([]);
     expect(new Set(spans().map((s) => s.traceId)).size).toBe(1);
@@ -131,67 +131,77 @@ describe('spans at a real OTLP/HTTP receiver', () => {
 
   test('a trace that came from elsewhere goes on, with its state, and one that is not sampled is not exported', async () => {
     const { endpoint, spans } = await receiver();
-    const otlp = started(endpoint);
+    const exporting = started(endpoint);
     const from = (flags: string): TraceContext => ({ traceparent: `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-${flags}`, tracestate: 'vendor=value' });
-    const sampled = otlp.tracer.start('turn', { kind: 'internal', parent: from('01'), attributes: { agent: 'a' } });
-    const unsampled = otlp.tracer.start('turn', { kind: 'internal', parent: from('00'), attributes: { agent: 'b' } });
+    const sampled = exporting.tracer.start('turn', { kind: 'internal', parent: from('01'), attributes: { agent: 'a' } });
+    const unsampled = exporting.tracer.start('turn', { kind: 'internal', parent: from('00'), attributes: { agent: 'b' } });
     for (const span of [sampled, unsampled]) span.end();
-    await otlp.flush(5_000);
+    await exporting.flush(5_000);
     expect(spans().map((s) => [s.name, s.traceId, s.parentSpanId, s.traceState])).toEqual([['invoke_agent a', '0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331', 'vendor=value']]);
     expect(sampled.context).toEqual({ traceparent: `00-0af7651916cd43dd8448eb211c80319c-${spans()[0]?.spanId}-01`, tracestate: 'vendor=value' });
     expect(unsampled.context?.traceparent).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-00$/);
   });
 
+  test('headers of the environment go along', async () => {
+    const { endpoint, requests } = await receiver();
+    vi.stubEnv('OTEL_EXPORTER_OTLP_HEADERS', 'api-key=from-env');
+    const exporting = started(endpoint, { headers: { other: 'given' } });
+    vi.unstubAllEnvs();
+    exporting.tracer.start('turn', { kind: 'internal' }).end();
+    await exporting.flush(5_000);
+    expect(requests.map((r) => [r.headers['api-key'], r.headers['other']])).toEqual([['from-env', 'given']]);
+  });
+
   test('stopping sends what is left', async () => {
     const { endpoint, spans } = await receiver();
-    const otlp = started(endpoint);
-    scene(otlp.tracer);
-    expect(await otlp.stop(5_000)).toBe(true);
+    const exporting = started(endpoint);
+    scene(exporting.tracer);
+    expect(await exporting.shutdown(5_000)).toBe(true);
     expect(spans()).toHaveLength(8);
   });
 
   test('the path of a backend is kept', async () => {
     const { endpoint, requests } = await receiver();
     for (const path of ['', '/', '/api/otel', '/api/otel/', '/own/v1/traces']) {
-      const otlp = started(`${endpoint}${path}`);
-      otlp.tracer.start('turn', { kind: 'internal' }).end();
-      await otlp.flush(5_000);
+      const exporting = started(`${endpoint}${path}`);
+      exporting.tracer.start('turn', { kind: 'internal' }).end();
+      await exporting.flush(5_000);
     }
     expect(requests.map((r) => r.url)).toEqual(['/v1/traces', '/v1/traces', '/api/otel/v1/traces', '/api/otel/v1/traces', '/own/v1/traces']);
-    for (const wrong of ['', 'localhost:4318', 'ftp://x', 'not a url']) expect(() => startOtlp({ endpoint: wrong, service: 'x' })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+    for (const wrong of ['', 'localhost:4318', 'ftp://x', 'not a url']) expect(() => otlp({ url: wrong, service: 'x' })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
   });
 });
 
 describe('an exporter fails open', () => {
   test('nobody listens: spans go nowhere, flush says so within its deadline, and it is told once', async () => {
     const told: (string | undefined)[] = [];
-    const otlp = started('http://127.0.0.1:1', { timeoutMs: 300, onChange: (failure) => told.push(failure) });
+    const exporting = started('http://127.0.0.1:1', { timeoutMs: 300, onChange: (failure) => told.push(failure) });
     for (let i = 0; i < 3; i++) {
-      scene(otlp.tracer);
-      expect(await otlp.flush(3_000)).toBe(false);
+      scene(exporting.tracer);
+      expect(await exporting.flush(3_000)).toBe(false);
     }
     expect(told).toHaveLength(1);
     expect(told[0]).toEqual(expect.any(String));
-    expect(await otlp.stop(3_000)).toBe(true);
+    expect(await exporting.shutdown(3_000)).toBe(true);
   });
 
   test('a receiver that never answers holds the stop no longer than its deadline', async () => {
     const { endpoint } = await receiver(() => undefined);
-    const otlp = started(endpoint, { timeoutMs: 30_000 });
-    scene(otlp.tracer);
-    expect(await otlp.stop(50)).toBe(false);
+    const exporting = started(endpoint, { timeoutMs: 30_000 });
+    scene(exporting.tracer);
+    expect(await exporting.shutdown(50)).toBe(false);
   });
 
   test('when the receiver works again, that is told too', async () => {
     let status = 400;
     const told: (string | undefined)[] = [];
     const { endpoint, spans } = await receiver(() => status);
-    const otlp = started(endpoint, { onChange: (failure) => told.push(failure) });
-    scene(otlp.tracer);
-    expect(await otlp.flush(5_000)).toBe(false);
+    const exporting = started(endpoint, { onChange: (failure) => told.push(failure) });
+    scene(exporting.tracer);
+    expect(await exporting.flush(5_000)).toBe(false);
     status = 200;
-    scene(otlp.tracer);
-    expect(await otlp.flush(5_000)).toBe(true);
+    scene(exporting.tracer);
+    expect(await exporting.flush(5_000)).toBe(true);
     expect(told).toEqual([expect.any(String), undefined]);
     expect(spans()).toHaveLength(8);
   });

@@ -7,7 +7,7 @@ import { entropyCases } from '../conformance/entropy.ts';
 const nothing = (): Promise<void> => Promise.resolve();
 
 const clocks: Record<string, () => Promise<ClockSubject>> = {
-  'the system clock': async () => ({ clock: systemClock, passes: () => new Promise((resolve) => setTimeout(resolve, 2)), close: nothing }),
+  'the system clock': async () => ({ clock: systemClock(), passes: () => new Promise((resolve) => setTimeout(resolve, 2)), close: nothing }),
   'a virtual clock': async () => {
     const clock = virtualClock();
     return { clock, passes: () => clock.advance(1), close: nothing };
