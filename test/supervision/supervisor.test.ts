@@ -1,10 +1,11 @@
 /** The supervisor as a logic: its config is in its log, and it tells the one above when its children are up. */
 import { describe, expect, it } from 'vitest';
-import type { ActorEnv } from '../../core/logic.ts';
+import type { ActorEnv, Step } from '../../core/logic.ts';
 import { supervisor, supervisorOf } from '../../core/supervisor.ts';
 import type { SupervisionState } from '../../core/supervision.ts';
 
 const env = (address: string): ActorEnv => ({ address, parent: undefined });
+const stateOf = (step: Step): SupervisionState => supervisor.view(step.snapshot).context as SupervisionState;
 const children = [{ id: 'a', address: 'desk/a' }];
 
 describe('the supervisor logic', () => {
@@ -31,7 +32,7 @@ describe('the supervisor logic', () => {
   it('says that it is ready to the one above when its children are up, once', () => {
     const sup = env('desk');
     const init = supervisor.init(sup, { children }, { ts: 1_000, seed: 1 });
-    const { run } = (init.snapshot as SupervisionState).children[0] ?? {};
+    const { run } = stateOf(init).children[0] ?? {};
     const up = supervisor.step(
       sup,
       init.snapshot,
@@ -59,7 +60,7 @@ describe('the supervisor logic', () => {
 
   it('gives its runs another name in another life', () => {
     const run = (ts: number, seed: number): unknown =>
-      (supervisor.init(env('desk'), { children }, { ts, seed }).snapshot as SupervisionState).children[0]?.run;
+      stateOf(supervisor.init(env('desk'), { children }, { ts, seed })).children[0]?.run;
     expect(run(1_000, 1)).toBe(run(1_000, 1));
     expect(run(1_001, 1)).not.toBe(run(1_000, 1));
     expect(run(1_000, 2)).not.toBe(run(1_000, 1));
