@@ -53,11 +53,21 @@ const nested = (outer: Span, inner: Span): Span => ({
 });
 
 /** A message leaves for the first time. Returns the context that its envelope carries. */
-export function sendSpan(tracer: Tracer, envelope: Envelope, destination: string = template(envelope.to)): TraceContext | undefined {
+export function sendSpan(
+  tracer: Tracer,
+  envelope: Envelope,
+  destination: string = template(envelope.to),
+): TraceContext | undefined {
   const span = tracer.start('send', {
     kind: 'producer',
     parent: envelope.trace,
-    attributes: { ...about(envelope.from), destination, 'message.id': envelope.id, 'message.conversation': topOf(envelope.to), event: envelope.event.type },
+    attributes: {
+      ...about(envelope.from),
+      destination,
+      'message.id': envelope.id,
+      'message.conversation': topOf(envelope.to),
+      event: envelope.event.type,
+    },
   });
   span.end();
   return span.context ?? envelope.trace;
@@ -73,15 +83,30 @@ export function processSpan(
   logic: string,
   event: EventObject,
   envelope: Envelope | undefined,
-  options: { readonly destination?: string; readonly parent?: TraceContext | undefined; readonly version?: string | undefined } = {},
+  options: {
+    readonly destination?: string;
+    readonly parent?: TraceContext | undefined;
+    readonly version?: string | undefined;
+  } = {},
 ): Span {
-  const attributes: Attributes = { ...about(address), agent: logic, event: event.type, ...(options.version !== undefined && { version: options.version }) };
+  const attributes: Attributes = {
+    ...about(address),
+    agent: logic,
+    event: event.type,
+    ...(options.version !== undefined && { version: options.version }),
+  };
   if (envelope === undefined) return tracer.start('turn', { kind: 'internal', parent: options.parent, attributes });
   const destination = options.destination ?? template(address);
   const outer = tracer.start('process', {
     kind: 'consumer',
     ...causes(envelope),
-    attributes: { ...attributes, destination, 'message.id': envelope.id, 'message.conversation': topOf(address), from: envelope.from },
+    attributes: {
+      ...attributes,
+      destination,
+      'message.id': envelope.id,
+      'message.conversation': topOf(address),
+      from: envelope.from,
+    },
   });
   if (isControl(event)) return outer;
   return nested(outer, tracer.start('turn', { kind: 'internal', parent: outer.context, attributes }));
@@ -96,23 +121,51 @@ const textOf = (value: unknown, key: string): string | undefined => {
  * A call begins; `parent` is the turn that started it. What a gateway calls is a tool or a model; anything else is a leaf by the name of
  * its source. Undefined: a connection that a gateway keeps open, which is no call.
  */
-export function leafSpan(tracer: Tracer, address: Address, src: string, input: unknown, parent: TraceContext | undefined, id?: EffectId): Span | undefined {
+export function leafSpan(
+  tracer: Tracer,
+  address: Address,
+  src: string,
+  input: unknown,
+  parent: TraceContext | undefined,
+  id?: EffectId,
+): Span | undefined {
   const [top, gateway] = address.split('/');
   const attributes: Attributes = { ...about(address), ...(id !== undefined && { effect: id }) };
   if (top === 'tools' && gateway !== undefined) {
-    return src === 'call' ? tracer.start('tool', { kind: 'client', parent, attributes: { ...attributes, server: gateway, tool: textOf(input, 'name') ?? gateway } }) : undefined;
+    return src === 'call'
+      ? tracer.start('tool', {
+          kind: 'client',
+          parent,
+          attributes: { ...attributes, server: gateway, tool: textOf(input, 'name') ?? gateway },
+        })
+      : undefined;
   }
   if (top === 'models' && gateway !== undefined) {
-    return src === 'generate' ? tracer.start('model', { kind: 'client', parent, attributes: { ...attributes, model: gateway } }) : undefined;
+    return src === 'generate'
+      ? tracer.start('model', { kind: 'client', parent, attributes: { ...attributes, model: gateway } })
+      : undefined;
   }
   return tracer.start('leaf', { kind: 'internal', parent, attributes: { ...attributes, source: src } });
 }
 
 /** What a model's answer says about itself, by its shape; nothing of its content. */
 function usageOf(output: unknown): Attributes {
-  const { usage, finishReason, model } = (typeof output === 'object' && output !== null ? output : {}) as { usage?: { inputTokens?: unknown; outputTokens?: unknown } | null; finishReason?: unknown; model?: unknown };
-  const found = { 'response.model': model, finish: finishReason, 'usage.input': usage?.inputTokens, 'usage.output': usage?.outputTokens };
-  return Object.fromEntries(Object.entries(found).filter((entry): entry is [string, string | number] => typeof entry[1] === 'string' || typeof entry[1] === 'number'));
+  const { usage, finishReason, model } = (typeof output === 'object' && output !== null ? output : {}) as {
+    usage?: { inputTokens?: unknown; outputTokens?: unknown } | null;
+    finishReason?: unknown;
+    model?: unknown;
+  };
+  const found = {
+    'response.model': model,
+    finish: finishReason,
+    'usage.input': usage?.inputTokens,
+    'usage.output': usage?.outputTokens,
+  };
+  return Object.fromEntries(
+    Object.entries(found).filter(
+      (entry): entry is [string, string | number] => typeof entry[1] === 'string' || typeof entry[1] === 'number',
+    ),
+  );
 }
 
 /** A call has ended with what XState sends to its parent. */

@@ -7,6 +7,7 @@
 import { assert } from './errors.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Entropy } from './ports/entropy.ts';
+import { type HeapTimer, TimerHeap } from './timer-heap.ts';
 import { uuidMaker } from './uuid.ts';
 
 /** How promises are given time. The default yields often enough for usual chains; tests with real I/O pass a turn of the event loop. */
@@ -18,7 +19,7 @@ const MICROTASKS = 128;
 const START = Date.UTC(2026, 0, 1);
 
 const microtasks: Turn = async () => {
-  for (let i = 0; i < MICROTASKS; i++) await undefined;
+  for (let i = 0; i < MICROTASKS; i++) await Promise.resolve();
 };
 
 /** The clock of one simulated node. */
@@ -58,64 +59,14 @@ export interface VirtualClock extends NodeClock {
   pending(): number;
 }
 
-interface Timer {
-  readonly at: number;
-  readonly order: number;
+interface Timer extends HeapTimer {
   readonly owner: SimulatedClock;
-  /** Undefined: cancelled or fired. */
-  fn: (() => void) | undefined;
-}
-
-const before = (a: Timer, b: Timer): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
-
-/** A binary heap: a simulation sets and cancels millions of timers. */
-class TimerHeap {
-  private readonly heap: Timer[] = [];
-
-  /** Skips cancelled ones. */
-  peek(): Timer | undefined {
-    while (this.heap[0] !== undefined && this.heap[0].fn === undefined) this.pop();
-    return this.heap[0];
-  }
-
-  push(timer: Timer): void {
-    const { heap } = this;
-    let i = heap.push(timer) - 1;
-    while (i > 0) {
-      const up = (i - 1) >> 1;
-      const parent = heap[up] as Timer;
-      if (!before(timer, parent)) break;
-      heap[i] = parent;
-      i = up;
-    }
-    heap[i] = timer;
-  }
-
-  pop(): void {
-    const { heap } = this;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return;
-    let i = 0;
-    for (;;) {
-      let down = 2 * i + 1;
-      if (down >= heap.length) break;
-      if (down + 1 < heap.length && before(heap[down + 1] as Timer, heap[down] as Timer)) down++;
-      if (!before(heap[down] as Timer, last)) break;
-      heap[i] = heap[down] as Timer;
-      i = down;
-    }
-    heap[i] = last;
-  }
-
-  count(): number {
-    return this.heap.reduce((n, t) => (t.fn === undefined ? n : n + 1), 0);
-  }
 }
 
 class SimulatedTimeline implements Timeline {
   private now = 0;
   private order = 0;
-  private readonly timers = new TimerHeap();
+  private readonly timers = new TimerHeap<Timer>();
   private callbacks: { readonly owner: SimulatedClock; readonly fn: () => void }[] = [];
   private readonly start: number;
   private readonly turn: Turn;
@@ -169,15 +120,12 @@ class SimulatedTimeline implements Timeline {
   }
 
   async run<T>(promise: Promise<T>, limitMs = 3_600_000): Promise<T> {
-    let settled = false;
-    const done = (): void => {
-      settled = true;
-    };
-    promise.then(done, done);
+    const waited = { settled: false };
+    void Promise.allSettled([promise]).then(() => (waited.settled = true));
     await this.queued(async () => {
       const end = this.now + limitMs;
       await this.settle();
-      while (!settled) {
+      while (!waited.settled) {
         const timer = this.timers.peek();
         assert(timer !== undefined, `what is waited for cannot happen any more: no timer is set at ${this.now} ms`);
         assert(timer.at <= end, `what is waited for did not happen within ${limitMs} ms of virtual time`);
@@ -189,10 +137,16 @@ class SimulatedTimeline implements Timeline {
     return promise;
   }
 
-  private queued(drive: () => Promise<void>): Promise<void> {
-    const next = this.last.then(drive);
-    this.last = next.catch(() => undefined);
-    return next;
+  private async queued(drive: () => Promise<void>): Promise<void> {
+    const before = this.last;
+    const mine = Promise.withResolvers<void>();
+    this.last = mine.promise;
+    await before;
+    try {
+      await drive();
+    } finally {
+      mine.resolve();
+    }
   }
 
   /** The first timer that is due; one at a time, because each may cancel the next. */

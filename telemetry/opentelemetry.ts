@@ -2,8 +2,19 @@
  * The Tracer port on `@opentelemetry/api` alone: which SDK records the spans, if any, is the application's choice. It fails open: whatever
  * an SDK throws, the mesh goes on. Trace context goes in and out as W3C text, without a global propagator.
  */
-import { createTraceState, isSpanContextValid, ROOT_CONTEXT, type Span as OtelSpan, type SpanContext, SpanKind as Kind, SpanStatusCode, trace, type TracerProvider } from '@opentelemetry/api';
+import {
+  createTraceState,
+  isSpanContextValid,
+  ROOT_CONTEXT,
+  type Span as OtelSpan,
+  type SpanContext,
+  SpanKind as Kind,
+  SpanStatusCode,
+  trace,
+  type TracerProvider,
+} from '@opentelemetry/api';
 import type { TraceContext } from '../core/envelope.ts';
+import { errorData } from '../core/errors.ts';
 import type { Span, SpanKind, SpanOptions, Tracer } from '../core/ports/tracer.ts';
 import { conventional, ERROR_TYPE, named } from './semconv.ts';
 
@@ -17,7 +28,13 @@ export interface OpenTelemetryOptions {
   readonly links?: 'link' | 'parent';
 }
 
-const KINDS: Readonly<Record<SpanKind, Kind>> = { internal: Kind.INTERNAL, producer: Kind.PRODUCER, consumer: Kind.CONSUMER, client: Kind.CLIENT, server: Kind.SERVER };
+const KINDS: Readonly<Record<SpanKind, Kind>> = {
+  internal: Kind.INTERNAL,
+  producer: Kind.PRODUCER,
+  consumer: Kind.CONSUMER,
+  client: Kind.CLIENT,
+  server: Kind.SERVER,
+};
 
 /** W3C Trace Context, section 3.2; versions above 00 may have more fields. */
 const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
@@ -47,18 +64,20 @@ function guarded<T>(run: () => T): T | undefined {
 }
 
 function fail(span: OtelSpan, error: unknown): void {
-  const { code, name, message } = (typeof error === 'object' && error !== null ? error : { message: String(error) }) as { code?: unknown; name?: unknown; message?: unknown };
-  span.setAttribute(ERROR_TYPE, String(code ?? name ?? 'Error'));
-  span.setStatus({ code: SpanStatusCode.ERROR, message: String(message ?? '') });
+  const { code, name, message } = errorData(error);
+  span.setAttribute(ERROR_TYPE, code ?? name);
+  span.setStatus({ code: SpanStatusCode.ERROR, message });
 }
 
 const wrap = (span: OtelSpan): Span => ({
   context: traceContextOf(span.spanContext()),
   set: (attributes) => void guarded(() => span.setAttributes(conventional(attributes))),
-  end: (error) => void guarded(() => {
-    if (error !== undefined && span.isRecording()) fail(span, error);
-    span.end();
-  }),
+  end: (error) => {
+    guarded(() => {
+      if (error !== undefined && span.isRecording()) fail(span, error);
+      span.end();
+    });
+  },
 });
 
 /** A tracer for `startMesh({ tracer })`. Spans and attributes: docs/telemetry.md. */
@@ -80,5 +99,8 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Tracer {
     );
     return wrap(span);
   };
-  return { start: (operation, spanOptions) => guarded(() => begin(operation, spanOptions)) ?? { context: spanOptions.parent, set: () => undefined, end: () => undefined } };
+  return {
+    start: (operation, spanOptions) =>
+      guarded(() => begin(operation, spanOptions)) ?? { context: spanOptions.parent, set: () => undefined, end: () => undefined },
+  };
 }

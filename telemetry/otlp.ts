@@ -4,7 +4,13 @@
  */
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources';
-import { BatchSpanProcessor, NodeTracerProvider, ParentBasedSampler, type SpanExporter, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace-node';
+import {
+  BatchSpanProcessor,
+  NodeTracerProvider,
+  ParentBasedSampler,
+  type SpanExporter,
+  TraceIdRatioBasedSampler,
+} from '@opentelemetry/sdk-trace-node';
 import { MeshError } from '../core/errors.ts';
 import type { Tracer } from '../core/ports/tracer.ts';
 import { openTelemetry, type OpenTelemetryOptions } from './opentelemetry.ts';
@@ -42,7 +48,8 @@ const DEADLINE_MS = 2_000;
 /** Throws CONFIG_INVALID for an endpoint that is no HTTP URL. */
 function tracesUrl(text: string): string {
   const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol)) throw new MeshError('CONFIG_INVALID', `'${text}' is no OTLP/HTTP endpoint: it must be like http://localhost:4318`);
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new MeshError('CONFIG_INVALID', `'${text}' is no OTLP/HTTP endpoint: it must be like http://localhost:4318`);
   if (!url.pathname.endsWith('/v1/traces')) url.pathname = `${url.pathname.replace(/\/$/, '')}/v1/traces`;
   return url.href;
 }
@@ -53,13 +60,15 @@ function watched(exporter: SpanExporter, onChange: (failure?: string) => void): 
   let down = false;
   return {
     failed: () => failed,
-    export: (spans, done) => exporter.export(spans, (result) => {
-      const failing = result.code !== 0;
-      if (failing) failed++;
-      if (failing !== down) onChange(failing ? String(result.error?.message ?? 'the exporter failed') : undefined);
-      down = failing;
-      done(result);
-    }),
+    export: (spans, done) =>
+      exporter.export(spans, (result) => {
+        const code: number = result.code;
+        const failing = code !== 0;
+        if (failing) failed++;
+        if (failing !== down) onChange(failing ? (result.error?.message ?? 'the exporter failed') : undefined);
+        down = failing;
+        done(result);
+      }),
     shutdown: () => exporter.shutdown(),
     forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
   };
@@ -70,7 +79,13 @@ async function within(deadlineMs: number, work: Promise<unknown>): Promise<boole
   const late = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(false), deadlineMs);
   });
-  const done = await Promise.race([late, work.then(() => true, () => false)]);
+  const done = await Promise.race([
+    late,
+    work.then(
+      () => true,
+      () => false,
+    ),
+  ]);
   clearTimeout(timer);
   return done;
 }

@@ -33,7 +33,12 @@ const LISTS = new Set(['finish']);
 export const ERROR_TYPE = 'error.type';
 
 export function conventional(attributes: NeutralAttributes): Record<string, Value | string[]> {
-  return Object.fromEntries(Object.entries(attributes).map(([key, value]) => [ATTRIBUTES[key] ?? `reprise.${key}`, LISTS.has(key) ? [String(value)] : value]));
+  return Object.fromEntries(
+    Object.entries(attributes).map(([key, value]) => [
+      ATTRIBUTES[key] ?? `reprise.${key}`,
+      LISTS.has(key) ? [String(value)] : value,
+    ]),
+  );
 }
 
 interface Named {
@@ -41,14 +46,27 @@ interface Named {
   readonly attributes: Record<string, Value | string[]>;
 }
 
-const build = (name: string, subject: Value | undefined, attributes: NeutralAttributes, fixed: Readonly<Record<string, Value>>): Named => ({
+const build = (
+  name: string,
+  subject: Value | undefined,
+  attributes: NeutralAttributes,
+  fixed: Readonly<Record<string, Value>>,
+): Named => ({
   name: subject === undefined ? name : `${name} ${subject}`,
   attributes: { ...conventional(attributes), ...fixed },
 });
-const messaging = (operation: string) => (a: NeutralAttributes): Named =>
-  build(operation, a['destination'], a, { 'messaging.system': 'reprise', 'messaging.operation.name': operation, 'messaging.operation.type': operation });
-const genAi = (operation: string, subject: string, fixed: Readonly<Record<string, Value>> = {}) => (a: NeutralAttributes): Named =>
-  build(operation, a[subject], a, { 'gen_ai.operation.name': operation, ...fixed });
+const messaging =
+  (operation: string) =>
+  (a: NeutralAttributes): Named =>
+    build(operation, a['destination'], a, {
+      'messaging.system': 'reprise',
+      'messaging.operation.name': operation,
+      'messaging.operation.type': operation,
+    });
+const genAi =
+  (operation: string, subject: string, fixed: Readonly<Record<string, Value>> = {}) =>
+  (a: NeutralAttributes): Named =>
+    build(operation, a[subject], a, { 'gen_ai.operation.name': operation, ...fixed });
 const invokeAgent = genAi('invoke_agent', 'agent');
 
 const OPERATIONS: Readonly<Record<string, (attributes: NeutralAttributes) => Named>> = {

@@ -11,7 +11,9 @@ const BEGIN_MS = 15_000;
 
 /** The path of an installed server, or undefined; throws in CI. `debian`: the package that brings it. */
 export function installed(command: string, debian: string = command): string | undefined {
-  const found = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'].map((dir) => join(dir, command)).find((path) => existsSync(path));
+  const found = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
+    .map((dir) => join(dir, command))
+    .find((path) => existsSync(path));
   if (found !== undefined) return found;
   const message = `${command} is not installed (apt-get install ${debian})`;
   if (process.env['CI'] === 'true') throw new Error(`${message}: its tests must run in CI`);
@@ -19,8 +21,12 @@ export function installed(command: string, debian: string = command): string | u
   return undefined;
 }
 
-export async function eventually(what: string, check: () => boolean | Promise<boolean>, limitMs: number = BEGIN_MS): Promise<void> {
-  for (const until = Date.now() + limitMs; !(await check()); ) {
+export async function eventually(
+  what: string,
+  check: () => boolean | Promise<boolean>,
+  limitMs: number = BEGIN_MS,
+): Promise<void> {
+  for (const until = Date.now() + limitMs; !(await check());) {
     if (Date.now() > until) throw new Error(`${what} did not happen within ${limitMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
@@ -56,8 +62,14 @@ export async function startNats(options: { readonly args?: readonly string[] } =
 
   const begin = async (): Promise<void> => {
     let said = '';
-    child = spawn(command, ['-a', '127.0.0.1', '-p', String(port), '-sd', join(dir, 'store'), '--ports_file_dir', dir, ...(options.args ?? [])], { stdio: ['ignore', 'ignore', 'pipe'] });
-    child.stderr?.on('data', (bytes: Buffer) => { said = (said + bytes.toString()).slice(-10_000); });
+    child = spawn(
+      command,
+      ['-a', '127.0.0.1', '-p', String(port), '-sd', join(dir, 'store'), '--ports_file_dir', dir, ...(options.args ?? [])],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    child.stderr?.on('data', (bytes: Buffer) => {
+      said = (said + bytes.toString()).slice(-10_000);
+    });
     const file = (): string | undefined => readdirSync(dir).find((name) => name.endsWith(`_${child.pid}.ports`));
     await eventually('a listening nats-server', () => {
       if (ended(child)) throw new Error(`nats-server ended at once: ${said}`);
@@ -73,10 +85,15 @@ export async function startNats(options: { readonly args?: readonly string[] } =
   };
   await begin();
   return {
-    url: `nats://127.0.0.1:${port}`, port,
+    url: `nats://127.0.0.1:${port}`,
+    port,
     pid: () => child.pid as number,
     kill: () => end(child, 'SIGKILL'),
-    restart: async () => { await end(child, 'SIGKILL'); await begin(); },
-    stop, [Symbol.asyncDispose]: stop,
+    restart: async () => {
+      await end(child, 'SIGKILL');
+      await begin();
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
   };
 }

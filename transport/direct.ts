@@ -36,16 +36,33 @@ const isLane = (value: unknown): boolean => value === 'user' || value === 'syste
 function isEnvelope(value: unknown): value is Envelope {
   const e = value as Partial<Record<keyof Envelope, unknown>> | null;
   return (
-    typeof e === 'object' && e !== null &&
-    isText(e.id) && isText(e.from) && isText(e.to) && isText(e.shard) && isText(e.fromShard) && isLane(e.lane) &&
-    typeof e.after === 'number' && typeof e.ts === 'number' &&
-    typeof e.event === 'object' && e.event !== null && isText((e.event as { type?: unknown }).type)
+    typeof e === 'object' &&
+    e !== null &&
+    isText(e.id) &&
+    isText(e.from) &&
+    isText(e.to) &&
+    isText(e.shard) &&
+    isText(e.fromShard) &&
+    isLane(e.lane) &&
+    typeof e.after === 'number' &&
+    typeof e.ts === 'number' &&
+    typeof e.event === 'object' &&
+    e.event !== null &&
+    isText((e.event as { type?: unknown }).type)
   );
 }
 
 function isReport(value: unknown): value is CursorReport {
   const r = value as Partial<Record<keyof CursorReport, unknown>> | null;
-  return typeof r === 'object' && r !== null && isText(r.from) && isText(r.to) && isText(r.shard) && isLane(r.lane) && typeof r.upTo === 'number';
+  return (
+    typeof r === 'object' &&
+    r !== null &&
+    isText(r.from) &&
+    isText(r.to) &&
+    isText(r.shard) &&
+    isLane(r.lane) &&
+    typeof r.upTo === 'number'
+  );
 }
 
 class Direct implements Mailboxes {
@@ -141,7 +158,10 @@ class Direct implements Mailboxes {
     const { link } = this.options;
     if (link === undefined) return;
     if (bytes.length <= link.bytesMax) return link.send(owner, channel, bytes);
-    this.drop('PAYLOAD_TOO_LARGE', `a message of ${bytes.length} bytes stays where it is: the link to ${owner} carries ${link.bytesMax}. Put the document in a file and send its name`);
+    this.drop(
+      'PAYLOAD_TOO_LARGE',
+      `a message of ${bytes.length} bytes stays where it is: the link to ${owner} carries ${link.bytesMax}. Put the document in a file and send its name`,
+    );
   }
 
   private drop(code: ErrorCode, message: string, cause?: unknown): void {
@@ -173,7 +193,10 @@ class Direct implements Mailboxes {
   }
 
   private malformed(from: string, channel: string): void {
-    this.drop('CODEC_FAILED', `a frame from node ${from} on '${channel}' is not what that channel carries; check that both run the same version`);
+    this.drop(
+      'CODEC_FAILED',
+      `a frame from node ${from} on '${channel}' is not what that channel carries; check that both run the same version`,
+    );
   }
 }
 

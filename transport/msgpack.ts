@@ -13,7 +13,7 @@ export const DEPTH_MAX = 200;
 export const CONTAINERS_MAX = 1_000_000;
 
 const refuse = (why: string): MeshError => new MeshError('CODEC_FAILED', `a frame ${why}`);
-const PROTO = [...'__proto__'].map((c) => c.charCodeAt(0));
+const PROTO = Array.from('__proto__', (c) => c.charCodeAt(0));
 
 /** Walks one frame without building anything. Throws CODEC_FAILED. */
 class Walk {
@@ -52,7 +52,8 @@ class Walk {
 
   private key(): undefined {
     const token = this.uint(1);
-    const length = token >= 0xa0 && token < 0xc0 ? token - 0xa0 : token >= 0xd9 && token <= 0xdb ? this.uint(1 << (token - 0xd9)) : -1;
+    const length =
+      token >= 0xa0 && token < 0xc0 ? token - 0xa0 : token >= 0xd9 && token <= 0xdb ? this.uint(1 << (token - 0xd9)) : -1;
     if (length < 0) throw refuse('has a key that is no text');
     if (length === PROTO.length && PROTO.every((c, i) => this.bytes[this.at + i] === c)) throw refuse("has a key '__proto__'");
     this.skip(length);
@@ -66,18 +67,40 @@ class Walk {
     if (token < 0xa0) return { count: token - 0x90, map: false };
     if (token < 0xc0) return this.skip(token - 0xa0);
     switch (token) {
-      case 0xc0: case 0xc2: case 0xc3: return undefined;
-      case 0xc4: case 0xc5: case 0xc6: return this.skip(this.uint(1 << (token - 0xc4)));
-      case 0xca: return this.skip(4);
-      case 0xcb: return this.skip(8);
-      case 0xcc: case 0xcd: case 0xce: return this.skip(1 << (token - 0xcc));
-      case 0xd0: case 0xd1: case 0xd2: return this.skip(1 << (token - 0xd0));
-      case 0xd9: case 0xda: case 0xdb: return this.skip(this.uint(1 << (token - 0xd9)));
-      case 0xdc: return { count: this.uint(2), map: false };
-      case 0xdd: return { count: this.uint(4), map: false };
-      case 0xde: return { count: this.uint(2) * 2, map: true };
-      case 0xdf: return { count: this.uint(4) * 2, map: true };
-      default: throw refuse(`holds something that is no plain data (MessagePack type 0x${token.toString(16)})`);
+      case 0xc0:
+      case 0xc2:
+      case 0xc3:
+        return undefined;
+      case 0xc4:
+      case 0xc5:
+      case 0xc6:
+        return this.skip(this.uint(1 << (token - 0xc4)));
+      case 0xca:
+        return this.skip(4);
+      case 0xcb:
+        return this.skip(8);
+      case 0xcc:
+      case 0xcd:
+      case 0xce:
+        return this.skip(1 << (token - 0xcc));
+      case 0xd0:
+      case 0xd1:
+      case 0xd2:
+        return this.skip(1 << (token - 0xd0));
+      case 0xd9:
+      case 0xda:
+      case 0xdb:
+        return this.skip(this.uint(1 << (token - 0xd9)));
+      case 0xdc:
+        return { count: this.uint(2), map: false };
+      case 0xdd:
+        return { count: this.uint(4), map: false };
+      case 0xde:
+        return { count: this.uint(2) * 2, map: true };
+      case 0xdf:
+        return { count: this.uint(4) * 2, map: true };
+      default:
+        throw refuse(`holds something that is no plain data (MessagePack type 0x${token.toString(16)})`);
     }
   }
 
@@ -95,7 +118,13 @@ class Walk {
 }
 
 /** `skipValues` is missing in msgpackr's types. */
-const OPTIONS = { useRecords: false, mapsAsObjects: true, encodeUndefinedAsNil: true, copyBuffers: true, skipValues: [undefined] };
+const OPTIONS = {
+  useRecords: false,
+  mapsAsObjects: true,
+  encodeUndefinedAsNil: true,
+  copyBuffers: true,
+  skipValues: [undefined],
+};
 
 export function msgpack(): Codec {
   const packr = new Packr(OPTIONS);
@@ -104,18 +133,22 @@ export function msgpack(): Codec {
       return run();
     } catch (error) {
       if (isMeshError(error)) throw error;
-      throw new MeshError('CODEC_FAILED', `a value could not be ${verb}: it must be plain data, without cycles`, { cause: error });
+      throw new MeshError('CODEC_FAILED', `a value could not be ${verb}: it must be plain data, without cycles`, {
+        cause: error,
+      });
     }
   };
   return {
-    encode: (value) => guarded('encoded', () => {
-      const bytes = packr.pack(value);
-      new Walk(bytes).check();
-      return bytes;
-    }),
-    decode: (bytes) => guarded('decoded', () => {
-      new Walk(bytes).check();
-      return packr.unpack(bytes) as unknown;
-    }),
+    encode: (value) =>
+      guarded('encoded', () => {
+        const bytes = packr.pack(value);
+        new Walk(bytes).check();
+        return bytes;
+      }),
+    decode: (bytes) =>
+      guarded('decoded', () => {
+        new Walk(bytes).check();
+        return packr.unpack(bytes) as unknown;
+      }),
   };
 }

@@ -42,11 +42,16 @@ const STOP_MS = 2_000;
 const token = (text: string): string => segment(text).replaceAll('.', '%2E');
 const words = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-async function client(): Promise<typeof import('@nats-io/transport-node')> {
+/** Loaded when a link starts: only those who name NATS need it. */
+async function client() {
   try {
     return await import('@nats-io/transport-node');
   } catch (error) {
-    throw new MeshError('PEER_DEPENDENCY_MISSING', "the NATS link needs a package that is not installed: npm install '@nats-io/transport-node@^3.4'", { cause: error });
+    throw new MeshError(
+      'PEER_DEPENDENCY_MISSING',
+      "the NATS link needs a package that is not installed: npm install '@nats-io/transport-node@^3.4'",
+      { cause: error },
+    );
   }
 }
 
@@ -93,12 +98,23 @@ class NatsLink implements Link {
     this.nc = await this.connect(lib);
     this.connected = true;
     void this.follow(this.nc);
-    const mail = this.nc.subscribe(`${this.prefix}.to.${token(node)}.*.*`, { callback: (error, message) => { if (error === null) this.receive(message); } });
-    this.nc.subscribe(`${this.prefix}.here.*`, { callback: (error, message) => { if (error === null) this.met(message); } });
+    const mail = this.nc.subscribe(`${this.prefix}.to.${token(node)}.*.*`, {
+      callback: (error, message) => {
+        if (error === null) this.receive(message);
+      },
+    });
+    this.nc.subscribe(`${this.prefix}.here.*`, {
+      callback: (error, message) => {
+        if (error === null) this.met(message);
+      },
+    });
     await this.nc.flush();
     if (mail.isClosed()) {
       await this.stop();
-      throw new MeshError('TRANSPORT_UNAVAILABLE', `the NATS account may not subscribe to '${this.prefix}.>': give it publish and subscribe rights there`);
+      throw new MeshError(
+        'TRANSPORT_UNAVAILABLE',
+        `the NATS account may not subscribe to '${this.prefix}.>': give it publish and subscribe rights there`,
+      );
     }
     this.announce('here');
     this.beat = setInterval(() => this.announce('here'), HERE_MS);
@@ -109,12 +125,23 @@ class NatsLink implements Link {
     const { servers, credentials, tls, timeoutMs = 5_000 } = this.options;
     try {
       return await lib.connect({
-        servers: [servers].flat(), name: `reprise ${this.options.mesh}/${this.node}`, timeout: timeoutMs,
-        maxReconnectAttempts: -1, reconnectTimeWait: 250, ignoreAuthErrorAbort: true, pingInterval: 10_000, maxPingOut: 2,
-        ...(tls !== undefined && { tls }), ...authentication(lib, credentials),
+        servers: [servers].flat(),
+        name: `reprise ${this.options.mesh}/${this.node}`,
+        timeout: timeoutMs,
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: 250,
+        ignoreAuthErrorAbort: true,
+        pingInterval: 10_000,
+        maxPingOut: 2,
+        ...(tls !== undefined && { tls }),
+        ...authentication(lib, credentials),
       });
     } catch (error) {
-      throw new MeshError('TRANSPORT_UNAVAILABLE', `no NATS connection to ${[servers].flat().map(withoutSecrets).join(', ')}: ${String(error)}`, { cause: error });
+      throw new MeshError(
+        'TRANSPORT_UNAVAILABLE',
+        `no NATS connection to ${[servers].flat().map(withoutSecrets).join(', ')}: ${String(error)}`,
+        { cause: error },
+      );
     }
   }
 
@@ -150,7 +177,16 @@ class NatsLink implements Link {
     if (this.sinceConfirm < CONFIRM_BYTES) return;
     const confirmed = this.sinceConfirm;
     this.sinceConfirm = 0;
-    nc.flush().then(() => { this.unconfirmed = Math.max(0, this.unconfirmed - confirmed); }, () => undefined);
+    void this.confirm(nc, confirmed);
+  }
+
+  private async confirm(nc: NatsConnection, bytes: number): Promise<void> {
+    try {
+      await nc.flush();
+      this.unconfirmed = Math.max(0, this.unconfirmed - bytes);
+    } catch {
+      // The connection went; the count begins again when it is back.
+    }
   }
 
   onMessage(channel: string, handler: (from: string, bytes: Uint8Array) => void): void {

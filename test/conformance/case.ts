@@ -21,7 +21,12 @@ export interface Passing {
 const ROUNDS = 2_000;
 
 /** Lets time go by until `check` holds; `again` before each round, because what is unreliable is sent again. */
-export async function until(subject: Passing, what: string, check: () => boolean, again: () => void = () => undefined): Promise<void> {
+export async function until(
+  subject: Passing,
+  what: string,
+  check: () => boolean,
+  again: () => void = () => undefined,
+): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     if (check()) return;
     if (round % 50 === 0) again();

@@ -9,7 +9,8 @@ export interface ClockSubject extends Passing {
 
 const DAY_MS = 86_400_000;
 
-const clock = (name: string, body: (clock: Clock, subject: ClockSubject) => Promise<void>): Case<ClockSubject> => caseOf(name, (subject) => body(subject.clock, subject));
+const clock = (name: string, body: (clock: Clock, subject: ClockSubject) => Promise<void>): Case<ClockSubject> =>
+  caseOf(name, (subject) => body(subject.clock, subject));
 
 export const clockCases: readonly Case<ClockSubject>[] = [
   clock('the wall clock shows ms since 1970, and time goes on', async (c, subject) => {

@@ -10,10 +10,51 @@ export interface CodecSubject {
 }
 
 const VALUES: readonly unknown[] = [
-  null, true, false, 0, 1, -1, 31, 32, 63, 64, 127, 128, 255, 256, 65_535, 65_536, -32, -33, -128, -129, -32_769, 2 ** 32, -(2 ** 31) - 1, 1_764_000_000_123, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER,
-  0.1, -1.5e300, 5e-324, '', 'a', 'é', '日本語', '👩‍🚀 and others', 'x'.repeat(31), 'x'.repeat(32), 'ü'.repeat(300), 'y'.repeat(70_000),
-  [], {}, [[], [{}]], [1, 'two', null, { three: [4] }], { '': 1, 'a b': 2, 'ключ': 3, constructor: 4, toString: 5, hasOwnProperty: 6, length: 7 },
-  Array.from({ length: 70_000 }, (_, i) => i % 7), Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`key ${i}`, i])),
+  null,
+  true,
+  false,
+  0,
+  1,
+  -1,
+  31,
+  32,
+  63,
+  64,
+  127,
+  128,
+  255,
+  256,
+  65_535,
+  65_536,
+  -32,
+  -33,
+  -128,
+  -129,
+  -32_769,
+  2 ** 32,
+  -(2 ** 31) - 1,
+  1_764_000_000_123,
+  Number.MAX_SAFE_INTEGER,
+  Number.MIN_SAFE_INTEGER,
+  0.1,
+  -1.5e300,
+  5e-324,
+  '',
+  'a',
+  'é',
+  '日本語',
+  '👩‍🚀 and others',
+  'x'.repeat(31),
+  'x'.repeat(32),
+  'ü'.repeat(300),
+  'y'.repeat(70_000),
+  [],
+  {},
+  [[], [{}]],
+  [1, 'two', null, { three: [4] }],
+  { '': 1, 'a b': 2, ключ: 3, constructor: 4, toString: 5, hasOwnProperty: 6, length: 7 },
+  Array.from({ length: 70_000 }, (_, i) => i % 7),
+  Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`key ${i}`, i])),
 ];
 
 /** Decodes, and allows no other end than a value or CODEC_FAILED. */
@@ -22,7 +63,10 @@ function attempt(codec: Codec, bytes: Uint8Array): boolean {
     codec.decode(bytes);
     return true;
   } catch (error) {
-    assert.ok(isMeshError(error, 'CODEC_FAILED'), `not CODEC_FAILED but ${String(error)} at ${Buffer.from(bytes.subarray(0, 40)).toString('hex')}`);
+    assert.ok(
+      isMeshError(error, 'CODEC_FAILED'),
+      `not CODEC_FAILED but ${String(error)} at ${Buffer.from(bytes.subarray(0, 40)).toString('hex')}`,
+    );
     return false;
   }
 }
@@ -34,7 +78,8 @@ const nested = (depth: number): unknown => {
 };
 
 const isCodecError = (error: unknown): boolean => isMeshError(error, 'CODEC_FAILED');
-const codec = (name: string, body: (codec: Codec) => void): Case<CodecSubject> => caseOf(name, async (subject) => body(subject.codec));
+const codec = (name: string, body: (codec: Codec) => void): Case<CodecSubject> =>
+  caseOf(name, async (subject) => body(subject.codec));
 
 export const codecCases: readonly Case<CodecSubject>[] = [
   codec('plain data comes back as it was', (c) => {
@@ -76,12 +121,17 @@ export const codecCases: readonly Case<CodecSubject>[] = [
 
   codec('a frame that is cut anywhere is refused', (c) => {
     const frame = c.encode({ id: 'desk/intake!12.0', list: [1, 2.5, 'three', { four: 'x'.repeat(300) }], at: 1_764_000_000_000 });
-    for (let n = 0; n < frame.length; n++) assert.equal(attempt(c, frame.subarray(0, n)), false, `cut to ${n} of ${frame.length} bytes`);
+    for (let n = 0; n < frame.length; n++)
+      assert.equal(attempt(c, frame.subarray(0, n)), false, `cut to ${n} of ${frame.length} bytes`);
     assert.equal(attempt(c, Buffer.concat([frame, Uint8Array.of(0)])), false, 'with a byte behind its end');
   }),
 
   codec('any bytes either decode or are refused', (c) => {
-    const frame = c.encode({ id: 'desk/intake!12.0', list: [1, -200, 2.5, null, 'three', { four: 'x'.repeat(40) }], at: 1_764_000_000_000 });
+    const frame = c.encode({
+      id: 'desk/intake!12.0',
+      list: [1, -200, 2.5, null, 'three', { four: 'x'.repeat(40) }],
+      at: 1_764_000_000_000,
+    });
     let state = 1;
     const next = (): number => (state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0) >>> 16;
     for (let i = 0; i < 20_000; i++) {
@@ -89,7 +139,9 @@ export const codecCases: readonly Case<CodecSubject>[] = [
       if (i % 2 === 1) for (let hits = 1 + (next() % 3); hits > 0; hits--) bytes[next() % bytes.length] = next() & 0xff;
       attempt(c, bytes);
     }
-    for (let first = 0; first < 256; first++) for (const rest of [[], [0], [0xff, 0xff, 0xff, 0xff], [0, 0, 0, 0, 0, 0, 0, 0, 0]]) attempt(c, Uint8Array.from([first, ...rest]));
+    for (let first = 0; first < 256; first++)
+      for (const rest of [[], [0], [0xff, 0xff, 0xff, 0xff], [0, 0, 0, 0, 0, 0, 0, 0, 0]])
+        attempt(c, Uint8Array.from([first, ...rest]));
     assert.deepEqual(c.decode(c.encode({ still: 'works' })), { still: 'works' });
   }),
 
@@ -103,7 +155,8 @@ export const codecCases: readonly Case<CodecSubject>[] = [
   }),
 
   codec('what JSON cannot say is refused when it is encoded', (c) => {
-    for (const value of [10n ** 20n, 1n, Symbol('s'), new Map([[1, 2]]), new Map([[{}, 2]])]) assert.throws(() => c.encode({ value }), isCodecError, String(value));
+    for (const value of [10n ** 20n, 1n, Symbol('s'), new Map([[1, 2]]), new Map([[{}, 2]])])
+      assert.throws(() => c.encode({ value }), isCodecError);
   }),
 
   codec('no prototype can be reached', (c) => {

@@ -8,7 +8,8 @@ export interface EntropySubject {
   close(): Promise<void>;
 }
 
-const entropy = (name: string, body: (entropy: Entropy) => void): Case<EntropySubject> => caseOf(name, async (subject) => body(subject.entropy));
+const entropy = (name: string, body: (entropy: Entropy) => void): Case<EntropySubject> =>
+  caseOf(name, async (subject) => body(subject.entropy));
 
 export const entropyCases: readonly Case<EntropySubject>[] = [
   entropy('numbers lie in 0 <= x < 1 and spread', (e) => {

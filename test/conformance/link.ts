@@ -13,7 +13,11 @@ interface Heard {
   readonly bytes: Uint8Array;
 }
 
-async function started(subject: LinkSubject, node: string, ...channels: string[]): Promise<{ link: Link; heard: Record<string, Heard[]> }> {
+async function started(
+  subject: LinkSubject,
+  node: string,
+  ...channels: string[]
+): Promise<{ link: Link; heard: Record<string, Heard[]> }> {
   const link = subject.link();
   const heard: Record<string, Heard[]> = {};
   for (const channel of channels) {
@@ -35,8 +39,14 @@ export const linkCases: readonly Case<LinkSubject>[] = [
     const all = Uint8Array.from({ length: 256 }, (_, i) => i);
     for (const bytes of [all, new Uint8Array(0), new Uint8Array(Math.min(a.link.bytesMax, 300_000)).fill(7)]) {
       const copies = (): Heard[] => (b.heard['x'] ?? []).filter((m) => m.bytes.length === bytes.length);
-      await until(subject, 'a message arrives', () => copies().length > 0, () => a.link.send('b', 'x', bytes));
-      for (const copy of copies()) assert.ok(copy.from === 'a' && Buffer.compare(copy.bytes, bytes) === 0, `of ${bytes.length} bytes`);
+      await until(
+        subject,
+        'a message arrives',
+        () => copies().length > 0,
+        () => a.link.send('b', 'x', bytes),
+      );
+      for (const copy of copies())
+        assert.ok(copy.from === 'a' && Buffer.compare(copy.bytes, bytes) === 0, `of ${bytes.length} bytes`);
     }
   }),
 
@@ -45,18 +55,28 @@ export const linkCases: readonly Case<LinkSubject>[] = [
     const b = await started(subject, 'b', 'x');
     a.link.send('b', 'x', new Uint8Array(a.link.bytesMax + 1));
     const largest = new Uint8Array(a.link.bytesMax).fill(1);
-    await until(subject, 'the largest message arrives', () => (b.heard['x'] ?? []).some((m) => m.bytes.length === largest.length), () => a.link.send('b', 'x', largest));
+    await until(
+      subject,
+      'the largest message arrives',
+      () => (b.heard['x'] ?? []).some((m) => m.bytes.length === largest.length),
+      () => a.link.send('b', 'x', largest),
+    );
     assert.ok((b.heard['x'] ?? []).every((m) => m.bytes.length <= a.link.bytesMax));
   }),
 
   link('channels do not mix, and a channel without a handler harms nobody', async (subject) => {
     const a = await started(subject, 'a');
     const b = await started(subject, 'b', 'x', 'y.z');
-    await until(subject, 'both arrive', () => (b.heard['x']?.length ?? 0) > 0 && (b.heard['y.z']?.length ?? 0) > 0, () => {
-      a.link.send('b', 'nobody listens', bytesOf('?'));
-      a.link.send('b', 'x', bytesOf('for x'));
-      a.link.send('b', 'y.z', bytesOf('for y.z'));
-    });
+    await until(
+      subject,
+      'both arrive',
+      () => (b.heard['x']?.length ?? 0) > 0 && (b.heard['y.z']?.length ?? 0) > 0,
+      () => {
+        a.link.send('b', 'nobody listens', bytesOf('?'));
+        a.link.send('b', 'x', bytesOf('for x'));
+        a.link.send('b', 'y.z', bytesOf('for y.z'));
+      },
+    );
     assert.ok((b.heard['x'] ?? []).every((m) => textOf(m.bytes) === 'for x'));
     assert.ok((b.heard['y.z'] ?? []).every((m) => textOf(m.bytes) === 'for y.z'));
   }),
@@ -66,7 +86,12 @@ export const linkCases: readonly Case<LinkSubject>[] = [
     const b = await started(subject, 'b', 'x');
     let second = 0;
     b.link.onMessage('x', () => second++);
-    await until(subject, 'the second handler hears', () => second > 0, () => a.link.send('b', 'x', bytesOf('!')));
+    await until(
+      subject,
+      'the second handler hears',
+      () => second > 0,
+      () => a.link.send('b', 'x', bytesOf('!')),
+    );
     assert.equal(b.heard['x']?.length, 0);
   }),
 
@@ -74,7 +99,12 @@ export const linkCases: readonly Case<LinkSubject>[] = [
     const a = await started(subject, 'a', 'pong');
     const b = await started(subject, 'b');
     b.link.onMessage('ping', (from, bytes) => b.link.send(from, 'pong', bytes));
-    await until(subject, 'an answer', () => (a.heard['pong']?.length ?? 0) > 0, () => a.link.send('b', 'ping', bytesOf('hello')));
+    await until(
+      subject,
+      'an answer',
+      () => (a.heard['pong']?.length ?? 0) > 0,
+      () => a.link.send('b', 'ping', bytesOf('hello')),
+    );
     assert.equal(textOf(a.heard['pong']?.[0]?.bytes ?? new Uint8Array()), 'hello');
   }),
 
@@ -84,14 +114,21 @@ export const linkCases: readonly Case<LinkSubject>[] = [
     const missing = new Set(Array.from({ length: 1_000 }, (_, i) => `message ${i} ${'.'.repeat(i % 97)}`));
     const sent = new Set(missing);
     let read = 0;
-    await until(subject, 'all arrive', () => {
-      for (; read < (b.heard['x']?.length ?? 0); read++) {
-        const text = textOf(b.heard['x']?.[read]?.bytes ?? new Uint8Array());
-        assert.ok(sent.has(text), `nobody sent '${text}'`);
-        missing.delete(text);
-      }
-      return missing.size === 0;
-    }, () => { for (const text of missing) a.link.send('b', 'x', bytesOf(text)); });
+    await until(
+      subject,
+      'all arrive',
+      () => {
+        for (; read < (b.heard['x']?.length ?? 0); read++) {
+          const text = textOf(b.heard['x']?.[read]?.bytes ?? new Uint8Array());
+          assert.ok(sent.has(text), `nobody sent '${text}'`);
+          missing.delete(text);
+        }
+        return missing.size === 0;
+      },
+      () => {
+        for (const text of missing) a.link.send('b', 'x', bytesOf(text));
+      },
+    );
   }),
 
   link('names of nodes are kept apart, whatever they hold', async (subject) => {
@@ -101,9 +138,18 @@ export const linkCases: readonly Case<LinkSubject>[] = [
     const sender = all.get('a.b');
     for (const name of names.slice(1)) {
       const to = all.get(name);
-      await until(subject, `mail for '${name}'`, () => (to?.heard['x']?.length ?? 0) > 0, () => sender?.link.send(name, 'x', bytesOf(name)));
+      await until(
+        subject,
+        `mail for '${name}'`,
+        () => (to?.heard['x']?.length ?? 0) > 0,
+        () => sender?.link.send(name, 'x', bytesOf(name)),
+      );
     }
-    for (const [name, { heard }] of all) assert.ok((heard['x'] ?? []).every((m) => m.from === 'a.b' && textOf(m.bytes) === name), name);
+    for (const [name, { heard }] of all)
+      assert.ok(
+        (heard['x'] ?? []).every((m) => m.from === 'a.b' && textOf(m.bytes) === name),
+        name,
+      );
   }),
 
   link('sending to nobody, before the start or after the stop neither throws nor blocks', async (subject) => {
@@ -120,11 +166,21 @@ export const linkCases: readonly Case<LinkSubject>[] = [
   link('a node that stopped hears no more; another may start under its name', async (subject) => {
     const a = await started(subject, 'a');
     const first = await started(subject, 'b', 'x');
-    await until(subject, 'the first hears', () => (first.heard['x']?.length ?? 0) > 0, () => a.link.send('b', 'x', bytesOf('1')));
+    await until(
+      subject,
+      'the first hears',
+      () => (first.heard['x']?.length ?? 0) > 0,
+      () => a.link.send('b', 'x', bytesOf('1')),
+    );
     await first.link.stop();
     const count = first.heard['x']?.length;
     const second = await started(subject, 'b', 'x');
-    await until(subject, 'the second hears', () => (second.heard['x']?.length ?? 0) > 0, () => a.link.send('b', 'x', bytesOf('2')));
+    await until(
+      subject,
+      'the second hears',
+      () => (second.heard['x']?.length ?? 0) > 0,
+      () => a.link.send('b', 'x', bytesOf('2')),
+    );
     assert.equal(first.heard['x']?.length, count);
     assert.ok((second.heard['x'] ?? []).every((m) => m.from === 'a'));
   }),

@@ -15,24 +15,56 @@ function recorder(): { tracer: Tracer; seen: Seen[] } {
   const start: Tracer['start'] = (operation, options) => {
     const span: Seen = { operation, ...options, context: { traceparent: `span ${seen.length}` } };
     seen.push(span);
-    return { context: span.context, set: (a) => { span.late = { ...span.late, ...a }; }, end: (error) => { span.ended = error ?? 'well'; } };
+    return {
+      context: span.context,
+      set: (a) => {
+        span.late = { ...span.late, ...a };
+      },
+      end: (error) => {
+        span.ended = error ?? 'well';
+      },
+    };
   };
   return { tracer: { start }, seen };
 }
 
 const cause: TraceContext = { traceparent: 'the cause' };
 const envelope = (event: Envelope['event'], more: Partial<Envelope> = {}): Envelope => ({
-  id: 'desk/intake!12.0', from: 'desk/intake', to: 'desk/case/A-17', lane: 'user', shard: 'default/0', fromShard: 'default/0', after: -1, ts: 0, trace: cause, event, ...more,
+  id: 'desk/intake!12.0',
+  from: 'desk/intake',
+  to: 'desk/case/A-17',
+  lane: 'user',
+  shard: 'default/0',
+  fromShard: 'default/0',
+  after: -1,
+  ts: 0,
+  trace: cause,
+  event,
+  ...more,
 });
 
 describe('what happens in a cell becomes spans', () => {
   test('a message that is taken: a consumer span linked to its cause, and the turn of the agent inside', () => {
     const { tracer, seen } = recorder();
     const mail = envelope({ type: 'mail', secret: 'content' });
-    const span = processSpan(tracer, 'desk/case/A-17', 'case', mail.event, mail, { destination: 'desk/case/{key}', version: '2' });
-    expect(seen.map((s) => [s.operation, s.kind, s.parent, s.links])).toEqual([['process', 'consumer', undefined, [cause]], ['turn', 'internal', { traceparent: 'span 0' }, undefined]]);
+    const span = processSpan(tracer, 'desk/case/A-17', 'case', mail.event, mail, {
+      destination: 'desk/case/{key}',
+      version: '2',
+    });
+    expect(seen.map((s) => [s.operation, s.kind, s.parent, s.links])).toEqual([
+      ['process', 'consumer', undefined, [cause]],
+      ['turn', 'internal', { traceparent: 'span 0' }, undefined],
+    ]);
     expect(seen[0]?.attributes).toEqual({
-      actor: 'desk/case/A-17', conversation: 'desk/case/A-17', agent: 'case', version: '2', event: 'mail', destination: 'desk/case/{key}', 'message.id': 'desk/intake!12.0', 'message.conversation': 'desk/case/A-17', from: 'desk/intake',
+      actor: 'desk/case/A-17',
+      conversation: 'desk/case/A-17',
+      agent: 'case',
+      version: '2',
+      event: 'mail',
+      destination: 'desk/case/{key}',
+      'message.id': 'desk/intake!12.0',
+      'message.conversation': 'desk/case/A-17',
+      from: 'desk/intake',
     });
     expect(span.context).toEqual({ traceparent: 'span 1' });
     span.end('broken');
@@ -41,7 +73,10 @@ describe('what happens in a cell becomes spans', () => {
   });
 
   test('question and answer are children of who asks, not links', () => {
-    for (const mail of [envelope({ type: 'question', replyTo: { xstate$$type: 1, id: 'desk/intake!12.0' } }), envelope({ type: 'answer' }, { via: 'desk/case/A-17!3.0' })]) {
+    for (const mail of [
+      envelope({ type: 'question', replyTo: { xstate$$type: 1, id: 'desk/intake!12.0' } }),
+      envelope({ type: 'answer' }, { via: 'desk/case/A-17!3.0' }),
+    ]) {
       const { tracer, seen } = recorder();
       processSpan(tracer, 'desk/case/A-17', 'case', mail.event, mail);
       expect([seen[0]?.parent, seen[0]?.links]).toEqual([cause, undefined]);
@@ -64,7 +99,19 @@ describe('what happens in a cell becomes spans', () => {
   test('a message that leaves is a producer span that is over at once, and its context travels', () => {
     const { tracer, seen } = recorder();
     expect(sendSpan(tracer, envelope({ type: 'mail' }), 'desk/case/{key}')).toEqual({ traceparent: 'span 0' });
-    expect(seen[0]).toMatchObject({ operation: 'send', kind: 'producer', parent: cause, ended: 'well', attributes: { actor: 'desk/intake', destination: 'desk/case/{key}', 'message.id': 'desk/intake!12.0', 'message.conversation': 'desk/case/A-17', event: 'mail' } });
+    expect(seen[0]).toMatchObject({
+      operation: 'send',
+      kind: 'producer',
+      parent: cause,
+      ended: 'well',
+      attributes: {
+        actor: 'desk/intake',
+        destination: 'desk/case/{key}',
+        'message.id': 'desk/intake!12.0',
+        'message.conversation': 'desk/case/A-17',
+        event: 'mail',
+      },
+    });
   });
 
   test('calls of gateways are tools and models, their connections are none, all other calls are leaves', () => {
@@ -75,7 +122,12 @@ describe('what happens in a cell becomes spans', () => {
     expect(leafSpan(tracer, 'tools/files', 'connection', null, cause)).toBeUndefined();
     expect(leafSpan(tracer, 'models/main', 'port', null, cause)).toBeUndefined();
     expect(seen.map((s) => [s.operation, s.kind, s.parent, s.attributes])).toEqual([
-      ['tool', 'client', cause, { actor: 'tools/files', conversation: 'tools/files', effect: 'tools/files!4.0', server: 'files', tool: 'read_file' }],
+      [
+        'tool',
+        'client',
+        cause,
+        { actor: 'tools/files', conversation: 'tools/files', effect: 'tools/files!4.0', server: 'files', tool: 'read_file' },
+      ],
       ['model', 'client', cause, { actor: 'models/main', conversation: 'models/main', model: 'main' }],
       ['leaf', 'internal', cause, { actor: 'desk/intake', conversation: 'desk/intake', source: 'readMails' }],
     ]);
@@ -84,17 +136,30 @@ describe('what happens in a cell becomes spans', () => {
   test('the end of a call says how it went, and what a model used, never what it said', () => {
     const { tracer, seen } = recorder();
     const call = () => leafSpan(tracer, 'models/main', 'generate', {}, undefined) ?? noopTracer.start('x', { kind: 'client' });
-    endLeaf(call(), { type: 'xstate.done.actor.x', output: { content: [{ type: 'text', text: 'secret' }], finishReason: 'stop', usage: { inputTokens: 12, outputTokens: 3 }, model: 'llama3' } });
+    endLeaf(call(), {
+      type: 'xstate.done.actor.x',
+      output: {
+        content: [{ type: 'text', text: 'secret' }],
+        finishReason: 'stop',
+        usage: { inputTokens: 12, outputTokens: 3 },
+        model: 'llama3',
+      },
+    });
     endLeaf(call(), { type: 'xstate.error.actor.x', error: { code: 'MODEL_FAILED', message: 'm' } });
     endLeaf(call(), { type: 'xstate.done.actor.x', output: null });
-    expect(seen[0]).toMatchObject({ ended: 'well', late: { finish: 'stop', 'usage.input': 12, 'usage.output': 3, 'response.model': 'llama3' } });
+    expect(seen[0]).toMatchObject({
+      ended: 'well',
+      late: { finish: 'stop', 'usage.input': 12, 'usage.output': 3, 'response.model': 'llama3' },
+    });
     expect(seen[1]?.ended).toEqual({ code: 'MODEL_FAILED', message: 'm' });
     expect(seen[2]).toMatchObject({ ended: 'well', late: {} });
     expect(JSON.stringify(seen)).not.toContain('secret');
   });
 
   test('without a plan, parts of an address that look like keys are left out of names', () => {
-    expect(['desk/intake', 'desk/case/A-17', 'desk/triage/1', 'desk/case/A-17/llm@4.0', 'desk/plan/a%2Fb', '@root'].map(template)).toEqual(['desk/intake', 'desk/case/{key}', 'desk/triage/{key}', 'desk/case/{key}/llm', 'desk/plan/{key}', '@root']);
+    expect(
+      ['desk/intake', 'desk/case/A-17', 'desk/triage/1', 'desk/case/A-17/llm@4.0', 'desk/plan/a%2Fb', '@root'].map(template),
+    ).toEqual(['desk/intake', 'desk/case/{key}', 'desk/triage/{key}', 'desk/case/{key}/llm', 'desk/plan/{key}', '@root']);
   });
 
   test('without tracing the context is passed on', () => {

@@ -11,7 +11,11 @@ describe('virtual time', () => {
     clock.after(10, note('b'));
     clock.after(31, note('late'));
     await clock.advance(30);
-    expect(seen).toEqual([['a', 1_010], ['b', 1_010], ['c', 1_030]]);
+    expect(seen).toEqual([
+      ['a', 1_010],
+      ['b', 1_010],
+      ['c', 1_030],
+    ]);
     expect([clock.now(), clock.pending()]).toEqual([1_030, 1]);
   });
 
@@ -20,7 +24,7 @@ describe('virtual time', () => {
     const seen: string[] = [];
     clock.after(5, () => {
       void (async () => {
-        for (let i = 0; i < 40; i++) await undefined;
+        for (let i = 0; i < 40; i++) await Promise.resolve();
         clock.soon(() => seen.push('soon after a chain of promises'));
         clock.after(0, () => seen.push('timer of no delay'));
       })();
@@ -33,7 +37,9 @@ describe('virtual time', () => {
   test('a timer that is cancelled by an earlier one does not fire', async () => {
     const clock = virtualClock();
     let fired = false;
-    const cancel = clock.after(5, () => { fired = true; });
+    const cancel = clock.after(5, () => {
+      fired = true;
+    });
     clock.after(5, () => {});
     clock.after(4, () => cancel());
     await clock.advance(10);
@@ -58,7 +64,9 @@ describe('virtual time', () => {
   test('a jump moves the wall clock and no timer', async () => {
     const clock = virtualClock(0);
     let fired = false;
-    clock.after(100, () => { fired = true; });
+    clock.after(100, () => {
+      fired = true;
+    });
     clock.jump(3_600_000);
     await clock.advance(99);
     expect([fired, clock.now(), clock.monotonic()]).toEqual([false, 3_600_099, 99]);
@@ -85,7 +93,7 @@ describe('virtual time', () => {
     a.freeze();
     a.soon(() => seen.push('a soon'));
     let answer = '';
-    void a.held(Promise.resolve('done')).then((v) => { answer = v; });
+    void a.held(Promise.resolve('done')).then((v) => (answer = v));
     await line.advance(50);
     expect([seen, answer]).toEqual([['b15'], '']);
     a.thaw();

@@ -1,13 +1,18 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { systemClock, systemEntropy } from '../../cli/system.ts';
 import { seededEntropy, timeline, virtualClock } from '../../core/virtual.ts';
 import { clockCases, type ClockSubject } from '../conformance/clock.ts';
+import { conform } from '../conformance/conform.ts';
 import { entropyCases } from '../conformance/entropy.ts';
 
 const nothing = (): Promise<void> => Promise.resolve();
 
 const clocks: Record<string, () => Promise<ClockSubject>> = {
-  'the system clock': async () => ({ clock: systemClock(), passes: () => new Promise((resolve) => setTimeout(resolve, 2)), close: nothing }),
+  'the system clock': async () => ({
+    clock: systemClock(),
+    passes: () => new Promise((resolve) => setTimeout(resolve, 2)),
+    close: nothing,
+  }),
   'a virtual clock': async () => {
     const clock = virtualClock();
     return { clock, passes: () => clock.advance(1), close: nothing };
@@ -17,16 +22,10 @@ const clocks: Record<string, () => Promise<ClockSubject>> = {
     return { clock: line.clock({ offsetMs: 3_600_000 }), passes: () => line.advance(1), close: nothing };
   },
 };
-for (const [name, make] of Object.entries(clocks)) {
-  describe(name, () => {
-    for (const c of clockCases) test(c.name, () => c.run(make));
-  });
-}
+for (const [name, make] of Object.entries(clocks)) conform(name, clockCases, make);
 
 for (const [name, entropy] of Object.entries({ 'the system': systemEntropy, 'a seed': () => seededEntropy(42) })) {
-  describe(`entropy of ${name}`, () => {
-    for (const c of entropyCases) test(c.name, () => c.run(async () => ({ entropy: entropy(), close: nothing })));
-  });
+  conform(`entropy of ${name}`, entropyCases, async () => ({ entropy: entropy(), close: nothing }));
 }
 
 test('two makers of ids make different ones', () => {

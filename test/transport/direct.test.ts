@@ -5,10 +5,21 @@ import { timeline } from '../../core/virtual.ts';
 import { direct } from '../../transport/direct.ts';
 import { type LocalNetworkOptions, localNetwork } from '../../transport/local.ts';
 import { msgpack } from '../../transport/msgpack.ts';
+import { conform } from '../conformance/conform.ts';
 import { mailboxesCases, type MailboxesSubject } from '../conformance/mailboxes.ts';
 
 const owners: Readonly<Record<string, string>> = { 'default/0': 'here', 'default/1': 'there' };
-const envelope: Envelope = { id: 'a!3.0', from: 'a', to: 'b', lane: 'user', shard: 'default/1', fromShard: 'default/0', after: -1, ts: 0, event: { type: 'hello' } };
+const envelope: Envelope = {
+  id: 'a!3.0',
+  from: 'a',
+  to: 'b',
+  lane: 'user',
+  shard: 'default/1',
+  fromShard: 'default/0',
+  after: -1,
+  ts: 0,
+  event: { type: 'hello' },
+};
 
 async function mesh(weather: Partial<LocalNetworkOptions> = {}) {
   const time = timeline();
@@ -17,7 +28,14 @@ async function mesh(weather: Partial<LocalNetworkOptions> = {}) {
   const dropped: MeshError[] = [];
   const node = async (name: string) => {
     const link = network.link();
-    const mailboxes = direct({ node: name, link, codec: msgpack(), ownerOf: (shard) => owners[shard], soon: (fn) => clock.soon(fn), dropped: (cause) => dropped.push(cause) });
+    const mailboxes = direct({
+      node: name,
+      link,
+      codec: msgpack(),
+      ownerOf: (shard) => owners[shard],
+      soon: (fn) => clock.soon(fn),
+      dropped: (cause) => dropped.push(cause),
+    });
     await mailboxes.start();
     await link.start(name);
     return { link, mailboxes };
@@ -29,12 +47,12 @@ const subject = (weather: Partial<LocalNetworkOptions>) => async (): Promise<Mai
   const { time, here, there } = await mesh(weather);
   return { here: here.mailboxes, there: there.mailboxes, passes: () => time.advance(1), close: () => Promise.resolve() };
 };
-describe('direct mailboxes over a quiet link', () => {
-  for (const c of mailboxesCases) test(c.name, () => c.run(subject({})));
-});
-describe('direct mailboxes over a bad link', () => {
-  for (const c of mailboxesCases) test(c.name, () => c.run(subject({ latencyMs: 4, jitterMs: 10, loss: 0.2, duplication: 0.2, reordering: 0.3 })));
-});
+conform('direct mailboxes over a quiet link', mailboxesCases, subject({}));
+conform(
+  'direct mailboxes over a bad link',
+  mailboxesCases,
+  subject({ latencyMs: 4, jitterMs: 10, loss: 0.2, duplication: 0.2, reordering: 0.3 }),
+);
 
 describe('direct mailboxes', () => {
   test('on one node mail is handed over at once, as it is, without a link', async () => {
@@ -48,7 +66,8 @@ describe('direct mailboxes', () => {
 
   test('the reports of one turn go in one frame for each node', async () => {
     const { time, network, here } = await mesh();
-    for (let i = 0; i < 100; i++) here.mailboxes.report({ from: `a${i % 10}`, to: 'b', lane: 'user', shard: 'default/1', upTo: i });
+    for (let i = 0; i < 100; i++)
+      here.mailboxes.report({ from: `a${i % 10}`, to: 'b', lane: 'user', shard: 'default/1', upTo: i });
     await time.advance(10);
     expect(network.counts.sent).toBe(1);
   });
@@ -76,8 +95,18 @@ describe('direct mailboxes', () => {
     await there.mailboxes.open('default/1', 1, { deliver: (e) => got.push(e), report: (r) => got.push(r) });
     const codec = msgpack();
     here.link.send('there', 'mailbox', Uint8Array.of(0xc1, 0xff));
-    for (const value of [null, 7, [], { ...envelope, event: null }, { ...envelope, lane: 'fast' }, { ...envelope, after: 'x' }, { ...envelope, event: { type: 5 } }]) here.link.send('there', 'mailbox', codec.encode(value));
-    for (const value of [{}, [7], [{ from: 'a', to: 'b', lane: 'user', shard: 'default/1' }]]) here.link.send('there', 'report', codec.encode(value));
+    for (const value of [
+      null,
+      7,
+      [],
+      { ...envelope, event: null },
+      { ...envelope, lane: 'fast' },
+      { ...envelope, after: 'x' },
+      { ...envelope, event: { type: 5 } },
+    ])
+      here.link.send('there', 'mailbox', codec.encode(value));
+    for (const value of [{}, [7], [{ from: 'a', to: 'b', lane: 'user', shard: 'default/1' }]])
+      here.link.send('there', 'report', codec.encode(value));
     await time.advance(10);
     expect(got).toEqual([]);
     expect(dropped.map((e) => e.code)).toEqual(Array.from({ length: 11 }, () => 'CODEC_FAILED'));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { timeline, virtualClock } from '../../core/virtual.ts';
 import { type LocalNetworkOptions, localNetwork } from '../../transport/local.ts';
+import { conform } from '../conformance/conform.ts';
 import { linkCases, type LinkSubject } from '../conformance/link.ts';
 
 type Weather = Omit<LocalNetworkOptions, 'clock' | 'seed'>;
@@ -13,13 +14,8 @@ function subject(weather: Weather): () => Promise<LinkSubject> {
   };
 }
 
-describe('a quiet local network', () => {
-  for (const c of linkCases) test(c.name, () => c.run(subject({ latencyMs: 0 })));
-});
-describe('a bad local network', () => {
-  const bad: Weather = { latencyMs: 5, jitterMs: 20, loss: 0.2, duplication: 0.2, reordering: 0.3 };
-  for (const c of linkCases) test(c.name, () => c.run(subject(bad)));
-});
+conform('a quiet local network', linkCases, subject({ latencyMs: 0 }));
+conform('a bad local network', linkCases, subject({ latencyMs: 5, jitterMs: 20, loss: 0.2, duplication: 0.2, reordering: 0.3 }));
 
 describe('the weather of a local network', () => {
   async function run(options: Weather & { seed?: number }, count = 1_000) {
@@ -110,7 +106,10 @@ describe('the weather of a local network', () => {
     const network = localNetwork({ seed: 1, clock });
     const heard: string[] = [];
     const [a, b] = [network.link(), network.link()];
-    for (const [name, link] of [['a', a], ['b', b]] as const) {
+    for (const [name, link] of [
+      ['a', a],
+      ['b', b],
+    ] as const) {
       link.onMessage('x', (from) => heard.push(`${from}${name}`));
       await link.start(name);
     }

@@ -2,10 +2,11 @@ import { pack, Packr } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
 import { CONTAINERS_MAX, DEPTH_MAX, msgpack } from '../../transport/msgpack.ts';
 import { codecCases } from '../conformance/codec.ts';
+import { conform } from '../conformance/conform.ts';
 
-describe('msgpack', () => {
-  for (const c of codecCases) test(c.name, () => c.run(async () => ({ codec: msgpack(), close: () => Promise.resolve() })));
+conform('msgpack', codecCases, async () => ({ codec: msgpack(), close: () => Promise.resolve() }));
 
+describe('msgpack and strangers', () => {
   const codec = msgpack();
   const refused = { code: 'CODEC_FAILED' };
   const decode = (...bytes: number[]): unknown => codec.decode(Uint8Array.from(bytes));
@@ -13,7 +14,7 @@ describe('msgpack', () => {
   test('no class, record or big number of a stranger comes to life', () => {
     const rich = new Packr({ structuredClone: true, moreTypes: true, useRecords: true });
     const strange = [new Date(0), /(a+)+$/, new Error('x'), new Set([1]), 2n ** 60n, new Uint16Array([1]), [{ a: 1 }, { a: 2 }]];
-    for (const value of strange) expect(() => codec.decode(rich.pack({ value })), String(value)).toThrow(expect.objectContaining(refused));
+    for (const value of strange) expect(() => codec.decode(rich.pack({ value }))).toThrow(expect.objectContaining(refused));
     const cycle: { self?: unknown } = {};
     cycle.self = cycle;
     expect(() => codec.decode(rich.pack(cycle))).toThrow(expect.objectContaining(refused));
@@ -25,10 +26,14 @@ describe('msgpack', () => {
   });
 
   test('huge lengths in a small frame are refused before anything is allocated', () => {
-    for (const head of [0xc6, 0xdb, 0xdd, 0xdf]) expect(() => decode(head, 0xff, 0xff, 0xff, 0xff, 0xc0)).toThrow(expect.objectContaining(refused));
-    for (const head of [0xc5, 0xda, 0xdc, 0xde]) expect(() => decode(head, 0xff, 0xff, 0xc0)).toThrow(expect.objectContaining(refused));
+    for (const head of [0xc6, 0xdb, 0xdd, 0xdf])
+      expect(() => decode(head, 0xff, 0xff, 0xff, 0xff, 0xc0)).toThrow(expect.objectContaining(refused));
+    for (const head of [0xc5, 0xda, 0xdc, 0xde])
+      expect(() => decode(head, 0xff, 0xff, 0xc0)).toThrow(expect.objectContaining(refused));
     // Lists in lists, each of which would fit alone.
-    expect(() => codec.decode(Uint8Array.from({ length: 300 }, (_, i) => [0xdc, 0, 0x40][i % 3] as number))).toThrow(expect.objectContaining(refused));
+    expect(() => codec.decode(Uint8Array.from({ length: 300 }, (_, i) => [0xdc, 0, 0x40][i % 3] as number))).toThrow(
+      expect.objectContaining(refused),
+    );
   });
 
   test('depth and the number of lists and objects have limits, on both sides', () => {
