@@ -18,7 +18,7 @@ export { checkBudgetSpendable } from './restart-budget.ts';
 export { defaultFlags } from './child-spec.ts';
 export { type ChildView, describe, emptySupervision, type SupervisionState, type SupervisionView } from './supervision-state.ts';
 
-/** Reports that may wait for the end of an operation. Beyond it they are dropped: the child acts alone after a while. */
+/** What may wait for the end of an operation. Beyond it reports of keyed actors, the only ones without number, are dropped: they act alone after a while. */
 const QUEUE_MAX = 10_000;
 
 /** Types that a supervisor understands; a pool routes all others. */
@@ -93,8 +93,11 @@ function receive(turn: Turn, event: EventObject): void {
 /** Behind what waits already. */
 function later(turn: Turn, event: EventObject): void {
   if (turn.s.phase === 'stopping') return;
-  if (turn.s.queue.length < QUEUE_MAX) turn.s.queue.push(event);
-  else turn.log('supervisor.queue_full', event);
+  const isKeyed =
+    turn.s.instances[String(event['child'])] !== undefined &&
+    (event.type === 'reprise.failed' || event.type === 'reprise.stopped');
+  if (turn.s.queue.length >= QUEUE_MAX && isKeyed) return turn.log('supervisor.queue_full', event);
+  turn.s.queue.push(event);
 }
 
 function decide(turn: Turn, event: EventObject): void {

@@ -696,6 +696,16 @@ describe('keyed actors', () => {
     expect(sup.state.instances).toEqual({});
   });
 
+  it('that fail by the thousand while something is under way wait in a bounded queue; orders always find room', () => {
+    const sup = Bench.up([{ id: 'a' }, ...desk], { strategy: 'rest_for_one' });
+    sup.event({ type: 'reprise.child.stop', child: 'a' });
+    const full = Array.from({ length: 10_000 }, () => ({ type: 'reprise.child.start', child: 'nobody' }));
+    sup.state = { ...sup.state, queue: full };
+    expect(fail(sup, '7').state.queue).toHaveLength(10_000);
+    expect(sup.effects).toContainEqual(expect.objectContaining({ kind: 'log', label: 'supervisor.queue_full' }));
+    expect(sup.byHand('stop', 'b').state.queue).toHaveLength(10_001);
+  });
+
   it('one is stopped and let go on by its address', () => {
     const sup = Bench.up(desk, { intensity: 0 }).event({ type: 'reprise.child.stop', child: 'desk/case/9' }).settle();
     expect(sup.take()).toEqual(['stop case/9 5000']);
