@@ -30,6 +30,7 @@ export const CODES = {
   CONTEXT_FOREIGN_REF: row('Context holds a reference to an actor that is not a child of this one.', 'Keep the address (`ref.id`) and send with `system.get(address)`.'),
   CONTEXT_NOT_PLAIN: row('Context holds something that JSON cannot give back.', 'Keep plain data in context; the message names the path.'),
   EFFECT_IN_DOUBT: row('A call was under way when its process died, and nobody knows whether it took effect.', 'Look at the other system, then `reprise resolve` the effect.'),
+  EVENT_NOT_PLAIN: row('An event, an input or an output holds something that JSON cannot carry.', 'Hand over plain data; the message names the path.'),
   EVENT_REJECTED: row('The event may not enter from outside.', 'Types that begin with `xstate.` or `reprise.` are reserved; others must pass the schema of the actor.'),
   FOLLOWER_READ_ONLY: row('This process does not own the store and may only read it.', 'Send the command to the running mesh.'),
   INLINE_LOGIC: row('Inline logic was spawned, which no log can name.', 'Name it in `setup({ actors })` and spawn it by that name.'),

@@ -1,0 +1,172 @@
+/**
+ * A structural 53-bit hash of JSON values, specified in docs/digest.md: independent of the order of keys, the same in every language.
+ *
+ * Objects count as immutable. What took work to hash is remembered, so appending one message to a long list costs one message.
+ * It finds divergence; it is no protection against tampering.
+ */
+import type { Effect } from './effect.ts';
+
+const TWO32 = 4_294_967_296;
+/** Work (leaves and characters / 8) from which on an object's hash is kept. */
+const KEEP = 12;
+
+const SEED_TEXT = 0x22;
+const SEED_INTEGER = 0x33;
+const SEED_SCALAR = 0x44;
+const SEED_ARRAY = 0x55;
+const SEED_OBJECT = 0x66;
+const SEED_KEY = 0x77;
+const K1 = 2_654_435_761;
+const K2 = 1_597_334_677;
+
+let memo = new WeakMap<object, number>();
+let work = 0;
+
+/** Final mix of two 32-bit lanes into 53 bits, as in cyrb53. */
+function pack(a: number, b: number): number {
+  const h1 = Math.imul(a ^ (a >>> 16), 2_246_822_507) ^ Math.imul(b ^ (b >>> 13), 3_266_489_909);
+  const h2 = Math.imul(b ^ (b >>> 16), 2_246_822_507) ^ Math.imul(h1 ^ (h1 >>> 13), 3_266_489_909);
+  return TWO32 * (2_097_151 & h2) + (h1 >>> 0);
+}
+
+function text(s: string, seed: number): number {
+  let h1 = 0xdeadbeef ^ seed;
+  let h2 = 0x41c6ce57 ^ seed;
+  for (let i = 0; i < s.length; i++) {
+    const c = s.charCodeAt(i);
+    h1 = Math.imul(h1 ^ c, K1);
+    h2 = Math.imul(h2 ^ c, K2);
+  }
+  return pack(h1, h2);
+}
+
+/** Long texts at the top of a context would be walked at each step: the last ones are remembered, up to a sum of characters. */
+const longTexts = new Map<string, number>();
+const LONG = 256;
+const LONG_SUM = 1_000_000;
+let longSum = 0;
+
+/** Hash of a text. */
+export function hashText(s: string): number {
+  if (s.length < LONG) {
+    work += 1 + (s.length >>> 3);
+    return text(s, SEED_TEXT);
+  }
+  work += KEEP;
+  let h = longTexts.get(s);
+  if (h === undefined) {
+    h = text(s, SEED_TEXT);
+    if ((longSum += s.length) > LONG_SUM) {
+      longTexts.clear();
+      longSum = s.length;
+    }
+    if (s.length <= LONG_SUM) longTexts.set(s, h);
+  }
+  return h;
+}
+
+const keys = new Map<string, number>();
+/** Hash of a member's name. */
+export function hashKey(key: string): number {
+  let h = keys.get(key);
+  if (h === undefined) {
+    h = text(key, SEED_KEY);
+    if (keys.size < 10_000) keys.set(key, h);
+  }
+  return h;
+}
+
+/** One member of an object. Members are added up, so that their order does not matter. */
+const member = (key: number, value: number): number =>
+  pack(Math.imul(key ^ value, K1), Math.imul(((key / TWO32) | 0) ^ Math.imul((value / TWO32) | 0, 5), K2) ^ value);
+
+/** Hash of an object whose members are given as (hash of name, hash of value) in turn. */
+export function hashMembers(members: readonly number[], length = members.length): number {
+  let sum1 = SEED_OBJECT;
+  let sum2 = SEED_OBJECT;
+  for (let i = 0; i < length; i += 2) {
+    const m = member(members[i] as number, members[i + 1] as number);
+    sum1 = (sum1 + m) | 0;
+    sum2 = (sum2 + ((m / TWO32) | 0)) | 0;
+  }
+  return pack(sum1, sum2);
+}
+
+/** Hash of what JSON keeps of a value. `undefined` and functions are no members, as in JSON; a `toJSON` is asked. */
+export function hashValue(v: unknown): number {
+  switch (typeof v) {
+    case 'string':
+      return hashText(v);
+    case 'number':
+      work++;
+      if ((v | 0) === v) return pack(SEED_INTEGER ^ v, Math.imul(v, K2));
+      return text(Number.isFinite(v) ? String(v) : 'null', SEED_SCALAR);
+    case 'object':
+      if (v !== null) return hashObject(v);
+      break;
+    case 'boolean':
+    case 'undefined':
+    case 'bigint':
+    case 'function':
+    case 'symbol':
+      break;
+  }
+  work++;
+  return text(typeof v === 'boolean' ? String(v) : typeof v === 'bigint' ? `${v}` : 'null', SEED_SCALAR);
+}
+
+function hashObject(v: object): number {
+  const known = memo.get(v);
+  if (known !== undefined) {
+    work += KEEP;
+    return known;
+  }
+  if (typeof (v as { toJSON?: unknown }).toJSON === 'function') return hashValue((v as { toJSON(): unknown }).toJSON());
+  const before = work;
+  const h = Array.isArray(v) ? hashArray(v) : hashPlain(v as Record<string, unknown>);
+  if (work - before >= KEEP) memo.set(v, h);
+  return h;
+}
+
+function hashArray(v: readonly unknown[]): number {
+  work++;
+  let h1 = SEED_ARRAY ^ v.length;
+  let h2 = SEED_ARRAY;
+  for (let i = 0; i < v.length; i++) {
+    const x = hashValue(v[i]);
+    h1 = Math.imul(h1 ^ x, K1);
+    h2 = Math.imul(h2 ^ ((x / TWO32) | 0), K2) ^ h1;
+  }
+  return pack(h1, h2);
+}
+
+function hashPlain(v: Readonly<Record<string, unknown>>): number {
+  work += 2;
+  let sum1 = SEED_OBJECT;
+  let sum2 = SEED_OBJECT;
+  for (const k in v) {
+    const x = v[k];
+    if (x === undefined || typeof x === 'function') continue;
+    const m = member(hashKey(k), hashValue(x));
+    sum1 = (sum1 + m) | 0;
+    sum2 = (sum2 + ((m / TWO32) | 0)) | 0;
+  }
+  return pack(sum1, sum2);
+}
+
+/** As it stands in records: 14 hexadecimal digits. */
+export const digestText = (hash: number): string => hash.toString(16).padStart(14, '0');
+
+export const digestOf = (value: unknown): string => digestText(hashValue(value));
+
+const NO_EFFECTS = digestOf([]);
+
+/** Digest of a step's effects as JSON: closures are no part of it. */
+export const effectsDigest = (effects: readonly Effect[]): string => (effects.length === 0 ? NO_EFFECTS : digestText(hashValue(effects)));
+
+/** For tests and for measuring: what is remembered goes. */
+export function forgetDigests(): void {
+  memo = new WeakMap();
+  longTexts.clear();
+  longSum = 0;
+}
