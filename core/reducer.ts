@@ -2,8 +2,8 @@
  * `Logic` from a plain function: supervisors, pools, gateways. The state is immutable plain JSON, so it is its own persisted form.
  * A step that throws has failed and changes nothing. It adds no features: what an actor does is in the function.
  */
-import { createHash } from 'node:crypto';
 import type { Address } from './address.ts';
+import { digestOf } from './digest.ts';
 import type { Effect, EventObject } from './effect.ts';
 import { errorData } from './errors.ts';
 import type { ActorEnv, Logic, Source, Step, StepMeta, View } from './logic.ts';
@@ -43,13 +43,13 @@ export function reducer<S, I>(options: ReducerOptions<S, I>): Logic {
   return {
     id,
     version,
-    hash: digest({ id, version }),
+    hash: digestOf({ id, version }),
     ...(options.controls === true && { controls: true as const }),
     init: (env, input, meta) => attempt(() => options.init(input as I, contextOf(env, meta))),
     step: (env, snapshot, event, meta) => attempt(() => options.step((snapshot as Held<S>).state, event, contextOf(env, meta))),
     persist: (snapshot) => snapshot,
     restore: (_env, json) => json,
-    digest,
+    digest: digestOf,
     view: (snapshot) => {
       const { state, status, output, error } = snapshot as Held<S>;
       const plain: View = {
@@ -108,10 +108,3 @@ function contextOf(env: ActorEnv, meta: StepMeta): ReducerContext {
   };
   return { address: env.address, parent: env.parent, ts: meta.ts, random };
 }
-
-const ordered = (_: string, v: unknown): unknown =>
-  typeof v === 'object' && v !== null && !Array.isArray(v)
-    ? Object.fromEntries(Object.entries(v).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-    : v;
-
-const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value, ordered)).digest('hex').slice(0, 16);
