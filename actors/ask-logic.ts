@@ -60,12 +60,12 @@ export const DEFAULT_TIMEOUT_MS = 60_000;
 /** The whole call, unless told: this many times the limit of one try. */
 const DEADLINE_FACTOR = 10;
 
-/** Limits of a call, filled in and checked. Throws USAGE. */
-export function callLimits(what: string, options: { readonly timeoutMs?: number; readonly deadlineMs?: number }): { readonly timeoutMs: number; readonly deadlineMs: number } {
-  const timeoutMs = positive(what, 'timeoutMs', options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+/** Limits of a call, checked. Without `timeoutMs` the gateway takes the one of its config. Throws USAGE. */
+export function callLimits(what: string, options: { readonly timeoutMs?: number; readonly deadlineMs?: number }, usualMs: number): { readonly timeoutMs?: number; readonly deadlineMs: number } {
+  const timeoutMs = positive(what, 'timeoutMs', options.timeoutMs ?? usualMs);
   const deadlineMs = positive(what, 'deadlineMs', options.deadlineMs ?? DEADLINE_FACTOR * timeoutMs);
   if (deadlineMs < timeoutMs) throw new MeshError('USAGE', `${what}: deadlineMs (${deadlineMs}) is the whole call and cannot be below timeoutMs (${timeoutMs}), which is one try`);
-  return { timeoutMs, deadlineMs };
+  return { ...(options.timeoutMs !== undefined && { timeoutMs }), deadlineMs };
 }
 
 export function positive(what: string, name: string, value: number): number {

@@ -19,11 +19,12 @@ export interface Call {
   /** What the leaf is given, besides key and limits. */
   readonly input: Readonly<Record<string, unknown>>;
   readonly replyTo: readonly Address[];
-  /** ms of silence that end one try. */
-  readonly timeoutMs: number;
+  /** ms of silence that end one try; absent: as the gateway has it. */
+  readonly timeoutMs?: number;
   /** ms since 1970. */
   readonly deadline: number;
-  readonly attempts: number;
+  /** Tries in all; absent: as the gateway has it. */
+  readonly attempts?: number;
   readonly minMs: number;
   readonly maxMs: number;
   /** What its caller asked for. */
@@ -85,17 +86,18 @@ export interface CallContext {
 /** A request as it came. */
 export interface CallEvent extends EventObject {
   readonly key: CallKey;
-  readonly timeoutMs: number;
+  readonly timeoutMs?: number;
   readonly deadlineMs: number;
   readonly policy?: RetryPolicy & { readonly inDoubt?: InDoubt };
   readonly replyTo?: { readonly id: Address };
 }
 
-/** What the gateway decides when a try starts, from what its config and the other side said. Wins over the caller. */
+/** What the gateway decides when a try starts, from its config, the call and what the other side said. */
 export interface Terms {
   readonly inDoubt: InDoubt;
+  readonly timeoutMs: number;
+  /** Tries in all. Default 3. */
   readonly attempts?: number | undefined;
-  readonly timeoutMs?: number | undefined;
   /** Given to the leaf besides the call's own input. */
   readonly input?: Readonly<Record<string, unknown>>;
 }
@@ -145,8 +147,8 @@ export class Calls {
     }
     if (Object.keys(this.calls).length >= IN_HAND_MAX) return this.refuse(to, new MeshError('BUSY', `${what}: ${IN_HAND_MAX} calls are in hand already`));
     this.calls[key] = {
-      key, what, input, replyTo: to, timeoutMs, deadline: this.ctx.ts + deadlineMs,
-      attempts: policy.attempts ?? ATTEMPTS, minMs: policy.minMs ?? PAUSE_MIN_MS, maxMs: policy.maxMs ?? PAUSE_MAX_MS,
+      key, what, input, replyTo: to, deadline: this.ctx.ts + deadlineMs, minMs: policy.minMs ?? PAUSE_MIN_MS, maxMs: policy.maxMs ?? PAUSE_MAX_MS,
+      ...(timeoutMs !== undefined && { timeoutMs }), ...(policy.attempts !== undefined && { attempts: policy.attempts }),
       ...(policy.inDoubt !== undefined && { asked: policy.inDoubt }), inDoubt: 'park', started: 0, tries: 0, phase: 'waiting',
     };
     this.waiting.push(key);
@@ -175,10 +177,10 @@ export class Calls {
 
   private start(call: Call, terms: Terms): void {
     const { key } = call;
-    const { inDoubt, timeoutMs = call.timeoutMs, attempts = call.attempts } = terms;
+    const { inDoubt, timeoutMs, attempts = ATTEMPTS } = terms;
     const started = call.started + 1;
     this.running++;
-    this.calls[key] = { ...call, phase: 'running', inDoubt, timeoutMs, attempts, started, tries: call.tries + 1 };
+    this.calls[key] = { ...call, phase: 'running', inDoubt, attempts, started, tries: call.tries + 1 };
     const input = { ...call.input, ...terms.input, key, timeoutMs, remainingMs: Math.max(1, call.deadline - this.ctx.ts), inDoubt };
     this.effects.push({ kind: 'spawn', child: childOf(key, started), src: this.kind.src, input, sync: false });
   }
@@ -201,7 +203,7 @@ export class Calls {
     const facts = (error.data ?? {}) as FailureFacts;
     const unsent = facts.sent === false;
     const tries = unsent ? call.tries - 1 : call.tries;
-    const transient = (unsent && facts.retryable !== false) || (call.inDoubt === 'retry' && (facts.retryable ?? (error.code !== undefined && CODES[error.code].retryable)) && tries < call.attempts);
+    const transient = (unsent && facts.retryable !== false) || (call.inDoubt === 'retry' && (facts.retryable ?? (error.code !== undefined && CODES[error.code].retryable)) && tries < (call.attempts ?? ATTEMPTS));
     const pauseMs = this.pause(call, tries, facts.retryAfterMs);
     if (call.phase === 'overdue' || !transient || this.ctx.ts + pauseMs >= call.deadline) {
       return this.settle(call, { type: 'reprise.reply', error });

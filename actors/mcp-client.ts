@@ -4,14 +4,15 @@
  *
  *   closed -> connecting -> ready -> [lost] -> pausing -> connecting ...
  */
+import { resolve } from 'node:path';
 import { Client, type ClientOptions, type Progress, StreamableHTTPClientTransport, type Tool, type Transport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
+import type { ToolServerPlan } from '../core/config/gateway-plan.ts';
 import type { TraceContext } from '../core/envelope.ts';
 import { errorData, MeshError } from '../core/errors.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import type { ConnectionEvent } from './mcp-gateway.ts';
+import { type ConnectionEvent, termsOf } from './mcp-gateway.ts';
 import { callFailure, connectFailure, type CallFacts, streamEnded } from './mcp-failure.ts';
-import { isHttp, type McpPlan, termsOf } from './mcp-plan.ts';
 import { toolOutput } from './mcp-result.ts';
 import { type Redactor, type SecretSources, Vault } from './secret.ts';
 import { StderrTail } from './stderr-tail.ts';
@@ -20,7 +21,13 @@ import type { ToolDescription } from './tool.ts';
 export const KEY_META = 'reprise/idempotencyKey';
 
 export interface ConnectionOptions {
+  /** Where references of the plan lead; asked at each connect. */
   readonly secrets: SecretSources;
+  /** `cwd` of the plan is relative to it. Default: the folder of this process. */
+  readonly dir?: string;
+  /** 'legacy' (default) is the handshake of every server of today; 'auto' tries the revision of 2026-07-28 first. */
+  readonly protocol?: 'legacy' | 'auto';
+  readonly limits?: McpLimits;
   readonly clock: Clock;
   /** 0 <= x < 1: jitter of pauses. */
   readonly random: () => number;
@@ -29,20 +36,29 @@ export interface ConnectionOptions {
   readonly onProgress?: (server: string, key: string, progress: Progress) => void;
 }
 
+export interface McpLimits {
+  /** Of one request, as JSON. Default 1 MiB. */
+  readonly argsBytesMax?: number;
+  /** Of one answer, as JSON. Default 8 MiB. */
+  readonly resultBytesMax?: number;
+  /** ms for process start, handshake and tool list. Default 30,000. */
+  readonly connectMs?: number;
+}
+
 export interface ToolRequest {
   readonly name: string;
   readonly args: unknown;
   readonly key: string;
   readonly keyArgument?: string | undefined;
   readonly trace?: TraceContext | undefined;
+  /** Called when it is handed to the wire. */
+  readonly onSent?: () => void;
   /** Called at each sign of life. */
   readonly onProgress?: () => void;
 }
 
 const CLIENT = { name: 'reprise', version: '0.1.0' };
 const CONNECT_MS = 30_000;
-const BACKOFF_MIN_MS = 500;
-const BACKOFF_MAX_MS = 30_000;
 /** A connection that held this long begins its pauses anew. */
 const HELD_MS = 10_000;
 const ARGS_BYTES_MAX = 1024 * 1024;
@@ -58,8 +74,9 @@ interface Live {
 }
 
 export class McpConnection {
-  private readonly plan: McpPlan;
+  private readonly plan: ToolServerPlan;
   private readonly options: ConnectionOptions;
+  private readonly limits: Required<McpLimits>;
   private readonly vault: Vault;
   private readonly stderr: StderrTail;
   private tell: ((event: ConnectionEvent) => void) | undefined;
@@ -69,14 +86,15 @@ export class McpConnection {
   private cancelPause: (() => void) | undefined;
   private waiters: ((client: Live) => void)[] = [];
   /** Calls on their way, by key: for the end of a response stream. */
-  private readonly inFlight = new Map<string, { facts: { sent: boolean }; abort(reason: unknown): void }>();
+  private readonly inFlight = new Map<string, { sent(): void; abort(reason: unknown): void }>();
   private toldTools = '';
 
-  constructor(plan: McpPlan, options: ConnectionOptions) {
+  constructor(plan: ToolServerPlan, options: ConnectionOptions) {
     this.plan = plan;
     this.options = options;
+    this.limits = { argsBytesMax: ARGS_BYTES_MAX, resultBytesMax: RESULT_BYTES_MAX, connectMs: CONNECT_MS, ...options.limits };
     this.vault = new Vault(options.secrets);
-    this.stderr = new StderrTail(this.vault.redactor, (line) => options.onLog?.(plan.server, line));
+    this.stderr = new StderrTail(this.vault.redactor, (line) => options.onLog?.(plan.name, line));
   }
 
   get redactor(): Redactor {
@@ -113,40 +131,37 @@ export class McpConnection {
     try {
       const transport = this.transport();
       client = new Client(CLIENT, this.clientOptions());
-      client.onclose = () => this.lost(transport, new MeshError('MCP_FAILED', `server '${this.plan.server}' closed its connection${this.stderr.said()}`));
+      client.onclose = () => this.lost(transport, new MeshError('MCP_FAILED', `server '${this.plan.name}' closed its connection${this.stderr.said()}`));
       // Whatever matters ends a call or the connection, and is reported there.
       client.onerror = () => undefined;
       client.setNotificationHandler('notifications/tools/list_changed', () => void this.toolsChanged(transport));
-      const limit = { timeout: this.plan.limits?.connectMs ?? CONNECT_MS };
+      const limit = { timeout: this.limits.connectMs };
       await client.connect(transport, limit);
       const tools = await this.listTools(client, limit);
       if (!this.wanted) return await client.close();
       this.ready({ client, transport, since: this.options.clock.monotonic() }, tools);
     } catch (error) {
       await client?.close().catch(() => undefined);
-      this.again(connectFailure(this.plan.server, error, this.stderr.said()));
+      this.again(connectFailure(this.plan.name, error, this.stderr.said()));
     }
   }
 
   private clientOptions(): ClientOptions {
-    return this.plan.protocol === 'auto' ? { versionNegotiation: { mode: 'auto' } } : {};
+    return this.options.protocol === 'auto' ? { versionNegotiation: { mode: 'auto' } } : {};
   }
 
   /** Always a new one: a transport that is connected again leaks. Secrets are read here, at each connect. */
   private transport(): Transport {
-    const { plan, vault } = this;
-    if (!isHttp(plan)) return this.stdio(plan.command, [...(plan.args ?? [])], vault.values(plan.env), plan.cwd);
-    const { token } = plan;
-    const transport = new StreamableHTTPClientTransport(new URL(plan.url), {
-      requestInit: { headers: vault.values(plan.headers) },
-      ...(token !== undefined && { authProvider: { token: () => Promise.resolve(vault.value(token)) } }),
-    });
-    return this.watched(transport);
+    const { transport } = this.plan;
+    if (transport.kind === 'stdio') return this.stdio(transport);
+    const headers = this.vault.values(transport.headers);
+    return this.watched(new StreamableHTTPClientTransport(new URL(transport.url), { requestInit: { headers } }));
   }
 
-  private stdio(command: string, args: string[], env: Record<string, string>, cwd: string | undefined): Transport {
-    const maxBufferSize = Math.max(STDIO_BUFFER_MIN_BYTES, 2 * (this.plan.limits?.resultBytesMax ?? RESULT_BYTES_MAX));
-    const transport = new StdioClientTransport({ command, args, env, stderr: 'pipe', maxBufferSize, ...(cwd !== undefined && { cwd }) });
+  /** The child sees `env` of the plan and the SDK's safe list (PATH, HOME, ..), nothing else of ours. */
+  private stdio({ command, args, env, cwd }: Extract<ToolServerPlan['transport'], { kind: 'stdio' }>): Transport {
+    const maxBufferSize = Math.max(STDIO_BUFFER_MIN_BYTES, 2 * this.limits.resultBytesMax);
+    const transport = new StdioClientTransport({ command, args: [...args], env: this.vault.values(env), cwd: resolve(this.options.dir ?? '.', cwd ?? '.'), stderr: 'pipe', maxBufferSize });
     this.stderr.follow(transport.stderr);
     return this.watched(transport);
   }
@@ -158,7 +173,7 @@ export class McpConnection {
       const meta = 'method' in message && message.method === 'tools/call' ? message.params?._meta : undefined;
       const call = meta === undefined ? undefined : this.inFlight.get(String(meta[KEY_META]));
       if (call === undefined) return send(message, options);
-      call.facts.sent = true;
+      call.sent();
       return send(message, { ...options, onRequestStreamEnd: () => call.abort(streamEnded()) });
     };
     return transport;
@@ -187,9 +202,7 @@ export class McpConnection {
 
   private again(error: MeshError): void {
     if (!this.wanted) return;
-    const { backoffMinMs = BACKOFF_MIN_MS, backoffMaxMs = BACKOFF_MAX_MS } = this.plan.limits ?? {};
-    const full = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(20, this.failures++));
-    const againMs = Math.round(full * (0.5 + this.options.random() / 2));
+    const againMs = Math.round(backoffMs(this.plan.backoff, ++this.failures, this.options.random()));
     this.tell?.({ type: 'reprise.mcp.down', error: this.redactor.json(errorData(error)), againMs });
     this.cancelPause = this.options.clock.after(againMs, () => void this.connect());
   }
@@ -205,7 +218,7 @@ export class McpConnection {
   private async toolsChanged(transport: Transport): Promise<void> {
     const { live } = this;
     if (live === undefined || live.transport !== transport) return;
-    const tools = await this.listTools(live.client, { timeout: CONNECT_MS }).catch(() => undefined);
+    const tools = await this.listTools(live.client, { timeout: this.limits.connectMs }).catch(() => undefined);
     if (tools === undefined) return;
     const text = JSON.stringify(tools);
     if (text === this.toldTools) return;
@@ -228,12 +241,12 @@ export class McpConnection {
     const own = new AbortController();
     try {
       live = await this.connected(signal);
-      this.inFlight.set(request.key, { facts, abort: (reason) => own.abort(reason) });
+      this.inFlight.set(request.key, { sent: () => { facts.sent = true; request.onSent?.(); }, abort: (reason) => own.abort(reason) });
       const raw = await live.client.callTool(
         { name: request.name, arguments: args, _meta: metaOf(request) },
         { signal: AbortSignal.any([signal, own.signal]), timeout: NO_TIMEOUT_MS, onprogress: (progress) => this.progressed(request, progress) },
       );
-      return this.redactor.json(toolOutput(`${this.plan.server}.${request.name}`, raw, this.plan.limits?.resultBytesMax ?? RESULT_BYTES_MAX));
+      return this.redactor.json(toolOutput(`${this.plan.name}.${request.name}`, raw, this.limits.resultBytesMax));
     } catch (error) {
       signal.throwIfAborted();
       throw this.failure(request, error, facts, live);
@@ -244,20 +257,20 @@ export class McpConnection {
 
   private progressed(request: ToolRequest, progress: Progress): void {
     request.onProgress?.();
-    this.options.onProgress?.(this.plan.server, request.key, progress);
+    this.options.onProgress?.(this.plan.name, request.key, progress);
   }
 
   private argumentsOf({ name, args, key, keyArgument }: ToolRequest): Record<string, unknown> {
-    if (typeof args !== 'object' || args === null || Array.isArray(args)) throw new MeshError('TOOL_FAILED', `arguments of '${this.plan.server}.${name}' must be an object`, { data: { sent: false, retryable: false } });
+    if (typeof args !== 'object' || args === null || Array.isArray(args)) throw new MeshError('TOOL_FAILED', `arguments of '${this.plan.name}.${name}' must be an object`, { data: { sent: false, retryable: false } });
     const given = keyArgument === undefined ? args : { ...args, [keyArgument]: key };
-    const max = this.plan.limits?.argsBytesMax ?? ARGS_BYTES_MAX;
+    const max = this.limits.argsBytesMax;
     const bytes = Buffer.byteLength(JSON.stringify(given));
-    if (bytes > max) throw new MeshError('PAYLOAD_TOO_LARGE', `arguments of '${this.plan.server}.${name}' are ${bytes} bytes, the limit is ${max}`, { data: { sent: false, retryable: false } });
+    if (bytes > max) throw new MeshError('PAYLOAD_TOO_LARGE', `arguments of '${this.plan.name}.${name}' are ${bytes} bytes, the limit is ${max}`, { data: { sent: false, retryable: false } });
     return given as Record<string, unknown>;
   }
 
   private failure(request: ToolRequest, error: unknown, facts: CallFacts, live: Live | undefined): MeshError {
-    const { error: failure, sessionLost } = callFailure(`${this.plan.server}.${request.name}`, error, facts);
+    const { error: failure, sessionLost } = callFailure(`${this.plan.name}.${request.name}`, error, facts);
     if (sessionLost && live !== undefined) {
       this.lost(live.transport, failure);
       void live.client.close().catch(() => undefined);

@@ -7,13 +7,18 @@
  * Its terms come as events of the connection leaf, so an edited mesh file does not change what an old log folds to.
  */
 import type { Address } from '../core/address.ts';
+import type { ToolPolicy, ToolServerPlan } from '../core/config/gateway-plan.ts';
 import type { Effect, EventObject } from '../core/effect.ts';
 import { type ErrorData, errorData, MeshError } from '../core/errors.ts';
 import type { InDoubt, Leaf, Logic } from '../core/logic.ts';
 import { reducer, type ReducerContext } from '../core/reducer.ts';
 import { type Call, type CallBook, type CallEvent, type CallKind, Calls, EMPTY_BOOK, isEnd, type Terms } from './call-book.ts';
-import type { GatewayTerms } from './mcp-plan.ts';
 import type { ToolAnnotations, ToolDescription } from './tool.ts';
+
+/** The part of a plan that the gateway decides by: it is in the log. */
+export type GatewayTerms = Pick<ToolServerPlan, 'tools' | 'timeoutMs' | 'concurrency'>;
+
+export const termsOf = ({ tools, timeoutMs, concurrency }: GatewayTerms): GatewayTerms => ({ tools, timeoutMs, concurrency });
 
 /** Events of the connection leaf. */
 export type ConnectionEvent =
@@ -50,22 +55,23 @@ export interface ToolGatewayOptions {
 }
 
 const KIND: CallKind = { src: 'call', timeoutCode: 'TOOL_TIMEOUT' };
-const CONCURRENCY = 16;
+/** Until the connection has said its own. */
+const TERMS: GatewayTerms = { tools: {}, timeoutMs: 60_000, concurrency: 16 };
 const CONNECTION: Effect = { kind: 'spawn', child: 'connection', src: 'connection', input: null, sync: false };
 /** The connection leaf never ends by itself; should it, it is started again. */
 const REOPEN_MS = 1_000;
 
 /**
- * The logic of `tools/<server>`. Takes `reprise.call` and `reprise.tools`, answers with `reprise.reply`.
+ * The logic of `tools/<server>`; its input, if any, is the plan. Takes `reprise.call` and `reprise.tools`, answers with `reprise.reply`.
  *
  * Answers a repeated key with the answer that it gave before (the last 500 of the last hour).
  */
 export function toolGateway({ server, leaves }: ToolGatewayOptions): Logic {
-  return reducer<ToolGatewayState, unknown>({
+  return reducer<ToolGatewayState, GatewayTerms | null | undefined>({
     id: 'reprise.tool-gateway',
     version: '1',
-    init: () => ({
-      state: { server, status: 'starting', error: null, losses: 0, identity: null, terms: {}, tools: {}, asking: [], book: EMPTY_BOOK },
+    init: (plan) => ({
+      state: { server, status: 'starting', error: null, losses: 0, identity: null, terms: plan?.tools === undefined ? TERMS : termsOf(plan), tools: {}, asking: [], book: EMPTY_BOOK },
       effects: [CONNECTION],
     }),
     step,
@@ -81,7 +87,7 @@ interface Turned {
 function step(state: ToolGatewayState, event: EventObject, ctx: ReducerContext): Turned {
   const calls = new Calls(state.book, KIND, ctx);
   const { state: next, effects } = react(state, event, calls);
-  calls.pump(next.status === 'ready' ? (next.terms.concurrency ?? CONCURRENCY) : 0, (call) => termsFor(next, call));
+  calls.pump(next.status === 'ready' ? next.terms.concurrency : 0, (call) => termsFor(next, call));
   return { state: { ...next, book: calls.book() }, effects: [...effects, ...calls.effects] };
 }
 
@@ -118,18 +124,19 @@ function called(state: ToolGatewayState, event: CallEvent, calls: Calls): ToolGa
   return state;
 }
 
-/** Config first, then the code that calls, then the tool's own annotations. */
+/** What to do in doubt: the config first, then the code that calls, then the tool's own annotations. */
 function termsFor(state: ToolGatewayState, call: Call): Terms | MeshError {
   const name = String(call.input['name']);
   const known = state.tools[name];
   if (known === undefined) return new MeshError('TOOL_FAILED', `server '${state.server}' has no tool '${name}'; it has: ${Object.keys(state.tools).join(', ') || 'none'}`, { data: { retryable: false } });
-  const terms = state.terms.tools?.[name] ?? {};
-  const wanted = terms.inDoubt ?? state.terms.inDoubt ?? call.asked ?? hinted(known.annotations);
-  const { keyArgument, query, attempts, timeoutMs } = terms;
+  const policy: ToolPolicy = state.terms.tools[name] ?? {};
+  const wanted = policy.inDoubt ?? call.asked ?? hinted(known.annotations);
+  const { keyArgument, query } = policy;
   return {
     // Nobody to ask: a person.
     inDoubt: wanted === 'ask' && query === undefined ? 'park' : wanted,
-    attempts, timeoutMs,
+    timeoutMs: policy.timeoutMs ?? call.timeoutMs ?? state.terms.timeoutMs,
+    attempts: call.attempts,
     input: { ...(keyArgument !== undefined && { keyArgument }), ...(query !== undefined && { query }) },
   };
 }

@@ -2,12 +2,14 @@
  * The leaves of a tool gateway: `connection`, which lives as long as the gateway and tells it how the server is, and `call`, one try of one
  * call. They close over the one `McpConnection`; the gateway itself stays pure.
  */
+import type { ToolPolicy, ToolServerPlan } from '../core/config/gateway-plan.ts';
 import { errorData, isMeshError, MeshError } from '../core/errors.ts';
 import type { InDoubt, Leaf } from '../core/logic.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { type Deliver, runLeaf } from './leaf.ts';
 import { type ConnectionOptions, McpConnection, type ToolRequest } from './mcp-client.ts';
-import type { McpPlan, ToolQuery } from './mcp-plan.ts';
+
+type ToolQuery = NonNullable<ToolPolicy['query']>;
 
 /** Input of the `call` leaf, as the gateway makes it. */
 export interface CallInput {
@@ -29,13 +31,14 @@ export interface McpLeaves {
 }
 
 /** `options.secrets` says where references lead; nothing is read or started before the gateway starts its connection. */
-export function mcpLeaves(plan: McpPlan, options: ConnectionOptions): McpLeaves {
+export function mcpLeaves(plan: ToolServerPlan, options: ConnectionOptions): McpLeaves {
   const mcp = new McpConnection(plan, options);
-  return { connection: connectionLeaf(mcp), call: callLeaf(mcp, plan.server, options.clock), mcp };
+  return { connection: connectionLeaf(mcp), call: callLeaf(mcp, plan.name, options.clock), mcp };
 }
 
 function connectionLeaf(mcp: McpConnection): Leaf {
   return {
+    endless: true,
     inDoubt: () => 'retry',
     start(_job, deliver) {
       mcp.open(deliver);
@@ -50,10 +53,13 @@ function callLeaf(mcp: McpConnection, server: string, clock: Clock): Leaf {
     start(job, deliver) {
       const input = job.input as CallInput;
       const what = `tool '${server}.${input.name}'`;
+      let sent = false;
       return runLeaf({ clock, child: job.child, timeoutMs: input.timeoutMs, totalMs: input.remainingMs, deliver: doubting(input, deliver) },
-        () => new MeshError('TOOL_TIMEOUT', `${what} did not answer within ${input.timeoutMs} ms`, { data: { inDoubt: input.inDoubt !== 'retry' } }),
+        () => (sent
+          ? new MeshError('TOOL_TIMEOUT', `${what} did not answer within ${input.timeoutMs} ms`, { data: { inDoubt: input.inDoubt !== 'retry' } })
+          : new MeshError('MCP_FAILED', `${what} was not sent: no connection to the server within ${input.timeoutMs} ms`, { data: { sent: false, retryable: true } })),
         async (signal, alive) => {
-          const request: ToolRequest = { name: input.name, args: input.args, key: input.key, keyArgument: input.keyArgument, trace: job.trace, onProgress: alive };
+          const request: ToolRequest = { name: input.name, args: input.args, key: input.key, keyArgument: input.keyArgument, trace: job.trace, onProgress: alive, onSent: () => { sent = true; } };
           const known = job.doubt === true && input.query !== undefined ? await asked(mcp, input.query, request, signal) : undefined;
           return known === undefined ? mcp.call(request, signal) : known.result;
         });
@@ -77,10 +83,9 @@ const doubting = (input: CallInput, deliver: Deliver): Deliver => (event) => {
  * Throws: EFFECT_IN_DOUBT when the query tool gives no clear answer.
  */
 async function asked(mcp: McpConnection, query: ToolQuery, { key, name, trace, onProgress }: ToolRequest, signal: AbortSignal): Promise<{ readonly result: unknown } | undefined> {
-  const keyArgument = query.keyArgument ?? 'key';
   let answer: unknown;
   try {
-    answer = await mcp.call({ name: query.tool, args: { [keyArgument]: key }, key: `${key}?`, trace, ...(onProgress !== undefined && { onProgress }) }, signal);
+    answer = await mcp.call({ name: query.tool, args: { [query.keyArgument]: key }, key: `${key}?`, trace, ...(onProgress !== undefined && { onProgress }) }, signal);
   } catch (error) {
     if (signal.aborted || isMeshError(error, 'MCP_FAILED')) throw error;
     throw unclear(name, query.tool, error);

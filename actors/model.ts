@@ -6,9 +6,9 @@ import { type AskLogic, askLogic, callLimits, type CallKey, positive, readReply,
 import type { ModelRequest, ModelResult } from './model-port.ts';
 
 export interface ModelOptions {
-  /** ms without an answer or a delta after which one try is cancelled. Default 60,000. */
+  /** ms without an answer or a delta after which one try is cancelled. Default: `timeout` of the model in the mesh file. */
   readonly timeoutMs?: number;
-  /** ms for the whole call: waiting, tries and pauses together. Default ten times `timeoutMs`. */
+  /** ms for the whole call: waiting, tries and pauses together. Default ten times `timeoutMs`, 20 minutes without. */
   readonly deadlineMs?: number;
   readonly retry?: RetryPolicy;
   /** What to do with a call that was under way when its process died. Default 'retry'; the config wins. */
@@ -20,10 +20,13 @@ export interface GenerateCall extends EventObject {
   readonly type: 'reprise.generate';
   readonly request: ModelRequest;
   readonly key: CallKey;
-  readonly timeoutMs: number;
+  readonly timeoutMs?: number;
   readonly deadlineMs: number;
   readonly policy: RetryPolicy & { readonly inDoubt?: InDoubt };
 }
+
+/** What the mesh file has when it says nothing. */
+const USUAL_TIMEOUT_MS = 120_000;
 
 export const modelAddress = (name: string): Address => checkAddress(`models/${name}`);
 
@@ -39,7 +42,7 @@ export const modelAddress = (name: string): Address => checkAddress(`models/${na
  */
 export function model(name: string, options: ModelOptions = {}): AskLogic<ModelResult, ModelRequest> {
   const to = modelAddress(name);
-  const limits = callLimits(`model '${name}'`, options);
+  const limits = callLimits(`model '${name}'`, options, USUAL_TIMEOUT_MS);
   if (options.retry?.attempts !== undefined) positive(`model '${name}'`, 'retry.attempts', options.retry.attempts);
   const policy: GenerateCall['policy'] = { ...options.retry, ...(options.inDoubt !== undefined && { inDoubt: options.inDoubt }) };
   return askLogic<ModelResult, ModelRequest>(`model '${name}'`, {

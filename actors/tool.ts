@@ -3,12 +3,12 @@ import { type Address, checkAddress } from '../core/address.ts';
 import { MeshError } from '../core/errors.ts';
 import type { EventObject } from '../core/effect.ts';
 import type { InDoubt } from '../core/logic.ts';
-import { type AskLogic, askLogic, callLimits, type CallKey, positive, readReply, REPLY_GRACE_MS, type RetryPolicy } from './ask-logic.ts';
+import { type AskLogic, askLogic, callLimits, type CallKey, DEFAULT_TIMEOUT_MS, positive, readReply, REPLY_GRACE_MS, type RetryPolicy } from './ask-logic.ts';
 
 export interface ToolOptions {
-  /** ms without an answer or a sign of progress after which one try is cancelled. Default 60,000. */
+  /** ms without an answer or a sign of progress after which one try is cancelled. Default: `timeout` of the server in the mesh file. */
   readonly timeoutMs?: number;
-  /** ms for the whole call: waiting, tries and pauses together. Default ten times `timeoutMs`. */
+  /** ms for the whole call: waiting, tries and pauses together. Default ten times `timeoutMs`, ten minutes without. */
   readonly deadlineMs?: number;
   readonly retry?: RetryPolicy;
   /** What to do when nobody knows whether a call took effect. The config wins over this, this over the tool's annotations. */
@@ -38,7 +38,7 @@ export interface ToolCall extends EventObject {
   readonly args: unknown;
   /** Idempotency key: the effect id of the caller. */
   readonly key: CallKey;
-  readonly timeoutMs: number;
+  readonly timeoutMs?: number;
   readonly deadlineMs: number;
   readonly policy: RetryPolicy & { readonly inDoubt?: InDoubt };
 }
@@ -81,16 +81,16 @@ export function anyTool<Result = unknown>(server: string, options: ToolOptions =
 /** Logic whose output is `ToolDescription[]`: what the server offers, for the request to a model. */
 export function toolList(server: string, options: { readonly timeoutMs?: number } = {}): AskLogic<readonly ToolDescription[], void> {
   const to = toolsAddress(server);
-  const timeoutMs = positive(`toolList('${server}')`, 'timeoutMs', options.timeoutMs ?? 60_000);
+  const timeoutMs = positive(`toolList('${server}')`, 'timeoutMs', options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   return askLogic<readonly ToolDescription[], void>(`toolList('${server}')`, {
-    request: (_input, key) => ({ to, event: { type: 'reprise.tools', key, timeoutMs, deadlineMs: timeoutMs }, timeoutMs: timeoutMs + REPLY_GRACE_MS }),
+    request: (_input, key) => ({ to, event: { type: 'reprise.tools', key, deadlineMs: timeoutMs }, timeoutMs: timeoutMs + REPLY_GRACE_MS }),
     result: readReply,
   });
 }
 
 function requests(server: string, what: string, options: ToolOptions) {
   const to = toolsAddress(server);
-  const limits = callLimits(what, options);
+  const limits = callLimits(what, options, DEFAULT_TIMEOUT_MS);
   if (options.retry?.attempts !== undefined) positive(what, 'retry.attempts', options.retry.attempts);
   const policy: ToolCall['policy'] = { ...options.retry, ...(options.inDoubt !== undefined && { inDoubt: options.inDoubt }) };
   return (name: string, args: unknown, key: CallKey): { to: Address; event: ToolCall; timeoutMs: number } => ({

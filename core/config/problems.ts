@@ -1,0 +1,58 @@
+/** What is wrong with a mesh file, where, and how it is said: all problems at once, each with its line and column. */
+import { closest, distance } from 'fastest-levenshtein';
+import { MeshError } from '../errors.ts';
+
+export type ConfigPath = readonly (string | number)[];
+
+export interface ConfigProblem {
+  readonly path: ConfigPath;
+  readonly message: string;
+  /** The position is that of the key itself, not of its value. */
+  readonly atKey?: true;
+}
+
+export interface Position {
+  /** 1-based. */
+  readonly line: number;
+  readonly column: number;
+}
+
+/** One problem as `data.problems` of CONFIG_INVALID holds it. */
+export interface LocatedProblem extends Partial<Position> {
+  readonly file: string;
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Where a path stands in the file; undefined where the config was no text. */
+export type Locate = (path: ConfigPath, atKey: boolean) => Position | undefined;
+
+/** `actors.planner.children[0]`; names that are no identifiers are quoted. */
+export const pathText = (path: ConfigPath): string =>
+  path.reduce<string>((text, part) => {
+    if (typeof part === 'number') return `${text}[${part}]`;
+    if (!/^[A-Za-z0-9_@$-]+$/.test(part)) return `${text}["${part}"]`;
+    return text === '' ? part : `${text}.${part}`;
+  }, '');
+
+/** ` (did you mean "module"?)`, or the known names when none is near. Starts with a blank. */
+export function suggest(given: string, known: readonly string[]): string {
+  const near = known.length === 0 ? undefined : closest(given, [...known]);
+  if (near !== undefined && distance(given.toLowerCase(), near.toLowerCase()) <= Math.max(1, Math.floor(Math.max(given.length, near.length) / 3))) return ` (did you mean "${near}"?)`;
+  return known.length === 0 ? ' (none is known)' : ` (known: ${known.toSorted().join(', ')})`;
+}
+
+export function located(problems: readonly ConfigProblem[], file: string, locate: Locate): LocatedProblem[] {
+  return problems
+    .map((p) => ({ file, ...locate(p.path, p.atKey === true), path: pathText(p.path), message: p.message }))
+    .toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+}
+
+/** `mesh.yaml:6:12 actors.planner.modle: unrecognized key …` */
+export const problemText = (p: LocatedProblem): string =>
+  `${p.file}${p.line === undefined ? '' : `:${p.line}:${p.column}`}${p.path === '' ? '' : ` ${p.path}`}: ${p.message}`;
+
+/** CONFIG_INVALID with a line for each problem. */
+export function invalid(problems: readonly LocatedProblem[]): MeshError {
+  return new MeshError('CONFIG_INVALID', problems.map(problemText).join('\n'), { data: { problems } });
+}
