@@ -15,10 +15,16 @@ export type AskLogic<Output, Input> = PromiseActorLogic<Output, Input> & { reado
 
 /** `what` is how errors name it: "tool 'files.read'". */
 export function askLogic<Output, Input>(what: string, ask: AskSource): AskLogic<Output, Input> {
-  const outside = (input: Input | undefined): PromiseSnapshot<Output, Input> => ({
-    status: 'error', output: undefined, input,
-    error: new MeshError('OUTSIDE_MESH', `${what} needs a mesh: run the machine with startMesh() or 'reprise up', or provide() a stand-in in a unit test`),
-  }) as PromiseSnapshot<Output, Input>;
+  const outside = (input: Input | undefined): PromiseSnapshot<Output, Input> =>
+    ({
+      status: 'error',
+      output: undefined,
+      input,
+      error: new MeshError(
+        'OUTSIDE_MESH',
+        `${what} needs a mesh: run the machine with startMesh() or 'reprise up', or provide() a stand-in in a unit test`,
+      ),
+    }) as PromiseSnapshot<Output, Input>;
   return {
     config: what,
     getInitialSnapshot: (_scope, input) => outside(input),
@@ -61,10 +67,18 @@ export const DEFAULT_TIMEOUT_MS = 60_000;
 const DEADLINE_FACTOR = 10;
 
 /** Limits of a call, checked. Without `timeoutMs` the gateway takes the one of its config. Throws USAGE. */
-export function callLimits(what: string, options: { readonly timeoutMs?: number; readonly deadlineMs?: number }, usualMs: number): { readonly timeoutMs?: number; readonly deadlineMs: number } {
+export function callLimits(
+  what: string,
+  options: { readonly timeoutMs?: number; readonly deadlineMs?: number },
+  usualMs: number,
+): { readonly timeoutMs?: number; readonly deadlineMs: number } {
   const timeoutMs = positive(what, 'timeoutMs', options.timeoutMs ?? usualMs);
   const deadlineMs = positive(what, 'deadlineMs', options.deadlineMs ?? DEADLINE_FACTOR * timeoutMs);
-  if (deadlineMs < timeoutMs) throw new MeshError('USAGE', `${what}: deadlineMs (${deadlineMs}) is the whole call and cannot be below timeoutMs (${timeoutMs}), which is one try`);
+  if (deadlineMs < timeoutMs)
+    throw new MeshError(
+      'USAGE',
+      `${what}: deadlineMs (${deadlineMs}) is the whole call and cannot be below timeoutMs (${timeoutMs}), which is one try`,
+    );
   return { ...(options.timeoutMs !== undefined && { timeoutMs }), deadlineMs };
 }
 

@@ -29,13 +29,17 @@ export interface AskInput<Event extends EventObject = EventObject> {
  * Fails with: ASK_TIMEOUT; ASK_CYCLE when the asked actor waits for this one; what the reply says.
  * Throws: USAGE for a limit that is no positive number, or when nobody is named to ask.
  */
-export function ask<Output = EventObject, Event extends EventObject = EventObject>(options: AskOptions = {}): AskLogic<Output, AskInput<Event>> {
+export function ask<Output = EventObject, Event extends EventObject = EventObject>(
+  options: AskOptions = {},
+): AskLogic<Output, AskInput<Event>> {
   const usual = positive('ask', 'timeoutMs', options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   return askLogic<Output, AskInput<Event>>('ask()', {
     request(input) {
       const { to = options.to, event, timeoutMs = usual } = (input ?? {}) as Partial<AskInput<Event>>;
-      if (to === undefined) throw new MeshError('USAGE', 'ask() names nobody: give `to` in ask({ to }) or in the input of the invoke');
-      if (typeof event?.type !== 'string') throw new MeshError('USAGE', `ask() of ${to} has no event: the input of the invoke is { event: { type, ... } }`);
+      if (to === undefined)
+        throw new MeshError('USAGE', 'ask() names nobody: give `to` in ask({ to }) or in the input of the invoke');
+      if (typeof event?.type !== 'string')
+        throw new MeshError('USAGE', `ask() of ${to} has no event: the input of the invoke is { event: { type, ... } }`);
       return { to, event, timeoutMs: positive(`ask() of ${to}`, 'timeoutMs', timeoutMs) };
     },
     result: readReply,

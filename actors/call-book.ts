@@ -145,11 +145,23 @@ export class Calls {
       this.calls[key] = { ...known, replyTo: [...new Set([...known.replyTo, ...to])] };
       return;
     }
-    if (Object.keys(this.calls).length >= IN_HAND_MAX) return this.refuse(to, new MeshError('BUSY', `${what}: ${IN_HAND_MAX} calls are in hand already`));
+    if (Object.keys(this.calls).length >= IN_HAND_MAX)
+      return this.refuse(to, new MeshError('BUSY', `${what}: ${IN_HAND_MAX} calls are in hand already`));
     this.calls[key] = {
-      key, what, input, replyTo: to, deadline: this.ctx.ts + deadlineMs, minMs: policy.minMs ?? PAUSE_MIN_MS, maxMs: policy.maxMs ?? PAUSE_MAX_MS,
-      ...(timeoutMs !== undefined && { timeoutMs }), ...(policy.attempts !== undefined && { attempts: policy.attempts }),
-      ...(policy.inDoubt !== undefined && { asked: policy.inDoubt }), inDoubt: 'park', started: 0, tries: 0, phase: 'waiting',
+      key,
+      what,
+      input,
+      replyTo: to,
+      deadline: this.ctx.ts + deadlineMs,
+      minMs: policy.minMs ?? PAUSE_MIN_MS,
+      maxMs: policy.maxMs ?? PAUSE_MAX_MS,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(policy.attempts !== undefined && { attempts: policy.attempts }),
+      ...(policy.inDoubt !== undefined && { asked: policy.inDoubt }),
+      inDoubt: 'park',
+      started: 0,
+      tries: 0,
+      phase: 'waiting',
     };
     this.waiting.push(key);
     this.timer('deadline', key, deadlineMs + OVERDUE_MS);
@@ -181,7 +193,14 @@ export class Calls {
     const started = call.started + 1;
     this.running++;
     this.calls[key] = { ...call, phase: 'running', inDoubt, attempts, started, tries: call.tries + 1 };
-    const input = { ...call.input, ...terms.input, key, timeoutMs, remainingMs: Math.max(1, call.deadline - this.ctx.ts), inDoubt };
+    const input = {
+      ...call.input,
+      ...terms.input,
+      key,
+      timeoutMs,
+      remainingMs: Math.max(1, call.deadline - this.ctx.ts),
+      inDoubt,
+    };
     this.effects.push({ kind: 'spawn', child: childOf(key, started), src: this.kind.src, input, sync: false });
   }
 
@@ -203,7 +222,11 @@ export class Calls {
     const facts = (error.data ?? {}) as FailureFacts;
     const unsent = facts.sent === false;
     const tries = unsent ? call.tries - 1 : call.tries;
-    const transient = (unsent && facts.retryable !== false) || (call.inDoubt === 'retry' && (facts.retryable ?? (error.code !== undefined && CODES[error.code].retryable)) && tries < (call.attempts ?? ATTEMPTS));
+    const transient =
+      (unsent && facts.retryable !== false) ||
+      (call.inDoubt === 'retry' &&
+        (facts.retryable ?? (error.code !== undefined && CODES[error.code].retryable)) &&
+        tries < (call.attempts ?? ATTEMPTS));
     const pauseMs = this.pause(call, tries, facts.retryAfterMs);
     if (call.phase === 'overdue' || !transient || this.ctx.ts + pauseMs >= call.deadline) {
       return this.settle(call, { type: 'reprise.reply', error });
@@ -230,7 +253,12 @@ export class Calls {
   deadline(key: CallKey, why: (call: Call) => ErrorData | undefined): void {
     const call = this.calls[key];
     if (call === undefined || call.phase === 'overdue') return;
-    const timeout = (inDoubt: boolean): Reply => ({ type: 'reprise.reply', error: errorData(new MeshError(this.kind.timeoutCode, `${call.what} did not end before its deadline`, { data: { inDoubt } })) });
+    const timeout = (inDoubt: boolean): Reply => ({
+      type: 'reprise.reply',
+      error: errorData(
+        new MeshError(this.kind.timeoutCode, `${call.what} did not end before its deadline`, { data: { inDoubt } }),
+      ),
+    });
     if (call.phase !== 'running') {
       const error = call.error ?? why(call);
       return this.settle(call, error === undefined ? timeout(false) : { type: 'reprise.reply', error });
@@ -275,4 +303,5 @@ const timerOf = (what: 'deadline' | 'again', key: CallKey): string => `${what} $
 const childOf = (key: CallKey, started: number): string => `${key}#${started}`;
 
 /** Is this the end of a leaf? */
-export const isEnd = (event: EventObject): boolean => event.type.startsWith('xstate.done.actor.') || event.type.startsWith('xstate.error.actor.');
+export const isEnd = (event: EventObject): boolean =>
+  event.type.startsWith('xstate.done.actor.') || event.type.startsWith('xstate.error.actor.');

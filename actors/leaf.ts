@@ -20,7 +20,11 @@ export interface LeafLimits {
 }
 
 /** `work` gets a signal that aborts at a limit or at stop, and a function to call at each sign of life. `timeout` makes the error. */
-export function runLeaf(limits: LeafLimits, timeout: () => Error, work: (signal: AbortSignal, alive: () => void) => Promise<unknown>): LeafHandle {
+export function runLeaf(
+  limits: LeafLimits,
+  timeout: () => Error,
+  work: (signal: AbortSignal, alive: () => void) => Promise<unknown>,
+): LeafHandle {
   const { clock, child, deliver } = limits;
   const abort = new AbortController();
   let ended = false;

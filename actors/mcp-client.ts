@@ -5,7 +5,14 @@
  *   closed -> connecting -> ready -> [lost] -> pausing -> connecting ...
  */
 import { resolve } from 'node:path';
-import { Client, type ClientOptions, type Progress, StreamableHTTPClientTransport, type Tool, type Transport } from '@modelcontextprotocol/client';
+import {
+  Client,
+  type ClientOptions,
+  type Progress,
+  StreamableHTTPClientTransport,
+  type Tool,
+  type Transport,
+} from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import type { ToolServerPlan } from '../core/config/gateway-plan.ts';
 import type { TraceContext } from '../core/envelope.ts';
@@ -131,7 +138,11 @@ export class McpConnection {
     try {
       const transport = this.transport();
       client = new Client(CLIENT, this.clientOptions());
-      client.onclose = () => this.lost(transport, new MeshError('MCP_FAILED', `server '${this.plan.name}' closed its connection${this.stderr.said()}`));
+      client.onclose = () =>
+        this.lost(
+          transport,
+          new MeshError('MCP_FAILED', `server '${this.plan.name}' closed its connection${this.stderr.said()}`),
+        );
       // Whatever matters ends a call or the connection, and is reported there.
       client.onerror = () => undefined;
       client.setNotificationHandler('notifications/tools/list_changed', () => void this.toolsChanged(transport));
@@ -161,7 +172,14 @@ export class McpConnection {
   /** The child sees `env` of the plan and the SDK's safe list (PATH, HOME, ..), nothing else of ours. */
   private stdio({ command, args, env, cwd }: Extract<ToolServerPlan['transport'], { kind: 'stdio' }>): Transport {
     const maxBufferSize = Math.max(STDIO_BUFFER_MIN_BYTES, 2 * this.limits.resultBytesMax);
-    const transport = new StdioClientTransport({ command, args: [...args], env: this.vault.values(env), cwd: resolve(this.options.dir ?? '.', cwd ?? '.'), stderr: 'pipe', maxBufferSize });
+    const transport = new StdioClientTransport({
+      command,
+      args: [...args],
+      env: this.vault.values(env),
+      cwd: resolve(this.options.dir ?? '.', cwd ?? '.'),
+      stderr: 'pipe',
+      maxBufferSize,
+    });
     this.stderr.follow(transport.stderr);
     return this.watched(transport);
   }
@@ -185,7 +203,11 @@ export class McpConnection {
     const text = JSON.stringify(tools);
     this.tell?.({
       type: 'reprise.mcp.connected',
-      identity: { name: server?.name ?? '', version: server?.version ?? '', protocol: live.client.getNegotiatedProtocolVersion() ?? '' },
+      identity: {
+        name: server?.name ?? '',
+        version: server?.version ?? '',
+        protocol: live.client.getNegotiatedProtocolVersion() ?? '',
+      },
       ...(text !== this.toldTools && { tools }),
     });
     this.toldTools = text;
@@ -241,10 +263,20 @@ export class McpConnection {
     const own = new AbortController();
     try {
       live = await this.connected(signal);
-      this.inFlight.set(request.key, { sent: () => { facts.sent = true; request.onSent?.(); }, abort: (reason) => own.abort(reason) });
+      this.inFlight.set(request.key, {
+        sent: () => {
+          facts.sent = true;
+          request.onSent?.();
+        },
+        abort: (reason) => own.abort(reason),
+      });
       const raw = await live.client.callTool(
         { name: request.name, arguments: args, _meta: metaOf(request) },
-        { signal: AbortSignal.any([signal, own.signal]), timeout: NO_TIMEOUT_MS, onprogress: (progress) => this.progressed(request, progress) },
+        {
+          signal: AbortSignal.any([signal, own.signal]),
+          timeout: NO_TIMEOUT_MS,
+          onprogress: (progress) => this.progressed(request, progress),
+        },
       );
       return this.redactor.json(toolOutput(`${this.plan.name}.${request.name}`, raw, this.limits.resultBytesMax));
     } catch (error) {
@@ -261,11 +293,19 @@ export class McpConnection {
   }
 
   private argumentsOf({ name, args, key, keyArgument }: ToolRequest): Record<string, unknown> {
-    if (typeof args !== 'object' || args === null || Array.isArray(args)) throw new MeshError('TOOL_FAILED', `arguments of '${this.plan.name}.${name}' must be an object`, { data: { sent: false, retryable: false } });
+    if (typeof args !== 'object' || args === null || Array.isArray(args))
+      throw new MeshError('TOOL_FAILED', `arguments of '${this.plan.name}.${name}' must be an object`, {
+        data: { sent: false, retryable: false },
+      });
     const given = keyArgument === undefined ? args : { ...args, [keyArgument]: key };
     const max = this.limits.argsBytesMax;
     const bytes = Buffer.byteLength(JSON.stringify(given));
-    if (bytes > max) throw new MeshError('PAYLOAD_TOO_LARGE', `arguments of '${this.plan.name}.${name}' are ${bytes} bytes, the limit is ${max}`, { data: { sent: false, retryable: false } });
+    if (bytes > max)
+      throw new MeshError(
+        'PAYLOAD_TOO_LARGE',
+        `arguments of '${this.plan.name}.${name}' are ${bytes} bytes, the limit is ${max}`,
+        { data: { sent: false, retryable: false } },
+      );
     return given as Record<string, unknown>;
   }
 
@@ -298,13 +338,20 @@ export class McpConnection {
 }
 
 function metaOf({ key, trace }: ToolRequest): Record<string, unknown> {
-  return { [KEY_META]: key, ...(trace !== undefined && { traceparent: trace.traceparent }), ...(trace?.tracestate !== undefined && { tracestate: trace.tracestate }) };
+  return {
+    [KEY_META]: key,
+    ...(trace !== undefined && { traceparent: trace.traceparent }),
+    ...(trace?.tracestate !== undefined && { tracestate: trace.tracestate }),
+  };
 }
 
 function description({ name, description: text, inputSchema, annotations }: Tool): ToolDescription {
   return {
-    name, inputSchema,
+    name,
+    inputSchema,
     ...(text !== undefined && { description: text }),
-    ...(annotations !== undefined && { annotations: JSON.parse(JSON.stringify(annotations)) as NonNullable<ToolDescription['annotations']> }),
+    ...(annotations !== undefined && {
+      annotations: JSON.parse(JSON.stringify(annotations)) as NonNullable<ToolDescription['annotations']>,
+    }),
   };
 }

@@ -71,7 +71,17 @@ export function toolGateway({ server, leaves }: ToolGatewayOptions): Logic {
     id: 'reprise.tool-gateway',
     version: '1',
     init: (plan) => ({
-      state: { server, status: 'starting', error: null, losses: 0, identity: null, terms: plan?.tools === undefined ? TERMS : termsOf(plan), tools: {}, asking: [], book: EMPTY_BOOK },
+      state: {
+        server,
+        status: 'starting',
+        error: null,
+        losses: 0,
+        identity: null,
+        terms: plan?.tools === undefined ? TERMS : termsOf(plan),
+        tools: {},
+        asking: [],
+        book: EMPTY_BOOK,
+      },
       effects: [CONNECTION],
     }),
     step,
@@ -93,26 +103,43 @@ function step(state: ToolGatewayState, event: EventObject, ctx: ReducerContext):
 
 function react(state: ToolGatewayState, event: EventObject, calls: Calls): Turned {
   switch (event.type) {
-    case 'reprise.call': return { state: called(state, event as CallEvent, calls), effects: [] };
-    case 'reprise.call.again': calls.again(String(event['key'])); break;
-    case 'reprise.call.deadline': calls.deadline(String(event['key']), () => notReady(state)); break;
-    case 'reprise.tools': return listed(state, event as CallEvent);
-    case 'reprise.tools.late': return listLate(state, String(event['to']));
-    case 'reprise.mcp.opening': return { state: { ...state, terms: event['terms'] as GatewayTerms }, effects: [] };
-    case 'reprise.mcp.connected': return connected(state, event as Extract<ConnectionEvent, { type: 'reprise.mcp.connected' }>);
-    case 'reprise.mcp.tools': return { state: { ...state, tools: byName(event['tools'] as readonly ToolDescription[]) }, effects: [] };
-    case 'reprise.mcp.down': return down(state, event['error'] as ErrorData);
-    case 'reprise.mcp.reopen': return { state, effects: [CONNECTION] };
-    default: return other(state, event, calls);
+    case 'reprise.call':
+      return { state: called(state, event as CallEvent, calls), effects: [] };
+    case 'reprise.call.again':
+      calls.again(String(event['key']));
+      break;
+    case 'reprise.call.deadline':
+      calls.deadline(String(event['key']), () => notReady(state));
+      break;
+    case 'reprise.tools':
+      return listed(state, event as CallEvent);
+    case 'reprise.tools.late':
+      return listLate(state, String(event['to']));
+    case 'reprise.mcp.opening':
+      return { state: { ...state, terms: event['terms'] as GatewayTerms }, effects: [] };
+    case 'reprise.mcp.connected':
+      return connected(state, event as Extract<ConnectionEvent, { type: 'reprise.mcp.connected' }>);
+    case 'reprise.mcp.tools':
+      return { state: { ...state, tools: byName(event['tools'] as readonly ToolDescription[]) }, effects: [] };
+    case 'reprise.mcp.down':
+      return down(state, event['error'] as ErrorData);
+    case 'reprise.mcp.reopen':
+      return { state, effects: [CONNECTION] };
+    default:
+      return other(state, event, calls);
   }
   return { state, effects: [] };
 }
 
 function other(state: ToolGatewayState, event: EventObject, calls: Calls): Turned {
   if (isEnd(event) && event['actorId'] === 'connection') {
-    return { state: { ...state, status: 'down' }, effects: [{ kind: 'timer', timer: 'reopen', event: { type: 'reprise.mcp.reopen' }, delay: REOPEN_MS }] };
+    return {
+      state: { ...state, status: 'down' },
+      effects: [{ kind: 'timer', timer: 'reopen', event: { type: 'reprise.mcp.reopen' }, delay: REOPEN_MS }],
+    };
   }
-  if (!(isEnd(event) && calls.ended(event))) return { state, effects: [{ kind: 'log', label: 'gateway.ignored', value: { type: event.type } }] };
+  if (!(isEnd(event) && calls.ended(event)))
+    return { state, effects: [{ kind: 'log', label: 'gateway.ignored', value: { type: event.type } }] };
   return { state, effects: [] };
 }
 
@@ -128,7 +155,12 @@ function called(state: ToolGatewayState, event: CallEvent, calls: Calls): ToolGa
 function termsFor(state: ToolGatewayState, call: Call): Terms | MeshError {
   const name = String(call.input['name']);
   const known = state.tools[name];
-  if (known === undefined) return new MeshError('TOOL_FAILED', `server '${state.server}' has no tool '${name}'; it has: ${Object.keys(state.tools).join(', ') || 'none'}`, { data: { retryable: false } });
+  if (known === undefined)
+    return new MeshError(
+      'TOOL_FAILED',
+      `server '${state.server}' has no tool '${name}'; it has: ${Object.keys(state.tools).join(', ') || 'none'}`,
+      { data: { retryable: false } },
+    );
   const policy: ToolPolicy = state.terms.tools[name] ?? {};
   const wanted = policy.inDoubt ?? call.asked ?? hinted(known.annotations);
   const { keyArgument, query } = policy;
@@ -148,7 +180,9 @@ function hinted(annotations: ToolAnnotations = {}): InDoubt {
 function notReady(state: ToolGatewayState): ErrorData | undefined {
   if (state.status === 'ready') return undefined;
   const cause = state.error === null ? '' : `: ${state.error.message}`;
-  return errorData(new MeshError('MCP_FAILED', `server '${state.server}' was not reached in time${cause}`, { data: { sent: false } }));
+  return errorData(
+    new MeshError('MCP_FAILED', `server '${state.server}' was not reached in time${cause}`, { data: { sent: false } }),
+  );
 }
 
 // ---- the list of tools -----------------------------------------------------------------------------------------------
@@ -171,19 +205,30 @@ function listLate(state: ToolGatewayState, to: Address): Turned {
   };
 }
 
-const list = (state: ToolGatewayState, to: Address): Effect =>
-  ({ kind: 'send', to: { kind: 'address', address: to }, event: { type: 'reprise.reply', output: Object.values(state.tools) } });
+const list = (state: ToolGatewayState, to: Address): Effect => ({
+  kind: 'send',
+  to: { kind: 'address', address: to },
+  event: { type: 'reprise.reply', output: Object.values(state.tools) },
+});
 
 // ---- the connection --------------------------------------------------------------------------------------------------
 
-const byName = (tools: readonly ToolDescription[]): Record<string, ToolDescription> => Object.fromEntries(tools.map((tool) => [tool.name, tool]));
+const byName = (tools: readonly ToolDescription[]): Record<string, ToolDescription> =>
+  Object.fromEntries(tools.map((tool) => [tool.name, tool]));
 
 function connected(state: ToolGatewayState, event: Extract<ConnectionEvent, { type: 'reprise.mcp.connected' }>): Turned {
   const next: ToolGatewayState = {
-    ...state, status: 'ready', error: null, identity: event.identity, asking: [],
+    ...state,
+    status: 'ready',
+    error: null,
+    identity: event.identity,
+    asking: [],
     tools: event.tools === undefined ? state.tools : byName(event.tools),
   };
-  return { state: next, effects: state.asking.flatMap((to): Effect[] => [{ kind: 'cancel', timer: `list ${to}` }, list(next, to)]) };
+  return {
+    state: next,
+    effects: state.asking.flatMap((to): Effect[] => [{ kind: 'cancel', timer: `list ${to}` }, list(next, to)]),
+  };
 }
 
 function down(state: ToolGatewayState, error: ErrorData): Turned {

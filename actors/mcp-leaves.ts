@@ -54,15 +54,33 @@ function callLeaf(mcp: McpConnection, server: string, clock: Clock): Leaf {
       const input = job.input as CallInput;
       const what = `tool '${server}.${input.name}'`;
       let sent = false;
-      return runLeaf({ clock, child: job.child, timeoutMs: input.timeoutMs, totalMs: input.remainingMs, deliver: doubting(input, deliver) },
-        () => (sent
-          ? new MeshError('TOOL_TIMEOUT', `${what} did not answer within ${input.timeoutMs} ms`, { data: { inDoubt: input.inDoubt !== 'retry' } })
-          : new MeshError('MCP_FAILED', `${what} was not sent: no connection to the server within ${input.timeoutMs} ms`, { data: { sent: false, retryable: true } })),
+      return runLeaf(
+        { clock, child: job.child, timeoutMs: input.timeoutMs, totalMs: input.remainingMs, deliver: doubting(input, deliver) },
+        () =>
+          sent
+            ? new MeshError('TOOL_TIMEOUT', `${what} did not answer within ${input.timeoutMs} ms`, {
+                data: { inDoubt: input.inDoubt !== 'retry' },
+              })
+            : new MeshError('MCP_FAILED', `${what} was not sent: no connection to the server within ${input.timeoutMs} ms`, {
+                data: { sent: false, retryable: true },
+              }),
         async (signal, alive) => {
-          const request: ToolRequest = { name: input.name, args: input.args, key: input.key, keyArgument: input.keyArgument, trace: job.trace, onProgress: alive, onSent: () => { sent = true; } };
-          const known = job.doubt === true && input.query !== undefined ? await asked(mcp, input.query, request, signal) : undefined;
+          const request: ToolRequest = {
+            name: input.name,
+            args: input.args,
+            key: input.key,
+            keyArgument: input.keyArgument,
+            trace: job.trace,
+            onProgress: alive,
+            onSent: () => {
+              sent = true;
+            },
+          };
+          const known =
+            job.doubt === true && input.query !== undefined ? await asked(mcp, input.query, request, signal) : undefined;
           return known === undefined ? mcp.call(request, signal) : known.result;
-        });
+        },
+      );
     },
   };
 }
@@ -71,21 +89,37 @@ function callLeaf(mcp: McpConnection, server: string, clock: Clock): Leaf {
  * A connection that died under a call which must not simply be repeated: `reprise.doubt` lets the policy decide, as after a crash.
  * Everything else is an ordinary end.
  */
-const doubting = (input: CallInput, deliver: Deliver): Deliver => (event) => {
-  const error = event['error'] as { code?: string; data?: { sent?: boolean } } | undefined;
-  const inDoubt = error?.code === 'MCP_FAILED' && error.data?.sent === true && input.inDoubt !== 'retry';
-  deliver(inDoubt ? { type: 'reprise.doubt', error } : event);
-};
+const doubting =
+  (input: CallInput, deliver: Deliver): Deliver =>
+  (event) => {
+    const error = event['error'] as { code?: string; data?: { sent?: boolean } } | undefined;
+    const inDoubt = error?.code === 'MCP_FAILED' && error.data?.sent === true && input.inDoubt !== 'retry';
+    deliver(inDoubt ? { type: 'reprise.doubt', error } : event);
+  };
 
 /**
  * Asks the query tool what became of the key. Undefined: it is not known there, so the call may be made.
  *
  * Throws: EFFECT_IN_DOUBT when the query tool gives no clear answer.
  */
-async function asked(mcp: McpConnection, query: ToolQuery, { key, name, trace, onProgress }: ToolRequest, signal: AbortSignal): Promise<{ readonly result: unknown } | undefined> {
+async function asked(
+  mcp: McpConnection,
+  query: ToolQuery,
+  { key, name, trace, onProgress }: ToolRequest,
+  signal: AbortSignal,
+): Promise<{ readonly result: unknown } | undefined> {
   let answer: unknown;
   try {
-    answer = await mcp.call({ name: query.tool, args: { [query.keyArgument]: key }, key: `${key}?`, trace, ...(onProgress !== undefined && { onProgress }) }, signal);
+    answer = await mcp.call(
+      {
+        name: query.tool,
+        args: { [query.keyArgument]: key },
+        key: `${key}?`,
+        trace,
+        ...(onProgress !== undefined && { onProgress }),
+      },
+      signal,
+    );
   } catch (error) {
     if (signal.aborted || isMeshError(error, 'MCP_FAILED')) throw error;
     throw unclear(name, query.tool, error);
@@ -97,7 +131,11 @@ async function asked(mcp: McpConnection, query: ToolQuery, { key, name, trace, o
 }
 
 const unclear = (name: string, tool: string, cause: unknown): MeshError =>
-  new MeshError('EFFECT_IN_DOUBT', `'${name}' is in doubt, and '${tool}' did not answer { found: true | false }`, cause === undefined ? {} : { data: { query: errorData(cause) } });
+  new MeshError(
+    'EFFECT_IN_DOUBT',
+    `'${name}' is in doubt, and '${tool}' did not answer { found: true | false }`,
+    cause === undefined ? {} : { data: { query: errorData(cause) } },
+  );
 
 /** Tools without structured content answer JSON as text. */
 function asRecord(answer: unknown): { readonly found?: unknown; readonly result?: unknown } {

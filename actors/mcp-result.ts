@@ -10,9 +10,16 @@ export function toolOutput(tool: string, result: CallToolResult, bytesMax: numbe
   const { content } = result;
   const bytes = Buffer.byteLength(JSON.stringify(result.structuredContent ?? content));
   if (bytes > bytesMax) {
-    throw new MeshError('PAYLOAD_TOO_LARGE', `'${tool}' answered with ${bytes} bytes, the limit is ${bytesMax}; the call itself took effect`, { data: { bytes, retryable: false } });
+    throw new MeshError(
+      'PAYLOAD_TOO_LARGE',
+      `'${tool}' answered with ${bytes} bytes, the limit is ${bytesMax}; the call itself took effect`,
+      { data: { bytes, retryable: false } },
+    );
   }
-  if (result.isError === true) throw new MeshError('TOOL_FAILED', `'${tool}' failed: ${textOf(content) ?? 'no reason given'}`, { data: { content: plain(content), retryable: false } });
+  if (result.isError === true)
+    throw new MeshError('TOOL_FAILED', `'${tool}' failed: ${textOf(content) ?? 'no reason given'}`, {
+      data: { content: plain(content), retryable: false },
+    });
   return plain(result.structuredContent ?? textOf(content) ?? content);
 }
 

@@ -78,19 +78,32 @@ function step(state: ModelGatewayState, event: EventObject, ctx: ReducerContext)
   const { state: next, effects } = react(state, event, calls);
   calls.pump(next.model === null ? 0 : next.terms.concurrency, (call): Terms => {
     const { inDoubt = call.asked ?? 'retry', attempts, timeoutMs } = next.terms;
-    return { inDoubt: inDoubt === 'ask' ? 'retry' : inDoubt, attempts: call.attempts ?? attempts, timeoutMs: call.timeoutMs ?? timeoutMs };
+    return {
+      inDoubt: inDoubt === 'ask' ? 'retry' : inDoubt,
+      attempts: call.attempts ?? attempts,
+      timeoutMs: call.timeoutMs ?? timeoutMs,
+    };
   });
   return { state: { ...next, book: calls.book() }, effects: [...effects, ...calls.effects] };
 }
 
 function react(state: ModelGatewayState, event: EventObject, calls: Calls): Turned {
   switch (event.type) {
-    case 'reprise.generate': calls.accept(event as CallEvent, `model '${state.name}'`, { request: event['request'] }); break;
-    case 'reprise.call.again': calls.again(String(event['key'])); break;
-    case 'reprise.call.deadline': calls.deadline(String(event['key']), () => undefined); break;
-    case 'reprise.model.port': return { state: { ...state, model: String(event['id']), terms: event['terms'] as ModelTerms }, effects: [] };
-    case 'reprise.model.reopen': return { state, effects: [PORT] };
-    default: return other(state, event, calls);
+    case 'reprise.generate':
+      calls.accept(event as CallEvent, `model '${state.name}'`, { request: event['request'] });
+      break;
+    case 'reprise.call.again':
+      calls.again(String(event['key']));
+      break;
+    case 'reprise.call.deadline':
+      calls.deadline(String(event['key']), () => undefined);
+      break;
+    case 'reprise.model.port':
+      return { state: { ...state, model: String(event['id']), terms: event['terms'] as ModelTerms }, effects: [] };
+    case 'reprise.model.reopen':
+      return { state, effects: [PORT] };
+    default:
+      return other(state, event, calls);
   }
   return { state, effects: [] };
 }
@@ -99,7 +112,8 @@ function other(state: ModelGatewayState, event: EventObject, calls: Calls): Turn
   if (isEnd(event) && event['actorId'] === 'port') {
     return { state, effects: [{ kind: 'timer', timer: 'reopen', event: { type: 'reprise.model.reopen' }, delay: REOPEN_MS }] };
   }
-  if (!isEnd(event) || !calls.ended(event)) return { state, effects: [{ kind: 'log', label: 'gateway.ignored', value: { type: event.type } }] };
+  if (!isEnd(event) || !calls.ended(event))
+    return { state, effects: [{ kind: 'log', label: 'gateway.ignored', value: { type: event.type } }] };
   if (!event.type.startsWith('xstate.done.')) return { state, effects: [] };
   const { usage } = event['output'] as ModelResult;
   const tokens = usage.totalTokens ?? (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0);
@@ -131,12 +145,16 @@ interface GenerateInput {
   readonly inDoubt: InDoubt;
 }
 
-function generateLeaf(port: ModelPort, { clock, redactor = new Redactor(), onDelta, resultBytesMax = RESULT_BYTES_MAX }: ModelLeavesOptions): Leaf {
+function generateLeaf(
+  port: ModelPort,
+  { clock, redactor = new Redactor(), onDelta, resultBytesMax = RESULT_BYTES_MAX }: ModelLeavesOptions,
+): Leaf {
   return {
     inDoubt: (input) => (input as GenerateInput).inDoubt,
     start(job, deliver) {
       const { request, key, timeoutMs, remainingMs } = job.input as GenerateInput;
-      return runLeaf({ clock, child: job.child, timeoutMs, totalMs: remainingMs, deliver: (event) => deliver(redactor.json(event)) },
+      return runLeaf(
+        { clock, child: job.child, timeoutMs, totalMs: remainingMs, deliver: (event) => deliver(redactor.json(event)) },
         () => new MeshError('MODEL_TIMEOUT', `${port.id} did not answer within ${timeoutMs} ms`),
         async (signal, alive) => {
           const delta = (d: ModelDelta): void => {
@@ -144,7 +162,8 @@ function generateLeaf(port: ModelPort, { clock, redactor = new Redactor(), onDel
             onDelta?.(key, d);
           };
           return checked(port.id, await port.generate(request, { signal, idempotencyKey: key, onDelta: delta }), resultBytesMax);
-        });
+        },
+      );
     },
   };
 }
@@ -152,9 +171,13 @@ function generateLeaf(port: ModelPort, { clock, redactor = new Redactor(), onDel
 /** What a port of a user's own answers is not trusted to be plain JSON. Throws MODEL_FAILED, PAYLOAD_TOO_LARGE. */
 function checked(id: string, result: ModelResult, bytesMax: number): ModelResult {
   const text = JSON.stringify(result) as string | undefined;
-  if (text === undefined || !Array.isArray(result?.content)) throw modelFailed(`${id} answered with something that is no model result`, { retryable: false });
+  if (text === undefined || !Array.isArray(result?.content))
+    throw modelFailed(`${id} answered with something that is no model result`, { retryable: false });
   const bytes = Buffer.byteLength(text);
-  if (bytes > bytesMax) throw new MeshError('PAYLOAD_TOO_LARGE', `${id} answered with ${bytes} bytes, the limit is ${bytesMax}`, { data: { retryable: false } });
+  if (bytes > bytesMax)
+    throw new MeshError('PAYLOAD_TOO_LARGE', `${id} answered with ${bytes} bytes, the limit is ${bytesMax}`, {
+      data: { retryable: false },
+    });
   const plain = JSON.parse(text) as ModelResult;
   return { ...plain, usage: plain.usage ?? {}, finishReason: plain.finishReason ?? 'other' };
 }

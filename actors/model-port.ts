@@ -6,13 +6,36 @@ import { type ErrorCode, MeshError } from '../core/errors.ts';
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-export interface TextPart { readonly type: 'text'; readonly text: string }
-export interface ReasoningPart { readonly type: 'reasoning'; readonly text: string }
+export interface TextPart {
+  readonly type: 'text';
+  readonly text: string;
+}
+export interface ReasoningPart {
+  readonly type: 'reasoning';
+  readonly text: string;
+}
 /** `data` is base64, or a `https:` URL that the provider fetches. */
-export interface FilePart { readonly type: 'file'; readonly mediaType: string; readonly data: string; readonly filename?: string }
+export interface FilePart {
+  readonly type: 'file';
+  readonly mediaType: string;
+  readonly data: string;
+  readonly filename?: string;
+}
 /** `input` is JSON that was parsed; text when the model wrote something that is no JSON (`invalid`). */
-export interface ToolCallPart { readonly type: 'tool-call'; readonly id: string; readonly name: string; readonly input: unknown; readonly invalid?: true }
-export interface ToolResultPart { readonly type: 'tool-result'; readonly id: string; readonly name: string; readonly output: unknown; readonly isError?: boolean }
+export interface ToolCallPart {
+  readonly type: 'tool-call';
+  readonly id: string;
+  readonly name: string;
+  readonly input: unknown;
+  readonly invalid?: true;
+}
+export interface ToolResultPart {
+  readonly type: 'tool-result';
+  readonly id: string;
+  readonly name: string;
+  readonly output: unknown;
+  readonly isError?: boolean;
+}
 
 export type ModelMessage =
   | { readonly role: 'system'; readonly content: string }

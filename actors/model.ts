@@ -2,7 +2,16 @@
 import { type Address, checkAddress } from '../core/address.ts';
 import type { EventObject } from '../core/effect.ts';
 import type { InDoubt } from '../core/logic.ts';
-import { type AskLogic, askLogic, callLimits, type CallKey, positive, readReply, REPLY_GRACE_MS, type RetryPolicy } from './ask-logic.ts';
+import {
+  type AskLogic,
+  askLogic,
+  callLimits,
+  type CallKey,
+  positive,
+  readReply,
+  REPLY_GRACE_MS,
+  type RetryPolicy,
+} from './ask-logic.ts';
 import type { ModelRequest, ModelResult } from './model-port.ts';
 
 export interface ModelOptions {
@@ -46,7 +55,11 @@ export function model(name: string, options: ModelOptions = {}): AskLogic<ModelR
   if (options.retry?.attempts !== undefined) positive(`model '${name}'`, 'retry.attempts', options.retry.attempts);
   const policy: GenerateCall['policy'] = { ...options.retry, ...(options.inDoubt !== undefined && { inDoubt: options.inDoubt }) };
   return askLogic<ModelResult, ModelRequest>(`model '${name}'`, {
-    request: (request, key) => ({ to, event: { type: 'reprise.generate', request, key, ...limits, policy }, timeoutMs: limits.deadlineMs + REPLY_GRACE_MS }),
+    request: (request, key) => ({
+      to,
+      event: { type: 'reprise.generate', request, key, ...limits, policy },
+      timeoutMs: limits.deadlineMs + REPLY_GRACE_MS,
+    }),
     result: readReply,
   });
 }

@@ -55,7 +55,13 @@ export class Redactor {
     const mark = `[secret ${name}]`;
     const seen = new Set(this.forms.map(([form]) => form));
     const base64 = Buffer.from(value, 'utf8').toString('base64');
-    for (const form of new Set([value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value), base64, base64.replace(/=+$/, '')])) {
+    for (const form of new Set([
+      value,
+      JSON.stringify(value).slice(1, -1),
+      encodeURIComponent(value),
+      base64,
+      base64.replace(/=+$/, ''),
+    ])) {
       if (!seen.has(form)) this.forms.push([form, mark]);
     }
     this.forms.sort((a, b) => b[0].length - a[0].length);

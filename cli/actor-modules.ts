@@ -21,12 +21,22 @@ const isLogic = (value: unknown): value is AnyActorLogic =>
 
 export function definitionOf(value: unknown, what: string): ActorDefinition {
   if (isLogic(value)) return { machine: value };
-  if (typeof value === 'object' && value !== null && 'machine' in value && isLogic(value.machine)) return value as ActorDefinition;
-  throw new MeshError('CONFIG_INVALID', `${what} is no machine: export what setup().createMachine() returns, or { machine, input?, events? }`);
+  if (typeof value === 'object' && value !== null && 'machine' in value && isLogic(value.machine))
+    return value as ActorDefinition;
+  throw new MeshError(
+    'CONFIG_INVALID',
+    `${what} is no machine: export what setup().createMachine() returns, or { machine, input?, events? }`,
+  );
 }
 
 /** `file` relative to `folder`. `version` makes a changed file load anew. Throws CONFIG_INVALID, naming file, line and export. */
-export async function loadExport(file: string, name: string | undefined, folder: string, where: string, version?: number): Promise<{ readonly value: unknown; readonly exports: Readonly<Record<string, unknown>> }> {
+export async function loadExport(
+  file: string,
+  name: string | undefined,
+  folder: string,
+  where: string,
+  version?: number,
+): Promise<{ readonly value: unknown; readonly exports: Readonly<Record<string, unknown>> }> {
   const path = isAbsolute(file) ? file : resolve(folder, file);
   await access(path).catch(() => {
     throw new MeshError('CONFIG_INVALID', `${where}: there is no file ${file} in ${folder}`);
@@ -36,19 +46,35 @@ export async function loadExport(file: string, name: string | undefined, folder:
   try {
     exports = (await import(version === undefined ? url : `${url}?v=${version}`)) as Record<string, unknown>;
   } catch (error) {
-    const at = error instanceof Error ? new RegExp(`${url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}[^:]*:(\\d+:\\d+)`).exec(error.stack ?? '')?.[1] : undefined;
-    throw new MeshError('CONFIG_INVALID', `${where}: ${file}${at === undefined ? '' : `:${at}`} cannot be loaded: ${errorData(error).message}`, { cause: error });
+    const at =
+      error instanceof Error
+        ? new RegExp(`${url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}[^:]*:(\\d+:\\d+)`).exec(error.stack ?? '')?.[1]
+        : undefined;
+    throw new MeshError(
+      'CONFIG_INVALID',
+      `${where}: ${file}${at === undefined ? '' : `:${at}`} cannot be loaded: ${errorData(error).message}`,
+      { cause: error },
+    );
   }
   const key = name ?? 'default';
   const value = exports[key] ?? (name === undefined && Object.keys(exports).length === 1 ? Object.values(exports)[0] : undefined);
   if (value === undefined) {
-    throw new MeshError('CONFIG_INVALID', `${where}: ${file} has no export '${key}'; it has ${Object.keys(exports).join(', ') || 'none'}${name === undefined ? ' (name one with #NAME)' : ''}`);
+    throw new MeshError(
+      'CONFIG_INVALID',
+      `${where}: ${file} has no export '${key}'; it has ${Object.keys(exports).join(', ') || 'none'}${name === undefined ? ' (name one with #NAME)' : ''}`,
+    );
   }
   return { value, exports };
 }
 
 /** The actor that a module defines; `input` and `events` may be exports beside the machine. */
-export async function loadActor(file: string, name: string | undefined, folder: string, where: string, version?: number): Promise<ActorDefinition> {
+export async function loadActor(
+  file: string,
+  name: string | undefined,
+  folder: string,
+  where: string,
+  version?: number,
+): Promise<ActorDefinition> {
   const { value, exports } = await loadExport(file, name, folder, where, version);
   const definition = definitionOf(value, `${where}: export '${name ?? 'default'}' of ${file}`);
   return {

@@ -73,7 +73,11 @@ export function readMesh(file: string, env: Readonly<Record<string, string | und
   } catch (cause) {
     throw new MeshError('CONFIG_INVALID', `there is no mesh file ${file}; name one with -f FILE`, { cause });
   }
-  const parsed = parseMesh(text, file, Object.fromEntries(Object.entries(env).filter(([, v]) => v !== undefined)) as Record<string, string>);
+  const parsed = parseMesh(
+    text,
+    file,
+    Object.fromEntries(Object.entries(env).filter(([, v]) => v !== undefined)) as Record<string, string>,
+  );
   return { ...parsed, folder: dirname(resolve(file)) };
 }
 
@@ -83,23 +87,43 @@ export interface Composed {
 }
 
 /** Plan and logics, without starting or opening anything. Throws CONFIG_INVALID, LINT_FAILED. */
-export async function compose(source: MeshConfig | LoadedMesh, actors: Readonly<Record<string, ActorLike>>, options: StartOptions = {}): Promise<Composed> {
-  const loaded: LoadedMesh = 'config' in source ? (source as LoadedMesh) : { ...IN_CODE, config: source as MeshConfig, folder: options.folder ?? process.cwd() };
+export async function compose(
+  source: MeshConfig | LoadedMesh,
+  actors: Readonly<Record<string, ActorLike>>,
+  options: StartOptions = {},
+): Promise<Composed> {
+  const loaded: LoadedMesh =
+    'config' in source
+      ? (source as LoadedMesh)
+      : { ...IN_CODE, config: source as MeshConfig, folder: options.folder ?? process.cwd() };
   const folder = options.folder ?? loaded.folder;
   const plan = planOf(loaded.config, Object.keys(actors), loaded);
-  const registry = new Map<string, Registered>([[SUPERVISOR_LOGIC, { logic: supervisor }], [POOL_LOGIC, { logic: pool }]]);
+  const registry = new Map<string, Registered>([
+    [SUPERVISOR_LOGIC, { logic: supervisor }],
+    [POOL_LOGIC, { logic: pool }],
+  ]);
   for (const [name, where] of Object.entries(plan.logics)) {
     if (where.from === 'code') registry.set(name, registered(definitionOf(actors[name], `actor '${name}'`), name, options));
-    else if (where.from === 'module') registry.set(name, registered(await loadActor(where.file, where.name, folder, where.path, options.version), name, options));
+    else if (where.from === 'module')
+      registry.set(name, registered(await loadActor(where.file, where.name, folder, where.path, options.version), name, options));
   }
   return { plan, registry };
 }
 
 function registered(definition: ActorDefinition, name: string, options: StartOptions): Registered {
   const findings = lintMachine(definition.machine);
-  if (findings.length > 0) throw new MeshError('LINT_FAILED', `the machine of '${name}' breaks rules that its log depends on:\n${findings.map((f) => `  ${f.path}: ${f.rule}. ${f.cure}`).join('\n')}`, { data: { findings } });
+  if (findings.length > 0)
+    throw new MeshError(
+      'LINT_FAILED',
+      `the machine of '${name}' breaks rules that its log depends on:\n${findings.map((f) => `  ${f.path}: ${f.rule}. ${f.cure}`).join('\n')}`,
+      { data: { findings } },
+    );
   const development = options.development ?? process.env['NODE_ENV'] !== 'production';
-  return { logic: machineLogic(definition.machine, { development }), ...(definition.input !== undefined && { input: definition.input }), ...(definition.events !== undefined && { events: definition.events }) };
+  return {
+    logic: machineLogic(definition.machine, { development }),
+    ...(definition.input !== undefined && { input: definition.input }),
+    ...(definition.events !== undefined && { events: definition.events }),
+  };
 }
 
 /**
@@ -108,7 +132,11 @@ function registered(definition: ActorDefinition, name: string, options: StartOpt
  * Shape: `config` is what a mesh file holds, `actors` the machines that it names by `logic:`.
  * Throws: CONFIG_INVALID, LINT_FAILED, STORE_*, SHARD_COUNT_CHANGED.
  */
-export async function startMesh(source: MeshConfig | LoadedMesh, actors: Readonly<Record<string, ActorLike>> = {}, options: StartOptions = {}): Promise<Mesh> {
+export async function startMesh(
+  source: MeshConfig | LoadedMesh,
+  actors: Readonly<Record<string, ActorLike>> = {},
+  options: StartOptions = {},
+): Promise<Mesh> {
   const { plan, registry } = await compose(source, actors, options);
   const folder = options.folder ?? ('folder' in source ? (source as LoadedMesh).folder : process.cwd());
   const env = options.env ?? process.env;
@@ -116,12 +144,20 @@ export async function startMesh(source: MeshConfig | LoadedMesh, actors: Readonl
   const entropy = options.entropy ?? systemEntropy();
   const name = options.node ?? 'n1';
   const store = options.store ?? (await openStore(plan, folder));
-  const telemetry = options.tracer === undefined && plan.telemetry !== undefined ? otlp({ url: plan.telemetry.otlp, service: plan.telemetry.service, links: plan.telemetry.links }) : undefined;
+  const telemetry =
+    options.tracer === undefined && plan.telemetry !== undefined
+      ? otlp({ url: plan.telemetry.otlp, service: plan.telemetry.service, links: plan.telemetry.links })
+      : undefined;
   const tracer = options.tracer ?? telemetry?.tracer;
   const secrets = { env, readFile: (path: string) => readFileSync(resolve(folder, path), 'utf8') };
   const all = new Map(registry);
   for (const tool of plan.tools) {
-    const leaves = mcpLeaves(mcpPlan(tool, folder), { secrets, clock, random: () => entropy.random(), onLog: (server, line) => options.onEvent?.({ type: 'actor.log', actor: `tools/${server}`, label: 'stderr', value: line }) });
+    const leaves = mcpLeaves(mcpPlan(tool, folder), {
+      secrets,
+      clock,
+      random: () => entropy.random(),
+      onLog: (server, line) => options.onEvent?.({ type: 'actor.log', actor: `tools/${server}`, label: 'stderr', value: line }),
+    });
     all.set(tool.address, { logic: toolGateway({ server: tool.name, leaves }) });
   }
   for (const model of plan.models) {
@@ -131,11 +167,22 @@ export async function startMesh(source: MeshConfig | LoadedMesh, actors: Readonl
   const forNode = nodePlan(plan, all);
   const emitted = new Set<(actor: Address, event: EventObject) => void>();
   const node: Node = new Node({
-    name, plan: forNode, store, blobs: store, directory: store, clock, entropy, limits: plan.limits,
+    name,
+    plan: forNode,
+    store,
+    blobs: store,
+    directory: store,
+    clock,
+    entropy,
+    limits: plan.limits,
     groups: [...new Set(plan.actors.map((a) => a.group))],
     mailboxes: direct({ node: name, ownerOf: (shard) => node.ownership.ownerOf(shard), soon: (fn) => clock.soon(fn) }),
-    ...(tracer !== undefined && { tracer }), ...(options.onEvent !== undefined && { onEvent: options.onEvent }), ...(options.onRecords !== undefined && { onRecords: options.onRecords }),
-    onEmitted: (actor, event) => { for (const listener of emitted) listener(actor, event); },
+    ...(tracer !== undefined && { tracer }),
+    ...(options.onEvent !== undefined && { onEvent: options.onEvent }),
+    ...(options.onRecords !== undefined && { onRecords: options.onRecords }),
+    onEmitted: (actor, event) => {
+      for (const listener of emitted) listener(actor, event);
+    },
   });
   const close = async (): Promise<void> => {
     await telemetry?.shutdown();
@@ -158,12 +205,29 @@ export function openStore(plan: MeshPlan, folder: string, readOnly = false): Pro
 
 function mcpPlan(tool: ToolServerPlan, folder: string): McpPlan {
   const common = {
-    server: tool.name, concurrency: tool.concurrency, limits: { backoffMinMs: tool.backoff.minMs, backoffMaxMs: tool.backoff.maxMs },
-    tools: Object.fromEntries(Object.entries(tool.tools).map(([name, t]) => [name, { timeoutMs: t.timeoutMs ?? tool.timeoutMs, ...(t.inDoubt !== undefined && { inDoubt: t.inDoubt }), ...(t.keyArgument !== undefined && { keyArgument: t.keyArgument }), ...(t.query !== undefined && { query: t.query }) }])),
+    server: tool.name,
+    concurrency: tool.concurrency,
+    limits: { backoffMinMs: tool.backoff.minMs, backoffMaxMs: tool.backoff.maxMs },
+    tools: Object.fromEntries(
+      Object.entries(tool.tools).map(([name, t]) => [
+        name,
+        {
+          timeoutMs: t.timeoutMs ?? tool.timeoutMs,
+          ...(t.inDoubt !== undefined && { inDoubt: t.inDoubt }),
+          ...(t.keyArgument !== undefined && { keyArgument: t.keyArgument }),
+          ...(t.query !== undefined && { query: t.query }),
+        },
+      ]),
+    ),
   };
   const { transport } = tool;
   return transport.kind === 'http'
     ? { ...common, url: transport.url, headers: transport.headers as Record<string, Setting> }
-    : { ...common, command: transport.command, args: transport.args, env: transport.env as Record<string, Setting>, cwd: resolve(folder, transport.cwd ?? '.') };
+    : {
+        ...common,
+        command: transport.command,
+        args: transport.args,
+        env: transport.env as Record<string, Setting>,
+        cwd: resolve(folder, transport.cwd ?? '.'),
+      };
 }
-

@@ -62,5 +62,9 @@ export function sendByHand(from: Address, send: ActionSend): void {
   const acting = current.getStore();
   if (acting?.sends !== undefined) acting.sends.push(send);
   else if (acting !== undefined && late !== undefined) late(from, send, acting.id);
-  else throw new MeshError('USAGE', `'${send.event.type}' was sent by hand from ${from} outside of a step and of an action, where no log can hold it: invoke promise logic and send on its result`);
+  else
+    throw new MeshError(
+      'USAGE',
+      `'${send.event.type}' was sent by hand from ${from} outside of a step and of an action, where no log can hold it: invoke promise logic and send on its result`,
+    );
 }

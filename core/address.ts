@@ -23,7 +23,10 @@ const CHILD = /^[A-Za-z0-9._~%+=-]+@\d+\.\d+$/;
 export function checkAddress(text: string): Address {
   if (text === ROOT) return text;
   if (text.length > 0 && text.length <= 512 && text.split('/').every((s) => SEGMENT.test(s) || CHILD.test(s))) return text;
-  throw new MeshError('ADDRESS_INVALID', `'${text}' is no actor address: use letters, digits and ._~%+=- in segments joined by '/'`);
+  throw new MeshError(
+    'ADDRESS_INVALID',
+    `'${text}' is no actor address: use letters, digits and ._~%+=- in segments joined by '/'`,
+  );
 }
 
 /** Any text as one segment, so that user keys are safe in addresses. */

@@ -58,7 +58,9 @@ export class Cell {
   private acks: Ack[] = [];
   private spans: Span[] = [];
   private flight = false;
-  private waiters: { readonly id: EffectId; readonly seq: number; resolve(seq: number): void; reject(error: unknown): void }[] | undefined;
+  private waiters:
+    | { readonly id: EffectId; readonly seq: number; resolve(seq: number): void; reject(error: unknown): void }[]
+    | undefined;
   private doneIds: EffectId[] = [];
   private timer: (() => void) | undefined;
   private timerAt = Infinity;
@@ -77,7 +79,12 @@ export class Cell {
   /** ms since 1970 of the last append. */
   movedAt: number;
 
-  constructor(host: CellHost, stream: StreamId, epoch: number, recovered: { readonly actor: Folded; readonly checkpointSeq: number; readonly logBytes: number }) {
+  constructor(
+    host: CellHost,
+    stream: StreamId,
+    epoch: number,
+    recovered: { readonly actor: Folded; readonly checkpointSeq: number; readonly logBytes: number },
+  ) {
     this.host = host;
     this.stream = stream;
     this.epoch = epoch;
@@ -120,8 +127,10 @@ export class Cell {
   /** From the door: resolves with the seq at which the message is durable. Rejects with BUSY, ACTOR_STOPPED, ACTOR_PARKED, NOT_OWNER. */
   door(envelope: Envelope): Promise<number> {
     if (this.closed) return Promise.reject(new MeshError('NOT_OWNER', `${this.address} moved`));
-    if (this.actor.tables.parked !== undefined) return Promise.reject(new MeshError('ACTOR_PARKED', `${this.address} is parked: ${this.actor.tables.parked.reason}`));
-    if (!this.mailbox.offer(envelope, this.host.clock.now())) return Promise.reject(new MeshError('BUSY', `${this.address} has ${this.mailbox.size} messages waiting`));
+    if (this.actor.tables.parked !== undefined)
+      return Promise.reject(new MeshError('ACTOR_PARKED', `${this.address} is parked: ${this.actor.tables.parked.reason}`));
+    if (!this.mailbox.offer(envelope, this.host.clock.now()))
+      return Promise.reject(new MeshError('BUSY', `${this.address} has ${this.mailbox.size} messages waiting`));
     return new Promise((resolve, reject) => {
       (this.waiters ??= []).push({ id: envelope.id, seq: 0, resolve, reject });
       this.host.ready(this);
@@ -192,14 +201,24 @@ export class Cell {
       return;
     }
     const position = positionOf(e.id);
-    const verdict = receive(t.cursors?.get(cursorKey(e.from, e.lane)), { position, after: e.after, ts: e.ts, expired: e.remaining !== undefined && e.remaining <= 0, void: e.void === true }, now, this.host.horizonMs);
+    const verdict = receive(
+      t.cursors?.get(cursorKey(e.from, e.lane)),
+      { position, after: e.after, ts: e.ts, expired: e.remaining !== undefined && e.remaining <= 0, void: e.void === true },
+      now,
+      this.host.horizonMs,
+    );
     switch (verdict.kind) {
-      case 'known': return this.ackAgain(e);
+      case 'known':
+        return this.ackAgain(e);
       case 'hold':
         hold((this.held ??= emptyHeld()), e.from, e.lane, position, e);
         return;
-      case 'dead': this.dead(e, verdict.cause); break;
-      case 'take': this.meet(e); break;
+      case 'dead':
+        this.dead(e, verdict.cause);
+        break;
+      case 'take':
+        this.meet(e);
+        break;
     }
     if (this.held !== undefined && this.actor.tables.failing === undefined) {
       const cursor = t.cursors?.get(cursorKey(e.from, e.lane));
@@ -215,9 +234,15 @@ export class Cell {
     if (type === 'reprise.park') return this.parkOrder(e);
     if (type === 'reprise.stop' && e.event['keyed'] === true) return this.stopKeyed(e);
     if (this.actor.logic === NOBODY && this.born(e)) return;
-    if (this.actor.logic === NOBODY) return e.from === OUTSIDE ? this.refuse(e, new MeshError('ACTOR_NOT_FOUND', `nothing is at ${this.address}`)) : this.dead(e, t.init.logic === '' && t.head === 0 ? 'unknown' : 'gone');
+    if (this.actor.logic === NOBODY)
+      return e.from === OUTSIDE
+        ? this.refuse(e, new MeshError('ACTOR_NOT_FOUND', `nothing is at ${this.address}`))
+        : this.dead(e, t.init.logic === '' && t.head === 0 ? 'unknown' : 'gone');
     if (type === 'reprise.stop' && this.actor.logic.controls !== true) return this.stopOrder(e);
-    if (t.status !== 'active') return e.from === OUTSIDE ? this.refuse(e, new MeshError('ACTOR_STOPPED', `${this.address} is ${t.status}`)) : this.dead(e, 'stopped');
+    if (t.status !== 'active')
+      return e.from === OUTSIDE
+        ? this.refuse(e, new MeshError('ACTOR_STOPPED', `${this.address} is ${t.status}`))
+        : this.dead(e, 'stopped');
     if (e.via !== undefined) return this.reply(e, e.via);
     if (type.startsWith('xstate.') && e.from !== this.actor.env.parent && !this.isChild(e.from)) return this.dead(e, 'rejected');
     this.step(e.event, this.metaOf(e), e);
@@ -251,12 +276,14 @@ export class Cell {
       const source = this.actor.logic.source(leaf.src);
       assert(source?.kind === 'ask', `${leaf.src} of ${this.address} is no ask`);
       const answer = source.ask.result(e.event);
-      const event = 'error' in answer
-        ? { type: `xstate.error.actor.${leaf.child}`, error: answer.error, actorId: leaf.child }
-        : { type: `xstate.done.actor.${leaf.child}`, output: answer.output, actorId: leaf.child };
+      const event =
+        'error' in answer
+          ? { type: `xstate.error.actor.${leaf.child}`, error: answer.error, actorId: leaf.child }
+          : { type: `xstate.done.actor.${leaf.child}`, output: answer.output, actorId: leaf.child };
       return this.step(event, this.metaOf(e), e);
     }
-    if (t.children !== undefined) for (const child of t.children.values()) if (child.spawn === via) return this.step(e.event, this.metaOf(e), e);
+    if (t.children !== undefined)
+      for (const child of t.children.values()) if (child.spawn === via) return this.step(e.event, this.metaOf(e), e);
     this.dead(e, e.event.type.startsWith('xstate.') ? 'stale' : 'late');
   }
 
@@ -282,11 +309,19 @@ export class Cell {
       return this.stepFailed(step.failed, event, full, input);
     }
     if (span !== undefined) this.spans.push(span);
-    this.record({
-      kind: 'event', event, meta: full, digest: actor.logic.digest(step.snapshot), effectsDigest: effectsDigest(step.effects),
-      ...(actor.tables.logic.hash !== actor.logic.hash && { logic: this.stamp() }),
-    }, step);
-    if (this.actor.tables.outbox !== undefined && outboxSize(this.actor.tables.outbox) > SENDS_MAX) this.park('OUTBOX_FULL: nobody takes what it sends');
+    this.record(
+      {
+        kind: 'event',
+        event,
+        meta: full,
+        digest: actor.logic.digest(step.snapshot),
+        effectsDigest: effectsDigest(step.effects),
+        ...(actor.tables.logic.hash !== actor.logic.hash && { logic: this.stamp() }),
+      },
+      step,
+    );
+    if (this.actor.tables.outbox !== undefined && outboxSize(this.actor.tables.outbox) > SENDS_MAX)
+      this.park('OUTBOX_FULL: nobody takes what it sends');
   }
 
   private stamp(): { id: string; version?: string; hash: string } {
@@ -299,7 +334,11 @@ export class Cell {
     const id = meta.id ?? meta.via;
     const attempt = (t.failing?.id === id ? (t.failing?.attempt ?? 0) : 0) + 1;
     const isResult = !('from' in input);
-    const verdict = afterFailure({ attempt, hasVia: meta.via !== undefined, chartChild: t.init.parent !== undefined && !this.host.retriesOf(this.address) });
+    const verdict = afterFailure({
+      attempt,
+      hasVia: meta.via !== undefined,
+      chartChild: t.init.parent !== undefined && !this.host.retriesOf(this.address),
+    });
     const { from: _from, lane: _lane, ...unread } = meta;
     // A failing message is not taken: its cursor stays, so it is held against its id only.
     const draft = { kind: 'failed' as const, error, attempt, meta: unread, ...(isResult && { event }) };
@@ -336,7 +375,15 @@ export class Cell {
 
   private order(e: Envelope): void {
     const t = this.actor.tables;
-    const order = e.event as unknown as { run?: string; logic: string; input?: unknown; marks?: true; parent?: Folded['tables']['init']['parent']; supervisor?: Address; mode?: 'fresh' | 'history' };
+    const order = e.event as unknown as {
+      run?: string;
+      logic: string;
+      input?: unknown;
+      marks?: true;
+      parent?: Folded['tables']['init']['parent'];
+      supervisor?: Address;
+      mode?: 'fresh' | 'history';
+    };
     const supervisor = order.run === undefined ? undefined : { address: e.from, run: order.run };
     const alive = this.actor.logic !== NOBODY && t.status === 'active';
     if (alive && order.parent !== undefined) return void this.mark(e);
@@ -348,11 +395,23 @@ export class Cell {
       }
       // Outlived: the present run answers.
       const run = t.init.supervisor?.run;
-      return void this.mark(e, run === undefined ? [] : [{ to: e.from, event: { type: 'reprise.started', run, child: this.address } }]);
+      return void this.mark(
+        e,
+        run === undefined ? [] : [{ to: e.from, event: { type: 'reprise.started', run, child: this.address } }],
+      );
     }
     // One keyed actor is ordered without an input: it keeps that of its first message.
     const input = order.input === undefined && t.init.logic !== '' ? t.init.input : (order.input ?? null);
-    this.begin({ logic: order.logic, input, ...(order.marks === true && { marks: true as const }), ...(order.parent !== undefined && { parent: order.parent }), ...(supervisor !== undefined && { supervisor }) }, this.metaOf(e));
+    this.begin(
+      {
+        logic: order.logic,
+        input,
+        ...(order.marks === true && { marks: true as const }),
+        ...(order.parent !== undefined && { parent: order.parent }),
+        ...(supervisor !== undefined && { supervisor }),
+      },
+      this.metaOf(e),
+    );
   }
 
   /** A new life above the old head. Leaves that ran are in doubt. */
@@ -362,7 +421,12 @@ export class Cell {
     if (old.tables.leaves !== undefined) {
       for (const leaf of [...old.tables.leaves.values()]) {
         if (leaf.ask !== undefined) continue;
-        this.record({ kind: 'dead', cause: 'in_doubt', event: { type: 'reprise.leaf', src: leaf.src, input: leaf.input }, meta: { ...this.plainMeta(), via: leaf.id } });
+        this.record({
+          kind: 'dead',
+          cause: 'in_doubt',
+          event: { type: 'reprise.leaf', src: leaf.src, input: leaf.input },
+          meta: { ...this.plainMeta(), via: leaf.id },
+        });
         this.perform.stopLeaf(leaf.id);
       }
     }
@@ -374,7 +438,17 @@ export class Cell {
       this.actor = old;
       return void this.record({ kind: 'failed', init: data, error: step.failed, attempt: 1, ends: true, meta: full });
     }
-    this.record({ kind: 'init', init: data, meta: full, digest: logic.digest(step.snapshot), effectsDigest: effectsDigest(step.effects), logic: this.stamp() }, step);
+    this.record(
+      {
+        kind: 'init',
+        init: data,
+        meta: full,
+        digest: logic.digest(step.snapshot),
+        effectsDigest: effectsDigest(step.effects),
+        logic: this.stamp(),
+      },
+      step,
+    );
     this.retry = undefined;
     this.waitsUntil = undefined;
   }
@@ -382,7 +456,8 @@ export class Cell {
   private stopOrder(e: Envelope): void {
     const t = this.actor.tables;
     // `keep`: it is started again with its history, so it only lets go for a while.
-    if (t.status !== 'active' || e.event['keep'] === true) return this.answerStop(e, t.status === 'active' ? 'stopped' : t.status === 'error' ? 'failed' : t.status);
+    if (t.status !== 'active' || e.event['keep'] === true)
+      return this.answerStop(e, t.status === 'active' ? 'stopped' : t.status === 'error' ? 'failed' : t.status);
     this.retry = undefined;
     this.waitsUntil = undefined;
     this.step({ type: 'xstate.stop' }, this.metaOf(e), e);
@@ -402,7 +477,14 @@ export class Cell {
     const { failing } = this.actor.tables;
     const { id: _id, ...meta } = this.metaOf(e);
     this.mark(e);
-    this.record({ kind: 'failed', action: failing?.id ?? e.id, error: failing?.error ?? { name: 'Parked', message: 'by its supervisor' }, attempt: failing?.attempt ?? 0, meta: { ts: meta.ts, seed: meta.seed }, parked: String(e.event['reason'] ?? 'by its supervisor') });
+    this.record({
+      kind: 'failed',
+      action: failing?.id ?? e.id,
+      error: failing?.error ?? { name: 'Parked', message: 'by its supervisor' },
+      attempt: failing?.attempt ?? 0,
+      meta: { ts: meta.ts, seed: meta.seed },
+      parked: String(e.event['reason'] ?? 'by its supervisor'),
+    });
     this.waitsUntil = undefined;
   }
 
@@ -416,7 +498,11 @@ export class Cell {
   private metaOf(e: Envelope): RecordMeta {
     const t = this.actor.tables;
     const meta: { -readonly [K in keyof RecordMeta]: RecordMeta[K] } = {
-      ts: Math.max(this.host.clock.now(), t.lastTs), seed: seedOf(this.address, t.head + 1), id: e.id, from: e.from, sent: e.ts,
+      ts: Math.max(this.host.clock.now(), t.lastTs),
+      seed: seedOf(this.address, t.head + 1),
+      id: e.id,
+      from: e.from,
+      sent: e.ts,
     };
     if (e.lane !== 'user') meta.lane = e.lane;
     if (e.via !== undefined) meta.via = e.via;
@@ -436,7 +522,8 @@ export class Cell {
     this.batch.push(record);
     this.logBytes += 200 + (draft.kind === 'event' ? sizeOf(draft.event, 4) : 100);
     const { id, from } = record.meta;
-    if (id !== undefined && from !== undefined && record.kind !== 'failed') this.took(id, from, record.meta.lane ?? 'user', record.seq);
+    if (id !== undefined && from !== undefined && record.kind !== 'failed')
+      this.took(id, from, record.meta.lane ?? 'user', record.seq);
     return record;
   }
 
@@ -456,7 +543,8 @@ export class Cell {
     if (cursor === undefined) return;
     // Never ahead of what is durable: an open batch acks when it is done.
     if (this.batch.length > 0 || this.flight) this.acks.push({ from: e.from, lane: e.lane, shard: e.fromShard, upTo: cursor.at });
-    else if (this.host.mayAct(this)) this.host.report({ from: e.from, to: this.address, lane: e.lane, shard: e.fromShard, upTo: cursor.at });
+    else if (this.host.mayAct(this))
+      this.host.report({ from: e.from, to: this.address, lane: e.lane, shard: e.fromShard, upTo: cursor.at });
   }
 
   private dead(e: Envelope, cause: DeadCause, detail?: string): void {
@@ -464,7 +552,11 @@ export class Cell {
   }
 
   private mark(e?: Envelope, sends: readonly { readonly to: Address; readonly event: EventObject }[] = []): LogRecord {
-    return this.record({ kind: 'mark', meta: e === undefined ? this.plainMeta() : this.metaOf(e), ...(sends.length > 0 && { sends }) });
+    return this.record({
+      kind: 'mark',
+      meta: e === undefined ? this.plainMeta() : this.metaOf(e),
+      ...(sends.length > 0 && { sends }),
+    });
   }
 
   /** What a custom action sent by hand, and that it is done. */
@@ -480,15 +572,33 @@ export class Cell {
     const attempt = (t.failing?.id === id ? t.failing.attempt : 0) + 1;
     const meta = this.plainMeta();
     const ends = t.init.parent !== undefined && attempt >= 3;
-    this.record({ kind: 'failed', action: id, error: errorData(error), attempt, meta, ...(ends && { ends: true as const }), ...(!ends && attempt >= 3 && { parked: `action: ${errorData(error).message}` }) });
-    if (attempt < 3) this.host.clock.after(RETRY_MS * 2 ** (attempt - 1), () => { if (!this.closed) this.perform.retryAction(id); });
+    this.record({
+      kind: 'failed',
+      action: id,
+      error: errorData(error),
+      attempt,
+      meta,
+      ...(ends && { ends: true as const }),
+      ...(!ends && attempt >= 3 && { parked: `action: ${errorData(error).message}` }),
+    });
+    if (attempt < 3)
+      this.host.clock.after(RETRY_MS * 2 ** (attempt - 1), () => {
+        if (!this.closed) this.perform.retryAction(id);
+      });
     this.host.ready(this);
   }
 
   park(reason: string): void {
     const t = this.actor.tables;
     const id = t.failing?.id ?? `${this.address}!${t.head}.0`;
-    this.record({ kind: 'failed', action: id, error: { name: 'Parked', message: reason }, attempt: 0, meta: this.plainMeta(), parked: reason });
+    this.record({
+      kind: 'failed',
+      action: id,
+      error: { name: 'Parked', message: reason },
+      attempt: 0,
+      meta: this.plainMeta(),
+      parked: reason,
+    });
     this.host.ready(this);
   }
 
@@ -510,8 +620,13 @@ export class Cell {
 
   /** A dead letter again, under a new id, once. Throws USAGE when it cannot be. */
   resend(seq: number, event: EventObject, cause: DeadCause): EffectId {
-    if (cause === 'forgotten' || cause === 'in_doubt' || cause === 'underivable') throw new MeshError('USAGE', `dead letter ${seq} of ${this.address} is '${cause}': it may have been taken, and cannot be sent again`);
-    if (this.actor.tables.dead?.some((d) => d.seq === seq) !== true) throw new MeshError('USAGE', `dead letter ${seq} of ${this.address} was sent again already, or is none`);
+    if (cause === 'forgotten' || cause === 'in_doubt' || cause === 'underivable')
+      throw new MeshError(
+        'USAGE',
+        `dead letter ${seq} of ${this.address} is '${cause}': it may have been taken, and cannot be sent again`,
+      );
+    if (this.actor.tables.dead?.some((d) => d.seq === seq) !== true)
+      throw new MeshError('USAGE', `dead letter ${seq} of ${this.address} was sent again already, or is none`);
     const record = this.record({ kind: 'resend', dead: seq, event, to: this.address, meta: this.plainMeta() });
     this.host.ready(this);
     return `${this.address}!${record.seq}.0`;
@@ -532,7 +647,9 @@ export class Cell {
     this.flight = true;
     const epoch = this.host.epochOf(this.stream.shard) === this.epoch ? this.epoch : -1;
     if (epoch < 0) return this.close('its shard was taken over');
-    void this.append(batch, this.durable).then((ok) => { if (ok) this.settled(batch, work, acks, spans); });
+    void this.append(batch, this.durable).then((ok) => {
+      if (ok) this.settled(batch, work, acks, spans);
+    });
   }
 
   /** False: the cell was closed. */
@@ -547,19 +664,35 @@ export class Cell {
       } catch (error) {
         // Nothing was written for sure: the same again, until there is room (or a person ends the process).
         this.host.stalled(this, error);
-        if (isMeshError(error) && !error.retryable) { this.close(`the store refused it: ${error.message}`, error); return false; }
+        if (isMeshError(error) && !error.retryable) {
+          this.close(`the store refused it: ${error.message}`, error);
+          return false;
+        }
         await this.host.sleep(delay);
         continue;
       }
       if (result.outcome === 'done') return true;
-      if (result.outcome === 'refused') { this.close('another owner wrote its stream'); return false; }
+      if (result.outcome === 'refused') {
+        this.close('another owner wrote its stream');
+        return false;
+      }
       await this.host.sleep(delay);
       const found = await this.look(at);
       if (found === undefined) continue;
-      const verdict = settle({ expected: at, epoch: this.epoch, records: rest }, found, this.host.epochOf(this.stream.shard) === this.epoch);
+      const verdict = settle(
+        { expected: at, epoch: this.epoch, records: rest },
+        found,
+        this.host.epochOf(this.stream.shard) === this.epoch,
+      );
       if (verdict.kind === 'done') return true;
-      if (verdict.kind === 'stop') { this.close('its append was overtaken'); return false; }
-      if (verdict.kind === 'prefix') { rest = rest.slice(verdict.count); at += verdict.count; }
+      if (verdict.kind === 'stop') {
+        this.close('its append was overtaken');
+        return false;
+      }
+      if (verdict.kind === 'prefix') {
+        rest = rest.slice(verdict.count);
+        at += verdict.count;
+      }
     }
     return false;
   }
@@ -610,7 +743,9 @@ export class Cell {
   private postpone(acks: readonly Ack[], work: readonly Work[], from: number): void {
     if (this.host.epochOf(this.stream.shard) !== this.epoch) return this.close('its shard was taken over');
     this.postponed = true;
-    this.host.whenRegained(() => { if (!this.closed) this.leave(acks, work, from); });
+    this.host.whenRegained(() => {
+      if (!this.closed) this.leave(acks, work, from);
+    });
   }
 
   private answerDoors(): void {
@@ -640,13 +775,17 @@ export class Cell {
 
   /** What was unfinished when the last owner stopped: each once. */
   resume(): void {
-    if (!this.host.mayAct(this)) return this.host.whenRegained(() => { if (!this.closed) this.resume(); });
+    if (!this.host.mayAct(this))
+      return this.host.whenRegained(() => {
+        if (!this.closed) this.resume();
+      });
     // A parked actor performs nothing until a person lets it go on.
     if (this.actor.tables.parked === undefined) this.perform.resume();
     this.record({ kind: 'ready', meta: this.plainMeta() });
     const t = this.actor.tables;
     if (t.failing !== undefined && t.parked === undefined && t.status === 'active') {
-      if (t.failing.event !== undefined && t.failing.via !== undefined) this.retry = { result: { via: t.failing.via, event: t.failing.event } };
+      if (t.failing.event !== undefined && t.failing.via !== undefined)
+        this.retry = { result: { via: t.failing.via, event: t.failing.event } };
       if (t.failing.waits) this.wait();
     }
     this.host.ready(this);
@@ -664,7 +803,10 @@ export class Cell {
     this.timer?.();
     this.timer = undefined;
     this.timerAt = due;
-    if (due < Infinity) this.timer = this.host.clock.after(Math.max(this.host.mayAct(this) ? 0 : RETRY_MS, due - this.host.clock.now()), () => this.alarm());
+    if (due < Infinity)
+      this.timer = this.host.clock.after(Math.max(this.host.mayAct(this) ? 0 : RETRY_MS, due - this.host.clock.now()), () =>
+        this.alarm(),
+      );
   }
 
   private alarm(): void {
@@ -678,7 +820,8 @@ export class Cell {
       this.host.ready(this);
     }
     if (t.parked === undefined) this.fire(now);
-    if (t.outbox !== undefined && this.active && this.host.mayAct(this)) for (const send of dueSends(t.outbox, now)) this.perform.send(send);
+    if (t.outbox !== undefined && this.active && this.host.mayAct(this))
+      for (const send of dueSends(t.outbox, now)) this.perform.send(send);
     this.arm();
   }
 
@@ -686,12 +829,23 @@ export class Cell {
   private fire(now: number): void {
     const t = this.actor.tables;
     const due: { readonly due: number; readonly via: EffectId; readonly event: EventObject }[] = [];
-    if (t.timers !== undefined) for (const timer of t.timers.values()) if (timer.due <= now && this.perform.firstFire(timer.id)) due.push({ due: timer.due, via: timer.id, event: timer.event });
+    if (t.timers !== undefined)
+      for (const timer of t.timers.values())
+        if (timer.due <= now && this.perform.firstFire(timer.id)) due.push({ due: timer.due, via: timer.id, event: timer.event });
     if (t.leaves !== undefined) {
       for (const leaf of t.leaves.values()) {
         if (leaf.ask === undefined || leaf.ask.deadline > now || !this.perform.firstFire(leaf.id)) continue;
-        const error = errorData(new MeshError('ASK_TIMEOUT', `${leaf.ask.to} did not reply to ${leaf.child} of ${this.address} in ${leaf.ask.deadline - leaf.at} ms`));
-        due.push({ due: leaf.ask.deadline, via: leaf.id, event: { type: `xstate.error.actor.${leaf.child}`, error, actorId: leaf.child } });
+        const error = errorData(
+          new MeshError(
+            'ASK_TIMEOUT',
+            `${leaf.ask.to} did not reply to ${leaf.child} of ${this.address} in ${leaf.ask.deadline - leaf.at} ms`,
+          ),
+        );
+        due.push({
+          due: leaf.ask.deadline,
+          via: leaf.id,
+          event: { type: `xstate.error.actor.${leaf.child}`, error, actorId: leaf.child },
+        });
       }
     }
     due.sort((a, b) => a.due - b.due || positionOf(a.via) - positionOf(b.via));
@@ -725,7 +879,10 @@ export class Cell {
     if (this.closed) return true;
     if (this.flight || this.batch.length > 0) return false;
     if (this.doneIds.length > 0) this.mark();
-    if (this.batch.length > 0) { this.flush(); return false; }
+    if (this.batch.length > 0) {
+      this.flush();
+      return false;
+    }
     if (this.durable > this.checkpointSeq && (this.actor.tables.actions?.size ?? 0) === 0) await this.checkpoint();
     if (this.flight || this.batch.length > 0) return false;
     this.dispose();
@@ -735,24 +892,44 @@ export class Cell {
   /** A cell at rest can be put away: nothing to take, nothing on its way, no leaf in this process. */
   get idle(): boolean {
     const t = this.actor.tables;
-    return !this.closed && !this.postponed && !this.flight && this.batch.length === 0 && this.mailbox.size === 0 && this.retry === undefined
-      && (t.actions === undefined || t.actions.size === 0) && !(t.status === 'active' && hasRunningLeaf(t)) && this.waiters === undefined;
+    return (
+      !this.closed &&
+      !this.postponed &&
+      !this.flight &&
+      this.batch.length === 0 &&
+      this.mailbox.size === 0 &&
+      this.retry === undefined &&
+      (t.actions === undefined || t.actions.size === 0) &&
+      !(t.status === 'active' && hasRunningLeaf(t)) &&
+      this.waiters === undefined
+    );
   }
 
   /** ms since 1970 when it has to be in memory again; undefined: a message wakes it. */
   get wakeAt(): number | undefined {
     const t = this.actor.tables;
-    const due = Math.min(t.parked === undefined ? (earliestDue(t) ?? Infinity) : Infinity, t.outbox === undefined ? Infinity : (earliestSend(t.outbox) ?? Infinity), this.waitsUntil ?? Infinity);
+    const due = Math.min(
+      t.parked === undefined ? (earliestDue(t) ?? Infinity) : Infinity,
+      t.outbox === undefined ? Infinity : (earliestSend(t.outbox) ?? Infinity),
+      this.waitsUntil ?? Infinity,
+    );
     return due === Infinity ? undefined : due;
   }
 
   /** Saves a checkpoint at the durable head, if nothing is open. */
   async checkpoint(): Promise<boolean> {
     const t = this.actor.tables;
-    if (this.closed || this.flight || this.batch.length > 0 || this.durable <= this.checkpointSeq || (t.actions?.size ?? 0) > 0) return false;
+    if (this.closed || this.flight || this.batch.length > 0 || this.durable <= this.checkpointSeq || (t.actions?.size ?? 0) > 0)
+      return false;
     const seq = this.durable;
     const bytes = encodeCheckpoint(this.actor.logic === NOBODY ? undefined : this.actor.logic, this.actor.snapshot, t);
-    const saved = await this.host.store.saveCheckpoint(this.stream, seq, this.epoch, { wakeAt: this.wakeAt, leaf: t.status === 'active' && hasRunningLeaf(t), tombstone: this.actor.logic === NOBODY }, bytes);
+    const saved = await this.host.store.saveCheckpoint(
+      this.stream,
+      seq,
+      this.epoch,
+      { wakeAt: this.wakeAt, leaf: t.status === 'active' && hasRunningLeaf(t), tombstone: this.actor.logic === NOBODY },
+      bytes,
+    );
     if (saved === 'refused') {
       if (!this.closed && this.checkpointSeq < seq) this.close('its checkpoint was refused');
       return false;

@@ -23,7 +23,8 @@ function describe(v: unknown, seen: Map<object, number>): unknown {
   if (Array.isArray(v)) return v.map((x) => describe(x, seen));
   if (v instanceof Map || v instanceof Set) return [...v].map((x) => describe(x, seen));
   const machine = v as Partial<AnyStateMachine>;
-  if (machine.root !== undefined && machine.implementations !== undefined) return { config: describe(machine.config, seen), implementations: members(machine.implementations, seen) };
+  if (machine.root !== undefined && machine.implementations !== undefined)
+    return { config: describe(machine.config, seen), implementations: members(machine.implementations, seen) };
   return members(v, seen);
 }
 

@@ -12,7 +12,13 @@ interface Node {
   readonly parent?: Node;
   readonly states: Readonly<Record<string, Node>>;
   readonly invoke: readonly { readonly id: string; readonly src: string }[];
-  readonly after: readonly { readonly eventType: string; readonly guard?: unknown; readonly reenter: boolean; readonly target?: readonly Node[]; readonly source: Node }[];
+  readonly after: readonly {
+    readonly eventType: string;
+    readonly guard?: unknown;
+    readonly reenter: boolean;
+    readonly target?: readonly Node[];
+    readonly source: Node;
+  }[];
 }
 interface Persisted {
   readonly status?: unknown;
@@ -22,15 +28,24 @@ interface Persisted {
 }
 
 /** The reasons why not; none: it fits. `timers`: event types of what is set. */
-export function misfits(machine: AnyStateMachine, sources: ReadonlyMap<string, AnyActorLogic>, json: unknown, timers: readonly string[]): readonly string[] {
-  if (typeof json !== 'object' || json === null || !('value' in json) || !('status' in json)) return [`it is no snapshot of a machine`];
+export function misfits(
+  machine: AnyStateMachine,
+  sources: ReadonlyMap<string, AnyActorLogic>,
+  json: unknown,
+  timers: readonly string[],
+): readonly string[] {
+  if (typeof json !== 'object' || json === null || !('value' in json) || !('status' in json))
+    return [`it is no snapshot of a machine`];
   const persisted = json as Persisted;
   if (persisted.status !== 'active') return [];
   const root = machine.root as unknown as Node;
   const active: Node[] = [];
   const reasons = [...states(root, persisted.value, active), ...history(machine, persisted)];
   for (const [id, child] of Object.entries(persisted.children ?? {})) {
-    if (!sources.has(String(child.src))) reasons.push(`child '${id}' was spawned from '${String(child.src)}', which the chart no longer has (it has: ${list(sources.keys())})`);
+    if (!sources.has(String(child.src)))
+      reasons.push(
+        `child '${id}' was spawned from '${String(child.src)}', which the chart no longer has (it has: ${list(sources.keys())})`,
+      );
   }
   if (reasons.length === 0) for (const node of active) reasons.push(...invokes(node, persisted), ...waits(node, timers));
   return [...reasons, ...stranded(root, timers)];
@@ -43,16 +58,21 @@ function states(node: Node, value: unknown, active: Node[]): string[] {
   const children = Object.values(node.states).filter((n) => n.type !== 'history');
   if (typeof value === 'string') {
     const child = node.states[value];
-    if (child === undefined) return [`state '${node.id}.${value}' is not in the chart any more (there are: ${list(children.map((n) => n.key))})`];
+    if (child === undefined)
+      return [`state '${node.id}.${value}' is not in the chart any more (there are: ${list(children.map((n) => n.key))})`];
     if (child.type === 'history') return [`'${child.id}' is a history state now`];
-    if (child.type === 'compound' || child.type === 'parallel') return [`state '${child.id}' has states of its own now (${list(Object.keys(child.states))})`];
+    if (child.type === 'compound' || child.type === 'parallel')
+      return [`state '${child.id}' has states of its own now (${list(Object.keys(child.states))})`];
     active.push(child);
     return [];
   }
   if (typeof value !== 'object' || value === null) return [`the saved value of '${node.id}' is no state`];
   const saved = Object.keys(value);
   const missing = saved.filter((key) => node.states[key] === undefined);
-  if (missing.length > 0) return missing.map((key) => `state '${node.id}.${key}' is not in the chart any more (there are: ${list(children.map((n) => n.key))})`);
+  if (missing.length > 0)
+    return missing.map(
+      (key) => `state '${node.id}.${key}' is not in the chart any more (there are: ${list(children.map((n) => n.key))})`,
+    );
   if (node.type === 'parallel') {
     const added = children.filter((n) => !saved.includes(n.key));
     if (added.length > 0) return added.map((n) => `'${n.id}' is a new region of '${node.id}', which the saved state is in`);
@@ -62,9 +82,14 @@ function states(node: Node, value: unknown, active: Node[]): string[] {
     const child = node.states[key] as Node;
     const inner = (value as Record<string, unknown>)[key];
     const isEmpty = typeof inner === 'object' && inner !== null && Object.keys(inner).length === 0;
-    if (!isEmpty) return child.type === 'atomic' || child.type === 'final' ? [`'${child.id}' has no states any more`] : states(child, inner, active);
+    if (!isEmpty)
+      return child.type === 'atomic' || child.type === 'final'
+        ? [`'${child.id}' has no states any more`]
+        : states(child, inner, active);
     active.push(child);
-    return child.type === 'compound' || child.type === 'parallel' ? [`state '${child.id}' has states of its own now (${list(Object.keys(child.states))})`] : [];
+    return child.type === 'compound' || child.type === 'parallel'
+      ? [`state '${child.id}' has states of its own now (${list(Object.keys(child.states))})`]
+      : [];
   });
 }
 
@@ -74,7 +99,9 @@ function history(machine: AnyStateMachine, persisted: Persisted): string[] {
   const find = (id: string): Node | undefined => idMap.get(id);
   for (const [id, saved] of Object.entries(persisted.historyValue ?? {})) {
     if (find(id)?.type !== 'history') reasons.push(`history state '${id}' is not in the chart any more`);
-    for (const state of saved) if (find(state.id) === undefined) reasons.push(`history of '${id}' remembers state '${state.id}', which is not in the chart any more`);
+    for (const state of saved)
+      if (find(state.id) === undefined)
+        reasons.push(`history of '${id}' remembers state '${state.id}', which is not in the chart any more`);
   }
   return reasons;
 }
@@ -82,16 +109,27 @@ function history(machine: AnyStateMachine, persisted: Persisted): string[] {
 function invokes(node: Node, persisted: Persisted): string[] {
   return node.invoke.flatMap(({ id, src }) => {
     const child = persisted.children?.[id];
-    if (child === undefined) return [`state '${node.id}' invokes '${id}', which was never started: the saved state was entered without it`];
-    return child.src === src ? [] : [`state '${node.id}' invokes '${id}' from '${src}'; the one that runs was started from '${String(child.src)}'`];
+    if (child === undefined)
+      return [`state '${node.id}' invokes '${id}', which was never started: the saved state was entered without it`];
+    return child.src === src
+      ? []
+      : [`state '${node.id}' invokes '${id}' from '${src}'; the one that runs was started from '${String(child.src)}'`];
   });
 }
 
 /** An `after` that would have left the state if it had fired must be pending. */
 function waits(node: Node, timers: readonly string[]): string[] {
   const set = new Set(timers);
-  const missing = new Set(node.after.filter((t) => t.guard === undefined && t.target !== undefined && leaves(t.source, t.target, t.reenter) && !set.has(t.eventType)).map((t) => t.eventType));
-  return [...missing].map((type) => `state '${node.id}' waits for '${type}', but no such timer is set: it was entered without it`);
+  const missing = new Set(
+    node.after
+      .filter(
+        (t) => t.guard === undefined && t.target !== undefined && leaves(t.source, t.target, t.reenter) && !set.has(t.eventType),
+      )
+      .map((t) => t.eventType),
+  );
+  return [...missing].map(
+    (type) => `state '${node.id}' waits for '${type}', but no such timer is set: it was entered without it`,
+  );
 }
 
 function leaves(source: Node, targets: readonly Node[], reenter: boolean): boolean {
@@ -112,8 +150,10 @@ function stranded(root: Node, timers: readonly string[]): string[] {
     for (const child of Object.values(node.states)) walk(child);
   };
   walk(root);
-  return timers.filter((type) => type.startsWith('xstate.after.') && !known.has(type)).map((type) => {
-    const state = [...delays.keys()].find((id) => type.endsWith(`.${id}`));
-    return `timer '${type}' is set, but no state has such an 'after' any more${state === undefined ? '' : ` ('${state}' has: ${list(delays.get(state) ?? [])})`}`;
-  });
+  return timers
+    .filter((type) => type.startsWith('xstate.after.') && !known.has(type))
+    .map((type) => {
+      const state = [...delays.keys()].find((id) => type.endsWith(`.${id}`));
+      return `timer '${type}' is set, but no state has such an 'after' any more${state === undefined ? '' : ` ('${state}' has: ${list(delays.get(state) ?? [])})`}`;
+    });
 }

@@ -14,7 +14,10 @@ export interface Saved {
 
 export function encodeCheckpoint(logic: Logic | undefined, snapshot: unknown, tables: Tables): Uint8Array {
   const json = JSON.stringify({
-    v: VERSION, snapshot: logic === undefined ? null : logic.persist(snapshot), digest: logic === undefined ? '' : logic.digest(snapshot), tables: encodeTables(tables),
+    v: VERSION,
+    snapshot: logic === undefined ? null : logic.persist(snapshot),
+    digest: logic === undefined ? '' : logic.digest(snapshot),
+    tables: encodeTables(tables),
   });
   return zstdCompressSync(Buffer.from(json));
 }
@@ -27,6 +30,7 @@ export function decodeCheckpoint(bytes: Uint8Array, what: string): Saved {
   } catch (cause) {
     throw new MeshError('STORE_CORRUPT', `the checkpoint of ${what} cannot be read`, { cause });
   }
-  if (saved.v !== VERSION) throw new MeshError('STORE_NEWER', `the checkpoint of ${what} has version ${saved.v}; this is version ${VERSION}`);
+  if (saved.v !== VERSION)
+    throw new MeshError('STORE_NEWER', `the checkpoint of ${what} has version ${saved.v}; this is version ${VERSION}`);
   return { snapshot: saved.snapshot, digest: saved.digest, tables: decodeTables(saved.tables) };
 }

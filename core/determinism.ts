@@ -32,7 +32,8 @@ function virtualUuid(): Uuid {
   return `${h.slice(0, 8)}-${h.slice(8, 12)}-4${h.slice(13, 16)}-${variant}${h.slice(17, 20)}-${h.slice(20)}`;
 }
 const VirtualDate: DateConstructor = new Proxy(RealDate, {
-  construct: (target, args, newTarget) => Reflect.construct(target, args.length > 0 ? args : [now], newTarget === VirtualDate ? target : newTarget) as object,
+  construct: (target, args, newTarget) =>
+    Reflect.construct(target, args.length > 0 ? args : [now], newTarget === VirtualDate ? target : newTarget) as object,
   apply: () => new RealDate(now).toString(),
   get: (target, key, receiver) => (key === 'now' ? virtualNow : (Reflect.get(target, key, receiver) as unknown)),
 });

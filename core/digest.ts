@@ -162,7 +162,8 @@ export const digestOf = (value: unknown): string => digestText(hashValue(value))
 const NO_EFFECTS = digestOf([]);
 
 /** Digest of a step's effects as JSON: closures are no part of it. */
-export const effectsDigest = (effects: readonly Effect[]): string => (effects.length === 0 ? NO_EFFECTS : digestText(hashValue(effects)));
+export const effectsDigest = (effects: readonly Effect[]): string =>
+  effects.length === 0 ? NO_EFFECTS : digestText(hashValue(effects));
 
 /** For tests and for measuring: what is remembered goes. */
 export function forgetDigests(): void {

@@ -18,15 +18,66 @@ export type Target =
 
 export type Lane = 'system' | 'user';
 
-export interface SpawnEffect { readonly kind: 'spawn'; readonly child: string; readonly src: string; readonly input: unknown; readonly systemId?: string; readonly sync: boolean }
-export interface StopEffect { readonly kind: 'stop'; readonly child: string }
-export interface SendEffect { readonly kind: 'send'; readonly to: Target; readonly event: EventObject; readonly delay?: number; readonly sendId?: string; readonly lane?: Lane }
-export interface TimerEffect { readonly kind: 'timer'; readonly timer: string; readonly event: EventObject; readonly delay: number }
-export interface CancelEffect { readonly kind: 'cancel'; readonly timer: string }
-export interface EmitEffect { readonly kind: 'emit'; readonly event: EventObject }
-export interface LogEffect { readonly kind: 'log'; readonly label?: string; readonly value: unknown }
+export interface SpawnEffect {
+  readonly kind: 'spawn';
+  readonly child: string;
+  readonly src: string;
+  readonly input: unknown;
+  readonly systemId?: string;
+  readonly sync: boolean;
+}
+export interface StopEffect {
+  readonly kind: 'stop';
+  readonly child: string;
+}
+export interface SendEffect {
+  readonly kind: 'send';
+  readonly to: Target;
+  readonly event: EventObject;
+  readonly delay?: number;
+  readonly sendId?: string;
+  readonly lane?: Lane;
+}
+export interface TimerEffect {
+  readonly kind: 'timer';
+  readonly timer: string;
+  readonly event: EventObject;
+  readonly delay: number;
+}
+export interface CancelEffect {
+  readonly kind: 'cancel';
+  readonly timer: string;
+}
+export interface EmitEffect {
+  readonly kind: 'emit';
+  readonly event: EventObject;
+}
+export interface LogEffect {
+  readonly kind: 'log';
+  readonly label?: string;
+  readonly value: unknown;
+}
 /** `run` is a closure of the machine: never stored, made again by folding. */
-export interface ActionEffect { readonly kind: 'action'; readonly type: string; readonly params: unknown; readonly run?: () => void }
-export interface TerminateEffect { readonly kind: 'terminate'; readonly status: 'done' | 'error' | 'stopped'; readonly output?: unknown; readonly error?: ErrorData }
+export interface ActionEffect {
+  readonly kind: 'action';
+  readonly type: string;
+  readonly params: unknown;
+  readonly run?: () => void;
+}
+export interface TerminateEffect {
+  readonly kind: 'terminate';
+  readonly status: 'done' | 'error' | 'stopped';
+  readonly output?: unknown;
+  readonly error?: ErrorData;
+}
 
-export type Effect = SpawnEffect | StopEffect | SendEffect | TimerEffect | CancelEffect | EmitEffect | LogEffect | ActionEffect | TerminateEffect;
+export type Effect =
+  | SpawnEffect
+  | StopEffect
+  | SendEffect
+  | TimerEffect
+  | CancelEffect
+  | EmitEffect
+  | LogEffect
+  | ActionEffect
+  | TerminateEffect;

@@ -17,43 +17,112 @@ const row = (meaning: string, cure: string, retryable = false): CodeRow => ({ me
 export const CODES = {
   ACTOR_NOT_FOUND: row('Nothing in the mesh declares this address.', 'Check the spelling; the message lists the known names.'),
   ACTOR_PARKED: row('The actor is parked and waits for a person.', 'See `reprise ps`, then restart, migrate or reset it.'),
-  ACTOR_STOPPED: row('The actor has finished and takes no more events.', 'Start a new one under another key, or `reprise reset` it.'),
+  ACTOR_STOPPED: row(
+    'The actor has finished and takes no more events.',
+    'Start a new one under another key, or `reprise reset` it.',
+  ),
   ADDRESS_INVALID: row('The text is no actor address.', 'Use segments of letters, digits and ._~%+=- joined by `/`.'),
   ASK_CYCLE: row('An ask would wait for an actor that waits for it.', 'Send instead of asking on one side of the cycle.'),
-  ASK_TIMEOUT: row('No reply came before the deadline.', 'Raise `timeoutMs`, or find out why the other actor is slow with `reprise ps`.', true),
+  ASK_TIMEOUT: row(
+    'No reply came before the deadline.',
+    'Raise `timeoutMs`, or find out why the other actor is slow with `reprise ps`.',
+    true,
+  ),
   BUSY: row('The actor takes no more messages from outside for now.', 'Send again later under the same id.', true),
-  CHECKPOINT_INCOMPATIBLE: row('A checkpoint does not fit the machine that should take it up.', 'Migrate, fork or reset the actor.'),
-  CHILD_SNAPSHOT_READ: row('A machine read the snapshot of a child that is an actor of its own.', 'Let the child send what the parent needs, or use `onSnapshot`.'),
-  CLOCK_SKEW: row('The clock of this node differs from the store by more than 30 s.', 'Synchronise the clock; until then the node claims nothing.'),
+  CHECKPOINT_INCOMPATIBLE: row(
+    'A checkpoint does not fit the machine that should take it up.',
+    'Migrate, fork or reset the actor.',
+  ),
+  CHILD_SNAPSHOT_READ: row(
+    'A machine read the snapshot of a child that is an actor of its own.',
+    'Let the child send what the parent needs, or use `onSnapshot`.',
+  ),
+  CLOCK_SKEW: row(
+    'The clock of this node differs from the store by more than 30 s.',
+    'Synchronise the clock; until then the node claims nothing.',
+  ),
   CODEC_FAILED: row('Bytes could not be decoded.', 'Find who sent them; the payload is kept as a dead letter.'),
-  CONFIG_INVALID: row('The mesh file is wrong.', 'Mend the line that the message names; `reprise config schema` prints the schema.'),
-  CONTEXT_FOREIGN_REF: row('Context holds a reference to an actor that is not a child of this one.', 'Keep the address (`ref.id`) and send with `system.get(address)`.'),
-  CONTEXT_NOT_PLAIN: row('Context holds something that JSON cannot give back.', 'Keep plain data in context; the message names the path.'),
-  EFFECT_IN_DOUBT: row('A call was under way when its process died, and nobody knows whether it took effect.', 'Look at the other system, then `reprise resolve` the effect.'),
-  EVENT_NOT_PLAIN: row('An event, an input or an output holds something that JSON cannot carry.', 'Hand over plain data; the message names the path.'),
-  EVENT_REJECTED: row('The event may not enter from outside.', 'Types that begin with `xstate.` or `reprise.` are reserved; others must pass the schema of the actor.'),
+  CONFIG_INVALID: row(
+    'The mesh file is wrong.',
+    'Mend the line that the message names; `reprise config schema` prints the schema.',
+  ),
+  CONTEXT_FOREIGN_REF: row(
+    'Context holds a reference to an actor that is not a child of this one.',
+    'Keep the address (`ref.id`) and send with `system.get(address)`.',
+  ),
+  CONTEXT_NOT_PLAIN: row(
+    'Context holds something that JSON cannot give back.',
+    'Keep plain data in context; the message names the path.',
+  ),
+  EFFECT_IN_DOUBT: row(
+    'A call was under way when its process died, and nobody knows whether it took effect.',
+    'Look at the other system, then `reprise resolve` the effect.',
+  ),
+  EVENT_NOT_PLAIN: row(
+    'An event, an input or an output holds something that JSON cannot carry.',
+    'Hand over plain data; the message names the path.',
+  ),
+  EVENT_REJECTED: row(
+    'The event may not enter from outside.',
+    'Types that begin with `xstate.` or `reprise.` are reserved; others must pass the schema of the actor.',
+  ),
   FOLLOWER_READ_ONLY: row('This process does not own the store and may only read it.', 'Send the command to the running mesh.'),
-  INLINE_LOGIC: row('Inline logic was spawned, which no log can name.', 'Name it in `setup({ actors })` and spawn it by that name.'),
+  INLINE_LOGIC: row(
+    'Inline logic was spawned, which no log can name.',
+    'Name it in `setup({ actors })` and spawn it by that name.',
+  ),
   INTERNAL: row('Reprise broke a promise to itself.', 'Please report it with the log; `reprise export` writes one.'),
   LINT_FAILED: row('The machine breaks a rule that its log depends on.', 'Each finding names its path and its cure.'),
   LOGIC_NOT_FOUND: row('No actor logic of this name is registered.', 'Check the spelling; the message lists the known names.'),
   MAILBOX_FULL: row('The mailbox is at its bound.', 'The sender keeps the message and sends again.', true),
-  MCP_FAILED: row('The MCP server could not be reached or broke off.', 'See `reprise logs tools/NAME`; the gateway restarts it with backoff.', true),
-  MODEL_FAILED: row('The model answered with an error.', 'See the cause; calls are retried when the provider says that it is transient.', true),
+  MCP_FAILED: row(
+    'The MCP server could not be reached or broke off.',
+    'See `reprise logs tools/NAME`; the gateway restarts it with backoff.',
+    true,
+  ),
+  MODEL_FAILED: row(
+    'The model answered with an error.',
+    'See the cause; calls are retried when the provider says that it is transient.',
+    true,
+  ),
   MODEL_TIMEOUT: row('A model did not answer before its deadline.', 'Raise `timeoutMs`, or handle it in `onError`.', true),
   NODE_STOPPING: row('The node is stopping and takes nothing new.', 'Send again; another node or the next run takes it.', true),
   NOT_OWNER: row('This node no longer owns the actor.', 'Nothing: the owner goes on.', true),
-  OUTSIDE_MESH: row('Actor logic that needs a mesh was run in plain XState.', 'Run the machine with `startMesh` or `reprise up`; in a unit test `provide()` a stand-in.'),
-  OUTBOX_FULL: row('The actor has more unacknowledged sends than it may keep.', 'Find the receiver that takes nothing, then restart the actor.'),
+  OUTSIDE_MESH: row(
+    'Actor logic that needs a mesh was run in plain XState.',
+    'Run the machine with `startMesh` or `reprise up`; in a unit test `provide()` a stand-in.',
+  ),
+  OUTBOX_FULL: row(
+    'The actor has more unacknowledged sends than it may keep.',
+    'Find the receiver that takes nothing, then restart the actor.',
+  ),
   PAYLOAD_TOO_LARGE: row('A message is larger than the limit.', 'Put the document in a blob or a file and send its name.'),
   PEER_DEPENDENCY_MISSING: row('An optional package is not installed.', 'Install what the message names.'),
-  REPLAY_DIVERGED: row('The code does not do what it did when the log was written.', 'See the difference; then migrate, fork or reset the actor.'),
-  SECRET_MISSING: row('A referenced secret is not there.', 'Set the environment variable or write the file that the message names.'),
-  SHARD_COUNT_CHANGED: row('The store was made with another number of shards.', 'Use the number that the message names; it is stored with the mesh.'),
-  STEP_BUDGET: row('One step raised more events or effects than the budget allows.', 'Look for a loop of `raise`, `always` or a `sendTo` whose target is undefined.'),
-  STEP_FAILED: row('The machine threw on this event.', 'See the error; the event is tried three times and then becomes a dead letter.'),
+  REPLAY_DIVERGED: row(
+    'The code does not do what it did when the log was written.',
+    'See the difference; then migrate, fork or reset the actor.',
+  ),
+  SECRET_MISSING: row(
+    'A referenced secret is not there.',
+    'Set the environment variable or write the file that the message names.',
+  ),
+  SHARD_COUNT_CHANGED: row(
+    'The store was made with another number of shards.',
+    'Use the number that the message names; it is stored with the mesh.',
+  ),
+  STEP_BUDGET: row(
+    'One step raised more events or effects than the budget allows.',
+    'Look for a loop of `raise`, `always` or a `sendTo` whose target is undefined.',
+  ),
+  STEP_FAILED: row(
+    'The machine threw on this event.',
+    'See the error; the event is tried three times and then becomes a dead letter.',
+  ),
   STORE_CONFLICT: row('The stream has moved on: another owner wrote it.', 'Nothing: this node stops that actor.'),
-  STORE_CORRUPT: row('The store file is torn or was changed by something else.', 'Nothing was written. Restore a backup, or export what is readable.'),
+  STORE_CORRUPT: row(
+    'The store file is torn or was changed by something else.',
+    'Nothing was written. Restore a backup, or export what is readable.',
+  ),
   STORE_FULL: row('The disk is full.', 'Free room; what was not stored was not acknowledged and is sent again.', true),
   STORE_LOCKED: row('Another process owns this store.', 'Stop it, or use the CLI beside it.'),
   STORE_NEWER: row('The store was written by a newer version.', 'Update Reprise; nothing was changed.'),
@@ -99,7 +168,9 @@ export class MeshError extends Error {
 
 /** Holds over two copies of the package, where `instanceof` does not. */
 export function isMeshError<C extends ErrorCode>(error: unknown, code?: C): error is MeshError & { code: C } {
-  return typeof error === 'object' && error !== null && BRAND in error && (code === undefined || (error as MeshError).code === code);
+  return (
+    typeof error === 'object' && error !== null && BRAND in error && (code === undefined || (error as MeshError).code === code)
+  );
 }
 
 /** Any thrown value as data that JSON keeps. */

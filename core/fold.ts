@@ -40,7 +40,12 @@ export const UNSTEPPED: Step = { snapshot: undefined, effects: [] };
 /** The fold of nothing: what an `init` record is applied to. */
 export function unborn(address: Address, logic: Logic, record: Pick<InitRecord, 'init'>): Folded {
   const stamp = { id: logic.id, ...(logic.version !== undefined && { version: logic.version }), hash: logic.hash };
-  return { env: { address, parent: record.init.parent?.address }, logic, snapshot: undefined, tables: emptyTables(record.init, stamp) };
+  return {
+    env: { address, parent: record.init.parent?.address },
+    logic,
+    snapshot: undefined,
+    tables: emptyTables(record.init, stamp),
+  };
 }
 
 /** The step that a record stands for; undefined for kinds that do not step the logic. */
@@ -64,7 +69,9 @@ export function divergence(logic: Logic, record: LogRecord, step: Step): Diverge
   const state = logic.digest(step.snapshot);
   if (state !== record.digest) return { seq: record.seq, what: 'state', expected: record.digest, actual: state };
   const effects = effectsDigest(step.effects);
-  return effects === record.effectsDigest ? undefined : { seq: record.seq, what: 'effects', expected: record.effectsDigest, actual: effects };
+  return effects === record.effectsDigest
+    ? undefined
+    : { seq: record.seq, what: 'effects', expected: record.effectsDigest, actual: effects };
 }
 
 /** Step and apply, checking the digests. Throws REPLAY_DIVERGED. */
@@ -72,7 +79,11 @@ export function foldRecord(actor: Folded, record: LogRecord, work: Work[] | unde
   const step = stepOf(actor, record) ?? UNSTEPPED;
   const bad = verify || step.failed !== undefined ? divergence(actor.logic, record, step) : undefined;
   if (bad !== undefined) {
-    throw new MeshError('REPLAY_DIVERGED', `${actor.env.address} diverged at seq ${bad.seq} (${bad.what}): the log has ${bad.expected}, this code gives ${bad.actual}`, { data: { ...bad, actor: actor.env.address, record } });
+    throw new MeshError(
+      'REPLAY_DIVERGED',
+      `${actor.env.address} diverged at seq ${bad.seq} (${bad.what}): the log has ${bad.expected}, this code gives ${bad.actual}`,
+      { data: { ...bad, actor: actor.env.address, record } },
+    );
   }
   applyRecord(actor, record, step, work);
   return step;
@@ -105,7 +116,8 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
       actor.snapshot = step.snapshot;
       stamp(t, record.logic);
       make.effects(step.effects);
-      if (t.init.marks === true && meta.from === t.init.supervisor?.address && meta.lane === undefined) make.report('reprise.taken', { count: 1 });
+      if (t.init.marks === true && meta.from === t.init.supervisor?.address && meta.lane === undefined)
+        make.report('reprise.taken', { count: 1 });
       make.endIfEnded(step, record.event.type === 'xstate.stop');
       return;
     case 'dead':
@@ -126,7 +138,8 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
       return;
     case 'activated':
       if (record.reason === 'restart' && record.run !== undefined) {
-        if (t.init.supervisor !== undefined) t.init = { ...t.init, supervisor: { address: t.init.supervisor.address, run: record.run } };
+        if (t.init.supervisor !== undefined)
+          t.init = { ...t.init, supervisor: { address: t.init.supervisor.address, run: record.run } };
         take(t, meta);
         t.parked = undefined;
         if (t.failing !== undefined) t.failing = { ...t.failing, waits: false };
@@ -209,15 +222,24 @@ function answer(t: Tables, via: EffectId, event: EventObject): void {
 
 function forget(t: Tables, via: EffectId): void {
   t.leaves?.delete(via);
-  if (t.children !== undefined) for (const [name, child] of t.children) if (child.spawn === via) { t.children.delete(name); return; }
+  if (t.children !== undefined)
+    for (const [name, child] of t.children)
+      if (child.spawn === via) {
+        t.children.delete(name);
+        return;
+      }
 }
 
 function failed(t: Tables, record: FailedRecord): void {
   const id = record.action ?? record.meta.id ?? record.meta.via;
   assert(id !== undefined, 'a failed record names what failed');
   t.failing = {
-    id, attempt: record.attempt, error: record.error, waits: record.action === undefined,
-    ...(record.event !== undefined && { event: record.event }), ...(record.meta.via !== undefined && { via: record.meta.via }),
+    id,
+    attempt: record.attempt,
+    error: record.error,
+    waits: record.action === undefined,
+    ...(record.event !== undefined && { event: record.event }),
+    ...(record.meta.via !== undefined && { via: record.meta.via }),
   };
   if (record.parked !== undefined) t.parked = { reason: record.parked, seq: record.seq };
   // A leaf's result that fails is settled with this record: retries read it from `failing`.
@@ -244,28 +266,38 @@ class Registrar {
   }
 
   effects(effects: readonly Effect[]): void {
-    if (effects.length >= EFFECTS_MAX - 16) throw new MeshError('STEP_BUDGET', `${this.actor.env.address} made ${effects.length} effects in one step`);
+    if (effects.length >= EFFECTS_MAX - 16)
+      throw new MeshError('STEP_BUDGET', `${this.actor.env.address} made ${effects.length} effects in one step`);
     this.extra = effects.length;
     for (let i = 0; i < effects.length; i++) this.effect(effects[i] as Effect, i);
   }
 
   private effect(e: Effect, i: number): void {
     switch (e.kind) {
-      case 'send': return this.sendEffect(e, i);
-      case 'spawn': return this.spawn(e, i);
-      case 'stop': return this.stop(e.child, i);
+      case 'send':
+        return this.sendEffect(e, i);
+      case 'spawn':
+        return this.spawn(e, i);
+      case 'stop':
+        return this.stop(e.child, i);
       case 'timer': {
         this.cancel(e.timer);
         return this.timer({ id: this.id(i), timer: e.timer, due: this.record.meta.ts + e.delay, event: e.event });
       }
-      case 'cancel': return this.cancel(e.timer);
+      case 'cancel':
+        return this.cancel(e.timer);
       case 'action':
         (this.t.actions ??= new Map()).set(this.id(i), e);
         this.work?.push({ kind: 'action', id: this.id(i), action: e });
         return;
-      case 'emit': this.work?.push({ kind: 'emit', event: e.event }); return;
-      case 'log': this.work?.push({ kind: 'log', label: e.label, value: e.value }); return;
-      case 'terminate': return;
+      case 'emit':
+        this.work?.push({ kind: 'emit', event: e.event });
+        return;
+      case 'log':
+        this.work?.push({ kind: 'log', label: e.label, value: e.value });
+        return;
+      case 'terminate':
+        return;
     }
   }
 
@@ -291,7 +323,14 @@ class Registrar {
     const via = bang < 0 ? undefined : target.to;
     if (typeof e.delay === 'number') {
       if (e.sendId !== undefined) this.cancel(e.sendId);
-      this.timer({ id: this.id(i), timer: e.sendId ?? this.id(i), due: this.record.meta.ts + e.delay, event: e.event, to, ...(via !== undefined && { via }) });
+      this.timer({
+        id: this.id(i),
+        timer: e.sendId ?? this.id(i),
+        due: this.record.meta.ts + e.delay,
+        event: e.event,
+        to,
+        ...(via !== undefined && { via }),
+      });
       return;
     }
     this.send(i, to, e.event, e.lane ?? 'user', via);
@@ -299,9 +338,12 @@ class Registrar {
 
   private resolve(target: Target): { to: Address; leaf?: undefined } | { leaf: EffectId } | undefined {
     switch (target.kind) {
-      case 'self': return { to: this.actor.env.address };
-      case 'parent': return this.actor.env.parent === undefined ? undefined : { to: this.actor.env.parent };
-      case 'address': return { to: target.address };
+      case 'self':
+        return { to: this.actor.env.address };
+      case 'parent':
+        return this.actor.env.parent === undefined ? undefined : { to: this.actor.env.parent };
+      case 'address':
+        return { to: target.address };
       case 'child': {
         const child = this.t.children?.get(target.child);
         if (child === undefined) return undefined;
@@ -320,8 +362,16 @@ class Registrar {
       return;
     }
     const send: PendingSend = {
-      id: this.id(i), position: this.record.seq * EFFECTS_MAX + i, to, lane, event, ts: this.record.meta.ts, tries: 0, nextAt: 0,
-      ...(via !== undefined && { via }), ...(deadline !== undefined && { deadline }),
+      id: this.id(i),
+      position: this.record.seq * EFFECTS_MAX + i,
+      to,
+      lane,
+      event,
+      ts: this.record.meta.ts,
+      tries: 0,
+      nextAt: 0,
+      ...(via !== undefined && { via }),
+      ...(deadline !== undefined && { deadline }),
     };
     addSend((this.t.outbox ??= emptyOutbox()), send);
     if (this.record.meta.trace !== undefined) (this.t.traces ??= new Map()).set(this.record.seq, this.record.meta.trace);
@@ -331,13 +381,23 @@ class Registrar {
   private spawn(e: SpawnEffect, i: number): void {
     const id = this.id(i);
     const source = this.actor.logic.source(e.src);
-    if (source === undefined) throw new MeshError('LOGIC_NOT_FOUND', `${this.actor.env.address} spawns '${e.child}' from '${e.src}', which '${this.actor.logic.id}' does not define`);
+    if (source === undefined)
+      throw new MeshError(
+        'LOGIC_NOT_FOUND',
+        `${this.actor.env.address} spawns '${e.child}' from '${e.src}', which '${this.actor.logic.id}' does not define`,
+      );
     const children = (this.t.children ??= new Map());
     if (source.kind === 'actor') {
       const address = childAddress(this.actor.env.address, e.child, id);
       children.set(e.child, { spawn: id, kind: 'actor', address });
       const parent = { address: this.actor.env.address, child: e.child, via: id, sync: e.sync };
-      this.send(i, address, { type: 'reprise.start', logic: `${this.t.init.logic}>${e.src}`, input: e.input, parent }, 'user', undefined);
+      this.send(
+        i,
+        address,
+        { type: 'reprise.start', logic: `${this.t.init.logic}>${e.src}`, input: e.input, parent },
+        'user',
+        undefined,
+      );
       return;
     }
     children.set(e.child, { spawn: id, kind: source.kind });
@@ -365,29 +425,48 @@ class Registrar {
   }
 
   /** To the supervisor, if there is one. */
-  report(type: 'reprise.started' | 'reprise.stopped' | 'reprise.failed' | 'reprise.taken', more: Readonly<Record<string, unknown>>): void {
+  report(
+    type: 'reprise.started' | 'reprise.stopped' | 'reprise.failed' | 'reprise.taken',
+    more: Readonly<Record<string, unknown>>,
+  ): void {
     const supervisor = this.t.init.supervisor;
     if (supervisor === undefined) return;
-    this.send(this.extra++, supervisor.address, { type, run: supervisor.run, child: this.actor.env.address, ...more }, 'system', undefined);
+    this.send(
+      this.extra++,
+      supervisor.address,
+      { type, run: supervisor.run, child: this.actor.env.address, ...more },
+      'system',
+      undefined,
+    );
   }
 
   /** The parent watches the snapshots of this child. */
   snapshot(i: number): void {
     const parent = this.t.init.parent;
     if (parent === undefined) return;
-    this.send(i, parent.address, { type: `xstate.snapshot.${parent.child}`, snapshot: this.actor.logic.persist(this.actor.snapshot) }, 'user', parent.via);
+    this.send(
+      i,
+      parent.address,
+      { type: `xstate.snapshot.${parent.child}`, snapshot: this.actor.logic.persist(this.actor.snapshot) },
+      'user',
+      parent.via,
+    );
   }
 
   failed(record: FailedRecord): void {
     if (record.ends === true) return this.end('error', undefined, record.error);
     this.report('reprise.failed', {
-      error: record.error, attempt: record.attempt, event: record.action ?? record.meta.id ?? record.meta.via,
+      error: record.error,
+      attempt: record.attempt,
+      event: record.action ?? record.meta.id ?? record.meta.via,
       ...(record.parked !== undefined && { gaveUp: true }),
     });
   }
 
   endIfEnded(step: Step, stopped = false): void {
-    const end = step.effects.find((e) => e.kind === 'terminate') ?? (stopped ? ({ kind: 'terminate', status: 'stopped' } as const) : undefined);
+    const end =
+      step.effects.find((e) => e.kind === 'terminate') ??
+      (stopped ? ({ kind: 'terminate', status: 'stopped' } as const) : undefined);
     if (end !== undefined && end.kind === 'terminate') {
       this.end(end.status, end.output, end.error);
       return;
@@ -402,18 +481,24 @@ class Registrar {
     t.endedAt = this.record.meta.ts;
     // Timers and delayed sends die with their actor; leaves are stopped with it.
     t.timers = undefined;
-    if (t.leaves !== undefined) for (const leaf of t.leaves.values()) if (leaf.ask === undefined) this.work?.push({ kind: 'leaf.stop', id: leaf.id });
+    if (t.leaves !== undefined)
+      for (const leaf of t.leaves.values()) if (leaf.ask === undefined) this.work?.push({ kind: 'leaf.stop', id: leaf.id });
     if (t.children !== undefined) for (const name of [...t.children.keys()]) this.stop(name, this.extra++);
     t.leaves = undefined;
     t.children = undefined;
     const { parent } = t.init;
     if (parent !== undefined && status !== 'stopped') {
-      const event = status === 'done'
-        ? { type: `xstate.done.actor.${parent.child}`, output, actorId: parent.child }
-        : { type: `xstate.error.actor.${parent.child}`, error, actorId: parent.child };
+      const event =
+        status === 'done'
+          ? { type: `xstate.done.actor.${parent.child}`, output, actorId: parent.child }
+          : { type: `xstate.error.actor.${parent.child}`, error, actorId: parent.child };
       this.send(this.extra++, parent.address, event, 'user', parent.via);
     }
-    this.report('reprise.stopped', { outcome: status === 'error' ? 'failed' : status, ...(output !== undefined && { output }), ...(error !== undefined && { error }) });
+    this.report('reprise.stopped', {
+      outcome: status === 'error' ? 'failed' : status,
+      ...(output !== undefined && { output }),
+      ...(error !== undefined && { error }),
+    });
     this.work?.push({ kind: 'ended' });
   }
 }

@@ -50,7 +50,10 @@ abstract class Ref {
     return this;
   }
   stop(): never {
-    throw new MeshError('USAGE', `an actor cannot stop ${this.address} by hand: end in a final state, or use stopChild for children`);
+    throw new MeshError(
+      'USAGE',
+      `an actor cannot stop ${this.address} by hand: end in a final state, or use stopChild for children`,
+    );
   }
   toJSON(): { readonly xstate$$type: 1; readonly id: Address } {
     return { xstate$$type: 1, id: this.address };
@@ -88,7 +91,10 @@ export class RemoteRef extends Ref {
     this.target = target;
   }
   getSnapshot(): never {
-    throw new MeshError('CHILD_SNAPSHOT_READ', `'${this.host.id}' reads the snapshot of ${this.address}, an actor with a log of its own: let that actor send what is needed`);
+    throw new MeshError(
+      'CHILD_SNAPSHOT_READ',
+      `'${this.host.id}' reads the snapshot of ${this.address}, an actor with a log of its own: let that actor send what is needed`,
+    );
   }
 }
 
@@ -158,12 +164,19 @@ export const addressOfChild = (ref: ChildRef): Address => {
 
 /** Of a child that is an actor of its own. */
 export function refuseSnapshot(this: ChildRef): never {
-  throw new MeshError('CHILD_SNAPSHOT_READ', `${this._parent.address} reads children.${this.id}.getSnapshot(), but '${this.id}' is an actor with a log of its own: let it send what is needed, or use onSnapshot`);
+  throw new MeshError(
+    'CHILD_SNAPSHOT_READ',
+    `${this._parent.address} reads children.${this.id}.getSnapshot(), but '${this.id}' is an actor with a log of its own: let it send what is needed, or use onSnapshot`,
+  );
 }
 /** Of an observable whose values do not reach this actor. */
 export function hiddenSnapshot(this: ChildRef): unknown {
   const stub = this[STUB];
-  if (!stub.sync && stub.status === 'active') throw new MeshError('CHILD_SNAPSHOT_READ', `${this._parent.address} reads children.${this.id}.getSnapshot(), but the values of observable '${this.id}' reach it only with onSnapshot or syncSnapshot`);
+  if (!stub.sync && stub.status === 'active')
+    throw new MeshError(
+      'CHILD_SNAPSHOT_READ',
+      `${this._parent.address} reads children.${this.id}.getSnapshot(), but the values of observable '${this.id}' reach it only with onSnapshot or syncSnapshot`,
+    );
   return leafSnapshot.call(this);
 }
 /** Of a leaf: what its events have told. Its input is not kept twice. */

@@ -6,7 +6,17 @@
  *
  * It calls the public `ActorLogic` contract; the scope comes from a real `createActor`. Nothing is executed, started or scheduled here.
  */
-import { type AnyActorLogic, type AnyActorRef, type AnyActorScope, type AnyMachineSnapshot, type AnyStateMachine, createActor, fromCallback, fromEventObservable, fromObservable } from 'xstate';
+import {
+  type AnyActorLogic,
+  type AnyActorRef,
+  type AnyActorScope,
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  createActor,
+  fromCallback,
+  fromEventObservable,
+  fromObservable,
+} from 'xstate';
 import { type ActionSend, asEffect, currentEffect, onLateSend, runAction, sendByHand } from './action-run.ts';
 import { type Address, checkAddress, EFFECTS_MAX } from './address.ts';
 import { chartDigest } from './chart-digest.ts';
@@ -15,7 +25,20 @@ import { digestText, hashKey, hashMembers, hashText, hashValue } from './digest.
 import { enterVirtual, leaveVirtual } from './determinism.ts';
 import type { Effect, EventObject, Target } from './effect.ts';
 import { assert, errorData, isMeshError, MeshError } from './errors.ts';
-import { addressOfChild, type ChildRef, GoneRef, hiddenSnapshot, leafSnapshot, type RefHost, refuseSnapshot, RemoteRef, SelfRef, STUB, type Stub, stubOf } from './kernel-refs.ts';
+import {
+  addressOfChild,
+  type ChildRef,
+  GoneRef,
+  hiddenSnapshot,
+  leafSnapshot,
+  type RefHost,
+  refuseSnapshot,
+  RemoteRef,
+  SelfRef,
+  STUB,
+  type Stub,
+  stubOf,
+} from './kernel-refs.ts';
 import type { ActorEnv, Leaf, Logic, Source, Step, StepMeta, View } from './logic.ts';
 import { freezeDeep, notPlain, type PlainOptions, type RefMarker, reviveRefs, toPlain } from './plain.ts';
 
@@ -50,7 +73,8 @@ export function machineLogic(machine: AnyActorLogic, options: MachineOptions = {
   return logic;
 }
 
-const isMachine = (logic: AnyActorLogic): logic is AnyStateMachine => 'root' in logic && 'implementations' in logic && 'provide' in logic;
+const isMachine = (logic: AnyActorLogic): logic is AnyStateMachine =>
+  'root' in logic && 'implementations' in logic && 'provide' in logic;
 /** Pure logic can be an actor with a log; what has a `start` runs something. */
 const isPure = (logic: AnyActorLogic): boolean => isMachine(logic) || logic.start === undefined;
 
@@ -100,21 +124,37 @@ function captureScope(id: string): { readonly scope: Scope; readonly self: AnyAc
   const self = createActor(logic as unknown as AnyActorLogic, { id, logger: () => {} });
   assert(scope !== undefined, 'XState hands a scope to getInitialSnapshot');
   for (const name of ['_bookId', '_set', '_relay', '_sendInspectionEvent'] as const) {
-    assert(typeof (scope.system as unknown as Partial<SystemInside>)[name] === 'function', `the installed XState has no system.${name}: Reprise needs xstate >=5.24 <6`);
+    assert(
+      typeof (scope.system as unknown as Partial<SystemInside>)[name] === 'function',
+      `the installed XState has no system.${name}: Reprise needs xstate >=5.24 <6`,
+    );
   }
   return { scope, self };
 }
 
 // ---- children are stubs -------------------------------------------------------------------------------------------------
 
-const LEAF_STARTS = { callback: String(fromCallback(() => {}).start), observable: String(fromObservable(() => undefined as never).start), events: String(fromEventObservable(() => undefined as never).start) };
+const LEAF_STARTS = {
+  callback: String(fromCallback(() => {}).start),
+  observable: String(fromObservable(() => undefined as never).start),
+  events: String(fromEventObservable(() => undefined as never).start),
+};
 const startOf = (logic: AnyActorLogic): string => String(logic.start);
 
 type StubScope = { readonly self: unknown };
 /** Logic that stands for a child in its parent's machine: it has no behaviour. */
 function stubLogic(kernel: Kernel, name: string, original: AnyActorLogic): AnyActorLogic {
   const source = (original as { [SOURCE]?: Source })[SOURCE];
-  const kind: Stub['kind'] = source === undefined ? (isPure(original) ? 'actor' : startOf(original) === LEAF_STARTS.observable ? 'hidden' : 'leaf') : source.kind === 'actor' ? 'actor' : 'leaf';
+  const kind: Stub['kind'] =
+    source === undefined
+      ? isPure(original)
+        ? 'actor'
+        : startOf(original) === LEAF_STARTS.observable
+          ? 'hidden'
+          : 'leaf'
+      : source.kind === 'actor'
+        ? 'actor'
+        : 'leaf';
   const getSnapshot = kind === 'actor' ? refuseSnapshot : kind === 'hidden' ? hiddenSnapshot : leafSnapshot;
   const attach = (scope: StubScope, stub: Stub): Stub => {
     const ref = scope.self as ChildRef;
@@ -127,18 +167,52 @@ function stubLogic(kernel: Kernel, name: string, original: AnyActorLogic): AnyAc
     config: { stubOf: name },
     getInitialSnapshot: (scope: StubScope, input: unknown) => {
       const sync = (scope.self as ChildRef)._syncSnapshot === true;
-      const stub = attach(scope, { kind, sync, status: 'active', output: undefined, error: undefined, context: undefined, at: undefined, id: undefined, input, created: 0, stopped: 0, placed: 0, gone: 0, index: -1 });
+      const stub = attach(scope, {
+        kind,
+        sync,
+        status: 'active',
+        output: undefined,
+        error: undefined,
+        context: undefined,
+        at: undefined,
+        id: undefined,
+        input,
+        created: 0,
+        stopped: 0,
+        placed: 0,
+        gone: 0,
+        index: -1,
+      });
       kernel.created(scope.self as ChildRef, stub);
       return stub;
     },
     transition: (stub: unknown) => stub,
     getPersistedSnapshot: ({ status, output, error, context, at, id }: Stub) => ({
       status,
-      ...(at !== undefined && { at }), ...(id !== undefined && { id }), ...(output !== undefined && { output }), ...(error !== undefined && { error }), ...(context !== undefined && { context }),
+      ...(at !== undefined && { at }),
+      ...(id !== undefined && { id }),
+      ...(output !== undefined && { output }),
+      ...(error !== undefined && { error }),
+      ...(context !== undefined && { context }),
     }),
     restoreSnapshot: (json: Partial<Stub>, scope: StubScope) => {
       const sync = (scope.self as ChildRef)._syncSnapshot === true;
-      return attach(scope, { kind, sync, status: json.status ?? 'active', output: json.output, error: json.error, context: json.context, at: json.at, id: json.id, input: undefined, created: 0, stopped: 0, placed: 0, gone: 0, index: -1 });
+      return attach(scope, {
+        kind,
+        sync,
+        status: json.status ?? 'active',
+        output: json.output,
+        error: json.error,
+        context: json.context,
+        at: json.at,
+        id: json.id,
+        input: undefined,
+        created: 0,
+        stopped: 0,
+        placed: 0,
+        gone: 0,
+        index: -1,
+      });
     },
   } as unknown as AnyActorLogic;
 }
@@ -151,10 +225,16 @@ function stubbed(machine: AnyStateMachine, sources: Map<string, AnyActorLogic>, 
     sources.set(name, logic);
     actors[name] = stubLogic(kernel, name, logic);
   }
-  interface NodeConfig { readonly id?: string; readonly invoke?: unknown; readonly states?: Readonly<Record<string, NodeConfig>> }
+  interface NodeConfig {
+    readonly id?: string;
+    readonly invoke?: unknown;
+    readonly states?: Readonly<Record<string, NodeConfig>>;
+  }
   const rewrite = (config: NodeConfig, id: string): NodeConfig => {
     let { invoke, states } = config;
-    const list = (Array.isArray(invoke) ? invoke : invoke === undefined ? [] : [invoke]) as { readonly src: string | AnyActorLogic }[];
+    const list = (Array.isArray(invoke) ? invoke : invoke === undefined ? [] : [invoke]) as {
+      readonly src: string | AnyActorLogic;
+    }[];
     if (list.some((i) => typeof i.src !== 'string')) {
       invoke = list.map((one, i) => {
         if (typeof one.src === 'string') return one;
@@ -163,8 +243,13 @@ function stubbed(machine: AnyStateMachine, sources: Map<string, AnyActorLogic>, 
         return { ...one, src: stubLogic(kernel, name, one.src) };
       });
     }
-    if (states !== undefined) states = Object.fromEntries(Object.entries(states).map(([key, child]) => [key, rewrite(child, child.id ?? `${id}.${key}`)]));
-    return invoke === config.invoke && states === undefined ? config : { ...config, ...(invoke !== undefined && { invoke }), ...(states !== undefined && { states }) };
+    if (states !== undefined)
+      states = Object.fromEntries(
+        Object.entries(states).map(([key, child]) => [key, rewrite(child, child.id ?? `${id}.${key}`)]),
+      );
+    return invoke === config.invoke && states === undefined
+      ? config
+      : { ...config, ...(invoke !== undefined && { invoke }), ...(states !== undefined && { states }) };
   };
   const Machine = machine.constructor as new (config: unknown, implementations: unknown) => AnyStateMachine;
   return new Machine(rewrite(machine.config as NodeConfig, machine.id), { ...machine.implementations, actors });
@@ -218,7 +303,11 @@ class Kernel implements Logic, RefHost {
     scope.defer = () => {};
     scope.stopChild = () => {};
     scope.emit = (event: unknown) => void this.now.push({ type: 'xstate.emit', params: { event } });
-    scope.logger = (...values: unknown[]) => void this.now.push({ type: 'xstate.log', params: { value: values.length > 1 ? values[1] : values[0], ...(values.length > 1 && { label: values[0] }) } });
+    scope.logger = (...values: unknown[]) =>
+      void this.now.push({
+        type: 'xstate.log',
+        params: { value: values.length > 1 ? values[1] : values[0], ...(values.length > 1 && { label: values[0] }) },
+      });
     scope.actionExecutor = (action: unknown) => this.record(action as Recorded);
     this.machine = isMachine(original) ? stubbed(original, this.sources, this) : undefined;
     this.logic = this.machine ?? original;
@@ -297,7 +386,8 @@ class Kernel implements Logic, RefHost {
     if (marker.id === self.address) return self;
     if (marker.id === self._parent?.address) return self._parent;
     if (marker.id.startsWith(`${self.address}/`)) {
-      for (const child of Object.values(childrenOf(this.previous))) if (child[STUB].at !== undefined && addressOfChild(child) === marker.id) return child;
+      for (const child of Object.values(childrenOf(this.previous)))
+        if (child[STUB].at !== undefined && addressOfChild(child) === marker.id) return child;
     }
     return this.remote(marker.id);
   };
@@ -342,13 +432,22 @@ class Kernel implements Logic, RefHost {
     system._set = (systemId, ref) => this.claimSystemId(systemId, ref);
     system._relay = (_source, target, event) => this.sendByHand(target, event);
     system._sendInspectionEvent = (event) => {
-      if (event.type === '@xstate.microstep' && ++this.microsteps > MICROSTEPS_MAX) this.refuse('STEP_BUDGET', `'${this.id}' took more than ${MICROSTEPS_MAX} microsteps on one event: look for a loop of raise or always`);
+      if (event.type === '@xstate.microstep' && ++this.microsteps > MICROSTEPS_MAX)
+        this.refuse(
+          'STEP_BUDGET',
+          `'${this.id}' took more than ${MICROSTEPS_MAX} microsteps on one event: look for a loop of raise or always`,
+        );
     };
     system.get = (systemId) => {
       const child = this.bySystemId(systemId);
       return child ?? (isAddress(systemId) ? this.remote(systemId) : undefined);
     };
-    system.getAll = () => Object.fromEntries(Object.values(childrenOf(this.previous)).filter((c) => c.systemId !== undefined && this.lives(c)).map((c) => [c.systemId as string, c]));
+    system.getAll = () =>
+      Object.fromEntries(
+        Object.values(childrenOf(this.previous))
+          .filter((c) => c.systemId !== undefined && this.lives(c))
+          .map((c) => [c.systemId as string, c]),
+      );
     return system;
   }
 
@@ -358,7 +457,9 @@ class Kernel implements Logic, RefHost {
   }
 
   private bySystemId(systemId: string): ChildRef | undefined {
-    if (this.births > 0) for (const list of [this.now, this.later]) for (const r of list) if (STUB in r && r.systemId === systemId && this.lives(r)) return r;
+    if (this.births > 0)
+      for (const list of [this.now, this.later])
+        for (const r of list) if (STUB in r && r.systemId === systemId && this.lives(r)) return r;
     const children = childrenOf(this.previous);
     for (const id in children) if (children[id]?.systemId === systemId && this.lives(children[id])) return children[id];
     return undefined;
@@ -379,7 +480,8 @@ class Kernel implements Logic, RefHost {
   }
 
   private record(action: Recorded): void {
-    if (this.now.length + this.later.length > EFFECTS_LIMIT) this.refuse('STEP_BUDGET', `'${this.id}' made more than ${EFFECTS_LIMIT} effects on one event`);
+    if (this.now.length + this.later.length > EFFECTS_LIMIT)
+      this.refuse('STEP_BUDGET', `'${this.id}' made more than ${EFFECTS_LIMIT} effects on one event`);
     const params = action.params as Params;
     switch (action.type) {
       case 'xstate.spawnChild':
@@ -402,7 +504,11 @@ class Kernel implements Logic, RefHost {
   private spawning(params: Params): void {
     if (typeof params.src !== 'string') this.refuseLogic(`spawnChild in '${this.id}'`);
     const ref = params.actorRef as ChildRef | undefined;
-    if (ref === undefined) return this.refuse('LOGIC_NOT_FOUND', `'${this.id}' spawns from '${String(params.src)}', which is no actor of it; it has: ${[...this.sources.keys()].join(', ') || 'none'}`);
+    if (ref === undefined)
+      return this.refuse(
+        'LOGIC_NOT_FOUND',
+        `'${this.id}' spawns from '${String(params.src)}', which is no actor of it; it has: ${[...this.sources.keys()].join(', ') || 'none'}`,
+      );
     if (params.id === undefined) ref[STUB].id = ref.id;
     // At the start a live actor begins `spawn()`ed children in the order of its actions, spawned ones after all of them.
     if (this.previous === undefined && this.now.at(-1) === ref) this.later.push(this.now.pop() as ChildRef);
@@ -412,7 +518,11 @@ class Kernel implements Logic, RefHost {
     const ref = action.params as ChildRef | undefined;
     if (ref === undefined || ref === null) return;
     const stub = stubOf(ref);
-    if (stub === undefined || ref._parent !== this.self) return this.refuse('STEP_FAILED', `Cannot stop child actor ${ref.id} of ${(this.self as SelfRef).id} because it is not a child`);
+    if (stub === undefined || ref._parent !== this.self)
+      return this.refuse(
+        'STEP_FAILED',
+        `Cannot stop child actor ${ref.id} of ${(this.self as SelfRef).id} because it is not a child`,
+      );
     if (stub.stopped === this.number) return;
     stub.stopped = this.number;
     if (stub.created !== this.number) this.later.push(action);
@@ -425,7 +535,12 @@ class Kernel implements Logic, RefHost {
       return;
     }
     const stub = stubOf(to);
-    const from = to instanceof SelfRef ? to.address : stub === undefined ? (this.self?.address ?? this.id) : (to as ChildRef)._parent.address;
+    const from =
+      to instanceof SelfRef
+        ? to.address
+        : stub === undefined
+          ? (this.self?.address ?? this.id)
+          : (to as ChildRef)._parent.address;
     const target = to instanceof SelfRef ? SELF : this.targetOf(to);
     const send: ActionSend = { target, event: toPlain(event, this.plain(`event '${event.type}'`)) };
     sendByHand(from, send);
@@ -438,7 +553,10 @@ class Kernel implements Logic, RefHost {
   }
 
   private refuseLogic(where: string): never {
-    this.refuse('INLINE_LOGIC', `${where} is given a logic object, which no log can name: register it in setup({ actors }) and spawn it by that name`);
+    this.refuse(
+      'INLINE_LOGIC',
+      `${where} is given a logic object, which no log can name: register it in setup({ actors }) and spawn it by that name`,
+    );
   }
 
   private refuseInline(next: PlainSnapshot): never {
@@ -450,8 +568,13 @@ class Kernel implements Logic, RefHost {
   private checkContext(context: unknown): void {
     if (this.previous !== undefined && this.options.development !== true) return;
     const bad = notPlain(context, 'context', (ref) => stubOf(ref) !== undefined || ref instanceof GoneRef, this.plainContexts);
-    if (bad?.ref === true) this.refuse('CONTEXT_FOREIGN_REF', `${bad.path} is ${bad.what}: keep its address (ref.sessionId) and send with system.get(address)`);
-    if (bad !== undefined) this.refuse('CONTEXT_NOT_PLAIN', `${bad.path} is ${bad.what}, which JSON cannot give back: keep plain data in context`);
+    if (bad?.ref === true)
+      this.refuse(
+        'CONTEXT_FOREIGN_REF',
+        `${bad.path} is ${bad.what}: keep its address (ref.sessionId) and send with system.get(address)`,
+      );
+    if (bad !== undefined)
+      this.refuse('CONTEXT_NOT_PLAIN', `${bad.path} is ${bad.what}, which JSON cannot give back: keep plain data in context`);
     if (this.options.development === true) freezeDeep(context);
   }
 
@@ -515,7 +638,9 @@ class Kernel implements Logic, RefHost {
     const input = toPlain(stub.input, this.plain(`the input of '${ref.id}'`));
     stub.input = undefined;
     const src = ref.src as string;
-    return ref.systemId === undefined ? { kind: 'spawn', child: ref.id, src, input, sync: stub.sync } : { kind: 'spawn', child: ref.id, src, input, systemId: ref.systemId, sync: stub.sync };
+    return ref.systemId === undefined
+      ? { kind: 'spawn', child: ref.id, src, input, sync: stub.sync }
+      : { kind: 'spawn', child: ref.id, src, input, systemId: ref.systemId, sync: stub.sync };
   }
 
   private effect(r: Recorded): Effect {
@@ -528,10 +653,17 @@ class Kernel implements Logic, RefHost {
         const event = this.outgoing(p.event);
         const to = this.targetOf(p.to as object);
         if (typeof p.delay !== 'number') return { kind: 'send', to, event };
-        return p.id === undefined ? { kind: 'send', to, event, delay: delayMs(p.delay) } : { kind: 'send', to, event, delay: delayMs(p.delay), sendId: p.id };
+        return p.id === undefined
+          ? { kind: 'send', to, event, delay: delayMs(p.delay) }
+          : { kind: 'send', to, event, delay: delayMs(p.delay), sendId: p.id };
       }
       case 'xstate.raise':
-        return { kind: 'timer', timer: p.id ?? `${this.key}~t${this.booked++}`, event: this.outgoing(p.event), delay: delayMs(p.delay as number) };
+        return {
+          kind: 'timer',
+          timer: p.id ?? `${this.key}~t${this.booked++}`,
+          event: this.outgoing(p.event),
+          delay: delayMs(p.delay as number),
+        };
       case 'xstate.cancel':
         return { kind: 'cancel', timer: p.sendId as string };
       case 'xstate.emit':
@@ -566,7 +698,10 @@ class Kernel implements Logic, RefHost {
 
   private outgoing(event: EventObject): EventObject {
     // As XState's own sendTo does for `escalate`.
-    const given = event.type === 'xstate.error' ? { type: `xstate.error.actor.${(this.self as SelfRef).id}`, error: event['data'], actorId: (this.self as SelfRef).id } : event;
+    const given =
+      event.type === 'xstate.error'
+        ? { type: `xstate.error.actor.${(this.self as SelfRef).id}`, error: event['data'], actorId: (this.self as SelfRef).id }
+        : event;
     return toPlain(given, this.plain(`event '${given.type}'`));
   }
 
@@ -575,9 +710,15 @@ class Kernel implements Logic, RefHost {
     if (ref instanceof RemoteRef) return ref.target;
     if (ref instanceof SelfRef) return { kind: 'address', address: ref.address };
     const stub = stubOf(ref);
-    if (stub === undefined) return this.refuse('ADDRESS_INVALID', `it sends to something that is no actor of this mesh (${String((ref as { id?: unknown }).id)})`);
+    if (stub === undefined)
+      return this.refuse(
+        'ADDRESS_INVALID',
+        `it sends to something that is no actor of this mesh (${String((ref as { id?: unknown }).id)})`,
+      );
     const child = (ref as ChildRef).id;
-    return stub.placed === this.number && this.env !== undefined ? { kind: 'child', child, spawn: stub.index } : { kind: 'child', child };
+    return stub.placed === this.number && this.env !== undefined
+      ? { kind: 'child', child, spawn: stub.index }
+      : { kind: 'child', child };
   }
 
   private plain(what: string): PlainOptions {
@@ -597,16 +738,25 @@ class Kernel implements Logic, RefHost {
 
   persist(snapshot: unknown): unknown {
     // XState would walk the context too, and knows references to children only.
-    const persisted = this.logic.getPersistedSnapshot({ ...(snapshot as object), context: undefined } as never) as unknown as Record<string, unknown>;
+    const persisted = this.logic.getPersistedSnapshot({
+      ...(snapshot as object),
+      context: undefined,
+    } as never) as unknown as Record<string, unknown>;
     persisted['context'] = (snapshot as PlainSnapshot).context;
     return toPlain(persisted, { what: `the snapshot of '${this.id}'`, code: 'CONTEXT_NOT_PLAIN', marker: contextMarker });
   }
 
   restore(env: ActorEnv, json: unknown): unknown {
     const self = this.enter(env);
-    const { context, ...rest } = json as PlainSnapshot & { readonly children?: Readonly<Record<string, { readonly src: string }>> };
+    const { context, ...rest } = json as PlainSnapshot & {
+      readonly children?: Readonly<Record<string, { readonly src: string }>>;
+    };
     for (const [id, child] of Object.entries(rest.children ?? {})) {
-      if (!this.sources.has(child.src)) throw new MeshError('CHECKPOINT_INCOMPATIBLE', `${env.address}: child '${id}' was spawned from '${child.src}', which '${this.id}' does not have`);
+      if (!this.sources.has(child.src))
+        throw new MeshError(
+          'CHECKPOINT_INCOMPATIBLE',
+          `${env.address}: child '${id}' was spawned from '${child.src}', which '${this.id}' does not have`,
+        );
     }
     let restored: PlainSnapshot;
     try {
@@ -614,7 +764,11 @@ class Kernel implements Logic, RefHost {
       const shell = { ...rest, context: {} };
       restored = (this.logic.restoreSnapshot?.(shell as never, this.scope) ?? shell) as PlainSnapshot;
     } catch (cause) {
-      throw new MeshError('CHECKPOINT_INCOMPATIBLE', `${env.address} cannot be restored in '${this.id}': ${errorData(cause).message}`, { cause });
+      throw new MeshError(
+        'CHECKPOINT_INCOMPATIBLE',
+        `${env.address} cannot be restored in '${this.id}': ${errorData(cause).message}`,
+        { cause },
+      );
     }
     const children = childrenOf(restored);
     const revived = reviveRefs(context, (marker) => {
@@ -675,21 +829,28 @@ class Kernel implements Logic, RefHost {
     const logic = this.sources.get(src);
     if (logic === undefined) return undefined;
     const { development } = this.options;
-    source = (logic as { [SOURCE]?: Source })[SOURCE]
-      ?? (isPure(logic) ? { kind: 'actor', logic: machineLogic(logic, development === undefined ? {} : { development }) } : { kind: 'leaf', leaf: leafOf(logic) });
+    source =
+      (logic as { [SOURCE]?: Source })[SOURCE] ??
+      (isPure(logic)
+        ? { kind: 'actor', logic: machineLogic(logic, development === undefined ? {} : { development }) }
+        : { kind: 'leaf', leaf: leafOf(logic) });
     this.made.set(src, source);
     return source;
   }
 
   incompatibilities(persisted: unknown, timers: readonly string[]): readonly string[] {
-    if (this.machine === undefined) return typeof persisted === 'object' && persisted !== null && 'context' in persisted ? [] : ['it is no snapshot of transition logic'];
+    if (this.machine === undefined)
+      return typeof persisted === 'object' && persisted !== null && 'context' in persisted
+        ? []
+        : ['it is no snapshot of transition logic'];
     return misfits(this.machine, this.sources, persisted, timers);
   }
 }
 
 const SELF: Target = { kind: 'self' };
 const NO_CHILDREN: Readonly<Record<string, ChildRef>> = {};
-const childrenOf = (snapshot: unknown): Readonly<Record<string, ChildRef>> => (snapshot as { readonly children?: Readonly<Record<string, ChildRef>> } | undefined)?.children ?? NO_CHILDREN;
+const childrenOf = (snapshot: unknown): Readonly<Record<string, ChildRef>> =>
+  (snapshot as { readonly children?: Readonly<Record<string, ChildRef>> } | undefined)?.children ?? NO_CHILDREN;
 
 /** A live actor's timers take any number; here it has to survive JSON. */
 const delayMs = (delay: number): number => (delay > 0 ? Math.min(delay, Number.MAX_SAFE_INTEGER) : 0);
@@ -718,7 +879,14 @@ function contextMarker(ref: object): RefMarker | undefined {
 
 // ---- digests ------------------------------------------------------------------------------------------------------------
 
-const KEYS = { status: hashKey('status'), context: hashKey('context'), value: hashKey('value'), output: hashKey('output'), historyValue: hashKey('historyValue'), children: hashKey('children') };
+const KEYS = {
+  status: hashKey('status'),
+  context: hashKey('context'),
+  value: hashKey('value'),
+  output: hashKey('output'),
+  historyValue: hashKey('historyValue'),
+  children: hashKey('children'),
+};
 /** Scratch. */
 const members: number[] = [];
 const histories = new WeakMap<object, number>();
@@ -727,7 +895,10 @@ const histories = new WeakMap<object, number>();
 function hashHistory(history: object): number | undefined {
   let h = histories.get(history);
   if (h !== undefined) return h;
-  const ids = Object.entries(history as Record<string, readonly { readonly id: string }[]>).map(([id, nodes]) => [id, nodes.map((n) => n.id)]);
+  const ids = Object.entries(history as Record<string, readonly { readonly id: string }[]>).map(([id, nodes]) => [
+    id,
+    nodes.map((n) => n.id),
+  ]);
   if (ids.length === 0) return undefined;
   h = hashValue(Object.fromEntries(ids));
   histories.set(history, h);
@@ -765,26 +936,32 @@ function makeLeaf(logic: AnyActorLogic): Leaf {
   return {
     ...(endless && { endless: true as const }),
     inDoubt: () => 'retry',
-    start: (job, deliver) => asEffect(job.id, () => {
-      const owner = job.id.slice(0, job.id.lastIndexOf('!'));
-      const { scope, self: hub } = captureScope(owner);
-      const system = scope.system as unknown as SystemInside;
-      let stopped = false;
-      system._relay = (_source, target, event) => {
-        if (target !== hub) (target as { _send(event: EventObject): void })._send(event);
-        else if (!stopped) deliver(deliverable(event, job.child));
-      };
-      const input = reviveRefs(job.input, (marker) => (marker.id === owner ? hub : marker));
-      const child = createActor(logic, { id: job.child, parent: hub, input, syncSnapshot: job.sync } as never) as unknown as AnyActorRef;
-      child.start();
-      return {
-        stop: () => {
-          stopped = true;
-          scope.stopChild(child);
-        },
-        send: (event) => system._relay(undefined, child, event),
-      };
-    }),
+    start: (job, deliver) =>
+      asEffect(job.id, () => {
+        const owner = job.id.slice(0, job.id.lastIndexOf('!'));
+        const { scope, self: hub } = captureScope(owner);
+        const system = scope.system as unknown as SystemInside;
+        let stopped = false;
+        system._relay = (_source, target, event) => {
+          if (target !== hub) (target as { _send(event: EventObject): void })._send(event);
+          else if (!stopped) deliver(deliverable(event, job.child));
+        };
+        const input = reviveRefs(job.input, (marker) => (marker.id === owner ? hub : marker));
+        const child = createActor(logic, {
+          id: job.child,
+          parent: hub,
+          input,
+          syncSnapshot: job.sync,
+        } as never) as unknown as AnyActorRef;
+        child.start();
+        return {
+          stop: () => {
+            stopped = true;
+            scope.stopChild(child);
+          },
+          send: (event) => system._relay(undefined, child, event),
+        };
+      }),
   };
 }
 
@@ -793,8 +970,16 @@ function deliverable(event: EventObject, child: string): EventObject {
   try {
     // A live snapshot tells how its actor is, not how it is subscribed.
     const snapshot = event.type.startsWith('xstate.snapshot.') ? (event['snapshot'] as Record<string, unknown>) : undefined;
-    const given = snapshot === undefined ? event : { ...event, snapshot: Object.fromEntries(Object.entries(snapshot).filter(([key]) => key !== '_subscription')) };
-    return toPlain(given, { what: `what '${child}' delivers (${event.type})`, code: 'EVENT_NOT_PLAIN', marker: (ref) => ({ xstate$$type: 1, id: (ref as { id: string }).id }), copy: true });
+    const given =
+      snapshot === undefined
+        ? event
+        : { ...event, snapshot: Object.fromEntries(Object.entries(snapshot).filter(([key]) => key !== '_subscription')) };
+    return toPlain(given, {
+      what: `what '${child}' delivers (${event.type})`,
+      code: 'EVENT_NOT_PLAIN',
+      marker: (ref) => ({ xstate$$type: 1, id: (ref as { id: string }).id }),
+      copy: true,
+    });
   } catch (error) {
     if (!isMeshError(error)) throw error;
     return { type: `xstate.error.actor.${child}`, error: errorData(error), actorId: child };

@@ -67,7 +67,11 @@ export async function tablesAtHead(ctx: LifecycleContext, stream: StreamId, opti
     snapshotSeq = actor.tables.head;
   }
   if (lost.length > 0 && options.acceptLoss !== true) {
-    throw new MeshError('CHECKPOINT_INCOMPATIBLE', `${stream.actor} has ${lost.length} records above its checkpoint (seq ${lost[0]?.seq} to ${lost.at(-1)?.seq}) that only the old code can fold: name it with --old MODULE, or give their sends up with --accept-loss`, { data: { actor: stream.actor, records: lost.map((r) => r.seq) } });
+    throw new MeshError(
+      'CHECKPOINT_INCOMPATIBLE',
+      `${stream.actor} has ${lost.length} records above its checkpoint (seq ${lost[0]?.seq} to ${lost.at(-1)?.seq}) that only the old code can fold: name it with --old MODULE, or give their sends up with --accept-loss`,
+      { data: { actor: stream.actor, records: lost.map((r) => r.seq) } },
+    );
   }
   return { tables: actor.tables, snapshot, snapshotSeq, lost };
 }
@@ -83,26 +87,55 @@ export async function reset(ctx: LifecycleContext, stream: StreamId, options: Lo
   for (const record of records) applyRecord(actor, record, UNSTEPPED, undefined);
   for (const leaf of tables.leaves?.values() ?? []) {
     if (leaf.ask !== undefined) continue;
-    const doubt = { ...header(ctx, actor.tables), kind: 'dead', cause: 'in_doubt', event: { type: 'reprise.leaf', src: leaf.src, input: leaf.input }, meta: { ...meta(ctx, actor), via: leaf.id } } as LogRecord;
+    const doubt = {
+      ...header(ctx, actor.tables),
+      kind: 'dead',
+      cause: 'in_doubt',
+      event: { type: 'reprise.leaf', src: leaf.src, input: leaf.input },
+      meta: { ...meta(ctx, actor), via: leaf.id },
+    } as LogRecord;
     records.push(doubt);
     applyRecord(actor, doubt, UNSTEPPED, undefined);
   }
   const m = meta(ctx, actor);
   const step = logic.init(actor.env, tables.init.input, m);
-  if (step.failed !== undefined) throw new MeshError('STEP_FAILED', `${stream.actor} cannot begin again: ${step.failed.message}`, { data: step.failed });
-  records.push({ ...header(ctx, actor.tables), kind: 'init', init: tables.init, meta: m, digest: logic.digest(step.snapshot), effectsDigest: effectsDigest(step.effects), logic: stamp(logic) });
+  if (step.failed !== undefined)
+    throw new MeshError('STEP_FAILED', `${stream.actor} cannot begin again: ${step.failed.message}`, { data: step.failed });
+  records.push({
+    ...header(ctx, actor.tables),
+    kind: 'init',
+    init: tables.init,
+    meta: m,
+    digest: logic.digest(step.snapshot),
+    effectsDigest: effectsDigest(step.effects),
+    logic: stamp(logic),
+  });
   return write(ctx, stream, expected, records);
 }
 
 /** Goes on in the new chart from what `migrate` makes of the old persisted snapshot. Throws CHECKPOINT_INCOMPATIBLE when the result does not fit. */
-export async function migrate(ctx: LifecycleContext, stream: StreamId, snapshotOf: (old: unknown, from: { readonly version?: string; readonly hash: string }) => unknown, options: LossOptions = {}): Promise<number> {
+export async function migrate(
+  ctx: LifecycleContext,
+  stream: StreamId,
+  snapshotOf: (old: unknown, from: { readonly version?: string; readonly hash: string }) => unknown,
+  options: LossOptions = {},
+): Promise<number> {
   const at = await tablesAtHead(ctx, stream, options);
-  if (at.snapshot === undefined || at.snapshot === null) throw new MeshError('CHECKPOINT_INCOMPATIBLE', `${stream.actor} has no checkpoint to migrate from: name the old code with --old MODULE`);
+  if (at.snapshot === undefined || at.snapshot === null)
+    throw new MeshError(
+      'CHECKPOINT_INCOMPATIBLE',
+      `${stream.actor} has no checkpoint to migrate from: name the old code with --old MODULE`,
+    );
   const logic = ctx.logicOf(at.tables.init.logic, stream.actor);
   const snapshot = snapshotOf(structuredClone(at.snapshot), at.tables.logic);
   const timers = [...(at.tables.timers?.values() ?? [])].map((t) => t.event.type);
   const reasons = logic.incompatibilities(snapshot, timers);
-  if (reasons.length > 0) throw new MeshError('CHECKPOINT_INCOMPATIBLE', `the migrated snapshot of ${stream.actor} does not fit '${logic.id}': ${reasons.join('; ')}`, { data: { reasons } });
+  if (reasons.length > 0)
+    throw new MeshError(
+      'CHECKPOINT_INCOMPATIBLE',
+      `the migrated snapshot of ${stream.actor} does not fit '${logic.id}': ${reasons.join('; ')}`,
+      { data: { reasons } },
+    );
   const expected = at.tables.head;
   const records = losses(ctx, at.tables, at.lost);
   const actor: Folded = { ...unborn(stream.actor, logic, { init: at.tables.init }), tables: at.tables };
@@ -121,7 +154,11 @@ export async function fork(ctx: LifecycleContext, target: StreamId, persisted: u
 }
 
 /** Removes the log; a tombstone keeps what the address still owes. Returns how many records went. */
-export async function remove(ctx: LifecycleContext & { readonly admin: StoreAdmin }, stream: StreamId, options: LossOptions = {}): Promise<number> {
+export async function remove(
+  ctx: LifecycleContext & { readonly admin: StoreAdmin },
+  stream: StreamId,
+  options: LossOptions = {},
+): Promise<number> {
   const { tables, lost } = await tablesAtHead(ctx, stream, options);
   const expected = tables.head;
   const records = losses(ctx, tables, lost);
@@ -129,37 +166,95 @@ export async function remove(ctx: LifecycleContext & { readonly admin: StoreAdmi
   for (const record of records) applyRecord(actor, record, UNSTEPPED, undefined);
   for (const leaf of tables.leaves?.values() ?? []) {
     if (leaf.ask !== undefined) continue;
-    const doubt = { ...header(ctx, tables), kind: 'dead', cause: 'in_doubt', event: { type: 'reprise.leaf', src: leaf.src, input: leaf.input }, meta: { ...meta(ctx, actor), via: leaf.id } } as LogRecord;
+    const doubt = {
+      ...header(ctx, tables),
+      kind: 'dead',
+      cause: 'in_doubt',
+      event: { type: 'reprise.leaf', src: leaf.src, input: leaf.input },
+      meta: { ...meta(ctx, actor), via: leaf.id },
+    } as LogRecord;
     records.push(doubt);
     applyRecord(actor, doubt, UNSTEPPED, undefined);
   }
   records.push({ ...header(ctx, tables), kind: 'mark', meta: meta(ctx, actor) });
   const head = await write(ctx, stream, expected, records);
-  const kept: Tables = { ...tables, head, init: { logic: '', input: null }, status: 'stopped', leaves: undefined, timers: undefined, actions: undefined, children: undefined, failing: undefined, parked: undefined };
-  const saved = await ctx.store.saveCheckpoint(stream, head, ctx.epoch, { wakeAt: tables.outbox === undefined ? undefined : ctx.now, leaf: false, tombstone: true }, encodeCheckpoint(undefined, undefined, kept));
-  if (saved === 'refused') throw new MeshError('STORE_CONFLICT', `the tombstone of ${stream.actor} was refused: its log moved on`);
+  const kept: Tables = {
+    ...tables,
+    head,
+    init: { logic: '', input: null },
+    status: 'stopped',
+    leaves: undefined,
+    timers: undefined,
+    actions: undefined,
+    children: undefined,
+    failing: undefined,
+    parked: undefined,
+  };
+  const saved = await ctx.store.saveCheckpoint(
+    stream,
+    head,
+    ctx.epoch,
+    { wakeAt: tables.outbox === undefined ? undefined : ctx.now, leaf: false, tombstone: true },
+    encodeCheckpoint(undefined, undefined, kept),
+  );
+  if (saved === 'refused')
+    throw new MeshError('STORE_CONFLICT', `the tombstone of ${stream.actor} was refused: its log moved on`);
   return ctx.admin.truncateBefore(stream, head);
 }
 
 function losses(ctx: LifecycleContext, tables: Tables, lost: readonly LogRecord[]): LogRecord[] {
   return lost.map((record, i) => ({
-    v: 1, seq: tables.head + 1 + i, epoch: ctx.epoch, kind: 'dead', cause: 'underivable', detail: `seq ${record.seq}`,
-    event: record.kind === 'event' ? record.event : { type: 'reprise.init' }, meta: { ts: ctx.now, seed: 0 },
+    v: 1,
+    seq: tables.head + 1 + i,
+    epoch: ctx.epoch,
+    kind: 'dead',
+    cause: 'underivable',
+    detail: `seq ${record.seq}`,
+    event: record.kind === 'event' ? record.event : { type: 'reprise.init' },
+    meta: { ts: ctx.now, seed: 0 },
   }));
 }
 
-function bridge(ctx: LifecycleContext, actor: Folded, logic: Logic, snapshot: unknown, tables: Tables, init: InitData, reason: 'migrate' | 'fork'): LogRecord {
+function bridge(
+  ctx: LifecycleContext,
+  actor: Folded,
+  logic: Logic,
+  snapshot: unknown,
+  tables: Tables,
+  init: InitData,
+  reason: 'migrate' | 'fork',
+): LogRecord {
   const restored = logic.restore(actor.env, structuredClone(snapshot));
-  return { ...header(ctx, tables), kind: 'bridge', snapshot, tables: JSON.parse(JSON.stringify(encodeTables(tables))) as unknown, logic: stamp(logic), reason, digest: logic.digest(restored), init, meta: meta(ctx, actor) };
+  return {
+    ...header(ctx, tables),
+    kind: 'bridge',
+    snapshot,
+    tables: JSON.parse(JSON.stringify(encodeTables(tables))) as unknown,
+    logic: stamp(logic),
+    reason,
+    digest: logic.digest(restored),
+    init,
+    meta: meta(ctx, actor),
+  };
 }
 
-const header = (ctx: LifecycleContext, tables: Tables): { v: 1; seq: number; epoch: number } => ({ v: 1, seq: tables.head + 1, epoch: ctx.epoch });
-const meta = (ctx: LifecycleContext, actor: Folded): { ts: number; seed: number } => ({ ts: Math.max(ctx.now, actor.tables.lastTs), seed: seedOf(actor.env.address, actor.tables.head + 1) });
-const stamp = (logic: Logic): { id: string; version?: string; hash: string } => ({ id: logic.id, ...(logic.version !== undefined && { version: logic.version }), hash: logic.hash });
+const header = (ctx: LifecycleContext, tables: Tables): { v: 1; seq: number; epoch: number } => ({
+  v: 1,
+  seq: tables.head + 1,
+  epoch: ctx.epoch,
+});
+const meta = (ctx: LifecycleContext, actor: Folded): { ts: number; seed: number } => ({
+  ts: Math.max(ctx.now, actor.tables.lastTs),
+  seed: seedOf(actor.env.address, actor.tables.head + 1),
+});
+const stamp = (logic: Logic): { id: string; version?: string; hash: string } => ({
+  id: logic.id,
+  ...(logic.version !== undefined && { version: logic.version }),
+  hash: logic.hash,
+});
 
 async function write(ctx: LifecycleContext, stream: StreamId, expected: number, records: readonly LogRecord[]): Promise<number> {
   const result = await ctx.store.append(stream, expected, ctx.epoch, records);
   if (result.outcome === 'done') return result.head;
   throw new MeshError('STORE_CONFLICT', `${stream.actor} was written by another owner meanwhile (${result.outcome})`);
 }
-

@@ -14,8 +14,10 @@ export interface Finding {
 }
 
 const CURES: Record<LintRule, string> = {
-  'unnamed-invoke': 'Give the invoke an `id`: without one it is named by its position, and an invoke inserted before it would get its result.',
-  'literal-delay': 'Name the delay in `setup({ delays })`: a literal is part of the timer\'s event type, so changing it strands the timers that are set.',
+  'unnamed-invoke':
+    'Give the invoke an `id`: without one it is named by its position, and an invoke inserted before it would get its result.',
+  'literal-delay':
+    "Name the delay in `setup({ delays })`: a literal is part of the timer's event type, so changing it strands the timers that are set.",
   'inline-logic': 'Register the logic in `setup({ actors })` and spawn it by name: no log can name a logic object.',
   'spawn-without-id': 'Give `spawnChild` an `id`: XState keeps children without one under the same key.',
   'no-version': 'Give the machine a `version`, and change it with the chart: its logs say which one wrote them.',
@@ -50,31 +52,41 @@ function lint(logic: AnyActorLogic, prefix: string, findings: Finding[], seen: S
   const found = (rule: LintRule, path: string): void => void findings.push({ rule, path: prefix + path, cure: CURES[rule] });
   if (machine.version === undefined) found('no-version', machine.id);
   node(machine.config as NodeConfig, machine.id, found);
-  for (const [name, action] of Object.entries(machine.implementations.actions)) actions(action, `${machine.id} actions.${name}`, found);
-  for (const [name, child] of Object.entries(machine.implementations.actors)) lint(child as AnyActorLogic, `${prefix}${machine.id} > ${name}: `, findings, seen);
+  for (const [name, action] of Object.entries(machine.implementations.actions))
+    actions(action, `${machine.id} actions.${name}`, found);
+  for (const [name, child] of Object.entries(machine.implementations.actors))
+    lint(child as AnyActorLogic, `${prefix}${machine.id} > ${name}: `, findings, seen);
 }
 
 type Found = (rule: LintRule, path: string) => void;
 
 function node(config: NodeConfig, path: string, found: Found): void {
   for (const [i, one] of listOf(config.invoke).entries()) {
-    const invoke = one as { readonly id?: unknown; readonly onDone?: unknown; readonly onError?: unknown; readonly onSnapshot?: unknown };
+    const invoke = one as {
+      readonly id?: unknown;
+      readonly onDone?: unknown;
+      readonly onError?: unknown;
+      readonly onSnapshot?: unknown;
+    };
     const at = `${path}.invoke[${i}]`;
     if (invoke.id === undefined) found('unnamed-invoke', at);
     for (const key of ['onDone', 'onError', 'onSnapshot'] as const) transitions(invoke[key], `${at}.${key}`, found);
   }
-  for (const delay of Object.keys(config.after ?? {})) if (!Number.isNaN(Number(delay))) found('literal-delay', `${path}.after.${delay}`);
+  for (const delay of Object.keys(config.after ?? {}))
+    if (!Number.isNaN(Number(delay))) found('literal-delay', `${path}.after.${delay}`);
   actions(config.entry, `${path}.entry`, found);
   actions(config.exit, `${path}.exit`, found);
   transitions(config.initial, `${path}.initial`, found);
   transitions(config.always, `${path}.always`, found);
   transitions(config.onDone, `${path}.onDone`, found);
-  for (const key of ['on', 'after'] as const) for (const [event, value] of Object.entries(config[key] ?? {})) transitions(value, `${path}.${key}.${event}`, found);
+  for (const key of ['on', 'after'] as const)
+    for (const [event, value] of Object.entries(config[key] ?? {})) transitions(value, `${path}.${key}.${event}`, found);
   for (const [key, state] of Object.entries(config.states ?? {})) node(state, `${path}.${key}`, found);
 }
 
 function transitions(value: unknown, path: string, found: Found): void {
-  for (const one of listOf(value)) if (typeof one === 'object' && one !== null) actions((one as { readonly actions?: unknown }).actions, path, found);
+  for (const one of listOf(value))
+    if (typeof one === 'object' && one !== null) actions((one as { readonly actions?: unknown }).actions, path, found);
 }
 
 /** `spawnChild(..)` is a function that carries its parameters. */

@@ -48,7 +48,17 @@ export interface Leaf {
   /** It ends only when it is stopped (a connection, a subscription): a clean stop does not wait for it. */
   readonly endless?: true;
   inDoubt(input: unknown): InDoubt;
-  start(job: { readonly id: EffectId; readonly child: string; readonly input: unknown; readonly sync: boolean; readonly doubt?: true; readonly trace?: TraceContext }, deliver: (event: EventObject) => void): LeafHandle;
+  start(
+    job: {
+      readonly id: EffectId;
+      readonly child: string;
+      readonly input: unknown;
+      readonly sync: boolean;
+      readonly doubt?: true;
+      readonly trace?: TraceContext;
+    },
+    deliver: (event: EventObject) => void,
+  ): LeafHandle;
 }
 export interface LeafHandle {
   stop(): void;

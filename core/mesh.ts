@@ -74,15 +74,32 @@ export class Mesh {
     const stream = { shard: node.shardOf(ROOT), actor: ROOT };
     const { head } = await this.store.head(stream);
     const run = `boot-${plan.specHash.slice(0, 16)}`;
-    if (head === 0) await node.send(ROOT, { type: 'reprise.start', logic: SUPERVISOR_LOGIC, input: plan.root }, { internal: 'system', id: run });
-    else if ((await this.configuredHash(stream)) !== plan.specHash) await node.send(ROOT, { type: 'reprise.configure', ...plan.root, specHash: plan.specHash }, { internal: 'system', id: `${run}-${head}` });
-    if (head === 0) await node.send(ROOT, { type: 'reprise.configure', ...plan.root, specHash: plan.specHash }, { internal: 'system', id: `${run}-first` });
+    if (head === 0)
+      await node.send(
+        ROOT,
+        { type: 'reprise.start', logic: SUPERVISOR_LOGIC, input: plan.root },
+        { internal: 'system', id: run },
+      );
+    else if ((await this.configuredHash(stream)) !== plan.specHash)
+      await node.send(
+        ROOT,
+        { type: 'reprise.configure', ...plan.root, specHash: plan.specHash },
+        { internal: 'system', id: `${run}-${head}` },
+      );
+    if (head === 0)
+      await node.send(
+        ROOT,
+        { type: 'reprise.configure', ...plan.root, specHash: plan.specHash },
+        { internal: 'system', id: `${run}-first` },
+      );
   }
 
   /** Hash of the tree that the root supervisor was last given, by its log. */
   private async configuredHash(stream: StreamId): Promise<string | undefined> {
     let hash: string | undefined;
-    for await (const record of this.store.read(stream, 1)) if (record.kind === 'event' && record.event.type === 'reprise.configure') hash = String((await inflateRecord(record, this.store)).kind === 'event' ? record.event['specHash'] : undefined);
+    for await (const record of this.store.read(stream, 1))
+      if (record.kind === 'event' && record.event.type === 'reprise.configure')
+        hash = String((await inflateRecord(record, this.store)).kind === 'event' ? record.event['specHash'] : undefined);
     return hash;
   }
 
@@ -118,7 +135,16 @@ export class Mesh {
     for (const shard of await this.store.shards()) {
       for await (const s of this.store.streams(shard)) {
         const live = this.node.status(s.actor);
-        out.push(live === undefined || live.head === 0 ? { ...(await this.asleep({ shard, actor: s.actor })), head: s.head, ...(s.wakeAt !== undefined && { wakeAt: s.wakeAt }), ...(live?.reason !== undefined && { phase: live.phase, reason: live.reason }) } : live);
+        out.push(
+          live === undefined || live.head === 0
+            ? {
+                ...(await this.asleep({ shard, actor: s.actor })),
+                head: s.head,
+                ...(s.wakeAt !== undefined && { wakeAt: s.wakeAt }),
+                ...(live?.reason !== undefined && { phase: live.phase, reason: live.reason }),
+              }
+            : live,
+        );
       }
     }
     return out.toSorted((a, b) => (a.address < b.address ? -1 : 1));
@@ -129,8 +155,20 @@ export class Mesh {
     const base: ActorStatus = { address: stream.actor, phase: 'passive', head: 0, mailbox: 0 };
     if (checkpoint === undefined) return base;
     const { tables } = decodeCheckpoint(checkpoint.bytes, stream.actor);
-    const phase = checkpoint.tombstone === true ? ('gone' as const) : tables.parked !== undefined ? ('parked' as const) : tables.status !== 'active' ? ('ended' as const) : ('passive' as const);
-    return { ...base, phase, ...(tables.parked !== undefined && { reason: tables.parked.reason }), ...(tables.deadCount > 0 && { dead: tables.deadCount }) };
+    const phase =
+      checkpoint.tombstone === true
+        ? ('gone' as const)
+        : tables.parked !== undefined
+          ? ('parked' as const)
+          : tables.status !== 'active'
+            ? ('ended' as const)
+            : ('passive' as const);
+    return {
+      ...base,
+      phase,
+      ...(tables.parked !== undefined && { reason: tables.parked.reason }),
+      ...(tables.deadCount > 0 && { dead: tables.deadCount }),
+    };
   }
 
   /** Supervision trees, from the root. */
@@ -154,7 +192,15 @@ export class Mesh {
   }
   /** The log performed again, step by step; nothing is done. */
   replay(address: Address, options: FrameOptions = {}): AsyncGenerator<Frame> {
-    return frames({ store: this.store, logicOf: (name, at) => this.parts.nodePlan.logicOf(name, at), inflate: (r) => inflateRecord(r, this.store) }, this.stream(address), options);
+    return frames(
+      {
+        store: this.store,
+        logicOf: (name, at) => this.parts.nodePlan.logicOf(name, at),
+        inflate: (r) => inflateRecord(r, this.store),
+      },
+      this.stream(address),
+      options,
+    );
   }
 
   /** A dead letter again, under a new id. Throws USAGE when it cannot be. */
@@ -174,7 +220,8 @@ export class Mesh {
     if (cell.actor.tables.parked === undefined) throw new MeshError('USAGE', `${address} is not parked`);
     cell.unpark();
     const supervisor = cell.actor.tables.init.supervisor?.address;
-    if (supervisor !== undefined) await this.node.send(supervisor, { type: 'reprise.unpark', child: address }, { internal: 'system' });
+    if (supervisor !== undefined)
+      await this.node.send(supervisor, { type: 'reprise.unpark', child: address }, { internal: 'system' });
   }
 
   /** A person decides an effect in doubt. */
@@ -200,4 +247,3 @@ export class Mesh {
     await this.stop();
   }
 }
-

@@ -13,7 +13,12 @@ import { supervisorOf } from './supervisor.ts';
 /** Any schema library that speaks Standard Schema (zod, valibot, arktype). Synchronous only. */
 export interface Schema {
   readonly '~standard': {
-    validate(value: unknown): { readonly value: unknown; readonly issues?: undefined } | { readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] }[] } | Promise<unknown>;
+    validate(
+      value: unknown,
+    ):
+      | { readonly value: unknown; readonly issues?: undefined }
+      | { readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] }[] }
+      | Promise<unknown>;
   };
 }
 
@@ -29,9 +34,14 @@ export interface Registered {
 export function nodePlan(plan: MeshPlan, registry: ReadonlyMap<string, Registered>): NodePlan {
   const byAddress = new Map(plan.actors.map((a) => [a.address, a]));
   const planAt = (address: Address): ActorPlan | undefined => {
-    for (let at: string | undefined = address; at !== undefined && at !== ''; at = at.includes('/') ? at.slice(0, at.lastIndexOf('/')) : undefined) {
+    for (
+      let at: string | undefined = address;
+      at !== undefined && at !== '';
+      at = at.includes('/') ? at.slice(0, at.lastIndexOf('/')) : undefined
+    ) {
       const found = byAddress.get(at);
-      if (found !== undefined && (at === address || found.kind === 'keyed' || found.kind === 'pool' || address.includes('@', 1))) return found;
+      if (found !== undefined && (at === address || found.kind === 'keyed' || found.kind === 'pool' || address.includes('@', 1)))
+        return found;
     }
     return undefined;
   };
@@ -40,11 +50,17 @@ export function nodePlan(plan: MeshPlan, registry: ReadonlyMap<string, Registere
     if (child >= 0) {
       const source = logicOf(name.slice(0, child), address).source(name.slice(child + 1));
       if (source?.kind === 'actor') return source.logic;
-      throw new MeshError('LOGIC_NOT_FOUND', `${address} runs '${name}', but '${name.slice(0, child)}' has no actor '${name.slice(child + 1)}' any more`);
+      throw new MeshError(
+        'LOGIC_NOT_FOUND',
+        `${address} runs '${name}', but '${name.slice(0, child)}' has no actor '${name.slice(child + 1)}' any more`,
+      );
     }
     const found = registry.get(name);
     if (found !== undefined) return found.logic;
-    throw new MeshError('LOGIC_NOT_FOUND', `${address} runs '${name}', which is not registered; registered are ${[...registry.keys()].filter((k) => !k.startsWith('reprise.')).join(', ')}`);
+    throw new MeshError(
+      'LOGIC_NOT_FOUND',
+      `${address} runs '${name}', which is not registered; registered are ${[...registry.keys()].filter((k) => !k.startsWith('reprise.')).join(', ')}`,
+    );
   };
   const keyedAt = (address: Address): ActorPlan | undefined => {
     const found = address.includes('@', 1) ? undefined : planAt(address);
@@ -62,12 +78,17 @@ export function nodePlan(plan: MeshPlan, registry: ReadonlyMap<string, Registere
       const key = decodeURIComponent(address.slice(keyed.address.length + 1));
       const given = { ...(typeof keyed.input === 'object' && keyed.input !== null && keyed.input), key, event };
       const supervisor = supervisorOf(keyed.address) ?? ROOT;
-      return { logic: keyed.logic, input: input === undefined ? given : passed(input, given, `the first message of ${address}`), supervisor: { address: supervisor, run: `${address}#0` } };
+      return {
+        logic: keyed.logic,
+        input: input === undefined ? given : passed(input, given, `the first message of ${address}`),
+        supervisor: { address: supervisor, run: `${address}#0` },
+      };
     },
     admit(address, event: EventObject): void {
       const known = planAt(address);
       if (known === undefined) throw unknownActor(address, plan);
-      if (known.kind === 'keyed' && address === known.address) throw new MeshError('ACTOR_NOT_FOUND', `'${address}' is a kind of actors by key: send to ${address}/KEY`);
+      if (known.kind === 'keyed' && address === known.address)
+        throw new MeshError('ACTOR_NOT_FOUND', `'${address}' is a kind of actors by key: send to ${address}/KEY`);
       const events = registry.get(known.logic)?.events;
       if (events !== undefined) passed(events, event, `'${event.type}' for ${address}`);
     },
@@ -79,9 +100,16 @@ export function nodePlan(plan: MeshPlan, registry: ReadonlyMap<string, Registere
 
 function passed(schema: Schema, value: unknown, what: string): unknown {
   const result = schema['~standard'].validate(value);
-  if (result instanceof Promise) throw new MeshError('EVENT_REJECTED', `${what}: its schema is asynchronous, which cannot be checked at the door; use a synchronous one`);
+  if (result instanceof Promise)
+    throw new MeshError(
+      'EVENT_REJECTED',
+      `${what}: its schema is asynchronous, which cannot be checked at the door; use a synchronous one`,
+    );
   if (result.issues === undefined) return result.value;
-  const issues = result.issues.map((i) => `${(i.path ?? []).map((p) => String(typeof p === 'object' && p !== null && 'key' in p ? p.key : p)).join('.') || 'event'}: ${i.message}`);
+  const issues = result.issues.map(
+    (i) =>
+      `${(i.path ?? []).map((p) => String(typeof p === 'object' && p !== null && 'key' in p ? p.key : p)).join('.') || 'event'}: ${i.message}`,
+  );
   throw new MeshError('EVENT_REJECTED', `${what} does not pass its schema: ${issues.join('; ')}`, { data: { issues } });
 }
 

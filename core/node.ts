@@ -60,14 +60,34 @@ export interface NodeLimits extends CellLimits {
   /** JSON bytes of one event from outside. */
   readonly payloadBytes: number;
 }
-export const DEFAULT_LIMITS: NodeLimits = { mailbox: 10_000, ordersMs: 30_000, recoveries: 16, opening: 1_000, payloadBytes: 16 * 1024 * 1024 };
+export const DEFAULT_LIMITS: NodeLimits = {
+  mailbox: 10_000,
+  ordersMs: 30_000,
+  recoveries: 16,
+  opening: 1_000,
+  payloadBytes: 16 * 1024 * 1024,
+};
 
 /** What a node tells the outside: lines of a log, never truth. */
 export interface NodeEvent {
   readonly type:
-    | 'node.started' | 'node.stopping' | 'node.stopped' | 'node.session_ended'
-    | 'shard.claimed' | 'shard.released'
-    | 'actor.started' | 'actor.recovered' | 'actor.failed' | 'actor.parked' | 'actor.ended' | 'actor.passivated' | 'actor.dropped' | 'actor.crashed' | 'actor.log' | 'actor.in_doubt' | 'actor.dead_letter'
+    | 'node.started'
+    | 'node.stopping'
+    | 'node.stopped'
+    | 'node.session_ended'
+    | 'shard.claimed'
+    | 'shard.released'
+    | 'actor.started'
+    | 'actor.recovered'
+    | 'actor.failed'
+    | 'actor.parked'
+    | 'actor.ended'
+    | 'actor.passivated'
+    | 'actor.dropped'
+    | 'actor.crashed'
+    | 'actor.log'
+    | 'actor.in_doubt'
+    | 'actor.dead_letter'
     | 'store.stalled';
   readonly actor?: Address;
   readonly [key: string]: unknown;
@@ -157,12 +177,24 @@ export class Node implements CellHost {
     this.deflate = blobs === undefined ? undefined : (records) => deflateRecords(records, blobs);
     this.leaves = new RunningLeaves(options.clock);
     this.ownership = new Ownership({
-      node: options.name, store: options.store, directory: options.directory, clock: options.clock, entropy: options.entropy,
-      groups: options.groups ?? ['default'], shards: options.plan.shards, endpoint: options.endpoint ?? '', ...options.ownership,
+      node: options.name,
+      store: options.store,
+      directory: options.directory,
+      clock: options.clock,
+      entropy: options.entropy,
+      groups: options.groups ?? ['default'],
+      shards: options.plan.shards,
+      endpoint: options.endpoint ?? '',
+      ...options.ownership,
       claimed: (shard, epoch) => this.takeOver(shard, epoch),
       lost: (shard, reason) => this.dropShard(shard, reason),
-      regained: () => { for (const fn of this.waitingForSession.splice(0)) fn(); },
-      sessionEnded: () => { this.waitingForSession.length = 0; this.say({ type: 'node.session_ended', node: this.node }); },
+      regained: () => {
+        for (const fn of this.waitingForSession.splice(0)) fn();
+      },
+      sessionEnded: () => {
+        this.waitingForSession.length = 0;
+        this.say({ type: 'node.session_ended', node: this.node });
+      },
     });
   }
 
@@ -172,7 +204,8 @@ export class Node implements CellHost {
   async start(): Promise<void> {
     const { directory } = this.options;
     const shards = await directory.constant('shards', String(this.plan.shards));
-    if (shards !== String(this.plan.shards)) throw new MeshError('SHARD_COUNT_CHANGED', `the store was made with ${shards} shards, the plan has ${this.plan.shards}`);
+    if (shards !== String(this.plan.shards))
+      throw new MeshError('SHARD_COUNT_CHANGED', `the store was made with ${shards} shards, the plan has ${this.plan.shards}`);
     await directory.constant('horizonMs', String(this.horizonMs));
     await this.options.mailboxes.start();
     await this.ownership.start();
@@ -217,14 +250,29 @@ export class Node implements CellHost {
    * An event from outside (`internal`: from the mesh itself, reserved types allowed). Resolves with the seq at which it is durable; the same id again gives the same answer.
    * Throws EVENT_REJECTED, BUSY, ACTOR_NOT_FOUND, ACTOR_STOPPED, ACTOR_PARKED, PAYLOAD_TOO_LARGE, NOT_OWNER, NODE_STOPPING.
    */
-  async send(to: Address, event: EventObject, options: { readonly id?: string; readonly internal?: Lane } = {}): Promise<{ readonly id: string; readonly seq: number }> {
+  async send(
+    to: Address,
+    event: EventObject,
+    options: { readonly id?: string; readonly internal?: Lane } = {},
+  ): Promise<{ readonly id: string; readonly seq: number }> {
     if (options.internal === undefined) this.admit(to, event);
     if (this.stopping) throw new MeshError('NODE_STOPPING', `node ${this.node} is stopping`);
     const id = options.id ?? this.options.entropy.id();
     const shard = this.shardOf(to);
-    const envelope: Envelope = { id, from: OUTSIDE, to, lane: options.internal ?? 'user', shard, fromShard: '', after: -1, ts: this.clock.now(), event };
+    const envelope: Envelope = {
+      id,
+      from: OUTSIDE,
+      to,
+      lane: options.internal ?? 'user',
+      shard,
+      fromShard: '',
+      after: -1,
+      ts: this.clock.now(),
+      event,
+    };
     for (let tries = 0; ; tries++) {
-      if (this.epochOf(shard) < 0) throw new MeshError('NOT_OWNER', `${to} lives in shard ${shard}, which this node does not own`);
+      if (this.epochOf(shard) < 0)
+        throw new MeshError('NOT_OWNER', `${to} lives in shard ${shard}, which this node does not own`);
       try {
         const cell = await this.cellAt(to, envelope);
         return { id, seq: await cell.door(envelope) };
@@ -237,13 +285,30 @@ export class Node implements CellHost {
   }
 
   /** Throws what `send` throws, and ASK_TIMEOUT. Resolves with the reply event. */
-  async ask(to: Address, event: EventObject, options: { readonly id?: string; readonly timeoutMs?: number } = {}): Promise<EventObject> {
+  async ask(
+    to: Address,
+    event: EventObject,
+    options: { readonly id?: string; readonly timeoutMs?: number } = {},
+  ): Promise<EventObject> {
     const id = options.id ?? this.options.entropy.id();
     const timeoutMs = options.timeoutMs ?? 30_000;
     this.admit(to, event);
     return new Promise<EventObject>((resolve, reject) => {
-      const waiter = { resolve: (reply: EventObject) => { finish(); resolve(reply); } };
-      const cancel = this.clock.after(timeoutMs, () => { finish(); reject(new MeshError('ASK_TIMEOUT', `${to} did not reply in ${timeoutMs} ms; ask again with the id '${id}' to get the reply if it comes`)); });
+      const waiter = {
+        resolve: (reply: EventObject) => {
+          finish();
+          resolve(reply);
+        },
+      };
+      const cancel = this.clock.after(timeoutMs, () => {
+        finish();
+        reject(
+          new MeshError(
+            'ASK_TIMEOUT',
+            `${to} did not reply in ${timeoutMs} ms; ask again with the id '${id}' to get the reply if it comes`,
+          ),
+        );
+      });
       const finish = (): void => {
         cancel();
         const rest = this.replies.get(id)?.filter((w) => w !== waiter) ?? [];
@@ -251,15 +316,21 @@ export class Node implements CellHost {
         else this.replies.delete(id);
       };
       this.replies.set(id, [...(this.replies.get(id) ?? []), waiter]);
-      this.send(to, { ...event, replyTo: reference(`${OUTSIDE}!${id}`) }, { id, internal: 'user' }).catch((error: unknown) => { finish(); reject(error as Error); });
+      this.send(to, { ...event, replyTo: reference(`${OUTSIDE}!${id}`) }, { id, internal: 'user' }).catch((error: unknown) => {
+        finish();
+        reject(error as Error);
+      });
     });
   }
 
   private admit(to: Address, event: EventObject): void {
-    if (typeof event?.type !== 'string' || event.type === '') throw new MeshError('EVENT_REJECTED', `an event for ${to} needs a type`);
-    if (event.type.startsWith('xstate.') || event.type.startsWith('reprise.')) throw new MeshError('EVENT_REJECTED', `events of type '${event.type}' may not come from outside`);
+    if (typeof event?.type !== 'string' || event.type === '')
+      throw new MeshError('EVENT_REJECTED', `an event for ${to} needs a type`);
+    if (event.type.startsWith('xstate.') || event.type.startsWith('reprise.'))
+      throw new MeshError('EVENT_REJECTED', `events of type '${event.type}' may not come from outside`);
     const bytes = JSON.stringify(event).length;
-    if (bytes > this.limits.payloadBytes) throw new MeshError('PAYLOAD_TOO_LARGE', `the event has ${bytes} bytes, ${to} takes ${this.limits.payloadBytes}`);
+    if (bytes > this.limits.payloadBytes)
+      throw new MeshError('PAYLOAD_TOO_LARGE', `the event has ${bytes} bytes, ${to} takes ${this.limits.payloadBytes}`);
     this.plan.admit(to, event);
   }
 
@@ -271,7 +342,10 @@ export class Node implements CellHost {
     if (broken !== undefined) throw broken;
     if (this.reserved.has(address)) throw new MeshError('NOT_OWNER', `${address} is being changed by a person`);
     return new Promise((resolve, reject) => {
-      this.open(address, first).doors.push((result) => { if (result instanceof Cell) resolve(result); else reject(result); });
+      this.open(address, first).doors.push((result) => {
+        if (result instanceof Cell) resolve(result);
+        else reject(result);
+      });
     });
   }
 
@@ -304,7 +378,9 @@ export class Node implements CellHost {
       },
       (error: unknown) => {
         this.opening.delete(address);
-        const failure = isMeshError(error) ? error : new MeshError('INTERNAL', `${address} cannot be opened: ${errorData(error).message}`, { cause: error });
+        const failure = isMeshError(error)
+          ? error
+          : new MeshError('INTERNAL', `${address} cannot be opened: ${errorData(error).message}`, { cause: error });
         if (!failure.retryable && failure.code !== 'NOT_OWNER') {
           this.unopenable.set(address, failure);
           this.say({ type: 'actor.parked', actor: address, code: failure.code, reason: failure.message });
@@ -322,16 +398,22 @@ export class Node implements CellHost {
     if (epoch < 0) throw new MeshError('NOT_OWNER', `shard ${shard} is not claimed`);
     const stream: StreamId = { shard, actor: address };
     const { head, epoch: lastEpoch } = await this.store.head(stream);
-    if (head === 0 && address.includes('@', 1) && first?.event.type !== 'reprise.start' && (await this.isAlive(topOf(address)))) return undefined;
+    if (head === 0 && address.includes('@', 1) && first?.event.type !== 'reprise.start' && (await this.isAlive(topOf(address))))
+      return undefined;
     const checkpoint = head === 0 ? undefined : await this.store.loadCheckpoint(stream);
     const dirty = head > 0 && (head > (checkpoint?.seq ?? 0) || checkpoint?.leaf === true);
-    const source: RecoverySource = { store: this.store, logicOf: (name, at) => this.plan.logicOf(name, at), inflate: (record) => inflateRecord(record, this.options.blobs) };
+    const source: RecoverySource = {
+      store: this.store,
+      logicOf: (name, at) => this.plan.logicOf(name, at),
+      inflate: (record) => inflateRecord(record, this.options.blobs),
+    };
     if (dirty && !(await this.activate(stream, head, epoch, lastEpoch))) throw new MeshError('NOT_OWNER', `${address} is fenced`);
     const recovered = await recover(source, stream);
     if (this.epochOf(shard) !== epoch) throw new MeshError('NOT_OWNER', `shard ${shard} went while ${address} was opened`);
     const cell = new Cell(this, stream, epoch, recovered);
     this.cells.set(address, cell);
-    if (recovered.actor.tables.strikes >= 3 && recovered.actor.tables.parked === undefined) cell.park('three strikes: its process died each time before it was ready');
+    if (recovered.actor.tables.strikes >= 3 && recovered.actor.tables.parked === undefined)
+      cell.park('three strikes: its process died each time before it was ready');
     if (dirty) {
       cell.resume();
       this.say({ type: 'actor.recovered', actor: address, head, ...(recovered.changed && { changed: true }) });
@@ -341,7 +423,15 @@ export class Node implements CellHost {
 
   /** `activated` is durable before the fold, so that an actor that kills its process is seen in its log. */
   private async activate(stream: StreamId, head: number, epoch: number, lastEpoch: number): Promise<boolean> {
-    const record: LogRecord = { v: 1, seq: head + 1, epoch, kind: 'activated', reason: lastEpoch === epoch ? 'reopened' : this.ownership.unclean(stream.shard) ? 'unclean' : 'claim', node: this.node, meta: { ts: this.clock.now(), seed: 0 } };
+    const record: LogRecord = {
+      v: 1,
+      seq: head + 1,
+      epoch,
+      kind: 'activated',
+      reason: lastEpoch === epoch ? 'reopened' : this.ownership.unclean(stream.shard) ? 'unclean' : 'claim',
+      node: this.node,
+      meta: { ts: this.clock.now(), seed: 0 },
+    };
     for (;;) {
       const result = await this.store.append(stream, head, epoch, [record]);
       if (result.outcome === 'done') return true;
@@ -362,7 +452,10 @@ export class Node implements CellHost {
   // ---- shards ------------------------------------------------------------------------------------------------------
 
   private async takeOver(shard: Shard, epoch: number): Promise<void> {
-    this.receivers.set(shard, await this.options.mailboxes.open(shard, epoch, { deliver: (e) => this.deliver(e), report: (r) => this.heard(r) }));
+    this.receivers.set(
+      shard,
+      await this.options.mailboxes.open(shard, epoch, { deliver: (e) => this.deliver(e), report: (r) => this.heard(r) }),
+    );
     const dirty: StreamState[] = [];
     for await (const stream of this.store.streams(shard)) {
       if (stream.dirty) dirty.push(stream);
@@ -371,14 +464,18 @@ export class Node implements CellHost {
     this.say({ type: 'shard.claimed', shard, epoch, dirty: dirty.length });
     const struck = new Set<StreamState>();
     for (const stream of dirty) if (await this.looksStruck(stream)) struck.add(stream);
-    await this.recoverAll(dirty.filter((s) => !struck.has(s)), this.limits.recoveries);
+    await this.recoverAll(
+      dirty.filter((s) => !struck.has(s)),
+      this.limits.recoveries,
+    );
     // Those that may have killed a process come last, one at a time.
     await this.recoverAll([...struck], 1);
     this.armWake();
   }
 
   private async looksStruck(stream: StreamState): Promise<boolean> {
-    for await (const record of this.store.read(stream, stream.head, stream.head)) return record.kind === 'activated' && record.reason !== 'restart';
+    for await (const record of this.store.read(stream, stream.head, stream.head))
+      return record.kind === 'activated' && record.reason !== 'restart';
     return false;
   }
 
@@ -431,12 +528,16 @@ export class Node implements CellHost {
     if (at >= this.wakeTimerAt && this.wakeTimer !== undefined) return;
     this.wakeTimer?.();
     this.wakeTimerAt = at;
-    this.wakeTimer = at === Infinity ? undefined : this.clock.after(Math.max(0, at - this.clock.now()), () => {
-      this.wakeTimer = undefined;
-      this.wakeTimerAt = Infinity;
-      for (const address of this.sleepers.due(this.clock.now(), 100)) if (this.epochOf(this.shardOf(address)) >= 0) void this.cellAt(address).catch(() => undefined);
-      this.armWake();
-    });
+    this.wakeTimer =
+      at === Infinity
+        ? undefined
+        : this.clock.after(Math.max(0, at - this.clock.now()), () => {
+            this.wakeTimer = undefined;
+            this.wakeTimerAt = Infinity;
+            for (const address of this.sleepers.due(this.clock.now(), 100))
+              if (this.epochOf(this.shardOf(address)) >= 0) void this.cellAt(address).catch(() => undefined);
+            this.armWake();
+          });
   }
 
   // ---- what cells need ---------------------------------------------------------------------------------------------
@@ -496,9 +597,18 @@ export class Node implements CellHost {
   private tell(cell: Cell, record: LogRecord): void {
     const actor = cell.address;
     if (record.kind === 'init') this.say({ type: 'actor.started', actor, seq: record.seq, logic: record.init.logic });
-    else if (record.kind === 'failed') this.say({ type: record.parked === undefined ? 'actor.failed' : 'actor.parked', actor, seq: record.seq, attempt: record.attempt, error: record.error.message, reason: record.parked });
+    else if (record.kind === 'failed')
+      this.say({
+        type: record.parked === undefined ? 'actor.failed' : 'actor.parked',
+        actor,
+        seq: record.seq,
+        attempt: record.attempt,
+        error: record.error.message,
+        reason: record.parked,
+      });
     else if (record.kind === 'dead') this.say({ type: 'actor.dead_letter', actor, seq: record.seq, cause: record.cause });
-    else if (record.kind === 'event' && cell.actor.tables.status !== 'active' && record.seq === cell.actor.tables.head) this.say({ type: 'actor.ended', actor, seq: record.seq, status: cell.actor.tables.status });
+    else if (record.kind === 'event' && cell.actor.tables.status !== 'active' && record.seq === cell.actor.tables.head)
+      this.say({ type: 'actor.ended', actor, seq: record.seq, status: cell.actor.tables.status });
   }
   replied(id: EffectId, event: EventObject): void {
     for (const waiter of this.replies.get(id) ?? []) waiter.resolve(event);
@@ -528,19 +638,25 @@ export class Node implements CellHost {
     if (this.cells.get(cell.address) === cell) this.cells.delete(cell.address);
     this.say({ type: 'actor.dropped', actor: cell.address, reason });
     // The claim may still be ours: it is opened again from the store.
-    if (this.clean && !this.stopping && this.epochOf(cell.stream.shard) >= 0) void this.sleep(10).then(() => (this.stopping || this.epochOf(cell.stream.shard) < 0 ? undefined : this.cellAt(cell.address).catch(() => undefined)));
+    if (this.clean && !this.stopping && this.epochOf(cell.stream.shard) >= 0)
+      void this.sleep(10).then(() =>
+        this.stopping || this.epochOf(cell.stream.shard) < 0 ? undefined : this.cellAt(cell.address).catch(() => undefined),
+      );
   }
   inDoubt(cell: Cell, id: EffectId, src: string, input: unknown): void {
     this.say({ type: 'actor.in_doubt', actor: cell.address, effect: id, src, input });
   }
   restBelow(prefix: Address): void {
-    for (const cell of [...this.cells.values()]) if (cell.address.startsWith(`${prefix}/`) && cell.idle) void this.passivate(cell);
+    for (const cell of [...this.cells.values()])
+      if (cell.address.startsWith(`${prefix}/`) && cell.idle) void this.passivate(cell);
   }
   whenRegained(fn: () => void): void {
     this.waitingForSession.push(fn);
   }
   sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => { this.clock.after(ms, resolve); });
+    return new Promise((resolve) => {
+      this.clock.after(ms, resolve);
+    });
   }
   private say(event: NodeEvent): void {
     this.options.onEvent?.(event);
@@ -551,15 +667,22 @@ export class Node implements CellHost {
   status(address: Address): ActorStatus | undefined {
     const cell = this.cells.get(address);
     const broken = this.unopenable.get(address);
-    if (broken !== undefined) return { address, phase: 'parked', head: 0, mailbox: 0, reason: `${broken.code}: ${broken.message}` };
+    if (broken !== undefined)
+      return { address, phase: 'parked', head: 0, mailbox: 0, reason: `${broken.code}: ${broken.message}` };
     if (cell === undefined) return undefined;
     const t = cell.actor.tables;
     const { oldestAt } = cell.mailbox;
     const phase = cell.phase === 'closed' ? 'opening' : cell.phase;
     return {
-      address, phase, head: cell.durableHead, mailbox: cell.mailbox.size, state: cell.view().value,
-      ...(oldestAt !== undefined && { oldestMs: this.clock.now() - oldestAt }), ...(t.parked !== undefined && { reason: t.parked.reason }),
-      ...(t.deadCount > 0 && { dead: t.deadCount }), ...(cell.inDoubt.length > 0 && { inDoubt: cell.inDoubt }),
+      address,
+      phase,
+      head: cell.durableHead,
+      mailbox: cell.mailbox.size,
+      state: cell.view().value,
+      ...(oldestAt !== undefined && { oldestMs: this.clock.now() - oldestAt }),
+      ...(t.parked !== undefined && { reason: t.parked.reason }),
+      ...(t.deadCount > 0 && { dead: t.deadCount }),
+      ...(cell.inDoubt.length > 0 && { inDoubt: cell.inDoubt }),
     };
   }
 
@@ -596,7 +719,17 @@ export class Node implements CellHost {
     this.cells.delete(address);
     this.reserved.add(address);
     try {
-      return await act({ store: this.store, now: this.clock.now(), node: this.node, epoch, logicOf: (name, at) => this.plan.logicOf(name, at), inflate: (record) => inflateRecord(record, this.options.blobs) }, { shard, actor: address });
+      return await act(
+        {
+          store: this.store,
+          now: this.clock.now(),
+          node: this.node,
+          epoch,
+          logicOf: (name, at) => this.plan.logicOf(name, at),
+          inflate: (record) => inflateRecord(record, this.options.blobs),
+        },
+        { shard, actor: address },
+      );
     } finally {
       this.reserved.delete(address);
       this.forget(address);

@@ -7,7 +7,16 @@ import type { Clock } from './ports/clock.ts';
 import type { Claim, Directory, SessionState } from './ports/directory.ts';
 import type { Entropy } from './ports/entropy.ts';
 import type { EventStore } from './ports/event-store.ts';
-import { beginRenewal, claimEpoch, type Holder, mayAct, newHolder, observe, type Observed, renewed } from './protocol/ownership.ts';
+import {
+  beginRenewal,
+  claimEpoch,
+  type Holder,
+  mayAct,
+  newHolder,
+  observe,
+  type Observed,
+  renewed,
+} from './protocol/ownership.ts';
 
 export interface OwnershipOptions {
   readonly node: string;
@@ -68,7 +77,12 @@ export class Ownership {
   /** The one check that protects effects: the claim is ours, under this session, and the session's deadline has not come. */
   mayAct(shard: Shard, epoch: number): boolean {
     const held = this.claims.get(shard);
-    return held !== undefined && held.epoch === epoch && held.session === this.session && mayAct(this.holder, this.o.clock.monotonic(), this.o.clock.now());
+    return (
+      held !== undefined &&
+      held.epoch === epoch &&
+      held.session === this.session &&
+      mayAct(this.holder, this.o.clock.monotonic(), this.o.clock.now())
+    );
   }
   /** Which live node holds the shard, as last seen; undefined: none. */
   ownerOf(shard: Shard): string | undefined {
@@ -112,7 +126,9 @@ export class Ownership {
     this.timer?.();
     if (this.stopped) return;
     this.timer = this.o.clock.after(ms, () => {
-      this.turn = this.tick().catch(() => undefined).then(() => this.soon(this.ttlMs / 3));
+      this.turn = this.tick()
+        .catch(() => undefined)
+        .then(() => this.soon(this.ttlMs / 3));
     });
   }
 
@@ -126,7 +142,13 @@ export class Ownership {
   private async renew(): Promise<'renewed' | 'ended'> {
     const { clock } = this.o;
     const renewal = beginRenewal(this.holder, clock.monotonic(), clock.now());
-    const answer = await this.o.directory.renew({ node: this.o.node, session: this.session, counter: this.counter + 1, endpoint: this.o.endpoint, groups: this.o.groups });
+    const answer = await this.o.directory.renew({
+      node: this.o.node,
+      session: this.session,
+      counter: this.counter + 1,
+      endpoint: this.o.endpoint,
+      groups: this.o.groups,
+    });
     if (answer === 'renewed') {
       this.counter++;
       renewed(this.holder, renewal);
@@ -138,7 +160,10 @@ export class Ownership {
     const could = mayAct(this.holder, this.o.clock.monotonic(), this.o.clock.now());
     if ((await this.renew()) === 'ended') {
       // First every cell of the old session goes, then a new one is taken and shards are claimed anew.
-      for (const shard of [...this.claims.keys()]) { this.claims.delete(shard); this.o.lost(shard, 'the session was ended'); }
+      for (const shard of [...this.claims.keys()]) {
+        this.claims.delete(shard);
+        this.o.lost(shard, 'the session was ended');
+      }
       this.o.sessionEnded?.();
       await this.openSession();
     } else if (!could) this.o.regained?.();
@@ -148,12 +173,14 @@ export class Ownership {
   private async scan(): Promise<void> {
     const { directory, clock } = this.o;
     const sessions = await directory.sessions();
-    for (const [session, counter] of observe(this.watched, sessions, this.session, clock.monotonic(), this.ttlMs)) await directory.end(session, counter);
+    for (const [session, counter] of observe(this.watched, sessions, this.session, clock.monotonic(), this.ttlMs))
+      await directory.end(session, counter);
     const live = await directory.sessions();
     const claims = new Map((await directory.claims()).map((c) => [c.shard, c]));
     const alive = new Set(live.map((s) => s.session));
     this.seen.clear();
-    for (const c of claims.values()) if (c.session !== undefined && c.node !== undefined && alive.has(c.session)) this.seen.set(c.shard, c.node);
+    for (const c of claims.values())
+      if (c.session !== undefined && c.node !== undefined && alive.has(c.session)) this.seen.set(c.shard, c.node);
     const begun: Promise<void>[] = [];
     for (const group of this.o.groups) {
       const nodes = live.filter((s) => s.groups.includes(group));
@@ -162,7 +189,10 @@ export class Ownership {
         const claim = claims.get(shard);
         const mine = this.claims.get(shard);
         if (mine !== undefined) {
-          if (claim === undefined || claim.epoch !== mine.epoch) { this.claims.delete(shard); this.o.lost(shard, 'another node claimed it'); }
+          if (claim === undefined || claim.epoch !== mine.epoch) {
+            this.claims.delete(shard);
+            this.o.lost(shard, 'another node claimed it');
+          }
           continue;
         }
         const free = claim?.session === undefined || !alive.has(claim.session) || claim.session === this.session;
@@ -177,7 +207,8 @@ export class Ownership {
 
   private async claim(shard: Shard, was: Claim | undefined): Promise<{ readonly done: Promise<void> } | undefined> {
     let highest = 0;
-    if (!this.o.store.capabilities.claimFence) for await (const s of this.o.store.streams(shard)) highest = Math.max(highest, s.epoch);
+    if (!this.o.store.capabilities.claimFence)
+      for await (const s of this.o.store.streams(shard)) highest = Math.max(highest, s.epoch);
     const epoch = claimEpoch(was?.epoch ?? 0, highest);
     const answer = await this.o.directory.claim({ shard, epoch, session: this.session, node: this.o.node }, was?.epoch ?? 0);
     if (answer === 'refused') return undefined;
@@ -192,7 +223,10 @@ export function ownerOf(shard: Shard, nodes: readonly SessionState[]): SessionSt
   let weight = -1;
   for (const n of nodes) {
     const w = hash32(`${n.node} ${shard}`);
-    if (w > weight || (w === weight && best !== undefined && n.session < best.session)) { best = n; weight = w; }
+    if (w > weight || (w === weight && best !== undefined && n.session < best.session)) {
+      best = n;
+      weight = w;
+    }
   }
   return best;
 }

@@ -14,12 +14,14 @@ const decoder = new TextDecoder();
 /** Records as they are stored. Puts the blobs first: a record never names one that is not durable. */
 export async function deflateRecords(records: readonly LogRecord[], blobs: BlobStore): Promise<readonly LogRecord[]> {
   if (!records.some(isLarge)) return records;
-  return Promise.all(records.map(async (record) => {
-    if (!isLarge(record)) return record;
-    const { event } = record as LogRecord & { event: EventObject };
-    const bytes = encoder.encode(JSON.stringify(event));
-    return { ...record, event: { type: event.type, [BLOB]: await blobs.put(bytes), bytes: bytes.length } } as LogRecord;
-  }));
+  return Promise.all(
+    records.map(async (record) => {
+      if (!isLarge(record)) return record;
+      const { event } = record as LogRecord & { event: EventObject };
+      const bytes = encoder.encode(JSON.stringify(event));
+      return { ...record, event: { type: event.type, [BLOB]: await blobs.put(bytes), bytes: bytes.length } } as LogRecord;
+    }),
+  );
 }
 
 function isLarge(record: LogRecord): boolean {
@@ -38,6 +40,7 @@ export async function inflateRecord(record: LogRecord, blobs: BlobStore | undefi
   const hash = blobOf(record);
   if (hash === undefined) return record;
   const bytes = await blobs?.get(hash);
-  if (bytes === undefined) throw new MeshError('STORE_CORRUPT', `record ${record.seq} names blob ${hash}, which is not in the store`);
+  if (bytes === undefined)
+    throw new MeshError('STORE_CORRUPT', `record ${record.seq} names blob ${hash}, which is not in the store`);
   return { ...record, event: JSON.parse(decoder.decode(bytes)) as EventObject } as LogRecord;
 }

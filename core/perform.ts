@@ -27,15 +27,24 @@ export class Performer {
 
   one(w: Work): void {
     switch (w.kind) {
-      case 'send': return this.send(w.send);
-      case 'leaf': return this.startLeaf(w.leaf);
-      case 'leaf.stop': return this.stopLeaf(w.id);
-      case 'leaf.send': return this.host.leaves.send(w.id, w.event);
-      case 'action': return this.action(w.id, w.action);
-      case 'emit': return this.host.emitted(this.cell, w.event);
-      case 'log': return this.host.logged(this.cell, w.label, w.value);
-      case 'reply': return this.host.replied(w.id, w.event);
-      case 'ended': return;
+      case 'send':
+        return this.send(w.send);
+      case 'leaf':
+        return this.startLeaf(w.leaf);
+      case 'leaf.stop':
+        return this.stopLeaf(w.id);
+      case 'leaf.send':
+        return this.host.leaves.send(w.id, w.event);
+      case 'action':
+        return this.action(w.id, w.action);
+      case 'emit':
+        return this.host.emitted(this.cell, w.event);
+      case 'log':
+        return this.host.logged(this.cell, w.label, w.value);
+      case 'reply':
+        return this.host.replied(w.id, w.event);
+      case 'ended':
+        return;
     }
   }
 
@@ -49,8 +58,15 @@ export class Performer {
     const leaf = t.leaves?.get(send.id);
     const trace = t.traces?.get(Math.floor(send.position / 65_536));
     const envelope: { -readonly [K in keyof Envelope]: Envelope[K] } = {
-      id: send.id, from: this.cell.address, to: send.to, lane: send.lane, shard: this.host.shardOf(send.to), fromShard: this.cell.stream.shard,
-      after: afterOf(outbox, send), ts: send.ts, event: send.event,
+      id: send.id,
+      from: this.cell.address,
+      to: send.to,
+      lane: send.lane,
+      shard: this.host.shardOf(send.to),
+      fromShard: this.cell.stream.shard,
+      after: afterOf(outbox, send),
+      ts: send.ts,
+      event: send.event,
     };
     if (send.deadline !== undefined) envelope.remaining = send.deadline - now;
     if (send.void === true) envelope.void = true;
@@ -68,18 +84,36 @@ export class Performer {
     if (cell.actor.tables.leaves?.has(leaf.id) !== true) return;
     if (leaf.ask !== undefined) {
       if (leaf.ask.cycle === true) {
-        const error = errorData(new MeshError('ASK_CYCLE', `${cell.address} would wait for ${leaf.ask.to}, which waits for it: ${[...leaf.ask.chain, leaf.ask.to].join(' -> ')}`));
+        const error = errorData(
+          new MeshError(
+            'ASK_CYCLE',
+            `${cell.address} would wait for ${leaf.ask.to}, which waits for it: ${[...leaf.ask.chain, leaf.ask.to].join(' -> ')}`,
+          ),
+        );
         cell.result({ via: leaf.id, event: { type: `xstate.error.actor.${leaf.child}`, error, actorId: leaf.child } });
       }
       return;
     }
     const source = cell.actor.logic.source(leaf.src);
     if (source?.kind !== 'leaf') return cell.park(`LOGIC_NOT_FOUND: '${cell.actor.logic.id}' has no leaf '${leaf.src}'`);
-    const sink = (event: EventObject): void => (event.type === 'reprise.doubt' ? this.lostSight(leaf) : cell.result({ via: leaf.id, event }));
+    const sink = (event: EventObject): void =>
+      event.type === 'reprise.doubt' ? this.lostSight(leaf) : cell.result({ via: leaf.id, event });
     (this.started ??= new Set()).add(leaf.id);
     if (this.host.leaves.adopt(leaf.id, sink)) return;
     const span = this.host.leafSpan(cell, leaf.src, leaf.input);
-    this.host.leaves.start(source.leaf, { id: leaf.id, child: leaf.child, input: leaf.input, sync: leaf.sync, ...(doubt && { doubt: true as const }), ...(span?.context !== undefined && { trace: span.context }) }, span, sink);
+    this.host.leaves.start(
+      source.leaf,
+      {
+        id: leaf.id,
+        child: leaf.child,
+        input: leaf.input,
+        sync: leaf.sync,
+        ...(doubt && { doubt: true as const }),
+        ...(span?.context !== undefined && { trace: span.context }),
+      },
+      span,
+      sink,
+    );
   }
 
   /** The leaf does not know what became of its call: its policy decides, as after a crash. Another owner asks it anew. */
@@ -132,13 +166,20 @@ export class Performer {
       return this.cell.actionFailed(id, error);
     }
     const { cell } = this;
-    cell.markAction(id, sends.flatMap(({ target, event }) => {
-      const to = target.kind === 'self' ? cell.address
-        : target.kind === 'parent' ? cell.actor.env.parent
-        : target.kind === 'address' ? target.address
-        : cell.actor.tables.children?.get(target.child)?.address;
-      return to === undefined ? [] : [{ to, event }];
-    }));
+    cell.markAction(
+      id,
+      sends.flatMap(({ target, event }) => {
+        const to =
+          target.kind === 'self'
+            ? cell.address
+            : target.kind === 'parent'
+              ? cell.actor.env.parent
+              : target.kind === 'address'
+                ? target.address
+                : cell.actor.tables.children?.get(target.child)?.address;
+        return to === undefined ? [] : [{ to, event }];
+      }),
+    );
   }
 
   // ---- after a crash -----------------------------------------------------------------------------------------------
@@ -159,9 +200,12 @@ export class Performer {
     const source = this.cell.actor.logic.source(leaf.src);
     const policy = source?.kind === 'leaf' ? source.leaf.inDoubt(leaf.input) : 'retry';
     switch (policy) {
-      case 'retry': return this.startLeaf(leaf);
-      case 'ask': return this.startLeaf(leaf, true);
-      case 'fail': return this.failLeaf(leaf);
+      case 'retry':
+        return this.startLeaf(leaf);
+      case 'ask':
+        return this.startLeaf(leaf, true);
+      case 'fail':
+        return this.failLeaf(leaf);
       case 'park':
         (this.doubted ??= new Map()).set(leaf.id, leaf);
         return this.host.inDoubt(this.cell, leaf.id, leaf.src, leaf.input);
@@ -169,7 +213,13 @@ export class Performer {
   }
 
   private failLeaf(leaf: PendingLeaf): void {
-    const error = errorData(new MeshError('EFFECT_IN_DOUBT', `'${leaf.src}' of ${this.cell.address} was under way when its process died; nobody knows whether it took effect`, { data: { effect: leaf.id } }));
+    const error = errorData(
+      new MeshError(
+        'EFFECT_IN_DOUBT',
+        `'${leaf.src}' of ${this.cell.address} was under way when its process died; nobody knows whether it took effect`,
+        { data: { effect: leaf.id } },
+      ),
+    );
     this.cell.result({ via: leaf.id, event: { type: `xstate.error.actor.${leaf.child}`, error, actorId: leaf.child } });
   }
 
@@ -178,13 +228,20 @@ export class Performer {
   }
 
   /** A person decides an effect in doubt. Throws USAGE when it is not. */
-  resolve(id: EffectId, how: { readonly kind: 'retry' } | { readonly kind: 'fail' } | { readonly kind: 'output'; readonly output: unknown }): void {
+  resolve(
+    id: EffectId,
+    how: { readonly kind: 'retry' } | { readonly kind: 'fail' } | { readonly kind: 'output'; readonly output: unknown },
+  ): void {
     const leaf = this.doubted?.get(id);
-    if (leaf === undefined) throw new MeshError('USAGE', `${id} is not in doubt; in doubt here: ${this.inDoubt.map((l) => l.id).join(', ') || 'nothing'}`);
+    if (leaf === undefined)
+      throw new MeshError(
+        'USAGE',
+        `${id} is not in doubt; in doubt here: ${this.inDoubt.map((l) => l.id).join(', ') || 'nothing'}`,
+      );
     this.doubted?.delete(id);
     if (how.kind === 'retry') this.startLeaf(leaf);
     else if (how.kind === 'fail') this.failLeaf(leaf);
-    else this.cell.result({ via: id, event: { type: `xstate.done.actor.${leaf.child}`, output: how.output, actorId: leaf.child } });
+    else
+      this.cell.result({ via: id, event: { type: `xstate.done.actor.${leaf.child}`, output: how.output, actorId: leaf.child } });
   }
 }
-

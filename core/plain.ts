@@ -17,12 +17,14 @@ export const isRef = (v: object): boolean => 'sessionId' in v && 'send' in v && 
 export const isMarker = (v: object): v is RefMarker => 'xstate$$type' in v && (v as RefMarker).xstate$$type === 1;
 
 const PATH_KEY = /^[A-Za-z_$][\w$]*$/;
-const at = (path: string, key: string | number): string => (typeof key === 'number' || !PATH_KEY.test(key) ? `${path}[${JSON.stringify(key)}]` : `${path}.${key}`);
+const at = (path: string, key: string | number): string =>
+  typeof key === 'number' || !PATH_KEY.test(key) ? `${path}[${JSON.stringify(key)}]` : `${path}.${key}`;
 
 /** How a value that JSON cannot give back is called in messages. */
 function nameOf(v: unknown): string {
   if (typeof v === 'function') return `a function${v.name === '' ? '' : ` (${v.name})`}`;
-  if (typeof v === 'object' && v !== null) return `a ${(v.constructor as { name?: string } | undefined)?.name ?? 'object without prototype'}`;
+  if (typeof v === 'object' && v !== null)
+    return `a ${(v.constructor as { name?: string } | undefined)?.name ?? 'object without prototype'}`;
   return typeof v === 'number' ? String(v) : `a ${typeof v}`;
 }
 
@@ -39,11 +41,22 @@ export interface NotPlain {
 }
 
 /** The first part of `value` that JSON would not give back; undefined: all of it is plain. `isOwn` tells the references that may stay. */
-export function notPlain(value: unknown, path: string, isOwn: (ref: object) => boolean, known?: WeakSet<object>): NotPlain | undefined {
+export function notPlain(
+  value: unknown,
+  path: string,
+  isOwn: (ref: object) => boolean,
+  known?: WeakSet<object>,
+): NotPlain | undefined {
   return find(value, path, isOwn, known, []);
 }
 
-function find(v: unknown, path: string, isOwn: (ref: object) => boolean, known: WeakSet<object> | undefined, open: object[]): NotPlain | undefined {
+function find(
+  v: unknown,
+  path: string,
+  isOwn: (ref: object) => boolean,
+  known: WeakSet<object> | undefined,
+  open: object[],
+): NotPlain | undefined {
   if (v === null || v === undefined || typeof v === 'string' || typeof v === 'boolean') return undefined;
   if (typeof v === 'number') return Number.isFinite(v) ? undefined : { path, what: String(v) };
   if (typeof v !== 'object') return { path, what: nameOf(v) };
@@ -55,7 +68,10 @@ function find(v: unknown, path: string, isOwn: (ref: object) => boolean, known: 
   const keys: readonly (string | number)[] = Array.isArray(v) ? v.map((_, i) => i) : Object.keys(v);
   for (const key of keys) {
     const x = (v as Record<string | number, unknown>)[key];
-    const found = x === undefined && Array.isArray(v) ? { path: at(path, key), what: 'undefined in a list' } : find(x, at(path, key), isOwn, known, open);
+    const found =
+      x === undefined && Array.isArray(v)
+        ? { path: at(path, key), what: 'undefined in a list' }
+        : find(x, at(path, key), isOwn, known, open);
     if (found !== undefined) return found;
   }
   open.pop();
@@ -109,7 +125,11 @@ function isPlain(v: unknown, depth: number): boolean {
 const vetted = new WeakSet<object>();
 
 function refuse(v: unknown, path: string, options: PlainOptions): never {
-  throw new MeshError(options.code, `${options.what} holds ${nameOf(v)}${path === '' ? '' : ` at ${path.slice(path.startsWith('.') ? 1 : 0)}`}, which JSON cannot carry: hand over plain data`, { data: { path } });
+  throw new MeshError(
+    options.code,
+    `${options.what} holds ${nameOf(v)}${path === '' ? '' : ` at ${path.slice(path.startsWith('.') ? 1 : 0)}`}, which JSON cannot carry: hand over plain data`,
+    { data: { path } },
+  );
 }
 
 const LOST = [Map, Set, WeakMap, WeakSet, Promise, ArrayBuffer] as const;
@@ -134,12 +154,15 @@ function convert(v: unknown, path: string, options: PlainOptions, open: object[]
   if (isRef(object)) {
     return options.marker(object) ?? refuse(v, path, options);
   }
-  if (typeof (object as { toJSON?: unknown }).toJSON === 'function') return convert((object as { toJSON(): unknown }).toJSON(), path, options, open);
+  if (typeof (object as { toJSON?: unknown }).toJSON === 'function')
+    return convert((object as { toJSON(): unknown }).toJSON(), path, options, open);
   if (object instanceof Error) return convert(errorData(object), path, options, open);
   if (open.length > 200 || open.includes(object)) return refuse(v, path, options);
   if (ArrayBuffer.isView(object) || LOST.some((type) => object instanceof type)) return refuse(v, path, options);
   open.push(object);
-  const out = Array.isArray(object) ? convertList(object, path, options, open) : convertObject(object as Record<string, unknown>, path, options, open);
+  const out = Array.isArray(object)
+    ? convertList(object, path, options, open)
+    : convertObject(object as Record<string, unknown>, path, options, open);
   open.pop();
   return out;
 }
@@ -155,7 +178,12 @@ function convertList(list: readonly unknown[], path: string, options: PlainOptio
   return copy ?? list;
 }
 
-function convertObject(object: Readonly<Record<string, unknown>>, path: string, options: PlainOptions, open: object[]): Readonly<Record<string, unknown>> {
+function convertObject(
+  object: Readonly<Record<string, unknown>>,
+  path: string,
+  options: PlainOptions,
+  open: object[],
+): Readonly<Record<string, unknown>> {
   let copy: Record<string, unknown> | undefined = options.copy === true || !isPlainObject(object) ? {} : undefined;
   const keys = Object.keys(object);
   for (let i = 0; i < keys.length; i++) {

@@ -54,26 +54,98 @@ interface Stepped extends Common {
   readonly logic?: LogicStamp;
 }
 
-export interface InitRecord extends Stepped { readonly kind: 'init'; readonly init: InitData }
-export interface EventRecord extends Stepped { readonly kind: 'event'; readonly event: EventObject }
+export interface InitRecord extends Stepped {
+  readonly kind: 'init';
+  readonly init: InitData;
+}
+export interface EventRecord extends Stepped {
+  readonly kind: 'event';
+  readonly event: EventObject;
+}
 /** `unparked` when a person lets a parked actor go on; `restart` when its supervisor does. */
-export interface ActivatedRecord extends Common { readonly kind: 'activated'; readonly reason: 'claim' | 'unclean' | 'restart' | 'unparked' | 'reopened'; readonly node: string; readonly run?: string }
-export interface ReadyRecord extends Common { readonly kind: 'ready' }
+export interface ActivatedRecord extends Common {
+  readonly kind: 'activated';
+  readonly reason: 'claim' | 'unclean' | 'restart' | 'unparked' | 'reopened';
+  readonly node: string;
+  readonly run?: string;
+}
+export interface ReadyRecord extends Common {
+  readonly kind: 'ready';
+}
 /**
  * A step that threw, or a custom action that threw (`action`). The machine stays where it was. `ends`: the actor ends with this
  * error (a child that a chart spawned); `parked`: it waits for a person, and why; `init`: it could not even begin.
  */
-export interface FailedRecord extends Common { readonly kind: 'failed'; readonly error: ErrorData; readonly attempt: number; readonly event?: EventObject; readonly action?: EffectId; readonly parked?: string; readonly ends?: true; readonly init?: InitData }
-export type DeadCause = 'poison' | 'expired' | 'void' | 'gone' | 'stopped' | 'unknown' | 'late' | 'stale' | 'forgotten' | 'codec' | 'in_doubt' | 'underivable' | 'rejected';
-export interface DeadRecord extends Common { readonly kind: 'dead'; readonly cause: DeadCause; readonly event: EventObject; readonly detail?: string }
-export interface FiredRecord extends Common { readonly kind: 'fired'; readonly timer: EffectId }
-export interface VoidRecord extends Common { readonly kind: 'void'; readonly send: EffectId }
-export interface ResendRecord extends Common { readonly kind: 'resend'; readonly dead: number; readonly event: EventObject; readonly to: Address }
+export interface FailedRecord extends Common {
+  readonly kind: 'failed';
+  readonly error: ErrorData;
+  readonly attempt: number;
+  readonly event?: EventObject;
+  readonly action?: EffectId;
+  readonly parked?: string;
+  readonly ends?: true;
+  readonly init?: InitData;
+}
+export type DeadCause =
+  | 'poison'
+  | 'expired'
+  | 'void'
+  | 'gone'
+  | 'stopped'
+  | 'unknown'
+  | 'late'
+  | 'stale'
+  | 'forgotten'
+  | 'codec'
+  | 'in_doubt'
+  | 'underivable'
+  | 'rejected';
+export interface DeadRecord extends Common {
+  readonly kind: 'dead';
+  readonly cause: DeadCause;
+  readonly event: EventObject;
+  readonly detail?: string;
+}
+export interface FiredRecord extends Common {
+  readonly kind: 'fired';
+  readonly timer: EffectId;
+}
+export interface VoidRecord extends Common {
+  readonly kind: 'void';
+  readonly send: EffectId;
+}
+export interface ResendRecord extends Common {
+  readonly kind: 'resend';
+  readonly dead: number;
+  readonly event: EventObject;
+  readonly to: Address;
+}
 /** Settled effects; `sends` that a custom action made; `snapshot`: the parent is told of the present state. */
-export interface MarkRecord extends Common { readonly kind: 'mark'; readonly sends?: readonly { readonly to: Address; readonly event: EventObject }[]; readonly snapshot?: true }
+export interface MarkRecord extends Common {
+  readonly kind: 'mark';
+  readonly sends?: readonly { readonly to: Address; readonly event: EventObject }[];
+  readonly snapshot?: true;
+}
 /** The actor goes on from a state that was not folded: a migration, a reset, a fork, a fresh restart keeps `tables`. */
-export interface BridgeRecord extends Common { readonly kind: 'bridge'; readonly snapshot: unknown; readonly tables: unknown; readonly logic: LogicStamp; readonly reason: 'migrate' | 'fork'; readonly digest: string; readonly init: InitData }
+export interface BridgeRecord extends Common {
+  readonly kind: 'bridge';
+  readonly snapshot: unknown;
+  readonly tables: unknown;
+  readonly logic: LogicStamp;
+  readonly reason: 'migrate' | 'fork';
+  readonly digest: string;
+  readonly init: InitData;
+}
 
 export type LogRecord =
-  | InitRecord | EventRecord | ActivatedRecord | ReadyRecord | FailedRecord | DeadRecord
-  | FiredRecord | VoidRecord | ResendRecord | MarkRecord | BridgeRecord;
+  | InitRecord
+  | EventRecord
+  | ActivatedRecord
+  | ReadyRecord
+  | FailedRecord
+  | DeadRecord
+  | FiredRecord
+  | VoidRecord
+  | ResendRecord
+  | MarkRecord
+  | BridgeRecord;

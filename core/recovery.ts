@@ -33,20 +33,30 @@ export async function recover(source: RecoverySource, stream: StreamId): Promise
   const saved = checkpoint === undefined ? undefined : decodeCheckpoint(checkpoint.bytes, stream.actor);
   if (saved !== undefined && saved.tables.init.logic !== '') {
     const logic = source.logicOf(saved.tables.init.logic, stream.actor);
-    if (saved.tables.logic.hash === logic.hash) return complete(await foldFrom(source, stream, revive(logic, stream.actor, saved), checkpoint?.seq ?? 0, false), stream);
+    if (saved.tables.logic.hash === logic.hash)
+      return complete(await foldFrom(source, stream, revive(logic, stream.actor, saved), checkpoint?.seq ?? 0, false), stream);
     return changed(source, stream, logic, saved, checkpoint?.seq ?? 0);
   }
   return complete(await foldFrom(source, stream, undefined, checkpoint?.seq ?? 0, false, saved?.tables), stream);
 }
 
 function complete(recovered: Recovered | undefined, stream: StreamId): Recovered {
-  if (recovered === undefined) throw new MeshError('STORE_CORRUPT', `the log of ${stream.actor} begins in the middle and has no checkpoint`);
+  if (recovered === undefined)
+    throw new MeshError('STORE_CORRUPT', `the log of ${stream.actor} begins in the middle and has no checkpoint`);
   return recovered;
 }
 
 function revive(logic: Logic, address: Address, saved: Saved): Folded {
   const env = { address, parent: saved.tables.init.parent?.address };
-  return { env, logic, snapshot: saved.tables.status === 'error' && saved.snapshot === null ? undefined : logic.restore(env, structuredClone(saved.snapshot)), tables: saved.tables };
+  return {
+    env,
+    logic,
+    snapshot:
+      saved.tables.status === 'error' && saved.snapshot === null
+        ? undefined
+        : logic.restore(env, structuredClone(saved.snapshot)),
+    tables: saved.tables,
+  };
 }
 
 /**
@@ -57,33 +67,59 @@ async function changed(source: RecoverySource, stream: StreamId, logic: Logic, s
   const timers = [...(saved.tables.timers?.values() ?? [])].map((t) => t.event.type);
   const reasons = saved.tables.status === 'active' ? logic.incompatibilities(saved.snapshot, timers) : [];
   if (reasons.length > 0) {
-    throw new MeshError('CHECKPOINT_INCOMPATIBLE', `${stream.actor} was saved at seq ${seq} in a state that '${logic.id}' no longer has: ${reasons.join('; ')}`, {
-      data: { actor: stream.actor, seq, reasons, was: saved.tables.logic, now: { id: logic.id, version: logic.version, hash: logic.hash } },
-    });
+    throw new MeshError(
+      'CHECKPOINT_INCOMPATIBLE',
+      `${stream.actor} was saved at seq ${seq} in a state that '${logic.id}' no longer has: ${reasons.join('; ')}`,
+      {
+        data: {
+          actor: stream.actor,
+          seq,
+          reasons,
+          was: saved.tables.logic,
+          now: { id: logic.id, version: logic.version, hash: logic.hash },
+        },
+      },
+    );
   }
   const whole = await foldFrom(source, stream, undefined, 0, true);
   return whole ?? complete(await foldFrom(source, stream, revive(logic, stream.actor, saved), seq, true), stream);
 }
 
 /** Undefined: the log does not go back far enough to be folded from `from`. */
-async function foldFrom(source: RecoverySource, stream: StreamId, start: Folded | undefined, from: number, isChanged: boolean, kept?: Tables): Promise<Recovered | undefined> {
+async function foldFrom(
+  source: RecoverySource,
+  stream: StreamId,
+  start: Folded | undefined,
+  from: number,
+  isChanged: boolean,
+  kept?: Tables,
+): Promise<Recovered | undefined> {
   let actor = start ?? nobody(stream.actor, kept);
   let logBytes = 0;
   for await (const stored of source.store.read(stream, from + 1)) {
     const record = await source.inflate(stored);
     if (record.kind === 'init') actor = reborn(source, stream.actor, record, actor.tables);
-    else if (record.kind === 'bridge') { actor = bridged(source, stream.actor, record); continue; }
-    else if (record.kind === 'event' && actor.logic === NOBODY) return undefined;
+    else if (record.kind === 'bridge') {
+      actor = bridged(source, stream.actor, record);
+      continue;
+    } else if (record.kind === 'event' && actor.logic === NOBODY) return undefined;
     foldRecord(actor, record, undefined);
     logBytes += 200 + roughBytes(record);
   }
-  return { actor, changed: isChanged || (actor.logic !== NOBODY && actor.tables.logic.hash !== actor.logic.hash), checkpointSeq: from, logBytes };
+  return {
+    actor,
+    changed: isChanged || (actor.logic !== NOBODY && actor.tables.logic.hash !== actor.logic.hash),
+    checkpointSeq: from,
+    logBytes,
+  };
 }
 
 const unchanging = { snapshot: undefined, effects: [] };
 /** What is at an address where no actor lives: it takes nothing, so all its mail becomes dead letters. */
 export const NOBODY: Logic = {
-  id: '', version: undefined, hash: '',
+  id: '',
+  version: undefined,
+  hash: '',
   init: () => unchanging,
   step: () => unchanging,
   persist: () => null,
@@ -101,14 +137,26 @@ export function nobody(address: Address, kept: Tables | undefined): Folded {
 }
 
 /** An init above an older life: what belongs to the address goes on. */
-export function reborn(source: Pick<RecoverySource, 'logicOf'>, address: Address, record: Parameters<typeof unborn>[2], tables: Tables): Folded {
+export function reborn(
+  source: Pick<RecoverySource, 'logicOf'>,
+  address: Address,
+  record: Parameters<typeof unborn>[2],
+  tables: Tables,
+): Folded {
   return { ...unborn(address, source.logicOf(record.init.logic, address), record), tables };
 }
 
 function bridged(source: RecoverySource, address: Address, record: Extract<LogRecord, { kind: 'bridge' }>): Folded {
   const logic = source.logicOf(record.init.logic, address);
   const env = { address, parent: record.init.parent?.address };
-  const tables = { ...decodeTables(structuredClone(record.tables)), head: record.seq, epoch: record.epoch, lastTs: record.meta.ts, init: record.init, logic: record.logic };
+  const tables = {
+    ...decodeTables(structuredClone(record.tables)),
+    head: record.seq,
+    epoch: record.epoch,
+    lastTs: record.meta.ts,
+    init: record.init,
+    logic: record.logic,
+  };
   return { env, logic, snapshot: logic.restore(env, structuredClone(record.snapshot)), tables };
 }
 

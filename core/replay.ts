@@ -50,11 +50,21 @@ export async function* frames(source: RecoverySource, stream: StreamId, options:
     else if (record.kind === 'bridge') actor = bridge(actor, record, logicOf(record.init.logic, stream.actor));
     const step = record.kind === 'bridge' ? undefined : stepOf(actor, record);
     const bad = step === undefined ? undefined : divergence(actor.logic, record, step);
-    if (bad !== undefined && options.strict === true) throw new MeshError('REPLAY_DIVERGED', explain(stream.actor, bad), { data: { ...bad, actor: stream.actor, record } });
+    if (bad !== undefined && options.strict === true)
+      throw new MeshError('REPLAY_DIVERGED', explain(stream.actor, bad), { data: { ...bad, actor: stream.actor, record } });
     if (step?.failed === undefined && record.kind !== 'bridge') applyRecord(actor, record, step ?? UNSTEPPED, undefined);
     if (record.seq < (options.from ?? 0)) continue;
     const effects = (step?.effects ?? []).map((e, i) => ({ ...e, id: effectId(stream.actor, record.seq, i) }));
-    yield { seq: record.seq, ts: record.meta.ts, record, before, after: viewOf(actor), effects, tables: actor.tables, ...(bad !== undefined && { divergence: bad }) };
+    yield {
+      seq: record.seq,
+      ts: record.meta.ts,
+      record,
+      before,
+      after: viewOf(actor),
+      effects,
+      tables: actor.tables,
+      ...(bad !== undefined && { divergence: bad }),
+    };
   }
 }
 
@@ -75,9 +85,14 @@ export async function verify(source: RecoverySource, stream: StreamId, logic: Lo
 }
 
 /** Oldest point from which the stream can be folded: its beginning, or its checkpoint when the beginning was truncated. */
-async function beginning(source: RecoverySource, stream: StreamId, logicOf: RecoverySource['logicOf']): Promise<{ actor: Folded; seq: number }> {
+async function beginning(
+  source: RecoverySource,
+  stream: StreamId,
+  logicOf: RecoverySource['logicOf'],
+): Promise<{ actor: Folded; seq: number }> {
   for await (const record of source.store.read(stream, 1)) {
-    if (record.kind === 'init' || record.kind === 'bridge' || record.kind === 'dead' || record.kind === 'activated') return { actor: nobody(stream.actor, undefined), seq: record.seq - 1 };
+    if (record.kind === 'init' || record.kind === 'bridge' || record.kind === 'dead' || record.kind === 'activated')
+      return { actor: nobody(stream.actor, undefined), seq: record.seq - 1 };
     break;
   }
   const checkpoint = await source.store.loadCheckpoint(stream);
@@ -91,7 +106,14 @@ async function beginning(source: RecoverySource, stream: StreamId, logicOf: Reco
 
 function bridge(actor: Folded, record: Extract<LogRecord, { kind: 'bridge' }>, logic: Logic): Folded {
   const env = { address: actor.env.address, parent: record.init.parent?.address };
-  const tables = { ...decodeTables(structuredClone(record.tables)), head: record.seq, epoch: record.epoch, lastTs: record.meta.ts, init: record.init, logic: record.logic };
+  const tables = {
+    ...decodeTables(structuredClone(record.tables)),
+    head: record.seq,
+    epoch: record.epoch,
+    lastTs: record.meta.ts,
+    init: record.init,
+    logic: record.logic,
+  };
   return { env, logic, snapshot: logic.restore(env, structuredClone(record.snapshot)), tables };
 }
 
@@ -99,4 +121,5 @@ function viewOf(actor: Folded): View | undefined {
   return actor.logic === NOBODY ? undefined : actor.logic.view(actor.snapshot);
 }
 
-export const isDivergence = (error: unknown): boolean => isMeshError(error, 'REPLAY_DIVERGED') || isMeshError(error, 'CHECKPOINT_INCOMPATIBLE');
+export const isDivergence = (error: unknown): boolean =>
+  isMeshError(error, 'REPLAY_DIVERGED') || isMeshError(error, 'CHECKPOINT_INCOMPATIBLE');

@@ -30,7 +30,14 @@ export class RunningLeaves {
   }
 
   start(leaf: Leaf, job: Parameters<Leaf['start']>[0], span: Span | undefined, sink: (event: EventObject) => void): void {
-    const entry: Running = { handle: undefined, sink, waiting: [], ended: false, endless: leaf.endless === true, expire: undefined };
+    const entry: Running = {
+      handle: undefined,
+      sink,
+      waiting: [],
+      ended: false,
+      endless: leaf.endless === true,
+      expire: undefined,
+    };
     this.running.set(job.id, entry);
     const deliver = (event: EventObject): void => {
       if (entry.ended) return;

@@ -84,10 +84,18 @@ export interface Tables {
 }
 
 export const emptyTables = (init: InitData, logic: LogicStamp): Tables => ({
-  head: 0, epoch: 0, lastTs: 0, init, logic, status: 'active', deadCount: 0, strikes: 0,
+  head: 0,
+  epoch: 0,
+  lastTs: 0,
+  init,
+  logic,
+  status: 'active',
+  deadCount: 0,
+  strikes: 0,
 });
 
-const entries = <K, V>(map: Map<K, V> | undefined): [K, V][] | undefined => (map === undefined || map.size === 0 ? undefined : [...map]);
+const entries = <K, V>(map: Map<K, V> | undefined): [K, V][] | undefined =>
+  map === undefined || map.size === 0 ? undefined : [...map];
 const mapOf = <K, V>(list: unknown): Map<K, V> | undefined => (list === undefined ? undefined : new Map(list as [K, V][]));
 
 /** Plain JSON. Throws nothing: an action that is pending has no closure and keeps its actor from being checkpointed. */
@@ -130,6 +138,8 @@ export function hasRunningLeaf(t: Tables): boolean {
 export function earliestDue(t: Tables): number | undefined {
   let due: number | undefined;
   if (t.timers !== undefined) for (const timer of t.timers.values()) if (due === undefined || timer.due < due) due = timer.due;
-  if (t.leaves !== undefined) for (const leaf of t.leaves.values()) if (leaf.ask !== undefined && (due === undefined || leaf.ask.deadline < due)) due = leaf.ask.deadline;
+  if (t.leaves !== undefined)
+    for (const leaf of t.leaves.values())
+      if (leaf.ask !== undefined && (due === undefined || leaf.ask.deadline < due)) due = leaf.ask.deadline;
   return due;
 }

@@ -40,7 +40,7 @@ export class WakeQueue {
     const last = this.heap.pop();
     if (last === undefined || this.heap.length === 0) return;
     this.heap[0] = last;
-    for (let i = 0; ; ) {
+    for (let i = 0; ;) {
       const left = 2 * i + 1;
       let least = i;
       if (left < this.heap.length && this.at(left) < this.at(least)) least = left;
@@ -51,7 +51,7 @@ export class WakeQueue {
     }
   }
   private up(from: number): void {
-    for (let i = from; i > 0; ) {
+    for (let i = from; i > 0;) {
       const parent = (i - 1) >> 1;
       if (this.at(parent) <= this.at(i)) return;
       this.swap(i, parent);

@@ -7,7 +7,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
-interface Count { passed: number; failed: number; skipped: number }
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
 
 const total: Count = { passed: 0, failed: 0, skipped: 0 };
 const failures: string[] = [];
@@ -17,14 +21,18 @@ function run(command: string, args: readonly string[]): number {
 }
 
 function onPath(command: string): boolean {
-  return [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'].some((dir) => existsSync(join(dir, command)));
+  return [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'].some((dir) =>
+    existsSync(join(dir, command)),
+  );
 }
 
 /** Debian package by the command that it brings. */
 const SERVERS: Readonly<Record<string, string>> = { 'nats-server': 'nats-server' };
 
 function installServers(): void {
-  const missing = Object.entries(SERVERS).filter(([command]) => !onPath(command)).map(([, debian]) => debian);
+  const missing = Object.entries(SERVERS)
+    .filter(([command]) => !onPath(command))
+    .map(([, debian]) => debian);
   if (missing.length === 0) return;
   const root = process.getuid?.() === 0;
   const apt = onPath('apt-get') && (root || spawnSync('sudo', ['-n', 'true']).status === 0);
@@ -34,9 +42,15 @@ function installServers(): void {
   }
   const sudo = root ? [] : ['sudo', '-n'];
   console.log(`installing ${missing.join(', ')} from Debian's packages`);
-  for (const args of [['apt-get', 'update', '-qq'], ['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...missing]]) {
+  for (const args of [
+    ['apt-get', 'update', '-qq'],
+    ['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...missing],
+  ]) {
     const [command, ...rest] = [...sudo, ...args] as [string, ...string[]];
-    spawnSync(command, rest, { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
+    spawnSync(command, rest, {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    });
   }
 }
 
@@ -56,13 +70,22 @@ function vitest(): void {
   console.log('\n# tests');
   run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`]);
   try {
-    const result = JSON.parse(readFileSync(file, 'utf8')) as { numPassedTests: number; numFailedTests: number; numPendingTests: number; numTodoTests: number; testResults: { name: string; status: string; assertionResults: { status: string; fullName: string }[] }[] };
+    const result = JSON.parse(readFileSync(file, 'utf8')) as {
+      numPassedTests: number;
+      numFailedTests: number;
+      numPendingTests: number;
+      numTodoTests: number;
+      testResults: { name: string; status: string; assertionResults: { status: string; fullName: string }[] }[];
+    };
     total.passed += result.numPassedTests;
     total.failed += result.numFailedTests;
     total.skipped += result.numPendingTests + result.numTodoTests;
     for (const suite of result.testResults) {
       // A file that cannot even be loaded has no assertions, and counts once.
-      if (suite.status === 'failed' && suite.assertionResults.every((a) => a.status !== 'failed')) { total.failed++; failures.push(suite.name); }
+      if (suite.status === 'failed' && suite.assertionResults.every((a) => a.status !== 'failed')) {
+        total.failed++;
+        failures.push(suite.name);
+      }
       for (const a of suite.assertionResults) if (a.status === 'failed') failures.push(a.fullName);
     }
   } catch (error) {

@@ -28,7 +28,10 @@ export function recorded(recordings: readonly Recording[], { id = 'recorded/log'
       if (known !== undefined) return known;
       const fitting = byRequest.get(canonical(request)) ?? [];
       const result = fitting.length > 1 ? fitting.shift() : fitting[0];
-      if (result === undefined) throw modelFailed(`${id} holds ${recordings.length} answers, none to this request: ${canonical(request).slice(0, 200)}`, { retryable: false });
+      if (result === undefined)
+        throw modelFailed(`${id} holds ${recordings.length} answers, none to this request: ${canonical(request).slice(0, 200)}`, {
+          retryable: false,
+        });
       return result;
     },
   };
@@ -60,5 +63,8 @@ function answeredKey(event: EventObject): string | undefined {
 /** Equal for equal JSON, whatever the order of keys. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === 'object' && item !== null && !Array.isArray(item) ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1))) : item);
+    typeof item === 'object' && item !== null && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  );
 }

@@ -34,7 +34,9 @@ class Check {
     if (typeof value !== 'object' || value === null) return this.found;
     const config = value as Partial<MeshConfig>;
     if (this.isSound(['store']) && config.store !== undefined) this.store(config.store);
-    for (const [name, of] of Object.entries(RESERVED)) if (config.actors?.[name] !== undefined) this.add(['actors', name], `"${name}" is reserved for ${of}: choose another name`, true);
+    for (const [name, of] of Object.entries(RESERVED))
+      if (config.actors?.[name] !== undefined)
+        this.add(['actors', name], `"${name}" is reserved for ${of}: choose another name`, true);
     this.entries(['actors'], config.actors);
     for (const [name, server] of this.each(['tools'], config.tools)) this.server(['tools', name], server);
     for (const [name, model] of this.each(['models'], config.models)) {
@@ -59,11 +61,21 @@ class Check {
 
   private store(text: string): void {
     const scheme = /^([a-z]+):/.exec(text)?.[1];
-    if (scheme === 'sqlite' && text.length === 'sqlite:'.length) return this.add(['store'], 'names no file: write sqlite:./mesh.db');
+    if (scheme === 'sqlite' && text.length === 'sqlite:'.length)
+      return this.add(['store'], 'names no file: write sqlite:./mesh.db');
     if (scheme === 'memory' && text !== 'memory:') return this.add(['store'], 'takes nothing after the colon: write memory:');
     if (scheme !== undefined && STORES.includes(scheme)) return;
-    if (scheme !== undefined && LATER_STORES.includes(scheme)) return this.add(['store'], `the store ${scheme}: is not in this version; it has ${STORES.map((s) => `${s}:`).join(' and ')}`);
-    this.add(['store'], scheme === undefined ? `"${text}" names no kind of store: write sqlite:PATH or memory:` : `unknown store "${scheme}:"${suggest(scheme, STORES)}`);
+    if (scheme !== undefined && LATER_STORES.includes(scheme))
+      return this.add(
+        ['store'],
+        `the store ${scheme}: is not in this version; it has ${STORES.map((s) => `${s}:`).join(' and ')}`,
+      );
+    this.add(
+      ['store'],
+      scheme === undefined
+        ? `"${text}" names no kind of store: write sqlite:PATH or memory:`
+        : `unknown store "${scheme}:"${suggest(scheme, STORES)}`,
+    );
   }
 
   private entries(path: ConfigPath, map: Readonly<Record<string, ActorConfig>> | undefined): void {
@@ -82,9 +94,13 @@ class Check {
     const { logic } = entry;
     if (logic?.startsWith('reprise.') === true) this.add([...path, 'logic'], 'names that begin with "reprise." are reserved');
     else if (logic !== undefined && this.logics !== undefined && !this.logics.has(logic)) {
-      this.add([...path, 'logic'], `unknown logic "${logic}"${suggest(logic, [...this.logics])}${this.logics.size === 0 ? '; name a file with module: instead' : ''}`);
+      this.add(
+        [...path, 'logic'],
+        `unknown logic "${logic}"${suggest(logic, [...this.logics])}${this.logics.size === 0 ? '; name a file with module: instead' : ''}`,
+      );
     }
-    if (entry.kind === 'pool' && entry.hashOf !== undefined && entry.router !== 'hash') this.add([...path, 'hashOf'], 'is only read by router: hash', true);
+    if (entry.kind === 'pool' && entry.hashOf !== undefined && entry.router !== 'hash')
+      this.add([...path, 'hashOf'], 'is only read by router: hash', true);
   }
 
   private server(path: ConfigPath, server: NonNullable<MeshConfig['tools']>[string]): void {
@@ -92,12 +108,16 @@ class Check {
     this.backoff([...path, 'backoff'], server.backoff);
     for (const [name, tool] of Object.entries(server.tools ?? {})) {
       const at = [...path, 'tools', name];
-      if (tool.inDoubt === 'ask' && tool.query === undefined) this.add([...at, 'inDoubt'], 'ask needs query: { tool: NAME }, the tool that tells whether a call took effect');
+      if (tool.inDoubt === 'ask' && tool.query === undefined)
+        this.add([...at, 'inDoubt'], 'ask needs query: { tool: NAME }, the tool that tells whether a call took effect');
       if (tool.query !== undefined && tool.inDoubt !== 'ask') this.add([...at, 'query'], 'is only read with inDoubt: ask', true);
     }
   }
 
-  private backoff(path: ConfigPath, backoff: { readonly min?: number | string | undefined; readonly max?: number | string | undefined } | undefined): void {
+  private backoff(
+    path: ConfigPath,
+    backoff: { readonly min?: number | string | undefined; readonly max?: number | string | undefined } | undefined,
+  ): void {
     const min = durationMs(backoff?.min ?? 0);
     const max = backoff?.max === undefined ? undefined : durationMs(backoff.max);
     if (min !== undefined && max !== undefined && min > max) this.add([...path, 'min'], 'is longer than max');

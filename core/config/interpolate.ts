@@ -24,9 +24,14 @@ export function interpolate(text: string, env: Env): Interpolated | undefined {
   const filled = text.replace(PLACE, (place, inner: string | undefined) => {
     if (inner === undefined) return '${';
     const [, variable, fallback] = VARIABLE.exec(inner) ?? [];
-    if (variable === undefined) problems.push(`"${place}" is no placeholder: write \${NAME} or \${NAME:-default}, or $\${ for a literal \${`);
-    else if (SECRET_NAME.test(variable)) problems.push(`\${${variable}} would copy a secret into the config: write { env: ${variable} } where tools or models take one`);
-    else if (env[variable] === undefined && fallback === undefined) problems.push(`\${${variable}} is not set${hint(variable, env)}; set it, or write \${${variable}:-default}`);
+    if (variable === undefined)
+      problems.push(`"${place}" is no placeholder: write \${NAME} or \${NAME:-default}, or $\${ for a literal \${`);
+    else if (SECRET_NAME.test(variable))
+      problems.push(
+        `\${${variable}} would copy a secret into the config: write { env: ${variable} } where tools or models take one`,
+      );
+    else if (env[variable] === undefined && fallback === undefined)
+      problems.push(`\${${variable}} is not set${hint(variable, env)}; set it, or write \${${variable}:-default}`);
     else return env[variable] ?? fallback ?? '';
     return place;
   });

@@ -12,8 +12,11 @@ export function shapeProblems(schema: z.ZodType, value: unknown): ConfigProblem[
   const result = schema.safeParse(value, {
     error: (issue) => {
       const shape = (issue.inst as unknown as Shaped | undefined)?._zod.def.shape;
-      if (issue.code === 'unrecognized_keys' && shape !== undefined) known.set(JSON.stringify(issue.path ?? []), Object.keys(shape));
-      return issue.code === 'unrecognized_keys' || issue.code === 'invalid_union' || issue.code === 'invalid_key' ? undefined : wording(issue);
+      if (issue.code === 'unrecognized_keys' && shape !== undefined)
+        known.set(JSON.stringify(issue.path ?? []), Object.keys(shape));
+      return issue.code === 'unrecognized_keys' || issue.code === 'invalid_union' || issue.code === 'invalid_key'
+        ? undefined
+        : wording(issue);
     },
   });
   return result.success ? [] : result.error.issues.flatMap((issue) => problemsOf(issue, known));
@@ -24,31 +27,59 @@ function problemsOf(issue: z.core.$ZodIssue, known: ReadonlyMap<string, readonly
   switch (issue.code) {
     case 'unrecognized_keys': {
       const names = known.get(JSON.stringify(path)) ?? [];
-      return issue.keys.map((key) => ({ path: [...path, key], atKey: true, message: `unrecognized key "${key}"${suggest(key, names)}` }));
+      return issue.keys.map((key) => ({
+        path: [...path, key],
+        atKey: true,
+        message: `unrecognized key "${key}"${suggest(key, names)}`,
+      }));
     }
     case 'invalid_key':
-      return [{ path, atKey: true, message: `"${String(path.at(-1))}" is no name: ${issue.issues[0]?.message ?? issue.message}` }];
+      return [
+        { path, atKey: true, message: `"${String(path.at(-1))}" is no name: ${issue.issues[0]?.message ?? issue.message}` },
+      ];
     case 'invalid_union': {
       if (!('discriminator' in issue) || issue.discriminator === undefined) return [{ path, message: issue.message }];
       const kinds = ((issue as { options?: readonly unknown[] }).options ?? []).filter((o) => typeof o === 'string');
       const given = issue.input;
-      return [{ path, message: typeof given === 'string' ? `unknown ${issue.discriminator} "${given}"${suggest(given, kinds)}` : `needs a ${issue.discriminator}: ${kinds.join(', ')}` }];
+      return [
+        {
+          path,
+          message:
+            typeof given === 'string'
+              ? `unknown ${issue.discriminator} "${given}"${suggest(given, kinds)}`
+              : `needs a ${issue.discriminator}: ${kinds.join(', ')}`,
+        },
+      ];
     }
     default:
       return [{ path, message: issue.message }];
   }
 }
 
-const WORDS: Readonly<Record<string, string>> = { string: 'text', number: 'a number', int: 'a whole number', boolean: 'true or false', object: 'a map', record: 'a map', array: 'a list' };
+const WORDS: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a map',
+  record: 'a map',
+  array: 'a list',
+};
 
 function wording(issue: z.core.$ZodRawIssue): string | undefined {
   const { input } = issue;
-  if (issue.code === 'invalid_type') return input === undefined ? `is missing: expected ${word(issue.expected)}` : `expected ${word(issue.expected)}, got ${given(input)}`;
+  if (issue.code === 'invalid_type')
+    return input === undefined
+      ? `is missing: expected ${word(issue.expected)}`
+      : `expected ${word(issue.expected)}, got ${given(input)}`;
   if (issue.code === 'invalid_value') {
     const values = issue.values.map(String);
-    return values.length === 1 ? `expected "${values[0]}", got ${given(input)}` : `${given(input)} is none of its values${typeof input === 'string' ? suggest(input, values) : ` (known: ${values.join(', ')})`}`;
+    return values.length === 1
+      ? `expected "${values[0]}", got ${given(input)}`
+      : `${given(input)} is none of its values${typeof input === 'string' ? suggest(input, values) : ` (known: ${values.join(', ')})`}`;
   }
-  if (issue.code === 'too_small') return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}, is ${given(input)}`;
+  if (issue.code === 'too_small')
+    return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}, is ${given(input)}`;
   if (issue.code === 'too_big') return `must be at most ${issue.maximum}, is ${given(input)}`;
   if (issue.code === 'invalid_format' && issue.format === 'url') return `${given(input)} is no http or https address`;
   return undefined;

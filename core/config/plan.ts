@@ -4,7 +4,15 @@
  */
 import { createHash } from 'node:crypto';
 import { type Address, ROOT } from '../address.ts';
-import { type ChildKind, type ChildSpecInput, type FlagsInput, type SupervisorConfig, SUPERVISOR_LOGIC, POOL_LOGIC, supervisorFlags } from '../child-spec.ts';
+import {
+  type ChildKind,
+  type ChildSpecInput,
+  type FlagsInput,
+  type SupervisorConfig,
+  SUPERVISOR_LOGIC,
+  POOL_LOGIC,
+  supervisorFlags,
+} from '../child-spec.ts';
 import { DEFAULT_LIMITS, type NodeLimits } from '../node.ts';
 import type { PoolConfig } from '../pool.ts';
 import { checkBudgetSpendable } from '../restart-budget.ts';
@@ -38,7 +46,9 @@ export interface MeshPlan {
   readonly warnings: readonly LocatedProblem[];
 }
 
-export type StorePlan = { readonly kind: 'memory' } | { readonly kind: 'sqlite'; /** As written: relative to the mesh file. */ readonly path: string };
+export type StorePlan =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'sqlite'; /** As written: relative to the mesh file. */ readonly path: string };
 
 export type LogicPlan =
   /** Given to `startMesh` under this name. */
@@ -73,13 +83,24 @@ export interface TelemetryPlan {
   readonly service: string;
 }
 
-const DEFAULTS = { shards: 16, horizon: '7d', retention: '30d', passivateAfter: '30s', passivateKeyedAfter: '5s', group: 'default' } as const;
+const DEFAULTS = {
+  shards: 16,
+  horizon: '7d',
+  retention: '30d',
+  passivateAfter: '30s',
+  passivateKeyedAfter: '5s',
+  group: 'default',
+} as const;
 
 /**
  * Shape: `logics` are the names (or a record by name) of the logic given in code; undefined: names are not checked.
  * Throws: CONFIG_INVALID with every problem.
  */
-export function planOf(config: MeshConfig, logics?: Iterable<string> | Readonly<Record<string, unknown>>, source: ConfigSource = IN_CODE): MeshPlan {
+export function planOf(
+  config: MeshConfig,
+  logics?: Iterable<string> | Readonly<Record<string, unknown>>,
+  source: ConfigSource = IN_CODE,
+): MeshPlan {
   const names = logics === undefined ? undefined : Symbol.iterator in logics ? (logics as Iterable<string>) : Object.keys(logics);
   checkMesh(config, source, names);
   return new Planner(config, source).plan();
@@ -102,8 +123,14 @@ class Planner {
     const tools = Object.entries(config.tools ?? {}).map(([name, server]) => toolServerPlan(name, server));
     const models = Object.entries(config.models ?? {}).map(([name, model]) => modelPlan(name, model));
     const children = [
-      ...this.gateways('tools', tools.map((t) => ({ plan: t, group: config.tools?.[t.name]?.group }))),
-      ...this.gateways('models', models.map((m) => ({ plan: m, group: config.models?.[m.name]?.group }))),
+      ...this.gateways(
+        'tools',
+        tools.map((t) => ({ plan: t, group: config.tools?.[t.name]?.group })),
+      ),
+      ...this.gateways(
+        'models',
+        models.map((m) => ({ plan: m, group: config.models?.[m.name]?.group })),
+      ),
       ...this.children(['actors'], '', config.actors, DEFAULTS.group),
     ];
     const root: SupervisorConfig = { children, flags: supervisorFlags() };
@@ -126,7 +153,11 @@ class Planner {
       logics: this.logics,
       tools,
       models,
-      telemetry: telemetry && { otlp: telemetry.otlp, links: telemetry.links ?? 'link', service: telemetry.service ?? config.mesh },
+      telemetry: telemetry && {
+        otlp: telemetry.otlp,
+        links: telemetry.links ?? 'link',
+        service: telemetry.service ?? config.mesh,
+      },
       specHash: createHash('sha256').update(canonical(root)).digest('hex'),
       warnings: located(this.warnings, this.source.file, this.source.locate),
     };
@@ -134,22 +165,41 @@ class Planner {
 
   // ---- the tree ----------------------------------------------------------------------------------------------------
 
-  private gateways(area: 'tools' | 'models', gateways: readonly { readonly plan: ToolServerPlan | ModelPlan; readonly group: string | undefined }[]): ChildSpecInput[] {
+  private gateways(
+    area: 'tools' | 'models',
+    gateways: readonly { readonly plan: ToolServerPlan | ModelPlan; readonly group: string | undefined }[],
+  ): ChildSpecInput[] {
     if (gateways.length === 0) return [];
     this.actors.push(this.place(area, 'supervisor', SUPERVISOR_LOGIC, DEFAULTS.group, {}));
     const children = gateways.map(({ plan, group }): ChildSpecInput => {
       this.logics[plan.address] = { from: 'reprise' };
       this.actors.push(this.place(plan.address, 'worker', plan.address, group ?? DEFAULTS.group, {}));
-      return { id: plan.name, address: plan.address, logic: plan.address, input: plan, restart: 'permanent', kind: 'worker', history: 'with', shutdownMs: 5_000 };
+      return {
+        id: plan.name,
+        address: plan.address,
+        logic: plan.address,
+        input: plan,
+        restart: 'permanent',
+        kind: 'worker',
+        history: 'with',
+        shutdownMs: 5_000,
+      };
     });
     return [supervisorSpec(area, area, { children, flags: supervisorFlags() })];
   }
 
-  private children(path: ConfigPath, above: Address, entries: Readonly<Record<string, ActorConfig>>, group: string): ChildSpecInput[] {
+  private children(
+    path: ConfigPath,
+    above: Address,
+    entries: Readonly<Record<string, ActorConfig>>,
+    group: string,
+  ): ChildSpecInput[] {
     return Object.entries(entries).map(([name, entry]) => {
       const address = above === '' ? name : `${above}/${name}`;
       const at = [...path, name];
-      return entry.kind === 'supervisor' ? this.supervisor(at, name, address, entry, group) : this.worker(at, name, address, entry, entry.group ?? group);
+      return entry.kind === 'supervisor'
+        ? this.supervisor(at, name, address, entry, group)
+        : this.worker(at, name, address, entry, entry.group ?? group);
     });
   }
 
@@ -177,11 +227,26 @@ class Planner {
     if (entry.kind !== 'pool') return { id, address, logic, kind, ...common };
     const member = { ...common, logic, kind: 'worker' as const };
     const input: PoolConfig = {
-      size: entry.size, router: entry.router ?? 'round_robin', member,
+      size: entry.size,
+      router: entry.router ?? 'round_robin',
+      member,
       ...(entry.hashOf !== undefined && { field: entry.hashOf }),
-      flags: given({ intensity: entry.intensity, periodMs: entry.period === undefined ? undefined : ms(entry.period), whenSpent: entry.whenSpent }),
+      flags: given({
+        intensity: entry.intensity,
+        periodMs: entry.period === undefined ? undefined : ms(entry.period),
+        whenSpent: entry.whenSpent,
+      }),
     };
-    return { id, address, logic: POOL_LOGIC, kind: 'pool', input, restart: 'permanent', shutdownMs: common.shutdownMs, history: 'fresh' };
+    return {
+      id,
+      address,
+      logic: POOL_LOGIC,
+      kind: 'pool',
+      input,
+      restart: 'permanent',
+      shutdownMs: common.shutdownMs,
+      history: 'fresh',
+    };
   }
 
   /** Logic from a module goes by the address that names it, so that a file may move without its logs noticing. */
@@ -198,34 +263,63 @@ class Planner {
   }
 
   private clash(path: ConfigPath, name: string): never {
-    throw invalid(located([{ path, atKey: true, message: `"${name}" names both a logic given in code and the module of the actor at that address: rename one` }], this.source.file, this.source.locate));
+    throw invalid(
+      located(
+        [
+          {
+            path,
+            atKey: true,
+            message: `"${name}" names both a logic given in code and the module of the actor at that address: rename one`,
+          },
+        ],
+        this.source.file,
+        this.source.locate,
+      ),
+    );
   }
 
   private place(address: Address, kind: ChildKind, logic: string, group: string, entry: Partial<WorkerEntry>): ActorPlan {
     return {
-      address, kind, logic, group,
+      address,
+      kind,
+      logic,
+      group,
       input: entry.input ?? null,
       passivateAfterMs: msOr(entry.passivateAfter, kind === 'keyed' ? DEFAULTS.passivateKeyedAfter : DEFAULTS.passivateAfter),
       retentionMs: retention(entry.retention ?? this.config.retention, DEFAULTS.retention),
       childrenRetry: entry.children?.onFailure === 'retry',
-      atMostOnce: Object.entries(entry.actions ?? {}).filter(([, how]) => how === 'at_most_once').map(([name]) => name),
+      atMostOnce: Object.entries(entry.actions ?? {})
+        .filter(([, how]) => how === 'at_most_once')
+        .map(([name]) => name),
       mailbox: entry.mailbox?.size ?? this.config.limits?.mailbox ?? DEFAULT_LIMITS.mailbox,
     };
   }
 }
 
-const supervisorSpec = (id: string, address: Address, input: SupervisorConfig): ChildSpecInput => ({ id, address, logic: SUPERVISOR_LOGIC, kind: 'supervisor', input, restart: 'permanent', shutdownMs: 5_000, history: 'fresh' });
+const supervisorSpec = (id: string, address: Address, input: SupervisorConfig): ChildSpecInput => ({
+  id,
+  address,
+  logic: SUPERVISOR_LOGIC,
+  kind: 'supervisor',
+  input,
+  restart: 'permanent',
+  shutdownMs: 5_000,
+  history: 'fresh',
+});
 
 function flagsOf(entry: SupervisorEntry): FlagsInput {
   return given({
-    strategy: entry.strategy, intensity: entry.intensity, whenSpent: entry.whenSpent,
+    strategy: entry.strategy,
+    intensity: entry.intensity,
+    whenSpent: entry.whenSpent,
     periodMs: entry.period === undefined ? undefined : ms(entry.period),
     startMs: entry.startTimeout === undefined ? undefined : ms(entry.startTimeout),
     backoff: entry.backoff === undefined ? undefined : backoffOf(entry.backoff),
   });
 }
 
-const retention = (value: number | string | undefined, otherwise: string): number | undefined => (value === 'forever' ? undefined : msOr(value, otherwise));
+const retention = (value: number | string | undefined, otherwise: string): number | undefined =>
+  value === 'forever' ? undefined : msOr(value, otherwise);
 
 function storePlan(text: string): StorePlan {
   return text === 'memory:' ? { kind: 'memory' } : { kind: 'sqlite', path: text.slice('sqlite:'.length) };
@@ -234,5 +328,8 @@ function storePlan(text: string): StorePlan {
 /** JSON with sorted keys. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === 'object' && item !== null && !Array.isArray(item) ? Object.fromEntries(Object.entries(item).toSorted(([a], [b]) => (a < b ? -1 : 1))) : item);
+    typeof item === 'object' && item !== null && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  );
 }

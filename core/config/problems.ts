@@ -38,7 +38,11 @@ export const pathText = (path: ConfigPath): string =>
 /** ` (did you mean "module"?)`, or the known names when none is near. Starts with a blank. */
 export function suggest(given: string, known: readonly string[]): string {
   const near = known.length === 0 ? undefined : closest(given, [...known]);
-  if (near !== undefined && distance(given.toLowerCase(), near.toLowerCase()) <= Math.max(1, Math.floor(Math.max(given.length, near.length) / 3))) return ` (did you mean "${near}"?)`;
+  if (
+    near !== undefined &&
+    distance(given.toLowerCase(), near.toLowerCase()) <= Math.max(1, Math.floor(Math.max(given.length, near.length) / 3))
+  )
+    return ` (did you mean "${near}"?)`;
   return known.length === 0 ? ' (none is known)' : ` (known: ${known.toSorted().join(', ')})`;
 }
 

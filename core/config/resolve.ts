@@ -7,7 +7,9 @@ export const msOr = (value: number | string | undefined, otherwise: number | str
 
 /** Members that are there, without those that are undefined. */
 export function given<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
 }
 
 interface BackoffEntry {
@@ -20,7 +22,8 @@ interface BackoffEntry {
 export function backoffOf(backoff: BackoffEntry): Partial<Backoff> {
   const minMs = backoff.min === undefined ? undefined : ms(backoff.min);
   // A first wait above the default maximum raises it: who writes only `min: 1m` means it.
-  const maxMs = backoff.max === undefined ? (minMs !== undefined && minMs > defaultFlags.backoff.maxMs ? minMs : undefined) : ms(backoff.max);
+  const maxMs =
+    backoff.max === undefined ? (minMs !== undefined && minMs > defaultFlags.backoff.maxMs ? minMs : undefined) : ms(backoff.max);
   return given({ minMs, maxMs, factor: backoff.factor, jitter: backoff.jitter });
 }
 

@@ -9,13 +9,32 @@ const DURATION_ERROR = 'expected a duration such as 200ms, 5s, 2m, 1h or 7d, or 
 const SIZE_ERROR = 'expected a size such as 64KiB or 16MiB, or a number of bytes';
 
 const duration = z
-  .union([z.number({ error: DURATION_ERROR }).min(0, DURATION_ERROR), z.string({ error: DURATION_ERROR }).regex(DURATION_PATTERN, DURATION_ERROR)], { error: DURATION_ERROR })
+  .union(
+    [
+      z.number({ error: DURATION_ERROR }).min(0, DURATION_ERROR),
+      z.string({ error: DURATION_ERROR }).regex(DURATION_PATTERN, DURATION_ERROR),
+    ],
+    { error: DURATION_ERROR },
+  )
   .meta({ id: 'Duration', description: 'A duration such as 200ms, 5s, 2m, 1h or 7d; a number is milliseconds.' });
 const size = z
-  .union([z.number({ error: SIZE_ERROR }).int(SIZE_ERROR).min(1, SIZE_ERROR), z.string({ error: SIZE_ERROR }).regex(SIZE_PATTERN, SIZE_ERROR)], { error: SIZE_ERROR })
+  .union(
+    [
+      z.number({ error: SIZE_ERROR }).int(SIZE_ERROR).min(1, SIZE_ERROR),
+      z.string({ error: SIZE_ERROR }).regex(SIZE_PATTERN, SIZE_ERROR),
+    ],
+    { error: SIZE_ERROR },
+  )
   .meta({ id: 'Size', description: 'A size such as 64KiB or 16MiB; a number is bytes.' });
 const RETENTION_ERROR = `${DURATION_ERROR}, or forever`;
-const retention = z.union([z.literal('forever', { error: RETENTION_ERROR }), z.number({ error: RETENTION_ERROR }).min(0, RETENTION_ERROR), z.string({ error: RETENTION_ERROR }).regex(DURATION_PATTERN, RETENTION_ERROR)], { error: RETENTION_ERROR });
+const retention = z.union(
+  [
+    z.literal('forever', { error: RETENTION_ERROR }),
+    z.number({ error: RETENTION_ERROR }).min(0, RETENTION_ERROR),
+    z.string({ error: RETENTION_ERROR }).regex(DURATION_PATTERN, RETENTION_ERROR),
+  ],
+  { error: RETENTION_ERROR },
+);
 const count = z.number().int().min(1);
 
 /** No `/`, `@`, `!` and `%`: names become segments of addresses. */
@@ -24,10 +43,19 @@ const NAME_ERROR = 'a name has 1 to 64 letters, digits and ._- and begins with a
 const name = z.string().regex(NAME_PATTERN, NAME_ERROR);
 
 export const secretRef = z
-  .union([z.strictObject({ env: z.string().min(1), prefix: z.string().optional() }), z.strictObject({ file: z.string().min(1), prefix: z.string().optional() })], {
-    error: 'expected a reference to a secret: { env: NAME } or { file: PATH }, never the value itself',
-  })
-  .meta({ id: 'SecretRef', description: 'Where a secret lies: { env: NAME } or { file: PATH }. `prefix` is put before the value, such as "Bearer ".' });
+  .union(
+    [
+      z.strictObject({ env: z.string().min(1), prefix: z.string().optional() }),
+      z.strictObject({ file: z.string().min(1), prefix: z.string().optional() }),
+    ],
+    {
+      error: 'expected a reference to a secret: { env: NAME } or { file: PATH }, never the value itself',
+    },
+  )
+  .meta({
+    id: 'SecretRef',
+    description: 'Where a secret lies: { env: NAME } or { file: PATH }. `prefix` is put before the value, such as "Bearer ".',
+  });
 const plainOrSecret = z.union([z.string(), secretRef], { error: 'expected text, { env: NAME } or { file: PATH }' });
 
 const backoff = z
@@ -39,10 +67,18 @@ const backoff = z
   })
   .meta({ id: 'Backoff', description: 'Waits between restarts.' });
 
-const restart = z.enum(['permanent', 'transient', 'temporary']).describe('When it is started again. permanent: always; transient: after a failure; temporary: never. Default permanent (keyed: transient).');
+const restart = z
+  .enum(['permanent', 'transient', 'temporary'])
+  .describe(
+    'When it is started again. permanent: always; transient: after a failure; temporary: never. Default permanent (keyed: transient).',
+  );
 
 const logic = {
-  module: z.string().min(1).optional().describe('File that exports the machine, relative to the mesh file: ./agent.ts, or ./agent.ts#name for a named export.'),
+  module: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('File that exports the machine, relative to the mesh file: ./agent.ts, or ./agent.ts#name for a named export.'),
   logic: z.string().min(1).optional().describe('Name of a logic that was given to startMesh() in code, instead of `module`.'),
 };
 const common = {
@@ -53,18 +89,41 @@ const common = {
   history: z.enum(['with', 'fresh']).optional().describe('In a group restart: go on where it was, or begin anew. Default fresh.'),
   backoff: backoff.optional().describe('Replaces that of its supervisor, member by member.'),
   group: name.optional().describe('Nodes that may run it. Default: that of its supervisor, else "default".'),
-  actions: z.record(z.string(), z.enum(['at_least_once', 'at_most_once'])).optional().describe('Custom actions by name. at_most_once is marked as done before it runs. Default at_least_once.'),
-  children: z.strictObject({ onFailure: z.enum(['end', 'retry']).optional().describe('end: the parent gets the error, as in XState; retry: three tries first. Default end.') }).optional().describe('Policy for the actors that its chart spawns.'),
-  mailbox: z.strictObject({ size: count.optional().describe('Messages that a lane of its mailbox holds. Default: limits.mailbox.') }).optional(),
+  actions: z
+    .record(z.string(), z.enum(['at_least_once', 'at_most_once']))
+    .optional()
+    .describe('Custom actions by name. at_most_once is marked as done before it runs. Default at_least_once.'),
+  children: z
+    .strictObject({
+      onFailure: z
+        .enum(['end', 'retry'])
+        .optional()
+        .describe('end: the parent gets the error, as in XState; retry: three tries first. Default end.'),
+    })
+    .optional()
+    .describe('Policy for the actors that its chart spawns.'),
+  mailbox: z
+    .strictObject({ size: count.optional().describe('Messages that a lane of its mailbox holds. Default: limits.mailbox.') })
+    .optional(),
   retention: retention.optional().describe('How long its log is kept after it has finished. Default: the retention of the mesh.'),
-  passivateAfter: duration.optional().describe('Idle for this long, it is put away until the next message or timer. Default 30s (keyed: 5s).'),
+  passivateAfter: duration
+    .optional()
+    .describe('Idle for this long, it is put away until the next message or timer. Default 30s (keyed: 5s).'),
 };
 
 const flags = {
-  strategy: z.enum(['one_for_one', 'one_for_all', 'rest_for_one']).optional().describe('Who is restarted with a failed child. Default one_for_one.'),
+  strategy: z
+    .enum(['one_for_one', 'one_for_all', 'rest_for_one'])
+    .optional()
+    .describe('Who is restarted with a failed child. Default one_for_one.'),
   intensity: z.number().int().min(0).optional().describe('Restarts allowed within `period`. Default 1.'),
   period: duration.optional().describe('Default 5s.'),
-  whenSpent: z.enum(['park', 'escalate']).optional().describe('When the budget is spent. park: the failing child waits for a person; escalate: the supervisor fails upward. Default park.'),
+  whenSpent: z
+    .enum(['park', 'escalate'])
+    .optional()
+    .describe(
+      'When the budget is spent. park: the failing child waits for a person; escalate: the supervisor fails upward. Default park.',
+    ),
   backoff: backoff.optional(),
   startTimeout: duration.optional().describe('How long an ordered start waits for one child. Default 30s.'),
 };
@@ -79,7 +138,11 @@ const pool = z.strictObject({
   period: flags.period,
   whenSpent: flags.whenSpent,
   router: z.enum(['round_robin', 'least_mailbox', 'hash']).optional().describe('Who gets the next message. Default round_robin.'),
-  hashOf: z.string().min(1).optional().describe('For router hash: the field of the event that decides, such as order.id. Default: the whole event.'),
+  hashOf: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('For router hash: the field of the event that decides, such as order.id. Default: the whole event.'),
 });
 const supervisorFlags = z.strictObject({ kind: z.literal('supervisor'), ...flags, group: name.optional() });
 
@@ -98,13 +161,25 @@ const supervisor = z.strictObject({
 });
 const entry: z.ZodType<ActorConfig, ActorConfig> = z
   .discriminatedUnion('kind', [actor, keyed, pool, supervisor])
-  .meta({ id: 'Actor', description: 'actor (default): one by name. keyed: one for each key, made by its first message. pool: several of one logic behind a router. supervisor: restarts its children.' });
+  .meta({
+    id: 'Actor',
+    description:
+      'actor (default): one by name. keyed: one for each key, made by its first message. pool: several of one logic behind a router. supervisor: restarts its children.',
+  });
 
 const toolPolicy = z.strictObject({
-  inDoubt: z.enum(['retry', 'ask', 'park', 'fail']).optional().describe('After a crash in the middle of a call. retry: again under the same key; ask: see `query`; park: a person decides; fail: the chart gets an error. Default: retry when the tool says that it is read-only or idempotent, else park.'),
+  inDoubt: z
+    .enum(['retry', 'ask', 'park', 'fail'])
+    .optional()
+    .describe(
+      'After a crash in the middle of a call. retry: again under the same key; ask: see `query`; park: a person decides; fail: the chart gets an error. Default: retry when the tool says that it is read-only or idempotent, else park.',
+    ),
   keyArgument: z.string().min(1).optional().describe('Argument in which the tool takes an idempotency key.'),
   query: z
-    .strictObject({ tool: z.string().min(1).describe('Tool of the same server that tells whether a call took effect.'), keyArgument: z.string().min(1).optional().describe('Its argument for the key. Default "key".') })
+    .strictObject({
+      tool: z.string().min(1).describe('Tool of the same server that tells whether a call took effect.'),
+      keyArgument: z.string().min(1).optional().describe('Its argument for the key. Default "key".'),
+    })
     .optional()
     .describe('For inDoubt ask.'),
   timeout: duration.optional(),
@@ -114,11 +189,17 @@ const toolServer = z.strictObject({
     .strictObject({
       command: z.string().min(1),
       args: z.array(z.string()).optional(),
-      env: z.record(z.string(), plainOrSecret).optional().describe('All that the server sees of the environment, besides HOME, PATH and the like.'),
+      env: z
+        .record(z.string(), plainOrSecret)
+        .optional()
+        .describe('All that the server sees of the environment, besides HOME, PATH and the like.'),
       cwd: z.string().min(1).optional().describe('Relative to the mesh file.'),
     })
     .optional(),
-  http: z.strictObject({ url: z.url({ protocol: /^https?$/ }), headers: z.record(z.string(), plainOrSecret).optional() }).optional().describe('Streamable HTTP.'),
+  http: z
+    .strictObject({ url: z.url({ protocol: /^https?$/ }), headers: z.record(z.string(), plainOrSecret).optional() })
+    .optional()
+    .describe('Streamable HTTP.'),
   tools: z.record(z.string(), toolPolicy).optional().describe('Policies that override the annotations of the server.'),
   timeout: duration.optional().describe('Deadline of a call. Default 60s.'),
   backoff: backoff.optional().describe('Waits before a server that died is started again.'),
@@ -126,19 +207,44 @@ const toolServer = z.strictObject({
   group: name.optional().describe('Nodes that hold its credentials. Default "default".'),
 });
 
-const modelCommon = { timeout: duration.optional().describe('Deadline of one call. Default 120s.'), concurrency: count.optional().describe('Calls at once. Default 16.'), group: name.optional() };
+const modelCommon = {
+  timeout: duration.optional().describe('Deadline of one call. Default 120s.'),
+  concurrency: count.optional().describe('Calls at once. Default 16.'),
+  group: name.optional(),
+};
 const model = z
   .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('scripted'), ...modelCommon, replies: z.array(z.json()).optional().describe('Answers, one after the other.'), file: z.string().min(1).optional().describe('JSON file with the answers.'), repeat: z.boolean().optional().describe('Begin again after the last. Default false.') }),
     z.strictObject({
-      kind: z.literal('openai-compatible'), ...modelCommon,
-      baseUrl: z.url({ protocol: /^https?$/ }).describe('Such as http://127.0.0.1:11434/v1 (Ollama) or https://api.openai.com/v1.'),
-      model: z.string().min(1), apiKey: secretRef.optional(), headers: z.record(z.string(), plainOrSecret).optional(),
+      kind: z.literal('scripted'),
+      ...modelCommon,
+      replies: z.array(z.json()).optional().describe('Answers, one after the other.'),
+      file: z.string().min(1).optional().describe('JSON file with the answers.'),
+      repeat: z.boolean().optional().describe('Begin again after the last. Default false.'),
+    }),
+    z.strictObject({
+      kind: z.literal('openai-compatible'),
+      ...modelCommon,
+      baseUrl: z
+        .url({ protocol: /^https?$/ })
+        .describe('Such as http://127.0.0.1:11434/v1 (Ollama) or https://api.openai.com/v1.'),
+      model: z.string().min(1),
+      apiKey: secretRef.optional(),
+      headers: z.record(z.string(), plainOrSecret).optional(),
       settings: z.record(z.string(), z.json()).optional().describe('Further members of the request body, such as temperature.'),
       retries: z.number().int().min(0).max(10).optional().describe('Tries again after a transient error. Default 2.'),
     }),
-    z.strictObject({ kind: z.literal('ai-sdk'), ...modelCommon, module: z.string().min(1).describe('File that exports an AI SDK model, or a function from { apiKey } to one.'), apiKey: secretRef.optional() }),
-    z.strictObject({ kind: z.literal('module'), ...modelCommon, module: z.string().min(1).describe('File that exports a ModelPort, or a function from { apiKey } to one.'), apiKey: secretRef.optional() }),
+    z.strictObject({
+      kind: z.literal('ai-sdk'),
+      ...modelCommon,
+      module: z.string().min(1).describe('File that exports an AI SDK model, or a function from { apiKey } to one.'),
+      apiKey: secretRef.optional(),
+    }),
+    z.strictObject({
+      kind: z.literal('module'),
+      ...modelCommon,
+      module: z.string().min(1).describe('File that exports a ModelPort, or a function from { apiKey } to one.'),
+      apiKey: secretRef.optional(),
+    }),
   ])
   .meta({ id: 'Model' });
 
@@ -151,7 +257,9 @@ const limits = z.strictObject({
 });
 
 const telemetry = z.strictObject({
-  otlp: z.url({ protocol: /^https?$/ }).describe('Where traces go, such as http://127.0.0.1:4318. Headers come from OTEL_EXPORTER_OTLP_HEADERS.'),
+  otlp: z
+    .url({ protocol: /^https?$/ })
+    .describe('Where traces go, such as http://127.0.0.1:4318. Headers come from OTEL_EXPORTER_OTLP_HEADERS.'),
   links: z.enum(['link', 'parent']).optional().describe('How a consumer span stands to its producer. Default link.'),
   service: z.string().min(1).optional().describe('service.name. Default: the name of the mesh.'),
 });
@@ -160,8 +268,18 @@ export const meshSchema = z
   .strictObject({
     $schema: z.string().optional().describe('For editors; ignored.'),
     mesh: name.describe('Name of the mesh.'),
-    store: z.string().min(1).optional().describe('sqlite:PATH (relative to the mesh file) or memory:. Default sqlite:./<mesh>.db.'),
-    shards: z.number().int().min(1).max(4096).optional().describe('Units of placement. Fixed when the store is made. Default 16.'),
+    store: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('sqlite:PATH (relative to the mesh file) or memory:. Default sqlite:./<mesh>.db.'),
+    shards: z
+      .number()
+      .int()
+      .min(1)
+      .max(4096)
+      .optional()
+      .describe('Units of placement. Fixed when the store is made. Default 16.'),
     horizon: duration.optional().describe('How long a message may be on its way. Default 7d.'),
     retention: retention.optional().describe('How long logs of finished actors are kept. Default 30d.'),
     actors: z.record(name, entry),

@@ -5,8 +5,16 @@
 import type { ConfigPath, ConfigProblem } from './problems.ts';
 
 const KEY_SHAPES: readonly RegExp[] = [
-  /\bsk-[A-Za-z0-9_-]{16,}/, /\b(?:ghp|gho|ghs|ghu)_[A-Za-z0-9]{20,}/, /\bgithub_pat_[A-Za-z0-9_]{20,}/, /\bglpat-[A-Za-z0-9_-]{16,}/, /\bxox[abpors]-[A-Za-z0-9-]{10,}/,
-  /\bAKIA[A-Z0-9]{16}\b/, /\bAIza[A-Za-z0-9_-]{30,}/, /\bhf_[A-Za-z0-9]{20,}/, /\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\./, /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
+  /\bsk-[A-Za-z0-9_-]{16,}/,
+  /\b(?:ghp|gho|ghs|ghu)_[A-Za-z0-9]{20,}/,
+  /\bgithub_pat_[A-Za-z0-9_]{20,}/,
+  /\bglpat-[A-Za-z0-9_-]{16,}/,
+  /\bxox[abpors]-[A-Za-z0-9-]{10,}/,
+  /\bAKIA[A-Z0-9]{16}\b/,
+  /\bAIza[A-Za-z0-9_-]{30,}/,
+  /\bhf_[A-Za-z0-9]{20,}/,
+  /\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\./,
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
 ];
 const SECRET_KEY = /(?:api[-_]?key|token|secret|passw(?:or)?d|credentials?|authorization)$/i;
 const CURE = 'write { env: NAME } or { file: PATH }, so that no plan, record or log ever holds it';
@@ -22,7 +30,11 @@ function walk(value: unknown, path: ConfigPath, found: ConfigProblem[]): void {
   if (typeof value === 'string') return void checkText(value, path, found);
   if (typeof value !== 'object' || value === null) return;
   if (isReference(value) && !allowsReference(path)) {
-    found.push({ path, message: 'a secret may be referenced only under tools and models: give it to the tool or model that uses it, agents never hold one' });
+    found.push({
+      path,
+      message:
+        'a secret may be referenced only under tools and models: give it to the tool or model that uses it, agents never hold one',
+    });
     return;
   }
   for (const [key, item] of Object.entries(value)) walk(item, [...path, Array.isArray(value) ? Number(key) : key], found);
@@ -31,13 +43,18 @@ function walk(value: unknown, path: ConfigPath, found: ConfigProblem[]): void {
 function checkText(text: string, path: ConfigPath, found: ConfigProblem[]): void {
   const key = String(path.at(-1) ?? '');
   if (KEY_SHAPES.some((shape) => shape.test(text))) found.push({ path, message: `this looks like a secret: ${CURE}` });
-  else if (text !== '' && isSecretMap(path) && SECRET_KEY.test(key)) found.push({ path, message: `"${key}" holds a secret as text: ${CURE}` });
+  else if (text !== '' && isSecretMap(path) && SECRET_KEY.test(key))
+    found.push({ path, message: `"${key}" holds a secret as text: ${CURE}` });
 }
 
 /** Variables of a child process and headers of a request: where secrets are by nature. */
 const isSecretMap = (path: ConfigPath): boolean => {
   const [area, , ...rest] = path;
-  if (area === 'tools') return (rest[0] === 'stdio' && rest[1] === 'env' && rest.length === 3) || (rest[0] === 'http' && rest[1] === 'headers' && rest.length === 3);
+  if (area === 'tools')
+    return (
+      (rest[0] === 'stdio' && rest[1] === 'env' && rest.length === 3) ||
+      (rest[0] === 'http' && rest[1] === 'headers' && rest.length === 3)
+    );
   return area === 'models' && rest[0] === 'headers' && rest.length === 2;
 };
 

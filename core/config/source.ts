@@ -2,7 +2,20 @@
  * A mesh file as text: YAML (so JSON too) into a value, and any path of that value back to line and column.
  * Fills in variables on the way. Reads no file.
  */
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type Scalar, visit } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  type Scalar,
+  visit,
+} from 'yaml';
 import { type Env, interpolate, plainScalar } from './interpolate.ts';
 import type { ConfigPath, Locate, LocatedProblem, Position } from './problems.ts';
 
@@ -22,8 +35,14 @@ export function readSource(text: string, file: string, env: Env): Source {
     const { line, col } = lines.linePos(offset);
     return { line, column: col };
   };
-  const problems: LocatedProblem[] = doc.errors.map((e) => ({ file, ...at(e.pos[0]), path: '', message: sentence(e.code, e.message) }));
-  if (problems.length === 0) problems.push(...fillIn(doc, env).map(({ offset, message }) => ({ file, ...at(offset), path: '', message })));
+  const problems: LocatedProblem[] = doc.errors.map((e) => ({
+    file,
+    ...at(e.pos[0]),
+    path: '',
+    message: sentence(e.code, e.message),
+  }));
+  if (problems.length === 0)
+    problems.push(...fillIn(doc, env).map(({ offset, message }) => ({ file, ...at(offset), path: '', message })));
   const locate: Locate = (path, atKey) => {
     const offset = offsetOf(doc, path, atKey);
     return offset === undefined ? undefined : at(offset);
@@ -31,7 +50,10 @@ export function readSource(text: string, file: string, env: Env): Source {
   return { value: problems.length === 0 ? doc.toJS({ maxAliasCount: ALIASES_MAX }) : undefined, locate, problems };
 }
 
-const sentence = (code: string, message: string): string => (code === 'DUPLICATE_KEY' ? 'this key stands twice in one map: names must differ' : message.charAt(0).toLowerCase() + message.slice(1));
+const sentence = (code: string, message: string): string =>
+  code === 'DUPLICATE_KEY'
+    ? 'this key stands twice in one map: names must differ'
+    : message.charAt(0).toLowerCase() + message.slice(1);
 
 function fillIn(doc: Document, env: Env): { offset: number; message: string }[] {
   const problems: { offset: number; message: string }[] = [];

@@ -66,7 +66,13 @@ export interface EventStore {
   /** Every stream of a shard. */
   streams(shard: Shard): AsyncIterable<StreamState>;
   /** 'refused' with a stale epoch or a seq not above the saved one. Covers durable records only. */
-  saveCheckpoint(stream: StreamId, seq: number, epoch: number, meta: CheckpointMeta, bytes: Uint8Array): Promise<'saved' | 'refused'>;
+  saveCheckpoint(
+    stream: StreamId,
+    seq: number,
+    epoch: number,
+    meta: CheckpointMeta,
+    bytes: Uint8Array,
+  ): Promise<'saved' | 'refused'>;
   loadCheckpoint(stream: StreamId): Promise<Checkpoint | undefined>;
   close(): Promise<void>;
 }

@@ -45,12 +45,19 @@ export const billing = setup({
             onDone: {
               target: 'choosing',
               actions: assign({
-                found: ({ context, event: { output } }) => [...context.found, output.order?.email === context.customer ? output.order : null],
+                found: ({ context, event: { output } }) => [
+                  ...context.found,
+                  output.order?.email === context.customer ? output.order : null,
+                ],
                 attempts: 0,
               }),
             },
             onError: [
-              { guard: 'mayTryAgain', target: 'lookingUpLater', actions: assign({ attempts: ({ context }) => context.attempts + 1 }) },
+              {
+                guard: 'mayTryAgain',
+                target: 'lookingUpLater',
+                actions: assign({ attempts: ({ context }) => context.attempts + 1 }),
+              },
               { target: '#billing.done' },
             ],
           },
@@ -61,5 +68,7 @@ export const billing = setup({
     done: { type: 'final' },
   },
   output: ({ context: { claims, found } }) =>
-    found.length < claims.length ? HANDED_OVER : billingFinding(claims.map(({ order }, i) => ({ number: order, order: found[i] ?? undefined }))),
+    found.length < claims.length
+      ? HANDED_OVER
+      : billingFinding(claims.map(({ order }, i) => ({ number: order, order: found[i] ?? undefined }))),
 });

@@ -5,7 +5,17 @@
 import { assign, forwardTo, sendTo, setup } from 'xstate';
 import { billing } from './billing.ts';
 import type { Mail } from './mail.ts';
-import { type ApprovalGiven, type ApprovalRefused, type CaseClosed, type Finding, INTAKE, type Intent, type MailArrived, outboxFile, type Request } from './messages.ts';
+import {
+  type ApprovalGiven,
+  type ApprovalRefused,
+  type CaseClosed,
+  type Finding,
+  INTAKE,
+  type Intent,
+  type MailArrived,
+  outboxFile,
+  type Request,
+} from './messages.ts';
 import { refund } from './refund.ts';
 import { HANDED_OVER, replyTo, SPAM, UNCLEAR } from './replies.ts';
 import { technical } from './technical.ts';
@@ -66,7 +76,10 @@ export const deskCase = setup({
           {
             guard: ({ event }) => event.output.type === 'triage.found',
             target: 'routing',
-            actions: assign({ todo: ({ event }) => (event.output.type === 'triage.found' ? event.output.requests : []), attempts: 0 }),
+            actions: assign({
+              todo: ({ event }) => (event.output.type === 'triage.found' ? event.output.requests : []),
+              attempts: 0,
+            }),
           },
           { target: 'routing', actions: { type: 'conclude', params: HANDED_OVER } },
         ],
@@ -82,8 +95,18 @@ export const deskCase = setup({
         { guard: { type: 'wants', params: 'refund' }, target: 'refund' },
         { guard: { type: 'wants', params: 'billing' }, target: 'billing' },
         { guard: { type: 'wants', params: 'technical' }, target: 'technical' },
-        { guard: { type: 'wants', params: 'spam' }, target: 'routing', reenter: true, actions: { type: 'conclude', params: SPAM } },
-        { guard: { type: 'wants', params: 'unclear' }, target: 'routing', reenter: true, actions: { type: 'conclude', params: UNCLEAR } },
+        {
+          guard: { type: 'wants', params: 'spam' },
+          target: 'routing',
+          reenter: true,
+          actions: { type: 'conclude', params: SPAM },
+        },
+        {
+          guard: { type: 'wants', params: 'unclear' },
+          target: 'routing',
+          reenter: true,
+          actions: { type: 'conclude', params: UNCLEAR },
+        },
         { target: 'replying' },
       ],
     },

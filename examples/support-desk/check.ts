@@ -33,10 +33,14 @@ export function compare(expected: Expected, done: Done): Comparison {
       ...lostRefunds.map((order) => `order ${order}: the refund of ${text(due.get(order))} is lost`),
       ...repeated.map(([order, rows]) => `order ${order}: refunded ${rows.length} times`),
       ...[...byOrder].flatMap(([order, [row]]) =>
-        text(row?.sum) === text(due.get(order)) ? [] : [`order ${order}: refunded ${text(row?.sum)} instead of ${text(due.get(order))}`],
+        text(row?.sum) === text(due.get(order))
+          ? []
+          : [`order ${order}: refunded ${text(row?.sum)} instead of ${text(due.get(order))}`],
       ),
       ...lostReplies.map((key) => `mail ${key}: its reply is lost`),
-      ...[...done.replies].flatMap(([key, reply]) => (reply === expected.replies.get(key) ? [] : [`mail ${key}: ${unlike(reply, expected.replies.get(key))}`])),
+      ...[...done.replies].flatMap(([key, reply]) =>
+        reply === expected.replies.get(key) ? [] : [`mail ${key}: ${unlike(reply, expected.replies.get(key))}`],
+      ),
     ],
   };
 }

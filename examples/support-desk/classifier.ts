@@ -31,7 +31,9 @@ export async function trainClassifier(): Promise<(subject: string, text: string)
   const label = async (sentence: string): Promise<Scored> => {
     const { classifications } = await nlp.process('en', withoutFigures(sentence));
     const best = classifications[0];
-    return best === undefined || best.score < SENTENCE_FLOOR || best.intent === 'None' ? { sentence, label: 'none', score: 0 } : { sentence, label: best.intent, score: best.score };
+    return best === undefined || best.score < SENTENCE_FLOOR || best.intent === 'None'
+      ? { sentence, label: 'none', score: 0 }
+      : { sentence, label: best.intent, score: best.score };
   };
 
   return async (subject, text) => {
@@ -42,17 +44,23 @@ export async function trainClassifier(): Promise<(subject: string, text: string)
   };
 }
 
-const atLeast = (floor: number, scored: Scored): Scored => (scored.score >= floor ? scored : { ...scored, label: 'none', score: 0 });
+const atLeast = (floor: number, scored: Scored): Scored =>
+  scored.score >= floor ? scored : { ...scored, label: 'none', score: 0 };
 
 /** Sentences of one intent make one request; its orders are those of its sentences. */
 export function triageOf(scored: readonly Scored[]): Triage {
   const weights = new Map<Intent, number>();
-  for (const { label, score } of scored) if (label !== 'none') weights.set(intentOf(label), (weights.get(intentOf(label)) ?? 0) + score);
+  for (const { label, score } of scored)
+    if (label !== 'none') weights.set(intentOf(label), (weights.get(intentOf(label)) ?? 0) + score);
   const ranked = [...weights].sort(([, a], [, b]) => b - a);
   const first = ranked[0];
   if (first === undefined) return { requests: [{ intent: 'unclear', claims: [] }], confidence: 0 };
-  const best = (intent: Intent): number => Math.max(...scored.filter((s) => s.label !== 'none' && intentOf(s.label) === intent).map((s) => s.score));
-  const wanted = first[0] === 'spam' ? [first[0]] : ranked.map(([intent]) => intent).filter((intent, i) => i === 0 || (intent !== 'spam' && best(intent) >= SECOND_FLOOR));
+  const best = (intent: Intent): number =>
+    Math.max(...scored.filter((s) => s.label !== 'none' && intentOf(s.label) === intent).map((s) => s.score));
+  const wanted =
+    first[0] === 'spam'
+      ? [first[0]]
+      : ranked.map(([intent]) => intent).filter((intent, i) => i === 0 || (intent !== 'spam' && best(intent) >= SECOND_FLOOR));
   return { requests: wanted.map((intent) => requestOf(intent, wanted, scored)), confidence: round(best(first[0])) };
 }
 

@@ -53,15 +53,23 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 function prepareFolder(): void {
   fs.rmSync(work, { recursive: true, force: true });
-  for (const folder of ['inbox', 'articles']) fs.cpSync(path.join(HERE, folder), path.join(work, 'files', folder), { recursive: true });
+  for (const folder of ['inbox', 'articles'])
+    fs.cpSync(path.join(HERE, folder), path.join(work, 'files', folder), { recursive: true });
   fs.mkdirSync(path.join(work, 'files', 'outbox'));
 }
 
 async function expectedDesk(): Promise<Expected> {
   const mails = readMails(HERE);
   const classify = await trainClassifier();
-  const found = new Map(await Promise.all(mails.map(async (mail) => [mail.key, (await classify(mail.subject, mail.text)).requests] as const)));
-  return foldDesk(mails, orders(), (mail) => found.get(mail.key) ?? [], (topic) => fs.readFileSync(path.join(HERE, 'articles', `${topic}.md`), 'utf8'));
+  const found = new Map(
+    await Promise.all(mails.map(async (mail) => [mail.key, (await classify(mail.subject, mail.text)).requests] as const)),
+  );
+  return foldDesk(
+    mails,
+    orders(),
+    (mail) => found.get(mail.key) ?? [],
+    (topic) => fs.readFileSync(path.join(HERE, 'articles', `${topic}.md`), 'utf8'),
+  );
 }
 const orders = (): Order[] => JSON.parse(fs.readFileSync(path.join(HERE, 'orders.json'), 'utf8')) as Order[];
 
@@ -79,14 +87,19 @@ const runs = (node: ChildProcess): boolean => node.exitCode === null && node.sig
 /** Waits until `count` mails are answered. Throws when the node ends by itself or time is up. */
 async function untilAnswered(count: number, node: ChildProcess, deadline: number): Promise<void> {
   while (answered().length < count) {
-    if (!runs(node)) throw new Error(`the node ended by itself (${node.exitCode ?? node.signalCode}); see ${path.join(work, 'up.log')}`);
-    if (Date.now() > deadline) throw new Error(`only ${answered().length} mails answered when time was up; see ${path.join(work, 'up.log')}`);
+    if (!runs(node))
+      throw new Error(`the node ended by itself (${node.exitCode ?? node.signalCode}); see ${path.join(work, 'up.log')}`);
+    if (Date.now() > deadline)
+      throw new Error(`only ${answered().length} mails answered when time was up; see ${path.join(work, 'up.log')}`);
     await pause(POLL_MS);
   }
 }
 
 async function reprise<T>(...args: readonly string[]): Promise<T> {
-  const { stdout } = await promisify(execFile)(command, [...commandArgs, ...args, '-f', MESH, '--json'], { env, maxBuffer: 64 * 1024 * 1024 });
+  const { stdout } = await promisify(execFile)(command, [...commandArgs, ...args, '-f', MESH, '--json'], {
+    env,
+    maxBuffer: 64 * 1024 * 1024,
+  });
   return JSON.parse(stdout) as T;
 }
 
@@ -108,26 +121,35 @@ async function stop(node: ChildProcess, signal: 'SIGKILL' | 'SIGTERM'): Promise<
 /** How many mails are answered when the node is killed: each kill somewhere in its own stretch of the work. */
 function killPoints(total: number, kills: number, seed: number): number[] {
   const random = seeded(seed);
-  return Array.from({ length: kills }, (_, i) => random.between(Math.ceil((total * (i + 0.2)) / (kills + 0.2)), Math.floor((total * (i + 0.9)) / (kills + 0.2))));
+  return Array.from({ length: kills }, (_, i) =>
+    random.between(Math.ceil((total * (i + 0.2)) / (kills + 0.2)), Math.floor((total * (i + 0.9)) / (kills + 0.2))),
+  );
 }
 
 function outcome(expected: Expected): Comparison & { readonly refunds: number } {
   using ledger = openLedger(path.join(work, 'ledger.db'), ledgerKey);
   const refunds = ledger.refunds().map((row) => ({ order: row.order, sum: { minor: row.amountMinor, currency: row.currency } }));
   const outbox = path.join(work, 'files', 'outbox');
-  const replies = new Map(answered().map((file) => [path.basename(file, '.txt'), fs.readFileSync(path.join(outbox, file), 'utf8')]));
+  const replies = new Map(
+    answered().map((file) => [path.basename(file, '.txt'), fs.readFileSync(path.join(outbox, file), 'utf8')]),
+  );
   return { ...compare(expected, { refunds, replies }), refunds: refunds.length };
 }
 
 /** The key of the ledger in files of the mesh: records, checkpoints, logs. */
-const leaks = (): string[] => fs.readdirSync(work).filter((file) => fs.statSync(path.join(work, file)).isFile() && fs.readFileSync(path.join(work, file)).includes(ledgerKey));
+const leaks = (): string[] =>
+  fs
+    .readdirSync(work)
+    .filter((file) => fs.statSync(path.join(work, file)).isFile() && fs.readFileSync(path.join(work, file)).includes(ledgerKey));
 
 async function main(): Promise<number> {
   const [seed, kills] = [Number(options.seed), Number(options.kills)];
   prepareFolder();
   const expected = await expectedDesk();
   const total = expected.replies.size;
-  say(`${total} mails, ${expected.refunds.length} refunds due, ${expected.approvals} of all that is asked need approval. Seed ${seed}.`);
+  say(
+    `${total} mails, ${expected.refunds.length} refunds due, ${expected.approvals} of all that is asked need approval. Seed ${seed}.`,
+  );
 
   const began = Date.now();
   const deadline = began + TIME_LIMIT_MS;
@@ -155,7 +177,11 @@ async function events(): Promise<number> {
   return actors.reduce((sum, { seq }) => sum + seq, 0);
 }
 
-function report(expected: Expected, found: ReturnType<typeof outcome>, run: { total: number; kills: number; seconds: number; events: number }): number {
+function report(
+  expected: Expected,
+  found: ReturnType<typeof outcome>,
+  run: { total: number; kills: number; seconds: number; events: number },
+): number {
   const rows: readonly (readonly [string, number | string])[] = [
     ['mails', run.total],
     ['refunds posted', found.refunds],
@@ -182,7 +208,11 @@ function report(expected: Expected, found: ReturnType<typeof outcome>, run: { to
 /** A case whose refund waited for an approval. */
 function interesting(expected: Expected): string {
   const large = expected.refunds.find(({ sum }) => sum.minor > APPROVAL_ABOVE);
-  return [...expected.replies].find(([, reply]) => large !== undefined && reply.includes(`for order ${large.order}. It reaches`))?.[0] ?? '0001';
+  return (
+    [...expected.replies].find(
+      ([, reply]) => large !== undefined && reply.includes(`for order ${large.order}. It reaches`),
+    )?.[0] ?? '0001'
+  );
 }
 
 try {

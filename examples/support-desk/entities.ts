@@ -18,7 +18,8 @@ interface FoundOrder {
 const ORDER = /\b(?:A[-\s]?|orders?\s*(?:no\.?|number|nr\.?|num)?[\s:#]*(?:is\s+)?)(\d{5})\b(?![-/.]\d)/gi;
 
 /** Sums that stand in a mail about an order without being what is asked for. */
-const BESIDE_THE_POINT = /(?:shipping|postage|delivery|voucher|discount|coupon|together|altogether|in total|all in all)[^.!?\n]{0,24}$/i;
+const BESIDE_THE_POINT =
+  /(?:shipping|postage|delivery|voucher|discount|coupon|together|altogether|in total|all in all)[^.!?\n]{0,24}$/i;
 
 export function findOrders(text: string): FoundOrder[] {
   const found: FoundOrder[] = [];
@@ -42,11 +43,14 @@ export function findClaims(text: string): Claim[] {
     const next = orders[i + 1]?.at ?? text.length;
     const previous = orders[i - 1]?.end ?? 0;
     const free = sums.filter((sum) => !taken.has(sum));
-    const behind = free.find((sum) => sum.at >= end && sum.end <= next && !leadsTo(text.slice(sum.end, next), orders[i + 1] !== undefined));
+    const behind = free.find(
+      (sum) => sum.at >= end && sum.end <= next && !leadsTo(text.slice(sum.end, next), orders[i + 1] !== undefined),
+    );
     const sum = take(behind ?? free.findLast((s) => s.at >= previous && s.end <= at));
     return sum === undefined ? { order } : { order, sum };
   });
 }
 
 /** `... for A-1, and 20 EUR for A-2`: the sum belongs to the order that follows it. */
-const leadsTo = (between: string, another: boolean): boolean => another && /^\s*(?:for|from|of|on)\s+(?:my\s+|the\s+)?(?:order\s+)?$/i.test(between);
+const leadsTo = (between: string, another: boolean): boolean =>
+  another && /^\s*(?:for|from|of|on)\s+(?:my\s+|the\s+)?(?:order\s+)?$/i.test(between);

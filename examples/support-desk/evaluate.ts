@@ -30,9 +30,14 @@ export function readMails(folder: string): Mail[] {
     .sort()
     .map((file) => parseMail(path.basename(file, '.txt'), fs.readFileSync(path.join(inbox, file), 'utf8')));
 }
-export const readTruth = (folder: string): Truth[] => JSON.parse(fs.readFileSync(path.join(folder, 'truth.json'), 'utf8')) as Truth[];
+export const readTruth = (folder: string): Truth[] =>
+  JSON.parse(fs.readFileSync(path.join(folder, 'truth.json'), 'utf8')) as Truth[];
 
-export async function evaluate(mails: readonly Mail[], truth: readonly Truth[], classify: (subject: string, text: string) => Promise<Triage>): Promise<Score> {
+export async function evaluate(
+  mails: readonly Mail[],
+  truth: readonly Truth[],
+  classify: (subject: string, text: string) => Promise<Triage>,
+): Promise<Score> {
   const rows = await Promise.all(
     mails.map(async (mail) => {
       const right = truth.find((t) => t.key === mail.key)!;
@@ -40,9 +45,16 @@ export async function evaluate(mails: readonly Mail[], truth: readonly Truth[], 
     }),
   );
   const count = (right: (row: (typeof rows)[number]) => boolean): number => rows.filter(right).length;
-  const intents = (requests: readonly Request[]): string => requests.map((r) => r.intent).sort().join(' ');
+  const intents = (requests: readonly Request[]): string =>
+    requests
+      .map((r) => r.intent)
+      .sort()
+      .join(' ');
   const claims = (requests: readonly Request[]): string =>
-    requests.flatMap((r) => r.claims.map((c) => `${r.intent} ${c.order} ${c.sum?.currency ?? ''}${c.sum?.minor ?? ''}`)).sort().join(', ');
+    requests
+      .flatMap((r) => r.claims.map((c) => `${r.intent} ${c.order} ${c.sum?.currency ?? ''}${c.sum?.minor ?? ''}`))
+      .sort()
+      .join(', ');
   const topics = (requests: readonly Request[]): string => requests.flatMap((r) => r.topic ?? []).join(' ');
   const whole = (requests: readonly Request[]): string => [intents(requests), claims(requests), topics(requests)].join(' | ');
   return {
@@ -61,7 +73,11 @@ export async function evaluate(mails: readonly Mail[], truth: readonly Truth[], 
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const { misses, ...score } = await evaluate(readMails(import.meta.dirname), readTruth(import.meta.dirname), await trainClassifier());
+  const { misses, ...score } = await evaluate(
+    readMails(import.meta.dirname),
+    readTruth(import.meta.dirname),
+    await trainClassifier(),
+  );
   const percent = (n: number, of: number): string => `${n} of ${of} (${((100 * n) / of).toFixed(1)} %)`;
   console.log(`first intent    ${percent(score.intent, score.mails)}`);
   console.log(`all intents     ${percent(score.intents, score.mails)}`);

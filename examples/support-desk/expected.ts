@@ -41,7 +41,8 @@ export function foldDesk(
 
   const findingOf: Record<Intent, (mail: Mail, request: Request) => Finding> = {
     refund: (mail, { claims }) => refundFinding(claims.length === 0 ? [NO_ORDER] : claims.map((claim) => rule(mail, claim))),
-    billing: (mail, { claims }) => billingFinding(claims.map(({ order }) => ({ number: order, order: ownOrder(byId.get(order), mail) }))),
+    billing: (mail, { claims }) =>
+      billingFinding(claims.map(({ order }) => ({ number: order, order: ownOrder(byId.get(order), mail) }))),
     technical: (_, { topic }) => {
       const article = topic === undefined ? undefined : articleOf(topic);
       return topic === undefined || article === undefined ? HANDED_OVER : technicalFinding(topic, article);
@@ -50,7 +51,9 @@ export function foldDesk(
     unclear: () => UNCLEAR,
   };
 
-  const findings = mails.map((mail) => [mail, requestsOf(mail).map((request) => findingOf[request.intent](mail, request))] as const);
+  const findings = mails.map(
+    (mail) => [mail, requestsOf(mail).map((request) => findingOf[request.intent](mail, request))] as const,
+  );
   return {
     replies: new Map(findings.map(([mail, found]) => [mail.key, replyTo(mail, found)])),
     outcomes: new Map(findings.map(([mail, found]) => [mail.key, found.flatMap((f) => f.outcomes)])),

@@ -25,7 +25,8 @@ const keyOf = (file: string): string => file.replace(/\.txt$/, '');
 const filesOf = (listing: string): string[] => [...listing.matchAll(/^\[FILE\] (.+\.txt)$/gm)].map((match) => match[1]!).sort();
 /** The first mail in hand whose customer has no open case. */
 const nextMail = ({ held, open }: Context): Mail | undefined => held.find((mail) => !Object.values(open).includes(mail.from));
-const without = (open: Context['open'], key: string): Context['open'] => Object.fromEntries(Object.entries(open).filter(([k]) => k !== key));
+const without = (open: Context['open'], key: string): Context['open'] =>
+  Object.fromEntries(Object.entries(open).filter(([k]) => k !== key));
 
 export const intake = setup({
   types: { context: {} as Context, events: {} as CaseClosed, output: {} as { mails: number; unreadable: readonly string[] } },
@@ -43,8 +44,14 @@ export const intake = setup({
       enqueue.assign({ held: context.held.filter((m) => m !== mail), open: { ...context.open, [mail.key]: mail.from } });
       enqueue.sendTo(({ system }) => system.get(caseAddress(mail.key))!, arrived);
     }),
-    setAside: assign({ unread: ({ context }) => context.unread.slice(1), unreadable: ({ context }) => [...context.unreadable, context.unread[0]!] }),
-    strikeOff: assign({ open: ({ context, event }) => without(context.open, event.key), closed: ({ context }) => context.closed + 1 }),
+    setAside: assign({
+      unread: ({ context }) => context.unread.slice(1),
+      unreadable: ({ context }) => [...context.unreadable, context.unread[0]!],
+    }),
+    strikeOff: assign({
+      open: ({ context, event }) => without(context.open, event.key),
+      closed: ({ context }) => context.closed + 1,
+    }),
   },
 }).createMachine({
   id: 'intake',

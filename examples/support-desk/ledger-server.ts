@@ -42,7 +42,11 @@ function ledgerServer(ledger: Ledger): McpServer {
       annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
     },
     ({ amount_minor, idempotency_key, ...posting }) =>
-      attempt(() => wire(ledger.post({ ...posting, amountMinor: amount_minor, ...(idempotency_key !== undefined && { key: idempotency_key }) }))),
+      attempt(() =>
+        wire(
+          ledger.post({ ...posting, amountMinor: amount_minor, ...(idempotency_key !== undefined && { key: idempotency_key }) }),
+        ),
+      ),
   );
   server.registerTool(
     'find_refund_by_key',
@@ -75,7 +79,12 @@ function attempt(work: () => Record<string, unknown>): Answer {
   }
 }
 
-const wire = ({ refund, order, amountMinor, currency }: Refund): Record<string, unknown> => ({ refund, order, amount_minor: amountMinor, currency });
+const wire = ({ refund, order, amountMinor, currency }: Refund): Record<string, unknown> => ({
+  refund,
+  order,
+  amount_minor: amountMinor,
+  currency,
+});
 
 function setting(name: string): string {
   const value = process.env[name];
@@ -86,7 +95,11 @@ function setting(name: string): string {
 
 const ledger = ((): Ledger => {
   try {
-    return openLedger(setting('LEDGER_FILE'), setting('LEDGER_KEY'), () => JSON.parse(fs.readFileSync(setting('LEDGER_ORDERS'), 'utf8')) as Order[]);
+    return openLedger(
+      setting('LEDGER_FILE'),
+      setting('LEDGER_KEY'),
+      () => JSON.parse(fs.readFileSync(setting('LEDGER_ORDERS'), 'utf8')) as Order[],
+    );
   } catch (error) {
     process.stderr.write(`ledger: ${error instanceof Error ? error.message : String(error)}\n`);
     return process.exit(1);

@@ -43,7 +43,16 @@ const SCHEMA = `
   ) STRICT;
 `;
 
-type OrderRow = { id: string; email: string; customer: string; item: string; total_minor: number; currency: Currency; ordered_on: string; invoice: string };
+type OrderRow = {
+  id: string;
+  email: string;
+  customer: string;
+  item: string;
+  total_minor: number;
+  currency: Currency;
+  ordered_on: string;
+  invoice: string;
+};
 type RefundRow = { id: number; order_id: string; amount_minor: number; currency: Currency; idempotency_key: string | null };
 
 /**
@@ -66,7 +75,9 @@ export function openLedger(file: string, accessKey: string, orders: () => readon
 
   const orderById = db.prepare('SELECT * FROM orders WHERE id = ?');
   const refunded = db.prepare('SELECT COALESCE(SUM(amount_minor), 0) AS sum FROM refunds WHERE order_id = ?');
-  const insert = db.prepare('INSERT INTO refunds (order_id, amount_minor, currency, reason, idempotency_key) VALUES (?, ?, ?, ?, ?) RETURNING *');
+  const insert = db.prepare(
+    'INSERT INTO refunds (order_id, amount_minor, currency, reason, idempotency_key) VALUES (?, ?, ?, ?, ?) RETURNING *',
+  );
   const byKey = db.prepare('SELECT * FROM refunds WHERE idempotency_key = ?');
   const all = db.prepare('SELECT * FROM refunds ORDER BY id');
 
@@ -103,7 +114,8 @@ function unlock(db: DatabaseSync, accessKey: string, orders: () => readonly Orde
   }
   db.prepare('INSERT INTO access VALUES (?)').run(given);
   const insert = db.prepare('INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
-  for (const o of orders()) insert.run(o.id, o.email, o.customer, o.item, o.total.minor, o.total.currency, o.orderedOn, o.invoice);
+  for (const o of orders())
+    insert.run(o.id, o.email, o.customer, o.item, o.total.minor, o.total.currency, o.orderedOn, o.invoice);
 }
 
 function inTransaction<T>(db: DatabaseSync, work: () => T): T {

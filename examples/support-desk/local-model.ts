@@ -26,5 +26,7 @@ export function localModel(): ModelPort {
 function lastWords(messages: readonly ModelMessage[]): string {
   const last = messages.findLast((message) => message.role === 'user');
   if (last === undefined) return '';
-  return typeof last.content === 'string' ? last.content : last.content.map((part) => (part.type === 'text' ? part.text : '')).join('\n');
+  return typeof last.content === 'string'
+    ? last.content
+    : last.content.map((part) => (part.type === 'text' ? part.text : '')).join('\n');
 }

@@ -25,7 +25,10 @@ export interface Reply {
 export function parseMail(key: string, raw: string): Mail {
   const lines = raw.replace(/\r\n/g, '\n').split('\n');
   const end = lines.indexOf('');
-  const head = lines.slice(0, end < 0 ? lines.length : end).join('\n').replace(/\n[ \t]+/g, ' ');
+  const head = lines
+    .slice(0, end < 0 ? lines.length : end)
+    .join('\n')
+    .replace(/\n[ \t]+/g, ' ');
   const header = (name: string): string => new RegExp(`^${name}:[ \\t]*(.*)$`, 'im').exec(head)?.[1]?.trim() ?? '';
   const from = header('From');
   const bracketed = /^(.*?)\s*<([^>]+)>$/.exec(from);
@@ -37,7 +40,13 @@ export function parseMail(key: string, raw: string): Mail {
     name: (bracketed?.[1] ?? '').replace(/^"|"$/g, ''),
     subject: header('Subject'),
     date: Number.isNaN(sent.getTime()) ? '' : sent.toISOString().slice(0, 10),
-    text: end < 0 ? '' : lines.slice(end + 1).join('\n').trim(),
+    text:
+      end < 0
+        ? ''
+        : lines
+            .slice(end + 1)
+            .join('\n')
+            .trim(),
   };
 }
 
@@ -46,10 +55,14 @@ export function ownWords(text: string): string {
   const own: string[] = [];
   for (const line of text.split('\n')) {
     if (/^-- ?$/.test(line) || /^-{3,}\s*(?:original message|forwarded message)/i.test(line)) break;
-    if (line.startsWith('>') || /^(?:on|am|le) .+ (?:wrote|schrieb|a écrit)\s?:$/i.test(line) || /^sent from my /i.test(line)) continue;
+    if (line.startsWith('>') || /^(?:on|am|le) .+ (?:wrote|schrieb|a écrit)\s?:$/i.test(line) || /^sent from my /i.test(line))
+      continue;
     own.push(line);
   }
-  return own.join('\n').replace(/\n{3,}/g, '\n\n').trim();
+  return own
+    .join('\n')
+    .replace(/\n{3,}/g, '\n\n')
+    .trim();
 }
 
 /** The same reply is the same text, whenever it is written: no date, no counter. */

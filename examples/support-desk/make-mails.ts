@@ -67,26 +67,124 @@ const recent = (order: Order): boolean => order.orderedOn >= dayBefore(80);
 /** Every kind of mail and how many there are of it. */
 const PLAN: readonly (readonly [count: number, kind: string, draft: (shop: Shop, random: Seeded) => Draft])[] = [
   [23, 'refund', (shop, random) => refund(shop.fresh(cheap), {}, random.pick(phrases.REFUND_ASKS), shop, random)],
-  [14, 'refund of a sum', (shop, random) => refundPart(shop.fresh(cheap), random.pick(phrases.REFUND_SUM_ASKS), sumAsWritten, shop, random)],
-  [6, 'refund, sum in another clause', (shop, random) => refundPart(shop.fresh(cheap), random.pick(phrases.REFUND_SUM_BEHIND), sumAsWritten, shop, random)],
-  [8, 'refund, sum in words', (shop, random) => refundPart(shop.fresh(cheap), random.pick(phrases.REFUND_SUM_ASKS), sumInWords, shop, random)],
+  [
+    14,
+    'refund of a sum',
+    (shop, random) => refundPart(shop.fresh(cheap), random.pick(phrases.REFUND_SUM_ASKS), sumAsWritten, shop, random),
+  ],
+  [
+    6,
+    'refund, sum in another clause',
+    (shop, random) => refundPart(shop.fresh(cheap), random.pick(phrases.REFUND_SUM_BEHIND), sumAsWritten, shop, random),
+  ],
+  [
+    8,
+    'refund, sum in words',
+    (shop, random) => refundPart(shop.fresh(cheap), random.pick(phrases.REFUND_SUM_ASKS), sumInWords, shop, random),
+  ],
   [6, 'refund, other currency', (shop, random) => refundOtherCurrency(shop, random)],
   [4, 'refund of more than paid', (shop, random) => refundTooMuch(shop, random)],
-  [9, 'refund above the limit', (shop, random) => refund(shop.fresh((o) => recent(o) && o.total.minor > 15_000 && o.total.minor <= 40_000), {}, random.pick(phrases.REFUND_ASKS), shop, random)],
-  [5, 'refund above the ceiling', (shop, random) => refund(shop.fresh((o) => recent(o) && o.total.minor > 40_000), {}, random.pick(phrases.REFUND_ASKS), shop, random)],
+  [
+    9,
+    'refund above the limit',
+    (shop, random) =>
+      refund(
+        shop.fresh((o) => recent(o) && o.total.minor > 15_000 && o.total.minor <= 40_000),
+        {},
+        random.pick(phrases.REFUND_ASKS),
+        shop,
+        random,
+      ),
+  ],
+  [
+    5,
+    'refund above the ceiling',
+    (shop, random) =>
+      refund(
+        shop.fresh((o) => recent(o) && o.total.minor > 40_000),
+        {},
+        random.pick(phrases.REFUND_ASKS),
+        shop,
+        random,
+      ),
+  ],
   [5, 'refund of two orders', (shop, random) => refundTwo(phrases.REFUND_TWO, () => undefined, shop, random)],
-  [5, 'refund of two orders, two sums', (shop, random) => refundTwo(phrases.REFUND_TWO_SUMS, (order) => partOf(order, random), shop, random)],
+  [
+    5,
+    'refund of two orders, two sums',
+    (shop, random) => refundTwo(phrases.REFUND_TWO_SUMS, (order) => partOf(order, random), shop, random),
+  ],
   [3, 'refund of two orders, one total', (shop, random) => refundTwo(phrases.REFUND_TWO_TOGETHER, () => undefined, shop, random)],
-  [5, "refund of somebody else's order", (shop, random) => ({ ...refund(shop.fresh(cheap), {}, random.pick(phrases.REFUND_ASKS), shop, random), from: stranger(random) })],
-  [4, 'refund of an unknown order', (shop, random) => refund({ ...shop.fresh(cheap), id: `A-${random.between(70_000, 79_999)}` }, {}, random.pick(phrases.REFUND_ASKS), shop, random)],
-  [5, 'refund, too late', (shop, random) => refund(shop.fresh((o) => o.orderedOn < dayBefore(120)), {}, random.pick(phrases.REFUND_ASKS), shop, random)],
-  [6, 'refund without a number', (shop, random) => ({ ...refund(shop.fresh(cheap), {}, random.pick(phrases.REFUND_NO_NUMBER), shop, random), requests: [{ intent: 'refund', claims: [] }] })],
+  [
+    5,
+    "refund of somebody else's order",
+    (shop, random) => ({
+      ...refund(shop.fresh(cheap), {}, random.pick(phrases.REFUND_ASKS), shop, random),
+      from: stranger(random),
+    }),
+  ],
+  [
+    4,
+    'refund of an unknown order',
+    (shop, random) =>
+      refund(
+        { ...shop.fresh(cheap), id: `A-${random.between(70_000, 79_999)}` },
+        {},
+        random.pick(phrases.REFUND_ASKS),
+        shop,
+        random,
+      ),
+  ],
+  [
+    5,
+    'refund, too late',
+    (shop, random) =>
+      refund(
+        shop.fresh((o) => o.orderedOn < dayBefore(120)),
+        {},
+        random.pick(phrases.REFUND_ASKS),
+        shop,
+        random,
+      ),
+  ],
+  [
+    6,
+    'refund without a number',
+    (shop, random) => ({
+      ...refund(shop.fresh(cheap), {}, random.pick(phrases.REFUND_NO_NUMBER), shop, random),
+      requests: [{ intent: 'refund', claims: [] }],
+    }),
+  ],
   [24, 'billing', (shop, random) => billing(shop.fresh(recent), random.pick(phrases.BILLING_ASKS), shop, random)],
-  [4, 'billing without a number', (shop, random) => ({ ...billing(shop.fresh(recent), random.pick(phrases.BILLING_NO_NUMBER), shop, random), requests: [{ intent: 'billing', claims: [] }] })],
+  [
+    4,
+    'billing without a number',
+    (shop, random) => ({
+      ...billing(shop.fresh(recent), random.pick(phrases.BILLING_NO_NUMBER), shop, random),
+      requests: [{ intent: 'billing', claims: [] }],
+    }),
+  ],
   [26, 'technical', (shop, random) => technical(random.pick(shop.people), random)],
-  [6, 'refund and billing', (shop, random) => both(refund(shop.fresh(cheap), {}, random.pick(phrases.REFUND_ASKS), shop, random), (from) => billing(anyOf(shop, from, random), random.pick(phrases.BILLING_ASKS.slice(0, 5)), shop, random))],
-  [3, 'refund and technical', (shop, random) => both(refund(shop.fresh(cheap), {}, random.pick(phrases.REFUND_ASKS), shop, random), (from) => technical(from, random))],
-  [3, 'billing and technical', (shop, random) => both(billing(shop.fresh(recent), random.pick(phrases.BILLING_ASKS), shop, random), (from) => technical(from, random))],
+  [
+    6,
+    'refund and billing',
+    (shop, random) =>
+      both(refund(shop.fresh(cheap), {}, random.pick(phrases.REFUND_ASKS), shop, random), (from) =>
+        billing(anyOf(shop, from, random), random.pick(phrases.BILLING_ASKS.slice(0, 5)), shop, random),
+      ),
+  ],
+  [
+    3,
+    'refund and technical',
+    (shop, random) =>
+      both(refund(shop.fresh(cheap), {}, random.pick(phrases.REFUND_ASKS), shop, random), (from) => technical(from, random)),
+  ],
+  [
+    3,
+    'billing and technical',
+    (shop, random) =>
+      both(billing(shop.fresh(recent), random.pick(phrases.BILLING_ASKS), shop, random), (from) => technical(from, random)),
+  ],
 ];
 const SPAM = 8;
 const UNCLEAR = 6;
@@ -96,7 +194,10 @@ export function makeCorpus(seed = SEED): Corpus {
   const random = seeded(seed);
   const shop = makeShop(random);
   const first = PLAN.flatMap(([count, kind, draft]) => Array.from({ length: count }, () => ({ ...draft(shop, random), kind })));
-  const odd = [...oddMails('spam', phrases.SPAM_TEXTS, SPAM, random), ...oddMails('unclear', phrases.UNCLEAR_TEXTS, UNCLEAR, random)];
+  const odd = [
+    ...oddMails('spam', phrases.SPAM_TEXTS, SPAM, random),
+    ...oddMails('unclear', phrases.UNCLEAR_TEXTS, UNCLEAR, random),
+  ];
   const repeated = random
     .shuffle(first.filter((d) => d.kind === 'refund' || d.kind === 'refund of a sum'))
     .slice(0, DUPLICATES - 2)
@@ -108,7 +209,11 @@ export function makeCorpus(seed = SEED): Corpus {
   }));
   const texts = mails.map(({ key, draft }, i) => ({ key, text: write(draft, key, i, random) }));
   const truth = mails.map(({ key, draft }) => ({ key, kind: draft.kind, requests: draft.requests }));
-  const right = foldDesk(texts.map(({ key, text }) => parseMail(key, text)), shop.orders, (mail) => truth[Number(mail.key) - 1]!.requests);
+  const right = foldDesk(
+    texts.map(({ key, text }) => parseMail(key, text)),
+    shop.orders,
+    (mail) => truth[Number(mail.key) - 1]!.requests,
+  );
   return { orders: shop.orders, mails: texts, truth: truth.map((t) => ({ ...t, outcomes: right.outcomes.get(t.key)! })) };
 }
 
@@ -134,7 +239,8 @@ function makeShop(random: Seeded): Shop {
   );
   const left = random.shuffle(orders);
   const fresh = (fits: (order: Order) => boolean): Order => left.splice(left.findIndex(fits), 1)[0]!;
-  const sibling = (order: Order, fits: (order: Order) => boolean) => (other: Order) => other.email === order.email && other !== order && fits(other);
+  const sibling = (order: Order, fits: (order: Order) => boolean) => (other: Order) =>
+    other.email === order.email && other !== order && fits(other);
   const freshPair = (fits: (order: Order) => boolean): readonly [Order, Order] => {
     const one = fresh((order) => fits(order) && left.some(sibling(order, fits)));
     return [one, fresh(sibling(one, fits))];
@@ -158,13 +264,21 @@ function refund(order: Order, claim: { sum?: Money; written?: string }, ask: str
     from: shop.owner(order),
     subject: 'refund',
     sentences: [...reason, ask, ...noise].map((s) => fill(s, order, written, claim.written)),
-    requests: [{ intent: 'refund', claims: [claim.sum === undefined ? { order: order.id } : { order: order.id, sum: claim.sum }] }],
+    requests: [
+      { intent: 'refund', claims: [claim.sum === undefined ? { order: order.id } : { order: order.id, sum: claim.sum }] },
+    ],
     order,
     spared,
   };
 }
 
-function refundPart(order: Order, ask: string, wording: (sum: Money, random: Seeded) => string, shop: Shop, random: Seeded): Draft {
+function refundPart(
+  order: Order,
+  ask: string,
+  wording: (sum: Money, random: Seeded) => string,
+  shop: Shop,
+  random: Seeded,
+): Draft {
   const sum = partOf(order, random);
   return refund(order, { sum, written: wording(sum, random) }, ask, shop, random);
 }
@@ -217,7 +331,14 @@ function billing(order: Order, ask: string, shop: Shop, random: Seeded): Draft {
 
 function technical(from: Person, random: Seeded): Draft {
   const [topic, text] = random.pick(phrases.TECHNICAL_ASKS);
-  return { kind: '', from, subject: 'technical', sentences: [text], requests: [{ intent: 'technical', topic, claims: [] }], spared: [] };
+  return {
+    kind: '',
+    from,
+    subject: 'technical',
+    sentences: [text],
+    requests: [{ intent: 'technical', topic, claims: [] }],
+    spared: [],
+  };
 }
 
 /** Two matters in one mail. */
@@ -236,7 +357,14 @@ function oddMails(kind: 'spam' | 'unclear', texts: readonly string[], count: num
   return random
     .shuffle(texts)
     .slice(0, count)
-    .map((text) => ({ kind, from: stranger(random), subject: kind, sentences: [text], requests: [{ intent: kind, claims: [] }], spared: [text] }));
+    .map((text) => ({
+      kind,
+      from: stranger(random),
+      subject: kind,
+      sentences: [text],
+      requests: [{ intent: kind, claims: [] }],
+      spared: [text],
+    }));
 }
 
 /** The same customer asks for the same again. */
@@ -257,16 +385,21 @@ function again(draft: Draft, random: Seeded): Draft {
 /** Mails that follow another are put somewhere behind it. */
 function arrivals(drafts: readonly Draft[], random: Seeded): Draft[] {
   const out = drafts.filter((d) => d.follows === undefined);
-  for (const draft of drafts.filter((d) => d.follows !== undefined)) out.splice(random.between(out.indexOf(draft.follows!) + 1, out.length), 0, draft);
+  for (const draft of drafts.filter((d) => d.follows !== undefined))
+    out.splice(random.between(out.indexOf(draft.follows!) + 1, out.length), 0, draft);
   return out;
 }
 
-const anyOf = (shop: Shop, who: Person, random: Seeded): Order => random.pick(shop.orders.filter((order) => order.email === who.email));
+const anyOf = (shop: Shop, who: Person, random: Seeded): Order =>
+  random.pick(shop.orders.filter((order) => order.email === who.email));
 
 /** A part of the price in whole units; of cheap things the price itself. */
 const partOf = (order: Order, random: Seeded): Money => ({
   ...order.total,
-  minor: order.total.minor < 3000 ? order.total.minor : random.between(10, Math.trunc(order.total.minor / 100)) * 100 - (random.chance(0.3) ? 5 : 0),
+  minor:
+    order.total.minor < 3000
+      ? order.total.minor
+      : random.between(10, Math.trunc(order.total.minor / 100)) * 100 - (random.chance(0.3) ? 5 : 0),
 });
 
 function fill(text: string, order: Order, written: string, sum = ''): string {
@@ -281,14 +414,26 @@ const lowerFirst = (text: string): string => (/^I\b|^A[- ]?\d/.test(text) ? text
 
 function write(draft: Draft, key: string, index: number, random: Seeded): string {
   const angry = random.chance(0.25);
-  const opener = draft.subject === 'spam' || draft.subject === 'unclear' ? [] : angry ? [random.pick(phrases.ANGRY_OPENERS)] : random.chance(0.3) ? [random.pick(phrases.POLITE_OPENERS)] : [];
+  const opener =
+    draft.subject === 'spam' || draft.subject === 'unclear'
+      ? []
+      : angry
+        ? [random.pick(phrases.ANGRY_OPENERS)]
+        : random.chance(0.3)
+          ? [random.pick(phrases.POLITE_OPENERS)]
+          : [];
   const plain = [...opener, ...draft.sentences].join(' ');
   const text = random.chance(0.25) ? withTypos(plain, random.between(1, 4), draft.spared, random) : plain;
   const greeting = random.chance(0.8) ? `${random.pick(phrases.GREETINGS)}\n\n` : '';
   const closing = angry ? '' : `${random.pick(phrases.CLOSINGS)}\n`;
   const signature = random.pick(phrases.SIGNATURES).replace('{name}', draft.from.name);
-  const quote = random.chance(0.2) ? `\n\n${random.pick(phrases.QUOTES).replaceAll('{old}', `A-${random.between(20_000, 29_999)}`)}` : '';
-  const subject = random.pick(phrases.SUBJECTS[draft.subject]).replace('{order}', draft.order?.id ?? '').replace('{item}', draft.order?.item ?? '');
+  const quote = random.chance(0.2)
+    ? `\n\n${random.pick(phrases.QUOTES).replaceAll('{old}', `A-${random.between(20_000, 29_999)}`)}`
+    : '';
+  const subject = random
+    .pick(phrases.SUBJECTS[draft.subject])
+    .replace('{order}', draft.order?.id ?? '')
+    .replace('{item}', draft.order?.item ?? '');
   const sent = new Date(Date.parse(`${FIRST_DAY}T07:00:00Z`) + index * 29 * 60_000);
   return [
     `From: ${draft.from.name} <${draft.from.email}>`,

@@ -21,7 +21,8 @@ const CURRENCIES: readonly (readonly [Currency, RegExp])[] = [
   ['USD', /^(?:\$|usd|dollars?|bucks)$/i],
 ];
 
-const UNITS = 'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen';
+const UNITS =
+  'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen';
 const NUMBER_WORDS = new Map<string, number>([
   ...UNITS.split(' ').map((word, n) => [word, n] as const),
   ...'twenty thirty forty fifty sixty seventy eighty ninety'.split(' ').map((word, n) => [word, (n + 2) * 10] as const),

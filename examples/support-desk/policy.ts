@@ -24,9 +24,7 @@ export interface Lookup {
   readonly refundedMinor: number;
 }
 
-export type Judgement =
-  | { readonly refund: Money; readonly approval: boolean }
-  | { readonly refuse: Verdict };
+export type Judgement = { readonly refund: Money; readonly approval: boolean } | { readonly refuse: Verdict };
 
 /** Above it a refund waits for approval. Minor units of any currency. */
 export const APPROVAL_ABOVE = 15_000;

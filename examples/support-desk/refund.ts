@@ -5,7 +5,15 @@
  */
 import { type AnyActorRef, assign, sendTo, setup } from 'xstate';
 import type { Claim } from './entities.ts';
-import { APPROVER, type ApprovalGiven, type ApprovalRefused, type ApprovalRequested, type Finding, type Ruling, type Verdict } from './messages.ts';
+import {
+  APPROVER,
+  type ApprovalGiven,
+  type ApprovalRefused,
+  type ApprovalRequested,
+  type Finding,
+  type Ruling,
+  type Verdict,
+} from './messages.ts';
 import type { Money } from './money.ts';
 import { judge, type Judgement } from './policy.ts';
 import { NO_ORDER, refundFinding } from './replies.ts';
@@ -27,7 +35,8 @@ const ATTEMPTS_MAX = 3;
 
 const claimOf = (context: Context): Claim => context.claims[context.rulings.length]!;
 /** The sum that the order in hand is good for, if it is. */
-const dueOf = ({ judgement }: Context): Money | undefined => (judgement !== null && 'refund' in judgement ? judgement.refund : undefined);
+const dueOf = ({ judgement }: Context): Money | undefined =>
+  judgement !== null && 'refund' in judgement ? judgement.refund : undefined;
 
 export const refund = setup({
   types: {
@@ -57,7 +66,10 @@ export const refund = setup({
       attempts: 0,
     }),
     ruleTheRest: assign({
-      rulings: ({ context }) => [...context.rulings, ...context.claims.slice(context.rulings.length).map(({ order }): Ruling => ({ order, verdict: 'not-posted' }))],
+      rulings: ({ context }) => [
+        ...context.rulings,
+        ...context.claims.slice(context.rulings.length).map(({ order }): Ruling => ({ order, verdict: 'not-posted' })),
+      ],
     }),
     requestApproval: sendTo(
       ({ system }) => system.get(APPROVER)!,
@@ -93,10 +105,16 @@ export const refund = setup({
             input: ({ context }) => ({ order: claimOf(context).order }),
             onDone: {
               target: 'judging',
-              actions: assign({ judgement: ({ context, event }) => judge(claimOf(context), event.output, context.customer, context.askedOn) }),
+              actions: assign({
+                judgement: ({ context, event }) => judge(claimOf(context), event.output, context.customer, context.askedOn),
+              }),
             },
             onError: [
-              { guard: 'mayTryAgain', target: 'lookingUpLater', actions: assign({ attempts: ({ context }) => context.attempts + 1 }) },
+              {
+                guard: 'mayTryAgain',
+                target: 'lookingUpLater',
+                actions: assign({ attempts: ({ context }) => context.attempts + 1 }),
+              },
               { target: 'choosing', actions: { type: 'rule', params: 'not-posted' } },
             ],
           },
@@ -104,7 +122,11 @@ export const refund = setup({
         lookingUpLater: { after: { backoff: 'lookingUp' } },
         judging: {
           always: [
-            { guard: 'isRefused', target: 'choosing', actions: { type: 'rule', params: ({ context }) => (context.judgement as { refuse: Verdict }).refuse } },
+            {
+              guard: 'isRefused',
+              target: 'choosing',
+              actions: { type: 'rule', params: ({ context }) => (context.judgement as { refuse: Verdict }).refuse },
+            },
             { guard: 'needsApproval', target: 'awaitingApproval' },
             { target: 'posting' },
           ],

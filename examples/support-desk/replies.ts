@@ -8,14 +8,20 @@ const SENTENCES: Record<Verdict, (order: string, sum: string) => string> = {
   refunded: (order, sum) => `We have refunded ${sum} for order ${order}. It reaches your account within five working days.`,
   'already-refunded': (order) => `Order ${order} has already been refunded, so there is nothing left to pay back for it.`,
   'unknown-order': (order) => `We have no order ${order}. Could you look up the number in your confirmation once more?`,
-  'not-yours': (order) => `Order ${order} was placed with another address. Please write to us from the address that you ordered with.`,
+  'not-yours': (order) =>
+    `Order ${order} was placed with another address. Please write to us from the address that you ordered with.`,
   'too-late': (order) => `Order ${order} is more than ${REFUND_WINDOW_DAYS} days old, so we can no longer refund it.`,
-  'more-than-paid': (order, sum) => `You ask for ${sum} for order ${order}, which is more than was paid for it. Which part should we refund?`,
+  'more-than-paid': (order, sum) =>
+    `You ask for ${sum} for order ${order}, which is more than was paid for it. Which part should we refund?`,
   'other-currency': (order, sum) => `You ask for ${sum}, but order ${order} was paid in another currency. Which sum do you mean?`,
-  'not-approved': (order, sum) => `We cannot refund ${sum} for order ${order}. If you disagree, answer this mail and a person looks at it.`,
-  'not-decided': (order, sum) => `The refund of ${sum} for order ${order} needs a decision. A colleague will write to you about it.`,
-  'not-posted': (order, sum) => `The refund of ${sum} for order ${order} is being looked at by a colleague, who will write to you.`,
-  'no-order': () => 'Which order is it about? Please send us its number; you find it in your confirmation, it looks like A-10000.',
+  'not-approved': (order, sum) =>
+    `We cannot refund ${sum} for order ${order}. If you disagree, answer this mail and a person looks at it.`,
+  'not-decided': (order, sum) =>
+    `The refund of ${sum} for order ${order} needs a decision. A colleague will write to you about it.`,
+  'not-posted': (order, sum) =>
+    `The refund of ${sum} for order ${order} is being looked at by a colleague, who will write to you.`,
+  'no-order': () =>
+    'Which order is it about? Please send us its number; you find it in your confirmation, it looks like A-10000.',
 };
 
 export const refundFinding = (rulings: readonly Ruling[]): Finding => ({

@@ -41,7 +41,11 @@ export const technical = setup({
             input: ({ context }) => ({ path: articleFile(context.topic!) }),
             onDone: { target: '#technical.done', actions: assign({ article: ({ event }) => event.output.content }) },
             onError: [
-              { guard: 'mayTryAgain', target: 'readingLater', actions: assign({ attempts: ({ context }) => context.attempts + 1 }) },
+              {
+                guard: 'mayTryAgain',
+                target: 'readingLater',
+                actions: assign({ attempts: ({ context }) => context.attempts + 1 }),
+              },
               { target: '#technical.done' },
             ],
           },
@@ -51,5 +55,6 @@ export const technical = setup({
     },
     done: { type: 'final' },
   },
-  output: ({ context: { topic, article } }) => (topic === null || article === null ? HANDED_OVER : technicalFinding(topic, article)),
+  output: ({ context: { topic, article } }) =>
+    topic === null || article === null ? HANDED_OVER : technicalFinding(topic, article),
 });

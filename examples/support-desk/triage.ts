@@ -53,12 +53,16 @@ export const triage = setup({
         input: ({ context }) => triageRequest(context.queue[0]!.subject, context.queue[0]!.text),
         onDone: [
           {
-            guard: ({ context, event }) => readTriage(event.output, context.queue[0]!.subject, context.queue[0]!.text) !== undefined,
+            guard: ({ context, event }) =>
+              readTriage(event.output, context.queue[0]!.subject, context.queue[0]!.text) !== undefined,
             target: 'idle',
             actions: [
               {
                 type: 'reply',
-                params: ({ context, event }) => ({ type: 'triage.found', ...readTriage(event.output, context.queue[0]!.subject, context.queue[0]!.text)! }),
+                params: ({ context, event }) => ({
+                  type: 'triage.found',
+                  ...readTriage(event.output, context.queue[0]!.subject, context.queue[0]!.text)!,
+                }),
               },
               'next',
             ],

@@ -26,24 +26,41 @@ describe('positions', () => {
     ]);
   });
   test('all problems come at once, in the order of the file', () => {
-    const found = problems(mesh('mesh: a', 'shards: 0', 'store: mysql:./x', 'actors:', '  a: { module: ./a.ts, shutdown: 5 seconds }', '  b: { kind: pool, module: ./b.ts, size: 2, router: randm }'));
+    const found = problems(
+      mesh(
+        'mesh: a',
+        'shards: 0',
+        'store: mysql:./x',
+        'actors:',
+        '  a: { module: ./a.ts, shutdown: 5 seconds }',
+        '  b: { kind: pool, module: ./b.ts, size: 2, router: randm }',
+      ),
+    );
     expect(found).toEqual([
       'mesh.yaml:2:9 shards: must be at least 1, is 0',
       'mesh.yaml:3:8 store: unknown store "mysql:" (did you mean "sqlite"?)',
       'mesh.yaml:5:34 actors.a.shutdown: expected a duration such as 200ms, 5s, 2m, 1h or 7d, or a number of milliseconds',
-      expect.stringMatching(/^mesh\.yaml:6:54 actors\.b\.router: "randm" is none of its values \(known: hash, least_mailbox, round_robin\)$/),
+      expect.stringMatching(
+        /^mesh\.yaml:6:54 actors\.b\.router: "randm" is none of its values \(known: hash, least_mailbox, round_robin\)$/,
+      ),
     ]);
   });
   test('what is missing is reported at the map that lacks it', () => {
-    expect(problems(mesh('mesh: a', 'actors:', '  sup:', '    kind: supervisor', '    children:', '      w:', '        restart: transient'))).toEqual([
-      'mesh.yaml:7:9 actors.sup.children.w: needs "module" or "logic"',
-    ]);
+    expect(
+      problems(
+        mesh('mesh: a', 'actors:', '  sup:', '    kind: supervisor', '    children:', '      w:', '        restart: transient'),
+      ),
+    ).toEqual(['mesh.yaml:7:9 actors.sup.children.w: needs "module" or "logic"']);
   });
   test('an alias is followed to what it names', () => {
-    expect(problems(mesh('mesh: a', 'actors:', '  a: &it { module: ./a.ts, retart: permanent }', '  b: *it'))[0]).toContain('mesh.yaml:3:28 actors.a.retart');
+    expect(problems(mesh('mesh: a', 'actors:', '  a: &it { module: ./a.ts, retart: permanent }', '  b: *it'))[0]).toContain(
+      'mesh.yaml:3:28 actors.a.retart',
+    );
   });
   test('JSON has positions too', () => {
-    expect(problems('{ "mesh": "a",\n  "actors": { "a": { "modul": "./a.ts" } } }')[0]).toContain('mesh.yaml:2:22 actors.a.modul: unrecognized key "modul" (did you mean "module"?)');
+    expect(problems('{ "mesh": "a",\n  "actors": { "a": { "modul": "./a.ts" } } }')[0]).toContain(
+      'mesh.yaml:2:22 actors.a.modul: unrecognized key "modul" (did you mean "module"?)',
+    );
   });
 });
 
@@ -51,19 +68,71 @@ describe('what is refused', () => {
   test.each([
     ['a text that is no YAML', 'mesh: [', /mesh\.yaml:\d+:\d+/],
     ['an empty file', '', /expected a map, got nothing/],
-    ['a key twice', mesh('mesh: a', 'actors:', '  a: { module: ./a.ts }', '  a: { module: ./b.ts }'), /mesh\.yaml:4:3: this key stands twice/],
-    ['an unknown kind', mesh('mesh: a', 'actors:', '  a: { kind: supervisr, children: {} }'), /actors\.a\.kind: unknown kind "supervisr" \(did you mean "supervisor"\?\)/],
-    ['a name that is no segment', mesh('mesh: a', 'actors:', '  "a/b": { module: ./a.ts }'), /mesh\.yaml:3:3 actors\["a\/b"\]: "a\/b" is no name/],
-    ['a reserved name', mesh('mesh: a', 'actors:', '  tools: { module: ./a.ts }'), /3:3 actors\.tools: "tools" is reserved for the gateways of MCP servers/],
-    ['two sources of logic', mesh('mesh: a', 'actors:', '  a: { module: ./a.ts, logic: a }'), /3:24 actors\.a\.logic: excludes "module"/],
-    ['a store of a later version', mesh('mesh: a', 'store: postgres://x', 'actors: {}'), /store: the store postgres: is not in this version; it has sqlite: and memory:/],
-    ['a store without a kind', mesh('mesh: a', 'store: ./x.db', 'actors: {}'), /names no kind of store: write sqlite:PATH or memory:/],
-    ['both transports of a server', mesh('mesh: a', 'actors: {}', 'tools:', '  f: { stdio: { command: x }, http: { url: http://a } }'), /tools\.f\.http: excludes "stdio"/],
-    ['a policy that lacks its query', mesh('mesh: a', 'actors: {}', 'tools:', '  f: { stdio: { command: x }, tools: { pay: { inDoubt: ask } } }'), /tools\.f\.tools\.pay\.inDoubt: ask needs query/],
-    ['a backoff that is upside down', mesh('mesh: a', 'actors:', '  a: { module: ./a.ts, backoff: { min: 5s, max: 1s } }'), /actors\.a\.backoff\.min: is longer than max/],
-    ['reserved logic', mesh('mesh: a', 'actors:', '  a: { logic: reprise.pool }'), /names that begin with "reprise\." are reserved/],
-    ['an unknown kind of model', mesh('mesh: a', 'actors: {}', 'models:', '  m: { kind: openai, model: x }'), /models\.m\.kind: unknown kind "openai" \(known: ai-sdk, module, openai-compatible, scripted\)/],
-    ['hashOf without its router', mesh('mesh: a', 'actors:', '  a: { kind: pool, module: ./a.ts, size: 1, hashOf: x }'), /actors\.a\.hashOf: is only read by router: hash/],
+    [
+      'a key twice',
+      mesh('mesh: a', 'actors:', '  a: { module: ./a.ts }', '  a: { module: ./b.ts }'),
+      /mesh\.yaml:4:3: this key stands twice/,
+    ],
+    [
+      'an unknown kind',
+      mesh('mesh: a', 'actors:', '  a: { kind: supervisr, children: {} }'),
+      /actors\.a\.kind: unknown kind "supervisr" \(did you mean "supervisor"\?\)/,
+    ],
+    [
+      'a name that is no segment',
+      mesh('mesh: a', 'actors:', '  "a/b": { module: ./a.ts }'),
+      /mesh\.yaml:3:3 actors\["a\/b"\]: "a\/b" is no name/,
+    ],
+    [
+      'a reserved name',
+      mesh('mesh: a', 'actors:', '  tools: { module: ./a.ts }'),
+      /3:3 actors\.tools: "tools" is reserved for the gateways of MCP servers/,
+    ],
+    [
+      'two sources of logic',
+      mesh('mesh: a', 'actors:', '  a: { module: ./a.ts, logic: a }'),
+      /3:24 actors\.a\.logic: excludes "module"/,
+    ],
+    [
+      'a store of a later version',
+      mesh('mesh: a', 'store: postgres://x', 'actors: {}'),
+      /store: the store postgres: is not in this version; it has sqlite: and memory:/,
+    ],
+    [
+      'a store without a kind',
+      mesh('mesh: a', 'store: ./x.db', 'actors: {}'),
+      /names no kind of store: write sqlite:PATH or memory:/,
+    ],
+    [
+      'both transports of a server',
+      mesh('mesh: a', 'actors: {}', 'tools:', '  f: { stdio: { command: x }, http: { url: http://a } }'),
+      /tools\.f\.http: excludes "stdio"/,
+    ],
+    [
+      'a policy that lacks its query',
+      mesh('mesh: a', 'actors: {}', 'tools:', '  f: { stdio: { command: x }, tools: { pay: { inDoubt: ask } } }'),
+      /tools\.f\.tools\.pay\.inDoubt: ask needs query/,
+    ],
+    [
+      'a backoff that is upside down',
+      mesh('mesh: a', 'actors:', '  a: { module: ./a.ts, backoff: { min: 5s, max: 1s } }'),
+      /actors\.a\.backoff\.min: is longer than max/,
+    ],
+    [
+      'reserved logic',
+      mesh('mesh: a', 'actors:', '  a: { logic: reprise.pool }'),
+      /names that begin with "reprise\." are reserved/,
+    ],
+    [
+      'an unknown kind of model',
+      mesh('mesh: a', 'actors: {}', 'models:', '  m: { kind: openai, model: x }'),
+      /models\.m\.kind: unknown kind "openai" \(known: ai-sdk, module, openai-compatible, scripted\)/,
+    ],
+    [
+      'hashOf without its router',
+      mesh('mesh: a', 'actors:', '  a: { kind: pool, module: ./a.ts, size: 1, hashOf: x }'),
+      /actors\.a\.hashOf: is only read by router: hash/,
+    ],
   ])('%s', (_name, text, expected) => {
     expect(problems(text).join('\n')).toMatch(expected);
   });
@@ -71,7 +140,8 @@ describe('what is refused', () => {
 
 describe('variables', () => {
   const file = (value: string): string => mesh('mesh: a', 'actors:', `  a: { module: ./a.ts, input: { x: ${value} } }`);
-  const inputOf = (value: string, env: Record<string, string> = {}): unknown => (parsed(file(value), env).actors['a'] as { input: { x: unknown } }).input.x;
+  const inputOf = (value: string, env: Record<string, string> = {}): unknown =>
+    (parsed(file(value), env).actors['a'] as { input: { x: unknown } }).input.x;
 
   test('a variable is filled in, with its default when it is not set', () => {
     expect(inputOf('"${DIR}/in"', { DIR: '/tmp' })).toBe('/tmp/in');
@@ -87,7 +157,9 @@ describe('variables', () => {
     expect(inputOf('"${N}"', { N: '4' })).toBe('4');
   });
   test('an unset variable is an error at its place, with the one that was meant', () => {
-    expect(problems(file('"${INBOXX}"'), { INBOX: 'x' })).toEqual(['mesh.yaml:3:36: ${INBOXX} is not set (did you mean "INBOX"?); set it, or write ${INBOXX:-default}']);
+    expect(problems(file('"${INBOXX}"'), { INBOX: 'x' })).toEqual([
+      'mesh.yaml:3:36: ${INBOXX} is not set (did you mean "INBOX"?); set it, or write ${INBOXX:-default}',
+    ]);
   });
   test('a broken placeholder is an error', () => {
     expect(problems(file('"${A B}"'))[0]).toContain('is no placeholder');
@@ -100,12 +172,41 @@ describe('variables', () => {
 describe('secrets', () => {
   const key = `sk-${'a1'.repeat(16)}`;
   test.each([
-    ['a key as text', mesh('mesh: a', 'actors:', `  a: { module: ./a.ts, input: { k: ${key} } }`), /3:36 actors\.a\.input\.k: this looks like a secret/],
-    ['a token in the environment of a server', mesh('mesh: a', 'actors: {}', 'tools:', '  f: { stdio: { command: x, env: { GITHUB_TOKEN: abc } } }'), /tools\.f\.stdio\.env\.GITHUB_TOKEN: "GITHUB_TOKEN" holds a secret as text: write \{ env: NAME \}/],
-    ['an authorization header', mesh('mesh: a', 'actors: {}', 'tools:', '  f: { http: { url: http://a, headers: { Authorization: Basic abc } } }'), /headers\.Authorization: "Authorization" holds a secret as text/],
-    ['a reference outside tools and models', mesh('mesh: a', 'actors:', '  a: { module: ./a.ts, input: { k: { env: OPENAI_API_KEY } } }'), /actors\.a\.input\.k: a secret may be referenced only under tools and models/],
-    ['a key copied by a variable', mesh('mesh: a', 'actors: {}', 'models:', '  m: { kind: openai-compatible, baseUrl: http://a, model: b, headers: { x: "${OPENAI_API_KEY}" } }'), /\$\{OPENAI_API_KEY\} would copy a secret into the config: write \{ env: OPENAI_API_KEY \}/],
-    ['an API key as text', mesh('mesh: a', 'actors: {}', 'models:', '  m: { kind: openai-compatible, baseUrl: http://a, model: b, apiKey: abc }'), /models\.m\.apiKey: expected a reference to a secret/],
+    [
+      'a key as text',
+      mesh('mesh: a', 'actors:', `  a: { module: ./a.ts, input: { k: ${key} } }`),
+      /3:36 actors\.a\.input\.k: this looks like a secret/,
+    ],
+    [
+      'a token in the environment of a server',
+      mesh('mesh: a', 'actors: {}', 'tools:', '  f: { stdio: { command: x, env: { GITHUB_TOKEN: abc } } }'),
+      /tools\.f\.stdio\.env\.GITHUB_TOKEN: "GITHUB_TOKEN" holds a secret as text: write \{ env: NAME \}/,
+    ],
+    [
+      'an authorization header',
+      mesh('mesh: a', 'actors: {}', 'tools:', '  f: { http: { url: http://a, headers: { Authorization: Basic abc } } }'),
+      /headers\.Authorization: "Authorization" holds a secret as text/,
+    ],
+    [
+      'a reference outside tools and models',
+      mesh('mesh: a', 'actors:', '  a: { module: ./a.ts, input: { k: { env: OPENAI_API_KEY } } }'),
+      /actors\.a\.input\.k: a secret may be referenced only under tools and models/,
+    ],
+    [
+      'a key copied by a variable',
+      mesh(
+        'mesh: a',
+        'actors: {}',
+        'models:',
+        '  m: { kind: openai-compatible, baseUrl: http://a, model: b, headers: { x: "${OPENAI_API_KEY}" } }',
+      ),
+      /\$\{OPENAI_API_KEY\} would copy a secret into the config: write \{ env: OPENAI_API_KEY \}/,
+    ],
+    [
+      'an API key as text',
+      mesh('mesh: a', 'actors: {}', 'models:', '  m: { kind: openai-compatible, baseUrl: http://a, model: b, apiKey: abc }'),
+      /models\.m\.apiKey: expected a reference to a secret/,
+    ],
   ])('%s is refused with the cure, and never repeated', (_name, text, expected) => {
     const found = problems(text, { OPENAI_API_KEY: key }).join('\n');
     expect(found).toMatch(expected);
@@ -113,7 +214,14 @@ describe('secrets', () => {
   });
   test('references are kept as references', () => {
     const { models, tools } = parsed(
-      mesh('mesh: a', 'actors: {}', 'models:', '  m: { kind: openai-compatible, baseUrl: http://a, model: b, apiKey: { env: OPENAI_API_KEY } }', 'tools:', '  f: { http: { url: http://a, headers: { Authorization: { file: ./token, prefix: "Bearer " } } } }'),
+      mesh(
+        'mesh: a',
+        'actors: {}',
+        'models:',
+        '  m: { kind: openai-compatible, baseUrl: http://a, model: b, apiKey: { env: OPENAI_API_KEY } }',
+        'tools:',
+        '  f: { http: { url: http://a, headers: { Authorization: { file: ./token, prefix: "Bearer " } } } }',
+      ),
       { OPENAI_API_KEY: key },
     );
     expect(models?.['m']).toMatchObject({ apiKey: { env: 'OPENAI_API_KEY' } });

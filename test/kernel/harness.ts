@@ -75,7 +75,11 @@ export class Time {
 
 /** References count as the ids of children, wherever they are. */
 export function plainOf(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value, (_key, v: unknown) => (typeof v === 'object' && v !== null && 'sessionId' in v && 'send' in v ? { ref: (v as unknown as { id: string }).id } : v)) ?? 'null') as unknown;
+  return JSON.parse(
+    JSON.stringify(value, (_key, v: unknown) =>
+      typeof v === 'object' && v !== null && 'sessionId' in v && 'send' in v ? { ref: (v as unknown as { id: string }).id } : v,
+    ) ?? 'null',
+  ) as unknown;
 }
 
 interface AnySnapshot {
@@ -90,11 +94,17 @@ interface AnySnapshot {
 }
 
 function shown(snapshot: AnySnapshot): unknown {
-  if (snapshot.status === 'error') return { status: 'error', message: (snapshot.error as Error | undefined)?.message ?? snapshot.error };
+  if (snapshot.status === 'error')
+    return { status: 'error', message: (snapshot.error as Error | undefined)?.message ?? snapshot.error };
   // `context` is read apart: the getter of references must not be met by `plainOf` of the whole machine.
   return plainOf({
-    status: snapshot.status, value: snapshot.value, context: snapshot.context, output: snapshot.output, tags: [...(snapshot.tags ?? [])],
-    children: Object.keys(snapshot.children ?? {}), meta: snapshot.getMeta?.(),
+    status: snapshot.status,
+    value: snapshot.value,
+    context: snapshot.context,
+    output: snapshot.output,
+    tags: [...(snapshot.tags ?? [])],
+    children: Object.keys(snapshot.children ?? {}),
+    meta: snapshot.getMeta?.(),
   });
 }
 
@@ -189,7 +199,9 @@ export class Runner {
   private readonly mailbox: EventObject[] = [];
   private readonly named = new Map<string, Due>();
   private readonly set = new Set<Due>();
-  private readonly parent: { readonly runner: Runner; readonly name: string; readonly spawn: EffectId; readonly sync: boolean } | undefined;
+  private readonly parent:
+    | { readonly runner: Runner; readonly name: string; readonly spawn: EffectId; readonly sync: boolean }
+    | undefined;
   private busy = false;
   private seq = 0;
 
@@ -203,7 +215,9 @@ export class Runner {
   start(input: unknown): void {
     const given = json(input);
     this.busy = true;
-    this.settle(undefined, given, (ts, key) => this.logic.init(this.env, given, { ts, seed: seedOf(this.env.address, this.seq) }, key));
+    this.settle(undefined, given, (ts, key) =>
+      this.logic.init(this.env, given, { ts, seed: seedOf(this.env.address, this.seq) }, key),
+    );
     this.busy = false;
     this.drain();
   }
@@ -221,7 +235,9 @@ export class Runner {
       const event = this.mailbox.shift();
       if (event === undefined) break;
       if (this.world.restore) this.revive();
-      this.settle(event, undefined, (ts, key) => this.logic.step(this.env, this.snapshot, event, { ts, seed: seedOf(this.env.address, this.seq) }, key));
+      this.settle(event, undefined, (ts, key) =>
+        this.logic.step(this.env, this.snapshot, event, { ts, seed: seedOf(this.env.address, this.seq) }, key),
+      );
     }
     this.busy = false;
   }
@@ -233,7 +249,8 @@ export class Runner {
     this.env = { address: this.env.address, parent: this.env.parent };
     this.snapshot = this.logic.restore(this.env, JSON.parse(persisted));
     if (this.logic.digest(this.snapshot) !== digest) throw new TypeError(`restoring changed the digest of ${persisted}`);
-    if (JSON.stringify(this.logic.persist(this.snapshot)) !== persisted) throw new TypeError(`restoring changed ${persisted} into ${JSON.stringify(this.logic.persist(this.snapshot))}`);
+    if (JSON.stringify(this.logic.persist(this.snapshot)) !== persisted)
+      throw new TypeError(`restoring changed ${persisted} into ${JSON.stringify(this.logic.persist(this.snapshot))}`);
   }
 
   private settle(event: EventObject | undefined, input: unknown, make: (ts: number, key: string) => Step): void {
@@ -250,12 +267,14 @@ export class Runner {
     this.effectsOf.push(step.effects);
     for (const [i, effect] of step.effects.entries()) this.perform(effect, effectId(this.env.address, seq, i));
     if (event?.type === 'xstate.stop') this.end('stopped');
-    else if (this.parent?.sync === true && this.status === 'active') this.tell({ type: `xstate.snapshot.${this.parent.name}`, snapshot: this.logic.persist(this.snapshot) });
+    else if (this.parent?.sync === true && this.status === 'active')
+      this.tell({ type: `xstate.snapshot.${this.parent.name}`, snapshot: this.logic.persist(this.snapshot) });
   }
 
   private perform(e: Effect, id: EffectId): void {
     switch (e.kind) {
-      case 'spawn': return this.spawn(e, id);
+      case 'spawn':
+        return this.spawn(e, id);
       case 'stop': {
         const child = this.children.get(e.child);
         this.children.delete(e.child);
@@ -270,19 +289,24 @@ export class Runner {
         else this.timer(e.sendId ?? id, e.delay, go);
         return;
       }
-      case 'timer': return this.timer(e.timer, e.delay, () => this.enqueue(e.event));
+      case 'timer':
+        return this.timer(e.timer, e.delay, () => this.enqueue(e.event));
       case 'cancel': {
         const due = this.named.get(e.timer);
         this.named.delete(e.timer);
         this.world.time.clear(due);
         return;
       }
-      case 'emit': return this.parent === undefined ? this.world.note({ emit: e.event }) : undefined;
-      case 'log': return this.world.note({ log: e.label === undefined ? [e.value] : [e.label, e.value] });
+      case 'emit':
+        return this.parent === undefined ? this.world.note({ emit: e.event }) : undefined;
+      case 'log':
+        return this.world.note({ log: e.label === undefined ? [e.value] : [e.label, e.value] });
       case 'action':
-        for (const { target, event } of runAction(e, id)) this.send(target, target.kind === 'child' ? this.children.get(target.child) : undefined, event);
+        for (const { target, event } of runAction(e, id))
+          this.send(target, target.kind === 'child' ? this.children.get(target.child) : undefined, event);
         return;
-      case 'terminate': return this.end(e.status, e.output, e.error);
+      case 'terminate':
+        return this.end(e.status, e.output, e.error);
     }
   }
 
@@ -299,9 +323,12 @@ export class Runner {
 
   private send(to: Target, child: Child | undefined, event: EventObject): void {
     switch (to.kind) {
-      case 'self': return this.enqueue(event);
-      case 'parent': return this.parent?.runner.enqueue(event);
-      case 'address': return this.world.deliver(to.address, event);
+      case 'self':
+        return this.enqueue(event);
+      case 'parent':
+        return this.parent?.runner.enqueue(event);
+      case 'address':
+        return this.world.deliver(to.address, event);
       case 'child':
         child?.leaf?.send(event);
         child?.runner?.enqueue(event);
@@ -313,7 +340,12 @@ export class Runner {
     if (source === undefined) throw new TypeError(`no source ${e.src}`);
     const input = json(e.input);
     if (source.kind === 'actor') {
-      const runner = new Runner(this.world, childAddress(this.env.address, e.child, id), source.logic, { runner: this, name: e.child, spawn: id, sync: e.sync });
+      const runner = new Runner(this.world, childAddress(this.env.address, e.child, id), source.logic, {
+        runner: this,
+        name: e.child,
+        spawn: id,
+        sync: e.sync,
+      });
       this.children.set(e.child, { name: e.child, spawn: id, runner });
       this.world.actors.set(runner.env.address, runner);
       runner.start(input);
@@ -366,11 +398,16 @@ export class Runner {
     let snapshot: unknown;
     for (const r of this.log) {
       const meta = { ts: r.ts, seed: seedOf(env.address, r.seq) };
-      const step = r.event === undefined ? logic.init(env, r.input, meta, String(r.seq)) : logic.step(env, snapshot, r.event, meta, String(r.seq));
+      const step =
+        r.event === undefined
+          ? logic.init(env, r.input, meta, String(r.seq))
+          : logic.step(env, snapshot, r.event, meta, String(r.seq));
       if (step.failed !== undefined) throw new TypeError(`replay of ${env.address} failed at ${r.seq}: ${step.failed.message}`);
       snapshot = step.snapshot;
-      if (logic.digest(snapshot) !== r.digest) throw new TypeError(`replay of ${env.address} diverged at ${r.seq} (${r.event?.type ?? 'init'})`);
-      if (effectsDigest(step.effects) !== r.effects) throw new TypeError(`replay of ${env.address} made other effects at ${r.seq} (${r.event?.type ?? 'init'})`);
+      if (logic.digest(snapshot) !== r.digest)
+        throw new TypeError(`replay of ${env.address} diverged at ${r.seq} (${r.event?.type ?? 'init'})`);
+      if (effectsDigest(step.effects) !== r.effects)
+        throw new TypeError(`replay of ${env.address} made other effects at ${r.seq} (${r.event?.type ?? 'init'})`);
     }
   }
 }

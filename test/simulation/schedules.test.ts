@@ -16,7 +16,12 @@ async function pair(options: WorldOptions = {}): Promise<World> {
 }
 const A = 'a.plain1';
 const B = 'b.plain1';
-const order = (to: string, event: Record<string, unknown>) => ({ kind: 'send' as const, to: { kind: 'address' as const, address: to }, event: event as { type: string }, lane: 'system' as const });
+const order = (to: string, event: Record<string, unknown>) => ({
+  kind: 'send' as const,
+  to: { kind: 'address' as const, address: to },
+  event: event as { type: string },
+  lane: 'system' as const,
+});
 
 describe('schedules of DELIVERY §8', () => {
   test('D1: two tools start, the second ends first: both results are taken', async () => {
@@ -36,10 +41,23 @@ describe('schedules of DELIVERY §8', () => {
     const world = await pair();
     await world.send(A, { type: 'go', do: [order(B, { type: 'reprise.start', run: 'r1', logic: 'plain', input: null })] });
     await world.advance(50);
-    await world.send(A, { type: 'go', do: [sendTo(B, { type: 'm', n: 'm1', boom: true }), order(B, { type: 'reprise.stop', run: 'r1', deadlineMs: 1_000 }), sendTo(B, { type: 'm', n: 'm2' })] });
+    await world.send(A, {
+      type: 'go',
+      do: [
+        sendTo(B, { type: 'm', n: 'm1', boom: true }),
+        order(B, { type: 'reprise.stop', run: 'r1', deadlineMs: 1_000 }),
+        sendTo(B, { type: 'm', n: 'm2' }),
+      ],
+    });
     await world.advance(5_000);
     expect(await world.dead(B)).toEqual(['stopped:m1', 'stopped:m2']);
-    await world.send(A, { type: 'go', do: [order(B, { type: 'reprise.start', run: 'r2', logic: 'plain', input: null, mode: 'fresh' }), sendTo(B, { type: 'm', n: 'm3' })] });
+    await world.send(A, {
+      type: 'go',
+      do: [
+        order(B, { type: 'reprise.start', run: 'r2', logic: 'plain', input: null, mode: 'fresh' }),
+        sendTo(B, { type: 'm', n: 'm3' }),
+      ],
+    });
     await world.advance(5_000);
     expect(await world.taken(B)).toContain('m3');
   });
@@ -76,7 +94,10 @@ describe('schedules of DELIVERY §8', () => {
     await world.up('n2');
     await world.advance(10_000);
     await world.send('plain7', { type: 'm', n: 'new owner' });
-    const zombie = world.node('n1').cellAt('plain7').catch((error: unknown) => error);
+    const zombie = world
+      .node('n1')
+      .cellAt('plain7')
+      .catch((error: unknown) => error);
     world.thaw('n1');
     await world.advance(5_000);
     await zombie;
@@ -90,7 +111,10 @@ describe('schedules of DELIVERY §8', () => {
     await world.up('n1');
     await world.send('plain1', { type: 'm', n: 0 });
     world.fault({ on: 'append', node: 'n1', how: 'lose', match: (r) => r.some((x) => x.kind === 'event' && x.event['n'] === 1) });
-    const sent = world.node('n1').send('plain1', { type: 'm', n: 1, do: [spawn('pay', 'tool', 'once')] }, { internal: 'user' }).catch((error: unknown) => error);
+    const sent = world
+      .node('n1')
+      .send('plain1', { type: 'm', n: 1, do: [spawn('pay', 'tool', 'once')] }, { internal: 'user' })
+      .catch((error: unknown) => error);
     await world.advance(1);
     world.freeze('n1');
     await world.up('n2');
@@ -141,7 +165,17 @@ describe('schedules of DELIVERY §8', () => {
     const world = new World();
     await world.up('n1');
     const ask = async (): Promise<unknown> => {
-      const asked = world.node('n1').send('plain1', { type: 'ask', do: [sendTo(`${OUTSIDE}!q1`, { type: 'answer', at: world.time.elapsed() })], replyTo: reference(`${OUTSIDE}!q1`) }, { id: 'q1', internal: 'user' });
+      const asked = world
+        .node('n1')
+        .send(
+          'plain1',
+          {
+            type: 'ask',
+            do: [sendTo(`${OUTSIDE}!q1`, { type: 'answer', at: world.time.elapsed() })],
+            replyTo: reference(`${OUTSIDE}!q1`),
+          },
+          { id: 'q1', internal: 'user' },
+        );
       asked.catch(() => undefined);
       await world.advance(100);
       return world.node('n1').cells.get('plain1')?.actor.tables.outside;
@@ -244,7 +278,8 @@ describe('schedules of DELIVERY §8', () => {
   test('D21: many cases wait for an approval, or for a group without nodes: memory stays flat', async () => {
     const world = new World({ passivateAfterMs: 500 });
     await world.up('n1');
-    for (let i = 0; i < 500; i++) await world.send(`plain${i}`, { type: 'm', n: i, do: i % 2 === 0 ? [] : [sendTo(`nowhere.plain${i}`, { type: 'hello' })] });
+    for (let i = 0; i < 500; i++)
+      await world.send(`plain${i}`, { type: 'm', n: i, do: i % 2 === 0 ? [] : [sendTo(`nowhere.plain${i}`, { type: 'hello' })] });
     await world.advance(30_000);
     expect(world.node('n1').cells.size).toBeLessThan(300);
     await world.advance(600_000);
@@ -289,25 +324,39 @@ describe('schedules of DELIVERY §8', () => {
     expect(fate.map((f) => f.replace('forgotten:', ''))).toEqual(['m1', 'm2']);
   });
 
-  test.each(['removed', 'reset', 'restarted fresh'])('D25: the sender logs m1 and is %s before it is acknowledged: m1 is taken', async (how) => {
-    const world = await pair();
-    await world.send(A, { type: 'm', n: 0 });
-    world.network.partition('n1', 'n2', 'oneWay');
-    await world.send(A, { type: 'go', do: [sendTo(B, { type: 'm', n: 'm1' })] });
-    const node = world.node('n1');
-    const done = how === 'removed' ? node.remove(A, world.store) : how === 'reset' ? node.reset(A) : node.send(A, { type: 'reprise.start', run: 'r9', logic: 'plain', input: null, mode: 'fresh' }, { internal: 'system' });
-    await world.advance(1_000);
-    await done;
-    world.network.heal();
-    await world.advance(120_000);
-    expect(await world.taken(B)).toEqual(['m1']);
-  });
+  test.each(['removed', 'reset', 'restarted fresh'])(
+    'D25: the sender logs m1 and is %s before it is acknowledged: m1 is taken',
+    async (how) => {
+      const world = await pair();
+      await world.send(A, { type: 'm', n: 0 });
+      world.network.partition('n1', 'n2', 'oneWay');
+      await world.send(A, { type: 'go', do: [sendTo(B, { type: 'm', n: 'm1' })] });
+      const node = world.node('n1');
+      const done =
+        how === 'removed'
+          ? node.remove(A, world.store)
+          : how === 'reset'
+            ? node.reset(A)
+            : node.send(
+                A,
+                { type: 'reprise.start', run: 'r9', logic: 'plain', input: null, mode: 'fresh' },
+                { internal: 'system' },
+              );
+      await world.advance(1_000);
+      await done;
+      world.network.heal();
+      await world.advance(120_000);
+      expect(await world.taken(B)).toEqual(['m1']);
+    },
+  );
 
   test('D26: a checkpoint at the head with a pending leaf, then a crash, no further mail: the leaf is resumed', async () => {
     const world = new World();
     await world.up('n1');
     let open: ((output: unknown) => void) | undefined;
-    world.answer = (_call: Call, done) => { open = done; };
+    world.answer = (_call: Call, done) => {
+      open = done;
+    };
     await world.send('plain1', { type: 'go', do: [spawn('x', 'tool', 1)] });
     await world.advance(100);
     expect(await world.time.run(world.node('n1').cells.get('plain1')?.checkpoint() ?? Promise.resolve(false))).toBe(true);
@@ -325,7 +374,11 @@ describe('schedules of DELIVERY §8', () => {
     const world = new World();
     await world.up('n1');
     world.fault({ on: 'append', how: 'prefix', match: (r) => r.length > 1 && r.some((x) => x.kind === 'event') });
-    for (let i = 0; i < 5; i++) void world.node('n1').send('plain1', { type: 'm', n: i }, { internal: 'user' }).catch(() => undefined);
+    for (let i = 0; i < 5; i++)
+      void world
+        .node('n1')
+        .send('plain1', { type: 'm', n: i }, { internal: 'user' })
+        .catch(() => undefined);
     await world.advance(5_000);
     expect((await world.taken('plain1')).toSorted()).toEqual([0, 1, 2, 3, 4]);
     const seqs = (await world.records('plain1')).map((r) => r.seq);
@@ -336,8 +389,16 @@ describe('schedules of DELIVERY §8', () => {
     const world = new World();
     await world.up('n1');
     await world.send('plain1', { type: 'm', n: 0 });
-    const hold = world.fault({ on: 'append', node: 'n1', how: 'hold', match: (r) => r.some((x) => x.kind === 'event' && x.event['n'] === 1) });
-    void world.node('n1').send('plain1', { type: 'm', n: 1, do: [spawn('pay', 'tool', 'once')] }, { internal: 'user' }).catch(() => undefined);
+    const hold = world.fault({
+      on: 'append',
+      node: 'n1',
+      how: 'hold',
+      match: (r) => r.some((x) => x.kind === 'event' && x.event['n'] === 1),
+    });
+    void world
+      .node('n1')
+      .send('plain1', { type: 'm', n: 1, do: [spawn('pay', 'tool', 'once')] }, { internal: 'user' })
+      .catch(() => undefined);
     await world.advance(1);
     hold.held?.[0]?.();
     world.freeze('n1');

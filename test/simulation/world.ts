@@ -23,9 +23,17 @@ export interface Call {
   ended: boolean;
 }
 
-type Step = (state: Record<string, unknown>, event: EventObject, ctx: { readonly address: Address; readonly ts: number }) => { state: Record<string, unknown>; effects?: Effect[] };
+type Step = (
+  state: Record<string, unknown>,
+  event: EventObject,
+  ctx: { readonly address: Address; readonly ts: number },
+) => { state: Record<string, unknown>; effects?: Effect[] };
 
-export const sendTo = (address: Address, event: EventObject): Effect => ({ kind: 'send', to: { kind: 'address', address }, event });
+export const sendTo = (address: Address, event: EventObject): Effect => ({
+  kind: 'send',
+  to: { kind: 'address', address },
+  event,
+});
 export const timer = (name: string, delay: number, event: EventObject): Effect => ({ kind: 'timer', timer: name, delay, event });
 export const spawn = (child: string, src: string, input: unknown): Effect => ({ kind: 'spawn', child, src, input, sync: false });
 
@@ -71,7 +79,14 @@ export class World {
 
   constructor(options: WorldOptions = {}) {
     this.options = options;
-    this.network = localNetwork({ seed: options.seed ?? 1, clock: this.time.clock(), latencyMs: options.latencyMs ?? 1, jitterMs: options.jitterMs ?? 0, loss: options.loss ?? 0, duplication: options.duplication ?? 0 });
+    this.network = localNetwork({
+      seed: options.seed ?? 1,
+      clock: this.time.clock(),
+      latencyMs: options.latencyMs ?? 1,
+      jitterMs: options.jitterMs ?? 0,
+      loss: options.loss ?? 0,
+      duplication: options.duplication ?? 0,
+    });
     this.logics = { ...this.standard(), ...options.logics };
   }
 
@@ -91,13 +106,19 @@ export class World {
       };
       if (this.answer === undefined) done(`did ${JSON.stringify(job.input)}`);
       else this.answer(call, done);
-      return { stop: () => { stopped = true; }, send: () => undefined };
+      return {
+        stop: () => {
+          stopped = true;
+        },
+        send: () => undefined,
+      };
     },
   };
 
   logic(id: string, step: Step): Logic {
     return reducer<Record<string, unknown>, unknown>({
-      id, version: '1',
+      id,
+      version: '1',
       init: (input) => ({ state: { got: [], ...(input as object | null) }, effects: [] }),
       step: (state, event, ctx) => ({ effects: [], ...step(state, event, ctx) }),
       sources: { tool: { kind: 'leaf', leaf: this.tool } },
@@ -105,11 +126,15 @@ export class World {
   }
 
   private standard(): Record<string, Logic> {
-    const got = (state: Record<string, unknown>, event: EventObject): Record<string, unknown> => ({ ...state, got: [...(state['got'] as unknown[]), event['n'] ?? event.type] });
+    const got = (state: Record<string, unknown>, event: EventObject): Record<string, unknown> => ({
+      ...state,
+      got: [...(state['got'] as unknown[]), event['n'] ?? event.type],
+    });
     return {
       /** Keeps what it gets; fails on `boom`; does what `event.do` says. */
       plain: this.logic('plain', (state, event) => {
-        if (event['boom'] === true || (event['output'] as { boom?: boolean } | undefined)?.boom === true) throw new RangeError(`boom ${String(event['n'])}`);
+        if (event['boom'] === true || (event['output'] as { boom?: boolean } | undefined)?.boom === true)
+          throw new RangeError(`boom ${String(event['n'])}`);
         return { state: got(state, event), effects: (event['do'] as Effect[] | undefined) ?? [] };
       }),
     };
@@ -119,11 +144,18 @@ export class World {
 
   plan(): NodePlan {
     return {
-      shards: this.options.shards ?? 1, horizonMs: this.options.horizonMs ?? 7 * 86_400_000,
+      shards: this.options.shards ?? 1,
+      horizonMs: this.options.horizonMs ?? 7 * 86_400_000,
       logicOf: (name) => this.logics[name] ?? (this.logics['plain'] as Logic),
       groupOf: (top) => (top.includes('.') ? top.slice(0, top.indexOf('.')) : 'default'),
-      birth: (address, event) => (address.startsWith('@') || address.includes('@', 1) || event.type === 'nobirth' ? undefined : { logic: address.replace(/^.*[./]/, '').replace(/\d+$/, ''), input: null }),
-      admit: () => undefined, passivateAfterMs: () => this.options.passivateAfterMs ?? 60_000, retriesOf: () => false, atMostOnce: () => false,
+      birth: (address, event) =>
+        address.startsWith('@') || address.includes('@', 1) || event.type === 'nobirth'
+          ? undefined
+          : { logic: address.replace(/^.*[./]/, '').replace(/\d+$/, ''), input: null },
+      admit: () => undefined,
+      passivateAfterMs: () => this.options.passivateAfterMs ?? 60_000,
+      retriesOf: () => false,
+      atMostOnce: () => false,
     };
   }
 
@@ -136,15 +168,34 @@ export class World {
     await link.start(instance);
     const store = this.faulty(name, clock);
     const node: Node = new Node({
-      name: instance, plan: this.plan(), store, directory: heldDirectory(this.store, clock), clock, entropy: seededEntropy((this.options.seed ?? 1) * 1000 + ++this.starts), groups,
-      mailboxes: direct({ node: instance, link, codec: msgpack(), ownerOf: (shard) => node.ownership.ownerOf(shard), soon: (fn) => clock.soon(fn) }),
+      name: instance,
+      plan: this.plan(),
+      store,
+      directory: heldDirectory(this.store, clock),
+      clock,
+      entropy: seededEntropy((this.options.seed ?? 1) * 1000 + ++this.starts),
+      groups,
+      mailboxes: direct({
+        node: instance,
+        link,
+        codec: msgpack(),
+        ownerOf: (shard) => node.ownership.ownerOf(shard),
+        soon: (fn) => clock.soon(fn),
+      }),
       onEvent: (event) => this.events.push({ ...event, node: name }),
       ...(this.options.limits !== undefined && { limits: this.options.limits }),
     });
     this.nodes.set(name, node);
     let started = false;
     let failed: unknown;
-    node.start().then(() => { started = true; }, (error: unknown) => { failed = error; });
+    node.start().then(
+      () => {
+        started = true;
+      },
+      (error: unknown) => {
+        failed = error;
+      },
+    );
     for (let i = 0; i < 200 && !started; i++) {
       await this.time.advance(100);
       if (failed !== undefined) throw failed;
@@ -182,12 +233,21 @@ export class World {
 
   /** From outside, by whatever node owns the actor. */
   async send(to: Address, event: EventObject, id?: string): Promise<number> {
-    const node = [...this.nodes.values()].find((n) => n.epochOf(n.shardOf(to)) >= 0 && n.ownership.mayAct(n.shardOf(to), n.epochOf(n.shardOf(to))));
+    const node = [...this.nodes.values()].find(
+      (n) => n.epochOf(n.shardOf(to)) >= 0 && n.ownership.mayAct(n.shardOf(to), n.epochOf(n.shardOf(to))),
+    );
     if (node === undefined) throw new RangeError(`no node owns ${to}`);
     const sent = node.send(to, event, { internal: 'user', ...(id !== undefined && { id }) });
     let result: { seq: number } | undefined;
     let failed: unknown;
-    sent.then((r) => { result = r; }, (error: unknown) => { failed = error; });
+    sent.then(
+      (r) => {
+        result = r;
+      },
+      (error: unknown) => {
+        failed = error;
+      },
+    );
     for (let i = 0; i < 100 && result === undefined && failed === undefined; i++) await this.advance(10);
     if (failed !== undefined) throw failed;
     return result?.seq ?? -1;
@@ -206,7 +266,9 @@ export class World {
     return (await this.records(actor)).flatMap((r) => (r.kind === 'event' ? [r.event['n'] ?? r.event.type] : []));
   }
   async dead(actor: Address): Promise<string[]> {
-    return (await this.records(actor)).flatMap((r) => (r.kind === 'dead' ? [`${r.cause}:${String(r.event['n'] ?? r.event.type)}`] : []));
+    return (await this.records(actor)).flatMap((r) =>
+      r.kind === 'dead' ? [`${r.cause}:${String(r.event['n'] ?? r.event.type)}`] : [],
+    );
   }
   /** Keys of calls that were begun more than once after one of them had ended. */
   repeated(): string[] {
@@ -230,36 +292,63 @@ export class World {
   private faulty(node: string, clock: NodeClock): EventStore {
     const { store, faults, time } = this;
     const meet = (on: StoreFault['on'], stream: StreamId, records: readonly LogRecord[]): StoreFault | undefined => {
-      const found = faults.find((f) => f.times > 0 && f.on === on && (f.node ?? node) === node && (f.actor ?? stream.actor) === stream.actor && (f.match?.(records) ?? true));
+      const found = faults.find(
+        (f) =>
+          f.times > 0 &&
+          f.on === on &&
+          (f.node ?? node) === node &&
+          (f.actor ?? stream.actor) === stream.actor &&
+          (f.match?.(records) ?? true),
+      );
       if (found !== undefined) found.times--;
       return found;
     };
     const lost = { outcome: 'unknown' as const, cause: 'the answer was lost' };
     return {
       capabilities: store.capabilities,
-      append: (stream, expected, epoch, records) => clock.held((async () => {
-        const fault = meet('append', stream, records);
-        switch (fault?.how) {
-          case undefined: return store.append(stream, expected, epoch, records);
-          case 'fail': throw new RangeError('the store failed');
-          case 'drop': return lost;
-          case 'prefix': await store.append(stream, expected, epoch, records.slice(0, 1)); return lost;
-          case 'lose': await store.append(stream, expected, epoch, records); return lost;
-          case 'hold':
-            await new Promise<void>((resolve) => { (fault.held ??= []).push(resolve); });
-            return store.append(stream, expected, epoch, records);
-        }
-      })()),
+      append: (stream, expected, epoch, records) =>
+        clock.held(
+          (async () => {
+            const fault = meet('append', stream, records);
+            switch (fault?.how) {
+              case undefined:
+                return store.append(stream, expected, epoch, records);
+              case 'fail':
+                throw new RangeError('the store failed');
+              case 'drop':
+                return lost;
+              case 'prefix':
+                await store.append(stream, expected, epoch, records.slice(0, 1));
+                return lost;
+              case 'lose':
+                await store.append(stream, expected, epoch, records);
+                return lost;
+              case 'hold':
+                await new Promise<void>((resolve) => {
+                  (fault.held ??= []).push(resolve);
+                });
+                return store.append(stream, expected, epoch, records);
+            }
+          })(),
+        ),
       read: (stream, from, to) => store.read(stream, from, to),
       head: (stream) => clock.held(store.head(stream)),
       streams: (shard) => store.streams(shard),
-      saveCheckpoint: (stream, seq, epoch, meta, bytes) => clock.held((async () => {
-        const fault = meet('saveCheckpoint', stream, []);
-        if (fault?.how === 'hold') await new Promise<void>((resolve) => { (fault.held ??= []).push(resolve); });
-        return store.saveCheckpoint(stream, seq, epoch, meta, bytes);
-      })()),
+      saveCheckpoint: (stream, seq, epoch, meta, bytes) =>
+        clock.held(
+          (async () => {
+            const fault = meet('saveCheckpoint', stream, []);
+            if (fault?.how === 'hold')
+              await new Promise<void>((resolve) => {
+                (fault.held ??= []).push(resolve);
+              });
+            return store.saveCheckpoint(stream, seq, epoch, meta, bytes);
+          })(),
+        ),
       loadCheckpoint: (stream) => clock.held(store.loadCheckpoint(stream)),
-      close: async () => { await time.advance(0); },
+      close: async () => {
+        await time.advance(0);
+      },
     };
   }
 }

@@ -23,12 +23,16 @@ describe('the table of errors', () => {
   });
 
   test('holds no code that nothing uses', () => {
-    const unused = Object.keys(CODES).filter((code) => !sources.some((s) => s.name !== join('core', 'errors.ts') && s.text.includes(`'${code}'`)));
+    const unused = Object.keys(CODES).filter(
+      (code) => !sources.some((s) => s.name !== join('core', 'errors.ts') && s.text.includes(`'${code}'`)),
+    );
     expect(unused).toEqual([]);
   });
 
   test('is the only place that errors come from', () => {
-    const plain = sources.filter((s) => s.name !== join('core', 'errors.ts') && /\bnew (?:Type|Range)?Error\(/.test(s.text)).map((s) => s.name);
+    const plain = sources
+      .filter((s) => s.name !== join('core', 'errors.ts') && /\bnew (?:Type|Range)?Error\(/.test(s.text))
+      .map((s) => s.name);
     expect(plain).toEqual([]);
   });
 });
@@ -36,8 +40,16 @@ describe('the table of errors', () => {
 describe('an error', () => {
   test('goes through JSON and back with code, message and data, and without a stack', () => {
     const cause = new MeshError('STORE_FULL', 'no room');
-    const json = JSON.parse(JSON.stringify(errorData(new MeshError('STORE_UNAVAILABLE', 'no answer', { data: { path: 'x.db' }, cause })))) as ReturnType<typeof errorData>;
-    expect(json).toEqual({ name: 'MeshError', message: 'no answer', code: 'STORE_UNAVAILABLE', data: { path: 'x.db' }, cause: { name: 'MeshError', message: 'no room', code: 'STORE_FULL' } });
+    const json = JSON.parse(
+      JSON.stringify(errorData(new MeshError('STORE_UNAVAILABLE', 'no answer', { data: { path: 'x.db' }, cause }))),
+    ) as ReturnType<typeof errorData>;
+    expect(json).toEqual({
+      name: 'MeshError',
+      message: 'no answer',
+      code: 'STORE_UNAVAILABLE',
+      data: { path: 'x.db' },
+      cause: { name: 'MeshError', message: 'no room', code: 'STORE_FULL' },
+    });
     const back = errorFrom(json);
     expect(isMeshError(back, 'STORE_UNAVAILABLE') && back.retryable).toBe(true);
   });

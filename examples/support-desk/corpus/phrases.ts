@@ -3,7 +3,16 @@
  * where a mail is about two orders. The training texts of the local model are others (training.ts), and a test holds them apart.
  */
 
-export const GREETINGS = ['Hello,', 'Hi there,', 'Dear team,', 'Good morning,', 'Dear Sir or Madam,', 'Hi,', 'Hey,', 'To whom it may concern,'];
+export const GREETINGS = [
+  'Hello,',
+  'Hi there,',
+  'Dear team,',
+  'Good morning,',
+  'Dear Sir or Madam,',
+  'Hi,',
+  'Hey,',
+  'To whom it may concern,',
+];
 
 export const CLOSINGS = [
   'Many thanks for your help,',
@@ -85,7 +94,10 @@ export const REFUND_TWO_SUMS = [
   'Please return {sum} for {order} and {sum2} for {order2} to my card.',
   'From {order} I want {sum} back; from {order2} it is {sum2}.',
 ];
-export const REFUND_TWO_TOGETHER = ['Please repay {order} and {order2} in full, together that makes {sum}.', 'Kindly refund {order} and {order2}; altogether I count {sum}.'];
+export const REFUND_TWO_TOGETHER = [
+  'Please repay {order} and {order2} in full, together that makes {sum}.',
+  'Kindly refund {order} and {order2}; altogether I count {sum}.',
+];
 
 export const REFUND_NO_NUMBER = [
   'I would like to have my money back for the {item} that I bought last month.',
@@ -100,7 +112,10 @@ export const REFUND_AGAIN = [
   'STILL WAITING for the refund of {order}!!!',
 ];
 
-export const SHIPPING_NOISE = ['By the way, the shipping of 6.90 EUR was rather steep.', 'The delivery cost me EUR 4.90 on top, which I do not complain about.'];
+export const SHIPPING_NOISE = [
+  'By the way, the shipping of 6.90 EUR was rather steep.',
+  'The delivery cost me EUR 4.90 on top, which I do not complain about.',
+];
 
 export const BILLING_ASKS = [
   'Our accountant needs the invoice for {order} as a PDF, could you send it once more?',
@@ -115,7 +130,11 @@ export const BILLING_ASKS = [
   'Please tell me the invoice number of {order} for our tax declaration.',
   'On the statement for {order} the tax is not shown separately.',
 ];
-export const BILLING_NO_NUMBER = ['Where can I find the invoices of this year?', 'Can you send me the receipt for last month again?', 'Why was my card charged on the first of the month?'];
+export const BILLING_NO_NUMBER = [
+  'Where can I find the invoices of this year?',
+  'Can you send me the receipt for last month again?',
+  'Why was my card charged on the first of the month?',
+];
 
 export const TECHNICAL_ASKS: readonly (readonly [topic: string, text: string])[] = [
   ['login', 'Your site does not let me in any more, although my password is certainly right.'],
@@ -161,7 +180,18 @@ export const UNCLEAR_TEXTS = [
 ];
 
 export const SUBJECTS = {
-  refund: ['Order {order}', 'Refund', 'Return of my order', 'Money back', 'Complaint', 'Problem with my order', 'my purchase', 'Re: your delivery', '{item}', 'Return {order}'],
+  refund: [
+    'Order {order}',
+    'Refund',
+    'Return of my order',
+    'Money back',
+    'Complaint',
+    'Problem with my order',
+    'my purchase',
+    'Re: your delivery',
+    '{item}',
+    'Return {order}',
+  ],
   billing: ['Invoice', 'Question about a bill', 'Bookkeeping', 'Invoice for {order}', 'VAT', 'Our records'],
   technical: ['It does not work', 'Problem with your site', 'Help needed', 'Error', 'Trouble', 'Support request'],
   mixed: ['Two things', 'Several questions', 'My order', 'Questions', 'Once more: {order}'],

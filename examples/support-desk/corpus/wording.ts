@@ -3,14 +3,31 @@ import type { Currency, Money } from '../money.ts';
 import { formatMoney } from '../money.ts';
 import type { Seeded } from '../seeded.ts';
 
-const ONES = 'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen'.split(' ');
+const ONES =
+  'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen'.split(
+    ' ',
+  );
 const TENS = 'twenty thirty forty fifty sixty seventy eighty ninety'.split(' ');
-const NAMES: Record<Currency, readonly [whole: string, part: string]> = { EUR: ['euros', 'cents'], GBP: ['pounds', 'pence'], USD: ['dollars', 'cents'] };
+const NAMES: Record<Currency, readonly [whole: string, part: string]> = {
+  EUR: ['euros', 'cents'],
+  GBP: ['pounds', 'pence'],
+  USD: ['dollars', 'cents'],
+};
 const SIGNS: Record<Currency, string> = { EUR: '€', GBP: '£', USD: '$' };
 
 export function orderAsWritten(order: string, random: Seeded): string {
   const digits = order.slice(2);
-  return random.pick([order, order, order, `order ${order}`, `order no. ${digits}`, `order #${digits}`, `a${digits}`, `A ${digits}`, `order number ${digits}`]);
+  return random.pick([
+    order,
+    order,
+    order,
+    `order ${order}`,
+    `order no. ${digits}`,
+    `order #${digits}`,
+    `a${digits}`,
+    `A ${digits}`,
+    `order number ${digits}`,
+  ]);
 }
 
 export function sumAsWritten(money: Money, random: Seeded): string {

@@ -12,11 +12,18 @@ import { triage } from '../../../examples/support-desk/triage.ts';
 import { run, settle, type StandIn, standIn } from './desk.ts';
 
 const order = (minor = 10_000, id = 'A-10001'): Order => ({
-  id, email: 'ada@example.com', customer: 'Ada', item: 'tent', total: { minor, currency: 'EUR' }, orderedOn: '2026-10-01', invoice: 'INV-1',
+  id,
+  email: 'ada@example.com',
+  customer: 'Ada',
+  item: 'tent',
+  total: { minor, currency: 'EUR' },
+  orderedOn: '2026-10-01',
+  invoice: 'INV-1',
 });
 const found = (minor?: number, refundedMinor = 0): Lookup => ({ order: order(minor), refundedMinor });
 const broken = new TypeError('broken');
-const outcomesOf = (actor: { getSnapshot(): { output?: unknown } }): readonly string[] | undefined => (actor.getSnapshot().output as Finding | undefined)?.outcomes;
+const outcomesOf = (actor: { getSnapshot(): { output?: unknown } }): readonly string[] | undefined =>
+  (actor.getSnapshot().output as Finding | undefined)?.outcomes;
 
 describe('the refund specialist', () => {
   const claims = [{ order: 'A-10001' }];
@@ -45,11 +52,11 @@ describe('the refund specialist', () => {
   });
 
   test('goes through several orders, each on its own', async () => {
-    const { actor, post } = start(standIn<Lookup>(found(), { refundedMinor: 0 }, { order: order(500, 'A-10003'), refundedMinor: 0 }), undefined, [
-      { order: 'A-10001' },
-      { order: 'A-10002' },
-      { order: 'A-10003' },
-    ]);
+    const { actor, post } = start(
+      standIn<Lookup>(found(), { refundedMinor: 0 }, { order: order(500, 'A-10003'), refundedMinor: 0 }),
+      undefined,
+      [{ order: 'A-10001' }, { order: 'A-10002' }, { order: 'A-10003' }],
+    );
     await settle();
     expect(outcomesOf(actor)).toEqual(['refunded', 'unknown-order', 'refunded']);
     expect(post.calls).toHaveLength(2);
@@ -58,7 +65,11 @@ describe('the refund specialist', () => {
   test('looks up again after a pause that grows, then leaves it to a person', async () => {
     const lookup = standIn<Lookup>(broken);
     const { actor, clock } = start(lookup);
-    for (const [tries, pause] of [[1, 2_000], [2, 4_000], [3, 8_000]] as const) {
+    for (const [tries, pause] of [
+      [1, 2_000],
+      [2, 4_000],
+      [3, 8_000],
+    ] as const) {
       await settle();
       expect(lookup.calls).toHaveLength(tries);
       clock.increment(pause - 1);
@@ -95,7 +106,9 @@ describe('the refund specialist', () => {
 
     test('asks the approver, naming order, sum and itself', async () => {
       const { received, actor } = await waiting();
-      expect(received[APPROVER]).toEqual([{ type: 'approval.requested', order: 'A-10001', sum: { minor: 20_000, currency: 'EUR' }, replyTo: actor }]);
+      expect(received[APPROVER]).toEqual([
+        { type: 'approval.requested', order: 'A-10001', sum: { minor: 20_000, currency: 'EUR' }, replyTo: actor },
+      ]);
     });
     test('posts after an approval', async () => {
       const { actor, post } = await waiting();
@@ -125,7 +138,11 @@ describe('the refund specialist', () => {
   });
 
   test('ends at its deadline, whatever hangs', async () => {
-    const { actor, clock } = start(standIn<Lookup>(found(), 'never'), undefined, [{ order: 'A-10001' }, { order: 'A-10002' }, { order: 'A-10003' }]);
+    const { actor, clock } = start(standIn<Lookup>(found(), 'never'), undefined, [
+      { order: 'A-10001' },
+      { order: 'A-10002' },
+      { order: 'A-10003' },
+    ]);
     await settle();
     clock.increment(60 * 60_000);
     expect(outcomesOf(actor)).toEqual(['refunded', 'not-posted', 'not-posted']);
@@ -186,7 +203,8 @@ describe('the technical specialist', () => {
     await settle();
     expect([outcomesOf(actor), read.calls]).toEqual([['article-app'], [{ path: 'articles/app.md' }]]);
   });
-  test('hands over what has no topic', () => expect(outcomesOf(start(undefined, standIn({ content: '' })).actor)).toEqual(['handed-over']));
+  test('hands over what has no topic', () =>
+    expect(outcomesOf(start(undefined, standIn({ content: '' })).actor)).toEqual(['handed-over']));
   test('reads again after a pause', async () => {
     const { actor, clock } = start('app', standIn<{ content: string }>(broken, { content: 'x' }));
     await settle();
@@ -208,15 +226,29 @@ describe('the technical specialist', () => {
 });
 
 describe('a member of the triage pool', () => {
-  const answer = (intent: string) => ({ content: [{ type: 'text', text: JSON.stringify({ requests: [{ intent, orders: [] }], confidence: 1 }) }], finishReason: 'stop', usage: {} });
+  const answer = (intent: string) => ({
+    content: [{ type: 'text', text: JSON.stringify({ requests: [{ intent, orders: [] }], confidence: 1 }) }],
+    finishReason: 'stop',
+    usage: {},
+  });
   const nonsense = { content: [{ type: 'text', text: 'I think that this is a refund.' }], finishReason: 'stop', usage: {} };
   const start = (model: StandIn) => run(triage.provide({ actors: { model: model.logic } }), undefined, ['a', 'b']);
-  const question = (subject: string, replyTo: string) => ({ type: 'triage.requested' as const, subject, text: subject, replyTo: { id: replyTo } });
+  const question = (subject: string, replyTo: string) => ({
+    type: 'triage.requested' as const,
+    subject,
+    text: subject,
+    replyTo: { id: replyTo },
+  });
 
   test('answers one after the other, each to who asked', async () => {
     const model = standIn<unknown>(answer('refund'), answer('billing'), answer('spam'));
     const { actor, received } = start(model);
-    for (const [subject, who] of [['1', 'a'], ['2', 'b'], ['3', 'a']] as const) actor.send(question(subject, who));
+    for (const [subject, who] of [
+      ['1', 'a'],
+      ['2', 'b'],
+      ['3', 'a'],
+    ] as const)
+      actor.send(question(subject, who));
     expect(model.calls).toHaveLength(1);
     await settle();
     expect(received['a']!.map((e) => (e['requests'] as Request[])[0]!.intent)).toEqual(['refund', 'spam']);
@@ -245,7 +277,15 @@ describe('a member of the triage pool', () => {
 });
 
 describe('a case', () => {
-  const mail: Mail = { key: '0007', id: '<7>', from: 'ada@example.com', name: 'Ada', subject: 'Tent', date: '2026-11-02', text: 'Hello' };
+  const mail: Mail = {
+    key: '0007',
+    id: '<7>',
+    from: 'ada@example.com',
+    name: 'Ada',
+    subject: 'Tent',
+    date: '2026-11-02',
+    text: 'Hello',
+  };
   const triaged = (...requests: Request[]) => ({ type: 'triage.found', requests, confidence: 1 });
   const says = (...outcomes: string[]) => standIn<Finding>({ outcomes, paragraphs: outcomes });
   const start = (actors: Partial<Record<'triage' | 'refund' | 'billing' | 'technical' | 'write', StandIn>>) => {
@@ -268,14 +308,22 @@ describe('a case', () => {
     const { actor, write, outcome: told } = start({ triage: standIn(triaged({ intent, claims: [] })) });
     await settle();
     expect(actor.getSnapshot()).toMatchObject({ status: 'done', value: 'closed', output: { outcome } });
-    expect(write.calls).toMatchObject([{ path: 'outbox/0007.txt', content: expect.stringContaining(`X-Outcome: ${outcome}\n`) as string }]);
+    expect(write.calls).toMatchObject([
+      { path: 'outbox/0007.txt', content: expect.stringContaining(`X-Outcome: ${outcome}\n`) as string },
+    ]);
     expect(told()).toEqual([['case.closed', '0007', outcome]]);
   });
 
   test('gives each thing that a mail wants to its specialist, with what it needs', async () => {
     const [refundPart, billingPart] = [says('refunded'), says('invoice-sent')];
     const { outcome } = start({
-      triage: standIn(triaged({ intent: 'refund', claims: [{ order: 'A-10001' }] }, { intent: 'billing', claims: [{ order: 'A-10002' }] }, { intent: 'unclear', claims: [] })),
+      triage: standIn(
+        triaged(
+          { intent: 'refund', claims: [{ order: 'A-10001' }] },
+          { intent: 'billing', claims: [{ order: 'A-10002' }] },
+          { intent: 'unclear', claims: [] },
+        ),
+      ),
       refund: refundPart,
       billing: billingPart,
     });
@@ -297,7 +345,13 @@ describe('a case', () => {
     const order20 = standIn<Lookup>(found(20_000));
     const real = refund.provide({ actors: { lookup: order20.logic, post: standIn({ refund: 1 }).logic } });
     const it = run(
-      deskCase.provide({ actors: { triage: standIn(triaged({ intent: 'refund', claims: [{ order: 'A-10001' }] })).logic, refund: real, write: standIn({ content: '' }).logic } as never }),
+      deskCase.provide({
+        actors: {
+          triage: standIn(triaged({ intent: 'refund', claims: [{ order: 'A-10001' }] })).logic,
+          refund: real,
+          write: standIn({ content: '' }).logic,
+        } as never,
+      }),
       undefined,
       [INTAKE, APPROVER],
     );
@@ -345,12 +399,19 @@ describe('a case', () => {
 });
 
 describe('intake', () => {
-  const listing = (files: readonly string[]) => standIn({ content: ['[DIR] old', ...files.map((file) => `[FILE] ${file}`), '[FILE] notes.md'].join('\n') });
-  const mailFrom = (who: string) => ({ content: `From: ${who}\nSubject: s\nDate: Mon, 02 Nov 2026 07:00:00 +0000\nMessage-ID: <1>\n\ntext` });
+  const listing = (files: readonly string[]) =>
+    standIn({ content: ['[DIR] old', ...files.map((file) => `[FILE] ${file}`), '[FILE] notes.md'].join('\n') });
+  const mailFrom = (who: string) => ({
+    content: `From: ${who}\nSubject: s\nDate: Mon, 02 Nov 2026 07:00:00 +0000\nMessage-ID: <1>\n\ntext`,
+  });
   const start = (senders: readonly string[], list?: StandIn, read?: StandIn) => {
     const files = senders.map((_, i) => `${String(i + 1).padStart(4, '0')}.txt`);
     const reading = read ?? standIn((input: { path: string }) => mailFrom(senders[files.indexOf(input.path.slice(6))]!));
-    const it = run(intake.provide({ actors: { list: (list ?? listing(files)).logic, read: reading.logic } }), undefined, files.map((file) => caseAddress(file.slice(0, 4))));
+    const it = run(
+      intake.provide({ actors: { list: (list ?? listing(files)).logic, read: reading.logic } }),
+      undefined,
+      files.map((file) => caseAddress(file.slice(0, 4))),
+    );
     const arrived = () => Object.entries(it.received).flatMap(([address, events]) => events.map(() => address.slice(-4)));
     const close = (key: string) => it.actor.send({ type: 'case.closed', key, outcome: 'refunded' });
     return { ...it, reading, arrived, close };
@@ -361,7 +422,9 @@ describe('intake', () => {
     const { actor, arrived, close, received } = start(customers(3));
     await settle();
     expect(arrived()).toEqual(['0001', '0002', '0003']);
-    expect(received[caseAddress('0002')]).toMatchObject([{ type: 'mail.arrived', mail: { key: '0002', from: 'c1@example.com', date: '2026-11-02' } }]);
+    expect(received[caseAddress('0002')]).toMatchObject([
+      { type: 'mail.arrived', mail: { key: '0002', from: 'c1@example.com', date: '2026-11-02' } },
+    ]);
     for (const key of ['0002', '0003']) close(key);
     expect(actor.getSnapshot().status).toBe('active');
     close('0001');
@@ -394,7 +457,11 @@ describe('intake', () => {
   });
 
   test('takes reports while it reads', async () => {
-    const { arrived, close, actor } = start(customers(2), undefined, standIn<{ content: string }>(mailFrom('a@x.example'), 'never'));
+    const { arrived, close, actor } = start(
+      customers(2),
+      undefined,
+      standIn<{ content: string }>(mailFrom('a@x.example'), 'never'),
+    );
     await settle();
     expect(arrived()).toEqual(['0001']);
     close('0001');
@@ -402,7 +469,11 @@ describe('intake', () => {
   });
 
   test('sets a mail aside that cannot be read, and says so', async () => {
-    const { actor, arrived, close } = start(customers(2), undefined, standIn<{ content: string }>(broken, mailFrom('a@x.example')));
+    const { actor, arrived, close } = start(
+      customers(2),
+      undefined,
+      standIn<{ content: string }>(broken, mailFrom('a@x.example')),
+    );
     await settle();
     expect(arrived()).toEqual(['0002']);
     close('0002');

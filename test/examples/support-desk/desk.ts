@@ -21,7 +21,8 @@ export function standIn<Output>(...answers: readonly (Output | Error | 'never' |
     calls.push(input);
     const answer = answers[Math.min(calls.length, answers.length) - 1]!;
     if (answer === 'never') return new Promise<Output>(() => undefined);
-    const output = typeof answer === 'function' ? (answer as (input: never) => Output | Error)(input) : (answer as Output | Error);
+    const output =
+      typeof answer === 'function' ? (answer as (input: never) => Output | Error)(input) : (answer as Output | Error);
     if (output instanceof Error) throw output;
     return output;
   });
@@ -38,7 +39,10 @@ export function run(machine: AnyStateMachine, input: unknown, others: readonly s
     fromCallback(({ self }) => {
       for (const address of others) {
         const keep = (received[address] = [] as { type: string }[]);
-        refs[address] = createActor(fromCallback(({ receive }) => receive((event) => keep.push(event))), { parent: self, systemId: address, id: address } as never).start();
+        refs[address] = createActor(
+          fromCallback(({ receive }) => receive((event) => keep.push(event))),
+          { parent: self, systemId: address, id: address } as never,
+        ).start();
       }
       started.push(createActor(machine, { parent: self, id: 'it', input } as never).start());
     }),

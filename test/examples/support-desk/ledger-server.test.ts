@@ -9,7 +9,10 @@ import { openLedger } from '../../../examples/support-desk/ledger.ts';
 
 const DESK = path.resolve(import.meta.dirname, '../../../examples/support-desk');
 const SERVER = path.join(DESK, 'ledger-server.ts');
-const ORDERS = JSON.parse(fs.readFileSync(path.join(DESK, 'orders.json'), 'utf8')) as { id: string; total: { minor: number; currency: string } }[];
+const ORDERS = JSON.parse(fs.readFileSync(path.join(DESK, 'orders.json'), 'utf8')) as {
+  id: string;
+  total: { minor: number; currency: string };
+}[];
 const [FIRST, SECOND] = [ORDERS[0]!, ORDERS[1]!];
 const KEY = 'a key that no agent has';
 
@@ -85,7 +88,9 @@ describe('the ledger over a real MCP client', () => {
     expect((await one.call('post_refund', refund(FIRST, 'desk/case/1!7.0'))).structuredContent).toEqual(first.structuredContent);
     await one.client.close();
     const two = await connect(file);
-    expect((await two.call('post_refund', { ...refund(SECOND, 'desk/case/1!7.0'), amount_minor: 1 })).structuredContent).toEqual(first.structuredContent);
+    expect((await two.call('post_refund', { ...refund(SECOND, 'desk/case/1!7.0'), amount_minor: 1 })).structuredContent).toEqual(
+      first.structuredContent,
+    );
     expect(posted(file)).toHaveLength(2);
   });
 
@@ -93,7 +98,10 @@ describe('the ledger over a real MCP client', () => {
     const { call } = await connect(newLedgerFile());
     expect((await call('find_refund_by_key', { idempotency_key: 'k' })).structuredContent).toEqual({ found: false });
     await call('post_refund', refund(FIRST, 'k'));
-    expect((await call('find_refund_by_key', { idempotency_key: 'k' })).structuredContent).toMatchObject({ found: true, result: { order: FIRST.id, amount_minor: 1000 } });
+    expect((await call('find_refund_by_key', { idempotency_key: 'k' })).structuredContent).toMatchObject({
+      found: true,
+      result: { order: FIRST.id, amount_minor: 1000 },
+    });
   });
 
   test('refuses orders that it does not have and sums that are none, as errors of the tool', async () => {
@@ -112,7 +120,10 @@ describe('the ledger over a real MCP client', () => {
   });
 
   test('says which setting is missing', async () => {
-    const child = spawn(process.execPath, [SERVER], { env: { LEDGER_FILE: newLedgerFile() }, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(process.execPath, [SERVER], {
+      env: { LEDGER_FILE: newLedgerFile() },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
     const code = await new Promise((resolve) => child.on('close', resolve));

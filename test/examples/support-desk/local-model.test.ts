@@ -10,7 +10,8 @@ const context = { signal: new AbortController().signal, idempotencyKey: 'k' };
 
 describe('the local model', () => {
   const model = localModel();
-  const ask = async (subject: string, text: string) => readTriage(await model.generate(triageRequest(subject, text), context), subject, text);
+  const ask = async (subject: string, text: string) =>
+    readTriage(await model.generate(triageRequest(subject, text), context), subject, text);
 
   test('finds intent, order and sum', async () =>
     expect(await ask('Question', 'Hello,\n\nplease refund 20 EUR of my order A-10417.\n\nRegards,\nAda')).toMatchObject({
@@ -23,7 +24,8 @@ describe('the local model', () => {
       { intent: 'billing', claims: [{ order: 'A-10418' }] },
     ]));
 
-  test('finds nothing in nothing', async () => expect((await ask('', 'zzz'))?.requests).toEqual([{ intent: 'unclear', claims: [] }]));
+  test('finds nothing in nothing', async () =>
+    expect((await ask('', 'zzz'))?.requests).toEqual([{ intent: 'unclear', claims: [] }]));
 
   test('answers the same to the same, and after training anew', async () => {
     const mails = readMails(DESK).slice(0, 40);
@@ -54,20 +56,40 @@ describe('on the committed mails the local model', () => {
 
 describe('the answer of a model', () => {
   const result = (text: string) => ({ content: [{ type: 'text' as const, text }], finishReason: 'stop' as const, usage: {} });
-  const triage = { requests: [{ intent: 'refund' as const, claims: [{ order: 'A-10417', sum: { minor: 2000, currency: 'EUR' as const } }] }], confidence: 0.5 };
+  const triage = {
+    requests: [{ intent: 'refund' as const, claims: [{ order: 'A-10417', sum: { minor: 2000, currency: 'EUR' as const } }] }],
+    confidence: 0.5,
+  };
 
   test('is read back as it was written', () => expect(readTriage(result(triageAnswer(triage)), '', 'A-10417')).toEqual(triage));
-  test('may stand in a fence', () => expect(readTriage(result(`\`\`\`json\n${triageAnswer(triage)}\n\`\`\``), '', 'A-10417')).toEqual(triage));
-  test('loses orders that the mail does not name', () => expect(readTriage(result(triageAnswer(triage)), '', 'A-10418')?.requests[0]?.claims).toEqual([]));
-  test.each(['', 'refund', '{}', '{"requests":[],"confidence":1}', '{"requests":[{"intent":"pay","orders":[]}],"confidence":1}', '{"requests":[{"intent":"technical","topic":"../../etc","orders":[]}],"confidence":1}'])(
-    'is none: %s',
-    (text) => expect(readTriage(result(text), '', '')).toBeUndefined(),
-  );
+  test('may stand in a fence', () =>
+    expect(readTriage(result(`\`\`\`json\n${triageAnswer(triage)}\n\`\`\``), '', 'A-10417')).toEqual(triage));
+  test('loses orders that the mail does not name', () =>
+    expect(readTriage(result(triageAnswer(triage)), '', 'A-10418')?.requests[0]?.claims).toEqual([]));
+  test.each([
+    '',
+    'refund',
+    '{}',
+    '{"requests":[],"confidence":1}',
+    '{"requests":[{"intent":"pay","orders":[]}],"confidence":1}',
+    '{"requests":[{"intent":"technical","topic":"../../etc","orders":[]}],"confidence":1}',
+  ])('is none: %s', (text) => expect(readTriage(result(text), '', '')).toBeUndefined());
 });
 
 describe('labelled sentences', () => {
   test('of spam make spam, whatever else they say', () =>
-    expect(triageOf([{ sentence: 'a', label: 'spam', score: 1 }, { sentence: 'b', label: 'spam', score: 1 }, { sentence: 'refund A-10417', label: 'refund', score: 0.9 }]).requests).toEqual([{ intent: 'spam', claims: [] }]));
+    expect(
+      triageOf([
+        { sentence: 'a', label: 'spam', score: 1 },
+        { sentence: 'b', label: 'spam', score: 1 },
+        { sentence: 'refund A-10417', label: 'refund', score: 0.9 },
+      ]).requests,
+    ).toEqual([{ intent: 'spam', claims: [] }]));
   test('need more than one weak word for a second matter', () =>
-    expect(triageOf([{ sentence: 'a', label: 'refund', score: 1 }, { sentence: 'b', label: 'technical.app', score: 0.8 }]).requests).toHaveLength(1));
+    expect(
+      triageOf([
+        { sentence: 'a', label: 'refund', score: 1 },
+        { sentence: 'b', label: 'technical.app', score: 0.8 },
+      ]).requests,
+    ).toHaveLength(1));
 });

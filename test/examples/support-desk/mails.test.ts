@@ -24,7 +24,17 @@ describe('the mails of the support desk', () => {
   test('are about 200, of every kind that makes the work hard', () => {
     expect(corpus.mails).toHaveLength(200);
     const outcomes = new Set(corpus.truth.flatMap((t) => t.outcomes));
-    for (const outcome of ['refunded', 'already-refunded', 'unknown-order', 'not-yours', 'too-late', 'more-than-paid', 'other-currency', 'not-approved', 'no-order'])
+    for (const outcome of [
+      'refunded',
+      'already-refunded',
+      'unknown-order',
+      'not-yours',
+      'too-late',
+      'more-than-paid',
+      'other-currency',
+      'not-approved',
+      'no-order',
+    ])
       expect(outcomes).toContain(outcome);
     expect(corpus.truth.filter((t) => t.requests.length > 1).length).toBeGreaterThanOrEqual(10);
     expect(corpus.truth.filter((t) => t.requests.some((r) => r.claims.length > 1)).length).toBeGreaterThanOrEqual(10);
@@ -38,7 +48,11 @@ describe('the mails of the support desk', () => {
 
   test('share no sentence with what the local model is trained on', () => {
     const bare = (text: string): string => text.toLowerCase().replace(/\W+/g, ' ').trim();
-    const learned = new Set(trainingExamples().filter((e) => e.label !== 'none').map((e) => bare(e.text)));
+    const learned = new Set(
+      trainingExamples()
+        .filter((e) => e.label !== 'none')
+        .map((e) => bare(e.text)),
+    );
     const read = readMails(DESK).flatMap((mail) => sentencesOf(mail.text).map(bare));
     expect(read.filter((sentence) => learned.has(sentence))).toEqual([]);
   });

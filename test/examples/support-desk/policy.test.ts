@@ -6,19 +6,40 @@ import { APPROVAL_ABOVE, APPROVER_CEILING, approves, judge, type Order } from '.
 import { replyTo, SPAM, UNCLEAR } from '../../../examples/support-desk/replies.ts';
 
 const order = (minor = 10_000): Order => ({
-  id: 'A-10001', email: 'ada@example.com', customer: 'Ada', item: 'tent', total: { minor, currency: 'EUR' }, orderedOn: '2026-10-01', invoice: 'INV-1',
+  id: 'A-10001',
+  email: 'ada@example.com',
+  customer: 'Ada',
+  item: 'tent',
+  total: { minor, currency: 'EUR' },
+  orderedOn: '2026-10-01',
+  invoice: 'INV-1',
 });
-const mail = (key: string, from = 'ada@example.com'): Mail => ({ key, id: `<${key}>`, from, name: 'Ada', subject: 'Tent', date: '2026-11-02', text: '' });
+const mail = (key: string, from = 'ada@example.com'): Mail => ({
+  key,
+  id: `<${key}>`,
+  from,
+  name: 'Ada',
+  subject: 'Tent',
+  date: '2026-11-02',
+  text: '',
+});
 const claim = { order: 'A-10001' };
 const euros = (minor: number) => ({ minor, currency: 'EUR' as const });
 
 describe('a refund', () => {
-  const judged = (lookup: Parameters<typeof judge>[1], asked: Parameters<typeof judge>[0] = claim, customer = 'ada@example.com', on = '2026-11-02') =>
-    judge(asked, lookup, customer, on);
+  const judged = (
+    lookup: Parameters<typeof judge>[1],
+    asked: Parameters<typeof judge>[0] = claim,
+    customer = 'ada@example.com',
+    on = '2026-11-02',
+  ) => judge(asked, lookup, customer, on);
 
   test('is the whole price unless a sum is named', () => {
     expect(judged({ order: order(), refundedMinor: 0 })).toEqual({ refund: euros(10_000), approval: false });
-    expect(judged({ order: order(), refundedMinor: 0 }, { ...claim, sum: euros(500) })).toEqual({ refund: euros(500), approval: false });
+    expect(judged({ order: order(), refundedMinor: 0 }, { ...claim, sum: euros(500) })).toEqual({
+      refund: euros(500),
+      approval: false,
+    });
   });
   test('needs approval above the limit, not at it', () => {
     expect(judged({ order: order(APPROVAL_ABOVE), refundedMinor: 0 })).toMatchObject({ approval: false });
@@ -33,13 +54,19 @@ describe('a refund', () => {
     ['other-currency', judged({ order: order(), refundedMinor: 0 }, { ...claim, sum: { minor: 1, currency: 'USD' } })],
     ['more-than-paid', judged({ order: order(), refundedMinor: 0 }, { ...claim, sum: euros(10_001) })],
   ])('is refused as %s', (refuse, judgement) => expect(judgement).toEqual({ refuse }));
-  test('is in time on the last day', () => expect(judged({ order: order(), refundedMinor: 0 }, claim, 'ada@example.com', '2026-12-30')).toHaveProperty('refund'));
+  test('is in time on the last day', () =>
+    expect(judged({ order: order(), refundedMinor: 0 }, claim, 'ada@example.com', '2026-12-30')).toHaveProperty('refund'));
 });
 
 describe('a desk without machinery', () => {
   const refund: Request = { intent: 'refund', claims: [claim] };
   const fold = (requests: Record<string, readonly Request[]>, minor?: number) =>
-    foldDesk(Object.keys(requests).map((key) => mail(key)), [order(minor)], (m) => requests[m.key]!, (topic) => (topic === 'app' ? 'Update it.' : undefined));
+    foldDesk(
+      Object.keys(requests).map((key) => mail(key)),
+      [order(minor)],
+      (m) => requests[m.key]!,
+      (topic) => (topic === 'app' ? 'Update it.' : undefined),
+    );
 
   test('pays once for an order, however often it is asked', () => {
     const { refunds, outcomes } = fold({ a: [refund], b: [refund], c: [refund, refund] });
@@ -51,7 +78,9 @@ describe('a desk without machinery', () => {
     expect(fold({ a: [refund], b: [refund] }, 50_000)).toMatchObject({ approvals: 2, refunds: [] });
   });
   test('answers all that a mail wants in one reply', () => {
-    const { replies } = fold({ a: [refund, { intent: 'billing', claims: [claim] }, { intent: 'technical', topic: 'app', claims: [] }] });
+    const { replies } = fold({
+      a: [refund, { intent: 'billing', claims: [claim] }, { intent: 'technical', topic: 'app', claims: [] }],
+    });
     expect(replies.get('a')).toContain('X-Outcome: refunded, invoice-sent, article-app\n');
     expect(replies.get('a')).toMatch(/We have refunded EUR 100\.00[\s\S]+invoice INV-1[\s\S]+Update it\./);
   });
@@ -60,7 +89,12 @@ describe('a desk without machinery', () => {
     expect(replies.get('a')).not.toContain('INV-1');
   });
   test('hands over what has no article, and asks back what is unclear', () => {
-    expect([...fold({ a: [{ intent: 'technical', topic: 'zzz', claims: [] }], b: [{ intent: 'unclear', claims: [] }] }).outcomes.values()]).toEqual([['handed-over'], ['asked-back']]);
+    expect([
+      ...fold({
+        a: [{ intent: 'technical', topic: 'zzz', claims: [] }],
+        b: [{ intent: 'unclear', claims: [] }],
+      }).outcomes.values(),
+    ]).toEqual([['handed-over'], ['asked-back']]);
   });
   test('files spam and answers everything else', () => {
     expect(replyTo(mail('a'), [SPAM])).toContain('To: spam@');

@@ -26,29 +26,53 @@ describe('sums of money', () => {
     ['two thousand three hundred and five euros', eur(230_500)],
   ])('reads %s', (text, money) => expect(parseMoney(`I ask for ${text}, please`)).toEqual(money));
 
-  test.each(['+44 20 7946 0417', 'VAT ID DE129273398', 'order no. 10417', 'on 3 March 2026', 'twenty of them', '0 EUR'])('finds none in %s', (text) =>
-    expect(findMoney(text)).toEqual([]),
+  test.each(['+44 20 7946 0417', 'VAT ID DE129273398', 'order no. 10417', 'on 3 March 2026', 'twenty of them', '0 EUR'])(
+    'finds none in %s',
+    (text) => expect(findMoney(text)).toEqual([]),
   );
 
   test('does not add the next words to a sum', () => expect(parseMoney('twenty euros and a big apology')).toEqual(eur(2000)));
   test('writes what it reads', () => {
-    for (const money of [eur(4950), gbp(5), usd(124_000)] as const) expect(parseMoney(formatMoney(money as never))).toEqual(money);
+    for (const money of [eur(4950), gbp(5), usd(124_000)] as const)
+      expect(parseMoney(formatMoney(money as never))).toEqual(money);
   });
 });
 
 describe('order numbers and the sums that belong to them', () => {
-  test.each(['A-10417', 'a10417', 'A 10417', 'order 10417', 'order no. 10417', 'order #10417', 'Order number 10417', 'order number is 10417'])('reads %s', (text) =>
-    expect(findOrders(`it is about ${text}.`).map((o) => o.order)).toEqual(['A-10417']),
+  test.each([
+    'A-10417',
+    'a10417',
+    'A 10417',
+    'order 10417',
+    'order no. 10417',
+    'order #10417',
+    'Order number 10417',
+    'order number is 10417',
+  ])('reads %s', (text) => expect(findOrders(`it is about ${text}.`).map((o) => o.order)).toEqual(['A-10417']));
+  test.each(['ticket #88211', 'Registered no. 10417', '20457 Hamburg', 'INV-2026-10417', 'A-104170'])(
+    'finds none in %s',
+    (text) => expect(findOrders(text)).toEqual([]),
   );
-  test.each(['ticket #88211', 'Registered no. 10417', '20457 Hamburg', 'INV-2026-10417', 'A-104170'])('finds none in %s', (text) => expect(findOrders(text)).toEqual([]));
 
   test.each([
     ['refund A-10417', [{ order: 'A-10417' }]],
     ['refund A-10417 and a10417 again', [{ order: 'A-10417' }]],
     ['For A-10417 I want 20 EUR.', [{ order: 'A-10417', sum: eur(2000) }]],
     ['I want 20 EUR for A-10417.', [{ order: 'A-10417', sum: eur(2000) }]],
-    ['20 EUR for A-10417 and 30 EUR for A-10418', [{ order: 'A-10417', sum: eur(2000) }, { order: 'A-10418', sum: eur(3000) }]],
-    ['From A-10417 I want 20 EUR back; from A-10418 it is 30 EUR', [{ order: 'A-10417', sum: eur(2000) }, { order: 'A-10418', sum: eur(3000) }]],
+    [
+      '20 EUR for A-10417 and 30 EUR for A-10418',
+      [
+        { order: 'A-10417', sum: eur(2000) },
+        { order: 'A-10418', sum: eur(3000) },
+      ],
+    ],
+    [
+      'From A-10417 I want 20 EUR back; from A-10418 it is 30 EUR',
+      [
+        { order: 'A-10417', sum: eur(2000) },
+        { order: 'A-10418', sum: eur(3000) },
+      ],
+    ],
     ['A-10417 and A-10418, together that makes 50 EUR', [{ order: 'A-10417' }, { order: 'A-10418' }]],
     ['refund A-10417. The shipping of 6.90 EUR was steep.', [{ order: 'A-10417' }]],
   ])('pairs them in: %s', (text, claims) => expect(findClaims(text)).toEqual(claims));
@@ -79,7 +103,8 @@ describe('mails', () => {
       text: 'Please refund A-10417.\n\n-- \nAda, order A-99999',
     }));
 
-  test('without headers are still mails', () => expect(parseMail('1', '\njust text')).toMatchObject({ from: '', subject: '', date: '', text: 'just text' }));
+  test('without headers are still mails', () =>
+    expect(parseMail('1', '\njust text')).toMatchObject({ from: '', subject: '', date: '', text: 'just text' }));
 
   test.each([
     ['a signature', 'mine\n-- \nnot mine'],

@@ -36,25 +36,44 @@ async function runDesk(seed: number) {
     for (let i = random.between(0, 5); i > 0; i--) await new Promise((resolve) => setImmediate(resolve));
     return work();
   };
-  const read = fromPromise<{ content: string }, { path: string }>(async ({ input }) => later(() => ({ content: fs.readFileSync(path.join(DESK, input.path), 'utf8') })));
+  const read = fromPromise<{ content: string }, { path: string }>(async ({ input }) =>
+    later(() => ({ content: fs.readFileSync(path.join(DESK, input.path), 'utf8') })),
+  );
   const lookup = fromPromise(async ({ input }: { input: { order: string } }) => later(() => ledger.lookup(input.order)));
   const post = fromPromise(async ({ input }: { input: PostRefund }) =>
-    later(() => ledger.post({ order: input.order, amountMinor: input.amount_minor, currency: input.currency as Currency, reason: input.reason })),
+    later(() =>
+      ledger.post({
+        order: input.order,
+        amountMinor: input.amount_minor,
+        currency: input.currency as Currency,
+        reason: input.reason,
+      }),
+    ),
   );
   const desk = {
     intake: intake.provide({
       actors: {
-        list: fromPromise(async ({ input }: { input: { path: string } }) => ({ content: fs.readdirSync(path.join(DESK, input.path)).map((file) => `[FILE] ${file}`).join('\n') })) as never,
+        list: fromPromise(async ({ input }: { input: { path: string } }) => ({
+          content: fs
+            .readdirSync(path.join(DESK, input.path))
+            .map((file) => `[FILE] ${file}`)
+            .join('\n'),
+        })) as never,
         read: read as never,
       },
     }),
     case: deskCase.provide({
       actors: {
-        triage: fromPromise(async ({ input }: { input: { event: { subject: string; text: string } } }) => ({ type: 'triage.found', ...(await classify(input.event.subject, input.event.text)) })) as never,
+        triage: fromPromise(async ({ input }: { input: { event: { subject: string; text: string } } }) => ({
+          type: 'triage.found',
+          ...(await classify(input.event.subject, input.event.text)),
+        })) as never,
         refund: refund.provide({ actors: { lookup: lookup as never, post: post as never } }),
         billing: billing.provide({ actors: { lookup: lookup as never } }),
         technical: technical.provide({ actors: { read: read as never } }),
-        write: fromPromise(async ({ input }: { input: { path: string; content: string } }) => later(() => void replies.set(path.basename(input.path, '.txt'), input.content))) as never,
+        write: fromPromise(async ({ input }: { input: { path: string; content: string } }) =>
+          later(() => void replies.set(path.basename(input.path, '.txt'), input.content)),
+        ) as never,
       },
     }),
     approver: approver.provide({ delays: { aMoment: 1 } }),
@@ -62,7 +81,8 @@ async function runDesk(seed: number) {
   const finished = Promise.withResolvers<unknown>();
   createActor(
     fromCallback(({ self }) => {
-      const start = (logic: Parameters<typeof createActor>[0], address: string): AnyActorRef => createActor(logic, { parent: self, id: address, systemId: address } as never).start();
+      const start = (logic: Parameters<typeof createActor>[0], address: string): AnyActorRef =>
+        createActor(logic, { parent: self, id: address, systemId: address } as never).start();
       start(desk.approver, APPROVER);
       for (const { key } of readMails(DESK)) start(desk.case, caseAddress(key));
       const running = start(desk.intake, INTAKE);
@@ -70,7 +90,13 @@ async function runDesk(seed: number) {
     }),
   ).start();
   const output = await finished.promise;
-  return { output, done: { replies, refunds: ledger.refunds().map((r) => ({ order: r.order, sum: { minor: r.amountMinor, currency: r.currency } })) } };
+  return {
+    output,
+    done: {
+      replies,
+      refunds: ledger.refunds().map((r) => ({ order: r.order, sum: { minor: r.amountMinor, currency: r.currency } })),
+    },
+  };
 }
 
 describe('the whole desk, in plain XState', () => {
@@ -79,7 +105,9 @@ describe('the whole desk, in plain XState', () => {
 
   test.each([1, 2, 3])('does what the rules say, in whatever order its cases end (seed %i)', async (seed) => {
     const classify = await trainClassifier();
-    const triaged = new Map(await Promise.all(mails.map(async (mail) => [mail.key, (await classify(mail.subject, mail.text)).requests] as const)));
+    const triaged = new Map(
+      await Promise.all(mails.map(async (mail) => [mail.key, (await classify(mail.subject, mail.text)).requests] as const)),
+    );
     const expected = foldDesk(mails, ORDERS, (mail) => triaged.get(mail.key)!, article);
     const { output, done } = await runDesk(seed);
     expect(compare(expected, done)).toEqual({ duplicates: 0, lost: 0, differences: [] });
