@@ -81,3 +81,8 @@ export function hash32(text: string): number {
 }
 
 export const shardOf = (group: string, address: Address, shards: number): Shard => `${group}/${hash32(topOf(address)) % shards}`;
+
+/** Logs that were imported, to be replayed and never run: `@imported/name`. No group has such a name, and no store lets it be claimed. */
+const IMPORTED = '@imported/';
+export const importedShard = (name: string): Shard => `${IMPORTED}${segment(name)}`;
+export const isImported = (shard: Shard): boolean => shard.startsWith(IMPORTED);

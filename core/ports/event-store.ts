@@ -12,8 +12,9 @@ export interface StreamId {
   readonly actor: Address;
 }
 export interface StreamHead {
-  /** 0: no record yet. In a shard with a floor, a new stream begins above the floor. */
+  /** Of a stream without a record: the shard's floor, above which it will begin; 0 where there is none. */
   readonly head: number;
+  /** 0: no record yet. */
   readonly epoch: number;
 }
 export interface StreamState extends StreamId, StreamHead {
@@ -41,6 +42,15 @@ export interface Checkpoint extends CheckpointMeta {
   readonly seq: number;
   readonly epoch: number;
   readonly bytes: Uint8Array;
+}
+
+/** A log from elsewhere, whole. */
+export interface StreamImport {
+  /** Seq before its first record. */
+  readonly after: number;
+  /** What the log goes on from, when its beginning was truncated. */
+  readonly checkpoint: Checkpoint | undefined;
+  readonly records: AsyncIterable<LogRecord>;
 }
 
 export interface EventStoreCapabilities {
@@ -95,7 +105,12 @@ export interface StoreAdmin {
   truncateBefore(stream: StreamId, seq: number): Promise<number>;
   /** Removes the stream, after raising the shard's floor to its head. */
   deleteStream(stream: StreamId): Promise<void>;
-  /** A consistent copy while running. */
+  /**
+   * Puts a log from elsewhere beside the living ones, all of it or nothing. The shard is an imported one: no claim on it is ever let
+   * pass, so nothing runs it. Throws STORE_CONFLICT when the stream is there already. Returns how many records came.
+   */
+  importStream(stream: StreamId, log: StreamImport): Promise<number>;
+  /** A consistent copy while running. Throws USAGE where something is at `path`, or the store survives nothing anyway. */
   backup(path: string): Promise<void>;
   shards(): Promise<readonly Shard[]>;
 }
