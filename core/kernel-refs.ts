@@ -14,6 +14,8 @@ export interface RefHost {
   /** A send by hand, in a step or in an action. */
   sendByHand(to: object, event: EventObject): void;
   persist(snapshot: unknown): unknown;
+  /** Throws it. A guard that swallows the code of an error does not swallow this one's. */
+  refused(error: MeshError): never;
 }
 
 const inert = { unsubscribe(): void {} };
@@ -22,7 +24,7 @@ abstract class Ref {
   readonly id: string;
   readonly sessionId: string;
   readonly address: Address;
-  protected readonly host: RefHost;
+  readonly host: RefHost;
 
   constructor(host: RefHost, id: string, address: Address) {
     this.host = host;
@@ -91,18 +93,17 @@ export class RemoteRef extends Ref {
     this.target = target;
   }
   getSnapshot(): never {
-    throw new MeshError(
-      'CHILD_SNAPSHOT_READ',
-      `'${this.host.id}' reads the snapshot of ${this.address}, an actor with a log of its own: let that actor send what is needed`,
+    this.host.refused(
+      new MeshError(
+        'CHILD_SNAPSHOT_READ',
+        `'${this.host.id}' reads the snapshot of ${this.address}, an actor with a log of its own: let that actor send what is needed`,
+      ),
     );
   }
 }
 
 /** A child that context still names after it has gone, restored from JSON: nothing reaches it. */
 export class GoneRef extends Ref {
-  constructor(host: RefHost, id: string, owner: Address) {
-    super(host, id, owner);
-  }
   getSnapshot(): undefined {
     return undefined;
   }
@@ -164,18 +165,22 @@ export const addressOfChild = (ref: ChildRef): Address => {
 
 /** Of a child that is an actor of its own. */
 export function refuseSnapshot(this: ChildRef): never {
-  throw new MeshError(
-    'CHILD_SNAPSHOT_READ',
-    `${this._parent.address} reads children.${this.id}.getSnapshot(), but '${this.id}' is an actor with a log of its own: let it send what is needed, or use onSnapshot`,
+  this._parent.host.refused(
+    new MeshError(
+      'CHILD_SNAPSHOT_READ',
+      `${this._parent.address} reads children.${this.id}.getSnapshot(), but '${this.id}' is an actor with a log of its own: let it send what is needed, or use onSnapshot`,
+    ),
   );
 }
 /** Of an observable whose values do not reach this actor. */
 export function hiddenSnapshot(this: ChildRef): unknown {
   const stub = this[STUB];
   if (!stub.sync && stub.status === 'active')
-    throw new MeshError(
-      'CHILD_SNAPSHOT_READ',
-      `${this._parent.address} reads children.${this.id}.getSnapshot(), but the values of observable '${this.id}' reach it only with onSnapshot or syncSnapshot`,
+    this._parent.host.refused(
+      new MeshError(
+        'CHILD_SNAPSHOT_READ',
+        `${this._parent.address} reads children.${this.id}.getSnapshot(), but the values of observable '${this.id}' reach it only with onSnapshot or syncSnapshot`,
+      ),
     );
   return leafSnapshot.call(this);
 }

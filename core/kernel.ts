@@ -24,7 +24,7 @@ import { misfits } from './chart-fit.ts';
 import { digestText, hashKey, hashMembers, hashText, hashValue } from './digest.ts';
 import { enterVirtual, leaveVirtual } from './determinism.ts';
 import type { Effect, EventObject, Target } from './effect.ts';
-import { assert, errorData, isMeshError, MeshError } from './errors.ts';
+import { assert, type ErrorCode, type ErrorData, errorData, isMeshError, MeshError } from './errors.ts';
 import {
   addressOfChild,
   type ChildRef,
@@ -40,7 +40,7 @@ import {
   stubOf,
 } from './kernel-refs.ts';
 import type { ActorEnv, Leaf, Logic, Source, Step, StepMeta, View } from './logic.ts';
-import { freezeDeep, notPlain, type PlainOptions, type RefMarker, reviveRefs, toPlain } from './plain.ts';
+import { freezeDeep, notPlain, pathOfCycle, type PlainOptions, type RefMarker, reviveRefs, toPlain } from './plain.ts';
 
 export { type ActionSend, currentEffect, onLateSend, runAction };
 
@@ -292,7 +292,7 @@ class Kernel implements Logic, RefHost {
   private booked = 0;
   private births = 0;
   private microsteps = 0;
-  private refusal: unknown;
+  private refusal: MeshError | undefined;
 
   constructor(original: AnyActorLogic, options: MachineOptions) {
     this.original = original;
@@ -332,7 +332,7 @@ class Kernel implements Logic, RefHost {
     this.begin(env, snapshot as PlainSnapshot, key);
     const seen = this.incoming(event);
     return this.run(meta, () => {
-      const next = this.logic.transition(snapshot as never, seen as never, this.scope) as PlainSnapshot;
+      const next = this.logic.transition(snapshot, seen, this.scope) as PlainSnapshot;
       // A machine ends itself; transition logic only sees the event.
       return seen.type === 'xstate.stop' && next.status === 'active' ? { ...next, status: 'stopped' } : next;
     });
@@ -350,8 +350,7 @@ class Kernel implements Logic, RefHost {
       return { snapshot: next, effects: this.effects(next) };
     } catch (error) {
       (this.self as SelfRef).snapshot = previous;
-      // XState wraps what a guard throws: our own refusal keeps its code.
-      return { snapshot: previous, effects: [], failed: errorData(this.refusal ?? error) };
+      return { snapshot: previous, effects: [], failed: this.failure(error) };
     } finally {
       leaveVirtual(outer);
       this.env = undefined;
@@ -507,7 +506,7 @@ class Kernel implements Logic, RefHost {
     if (ref === undefined)
       return this.refuse(
         'LOGIC_NOT_FOUND',
-        `'${this.id}' spawns from '${String(params.src)}', which is no actor of it; it has: ${[...this.sources.keys()].join(', ') || 'none'}`,
+        `'${this.id}' spawns from '${params.src}', which is no actor of it; it has: ${[...this.sources.keys()].join(', ') || 'none'}`,
       );
     if (params.id === undefined) ref[STUB].id = ref.id;
     // At the start a live actor begins `spawn()`ed children in the order of its actions, spawned ones after all of them.
@@ -548,8 +547,20 @@ class Kernel implements Logic, RefHost {
 
   // ---- refusals ----------------------------------------------------------------------------------------------------------
 
-  private refuse(code: ConstructorParameters<typeof MeshError>[0], message: string): never {
-    throw (this.refusal = new MeshError(code, `${this.self?.address ?? this.id}: ${message}`));
+  private refuse(code: ErrorCode, message: string): never {
+    this.refused(new MeshError(code, `${this.self?.address ?? this.id}: ${message}`));
+  }
+
+  refused(error: MeshError): never {
+    throw (this.refusal = error);
+  }
+
+  /** XState throws an error of its own when a guard throws: what we refused keeps its code. */
+  private failure(error: unknown): ErrorData {
+    const data = errorData(error);
+    const { refusal } = this;
+    if (refusal === undefined || data.code !== undefined || !data.message.includes(refusal.message)) return data;
+    return { ...errorData(refusal), message: data.message };
   }
 
   private refuseLogic(where: string): never {
@@ -667,8 +678,9 @@ class Kernel implements Logic, RefHost {
       case 'xstate.cancel':
         return { kind: 'cancel', timer: p.sendId as string };
       case 'xstate.emit':
-        return { kind: 'emit', event: p.event };
+        return { kind: 'emit', event: this.shown(p.event, `emitted event '${p.event.type}'`) };
       case 'xstate.log':
+        this.shown(p.value, 'what is logged');
         return p.label === undefined ? { kind: 'log', value: p.value } : { kind: 'log', label: p.label, value: p.value };
       default:
         return this.action(r);
@@ -678,6 +690,7 @@ class Kernel implements Logic, RefHost {
   /** The closure sees what a live action sees: at a step the snapshot before it, at the start the first one. */
   private action(r: Recorded): Effect {
     const { exec } = r;
+    this.shown(r.params, `params of action '${r.type}'`);
     if (exec === undefined) return { kind: 'action', type: r.type, params: r.params };
     const self = this.self as SelfRef;
     const seen = this.previous ?? self.snapshot;
@@ -721,6 +734,14 @@ class Kernel implements Logic, RefHost {
       : { kind: 'child', child };
   }
 
+  /** Stays in this process, as it is: it has to have a digest, no more. */
+  private shown<T>(value: T, what: string): T {
+    const path = pathOfCycle(value);
+    if (path !== undefined)
+      this.refuse('EVENT_NOT_PLAIN', `${what} holds an object that contains itself at ${path}: hand over plain data`);
+    return value;
+  }
+
   private plain(what: string): PlainOptions {
     return { what, code: 'EVENT_NOT_PLAIN', marker };
   }
@@ -741,7 +762,7 @@ class Kernel implements Logic, RefHost {
     const persisted = this.logic.getPersistedSnapshot({
       ...(snapshot as object),
       context: undefined,
-    } as never) as unknown as Record<string, unknown>;
+    }) as unknown as Record<string, unknown>;
     persisted['context'] = (snapshot as PlainSnapshot).context;
     return toPlain(persisted, { what: `the snapshot of '${this.id}'`, code: 'CONTEXT_NOT_PLAIN', marker: contextMarker });
   }
@@ -816,10 +837,10 @@ class Kernel implements Logic, RefHost {
       status: s.status,
       value: this.machine === undefined ? s.status : s.value,
       context: s.context,
-      tags: s.tags === undefined ? [] : [...(s.tags as Set<string>)],
+      tags: s.tags === undefined ? [] : [...s.tags],
       children: Object.values(childrenOf(s)).map((c) => c.id),
-      ...(s.output !== undefined && { output: s.output as unknown }),
-      ...(s.error !== undefined && { error: s.error as unknown }),
+      ...(s.output !== undefined && { output: s.output }),
+      ...(s.error !== undefined && { error: s.error }),
     };
   }
 

@@ -79,6 +79,28 @@ function find(
   return undefined;
 }
 
+/** Where the value contains itself; undefined: nowhere. Looks at what JSON would see. */
+export const pathOfCycle = (value: unknown): string | undefined => (isPlain(value, 0) ? undefined : cycle(value, '', []));
+
+function cycle(v: unknown, path: string, open: object[]): string | undefined {
+  if (typeof v !== 'object' || v === null || isRef(v)) return undefined;
+  if (open.includes(v)) return path.slice(1);
+  const { toJSON } = v as { toJSON?: unknown };
+  open.push(v);
+  const seen = typeof toJSON === 'function' ? (v as { toJSON(): unknown }).toJSON() : v;
+  if (seen !== v) {
+    const found = cycle(seen, path, open);
+    open.pop();
+    return found;
+  }
+  for (const key in v) {
+    const found = cycle((v as Record<string, unknown>)[key], at(path, key), open);
+    if (found !== undefined) return found;
+  }
+  open.pop();
+  return undefined;
+}
+
 /** Freezes what is reached, once: a machine that changes its context in place then throws where it does so. */
 export function freezeDeep(v: unknown): void {
   if (typeof v !== 'object' || v === null || Object.isFrozen(v) || isRef(v)) return;
@@ -150,7 +172,7 @@ function convert(v: unknown, path: string, options: PlainOptions, open: object[]
       break;
   }
   if (v === null) return null;
-  const object = v as object;
+  const object = v;
   if (isRef(object)) {
     return options.marker(object) ?? refuse(v, path, options);
   }
