@@ -159,13 +159,12 @@ const refusals: readonly Refusal[] = [
     name: 'a logic object that is spawned for the first context',
     code: 'INLINE_LOGIC',
     says: /child 'x' of 'm'/,
-    machine: () =>
-      createMachine({
-        id: 'm',
-        context: (({ spawn }: { spawn: (logic: object, options: object) => unknown }) => ({
-          x: spawn(never, { id: 'x' }),
-        })) as never,
-      }),
+    machine: () => {
+      const context = ({ spawn }: { spawn: (logic: object, options: object) => unknown }): object => ({
+        x: spawn(never, { id: 'x' }),
+      });
+      return createMachine({ id: 'm', ...({ context } as object) });
+    },
   },
   {
     name: 'a logic object that spawnChild is given',
