@@ -321,7 +321,7 @@ class Kernel implements Logic, RefHost {
 
   // ---- Logic -------------------------------------------------------------------------------------------------------------
 
-  init(env: ActorEnv, input: unknown, meta: StepMeta, key = '0'): Step {
+  init(env: ActorEnv, input: unknown, meta: StepMeta, key: string): Step {
     this.begin(env, undefined, key);
     const given = reviveRefs(input, this.revive);
     return this.run(meta, () => this.logic.getInitialSnapshot(this.scope, given) as PlainSnapshot);

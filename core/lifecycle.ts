@@ -98,7 +98,7 @@ export async function reset(ctx: LifecycleContext, stream: StreamId, options: Lo
     applyRecord(actor, doubt, UNSTEPPED, undefined);
   }
   const m = meta(ctx, actor);
-  const step = logic.init(actor.env, tables.init.input, m);
+  const step = logic.init(actor.env, tables.init.input, m, String(actor.tables.head + 1));
   if (step.failed !== undefined)
     throw new MeshError('STEP_FAILED', `${stream.actor} cannot begin again: ${step.failed.message}`, { data: step.failed });
   records.push({

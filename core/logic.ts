@@ -90,9 +90,8 @@ export interface Logic {
   readonly hash: string;
   /** It takes `reprise.*` orders as events of its own (supervisors, pools). */
   readonly controls?: true;
-  /** `key`: as for `step`. Default '0'; then references to children that it spawns lead nowhere outside of this actor. */
-  init(env: ActorEnv, input: unknown, meta: StepMeta, key?: string): Step;
-  /** `key` makes ids inside the step unique and repeatable: the seq. */
+  /** `key` makes ids inside the step unique and repeatable: the seq of its record. */
+  init(env: ActorEnv, input: unknown, meta: StepMeta, key: string): Step;
   step(env: ActorEnv, snapshot: unknown, event: EventObject, meta: StepMeta, key: string): Step;
   /** Plain JSON; `restore` consumes it. */
   persist(snapshot: unknown): unknown;

@@ -16,7 +16,7 @@ class Bench {
   effects: readonly Effect[];
 
   constructor(config: PoolConfig | undefined) {
-    const step = pool.init(this.env, config, { ts: this.now, seed: 1 });
+    const step = pool.init(this.env, config, { ts: this.now, seed: 1 }, '1');
     this.snapshot = step.snapshot;
     this.effects = step.effects;
   }

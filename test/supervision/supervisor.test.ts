@@ -10,7 +10,7 @@ const children = [{ id: 'a', address: 'desk/a' }];
 
 describe('the supervisor logic', () => {
   it('boots from its input', () => {
-    const step = supervisor.init(env('desk'), { children }, { ts: 1_000, seed: 1 });
+    const step = supervisor.init(env('desk'), { children }, { ts: 1_000, seed: 1 }, '1');
     expect(step.effects).toContainEqual(
       expect.objectContaining({
         to: { kind: 'address', address: 'desk/a' },
@@ -22,7 +22,7 @@ describe('the supervisor logic', () => {
 
   it('without children in its input it waits for its config', () => {
     const sup = env('desk');
-    const step = supervisor.init(sup, undefined, { ts: 1_000, seed: 1 });
+    const step = supervisor.init(sup, undefined, { ts: 1_000, seed: 1 }, '1');
     expect(step.effects).toEqual([]);
     expect(
       supervisor.step(sup, step.snapshot, { type: 'reprise.configure', children }, { ts: 1_001, seed: 2 }, '2').effects,
@@ -31,7 +31,7 @@ describe('the supervisor logic', () => {
 
   it('says that it is ready to the one above when its children are up, once', () => {
     const sup = env('desk');
-    const init = supervisor.init(sup, { children }, { ts: 1_000, seed: 1 });
+    const init = supervisor.init(sup, { children }, { ts: 1_000, seed: 1 }, '1');
     const { run } = stateOf(init).children[0] ?? {};
     const up = supervisor.step(
       sup,
@@ -60,7 +60,7 @@ describe('the supervisor logic', () => {
 
   it('gives its runs another name in another life', () => {
     const run = (ts: number, seed: number): unknown =>
-      stateOf(supervisor.init(env('desk'), { children }, { ts, seed })).children[0]?.run;
+      stateOf(supervisor.init(env('desk'), { children }, { ts, seed }, '1')).children[0]?.run;
     expect(run(1_000, 1)).toBe(run(1_000, 1));
     expect(run(1_001, 1)).not.toBe(run(1_000, 1));
     expect(run(1_000, 2)).not.toBe(run(1_000, 1));
@@ -68,7 +68,7 @@ describe('the supervisor logic', () => {
 
   it('a wrong config fails the step and changes nothing', () => {
     const sup = env('desk');
-    const { snapshot } = supervisor.init(sup, undefined, { ts: 1_000, seed: 1 });
+    const { snapshot } = supervisor.init(sup, undefined, { ts: 1_000, seed: 1 }, '1');
     const step = supervisor.step(
       sup,
       snapshot,
