@@ -49,10 +49,10 @@ class Check {
     this.found.push({ path, message, ...(atKey && { atKey }) });
   }
 
-  /** Nothing at or below the path is broken. */
+  /** Nothing at, below or above the path is broken. */
   private isSound(path: ConfigPath): boolean {
     const prefix = JSON.stringify(path).slice(0, -1);
-    return !this.broken.some((b) => b === prefix || b.startsWith(`${prefix},`));
+    return !this.broken.some((b) => b === prefix || b.startsWith(`${prefix},`) || b === '[' || prefix.startsWith(`${b},`));
   }
 
   private each<T>(path: ConfigPath, map: Readonly<Record<string, T>> | undefined): [string, T][] {
@@ -90,7 +90,9 @@ class Check {
   }
 
   private worker(path: ConfigPath, entry: WorkerEntry): void {
-    this.oneOf(path, entry, ['module', 'logic']);
+    // An actor of the name of a logic given in code runs that.
+    if (entry.module !== undefined || entry.logic !== undefined || this.logics?.has(String(path.at(-1))) !== true)
+      this.oneOf(path, entry, ['module', 'logic']);
     const { logic } = entry;
     if (logic?.startsWith('reprise.') === true) this.add([...path, 'logic'], 'names that begin with "reprise." are reserved');
     else if (logic !== undefined && this.logics !== undefined && !this.logics.has(logic)) {

@@ -1,6 +1,10 @@
 /** Zod's issues as our problems: in our words, one a key, with the known names. Knows nothing about what a mesh file means. */
 import type { z } from 'zod';
 import { type ConfigPath, type ConfigProblem, suggest } from './problems.ts';
+import { looksSecret } from './secrets.ts';
+
+/** Characters of a wrong value that a message repeats. */
+const TEXT_SHOWN = 60;
 
 interface Shaped {
   readonly _zod: { readonly def: { readonly shape?: Readonly<Record<string, unknown>> } };
@@ -10,6 +14,7 @@ interface Shaped {
 export function shapeProblems(schema: z.ZodType, value: unknown): ConfigProblem[] {
   const known = new Map<string, readonly string[]>();
   const result = schema.safeParse(value, {
+    reportInput: true,
     error: (issue) => {
       const shape = (issue.inst as unknown as Shaped | undefined)?._zod.def.shape;
       if (issue.code === 'unrecognized_keys' && shape !== undefined)
@@ -40,7 +45,7 @@ function problemsOf(issue: z.core.$ZodIssue, known: ReadonlyMap<string, readonly
     case 'invalid_union': {
       if (!('discriminator' in issue) || issue.discriminator === undefined) return [{ path, message: issue.message }];
       const kinds = ((issue as { options?: readonly unknown[] }).options ?? []).filter((o) => typeof o === 'string');
-      const given = issue.input;
+      const given = (issue.input as Readonly<Record<string, unknown>> | undefined)?.[issue.discriminator];
       return [
         {
           path,
@@ -91,5 +96,8 @@ function given(input: unknown): string {
   if (input === null) return 'nothing';
   if (Array.isArray(input)) return 'a list';
   if (typeof input === 'object') return 'a map';
-  return typeof input === 'string' ? `"${input}"` : String(input);
+  if (typeof input !== 'string') return String(input);
+  // What may be a secret is never repeated: messages go to terminals and logs.
+  if (looksSecret(input)) return 'a text';
+  return input.length > TEXT_SHOWN ? `"${input.slice(0, TEXT_SHOWN)}…"` : `"${input}"`;
 }

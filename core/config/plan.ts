@@ -93,29 +93,27 @@ const DEFAULTS = {
 } as const;
 
 /**
- * Shape: `logics` are the names (or a record by name) of the logic given in code; undefined: names are not checked.
+ * Shape: `logics` are the names of the logic given in code; undefined: names are not checked.
  * Throws: CONFIG_INVALID with every problem.
  */
-export function planOf(
-  config: MeshConfig,
-  logics?: Iterable<string> | Readonly<Record<string, unknown>>,
-  source: ConfigSource = IN_CODE,
-): MeshPlan {
-  const names = logics === undefined ? undefined : Symbol.iterator in logics ? (logics as Iterable<string>) : Object.keys(logics);
+export function planOf(config: MeshConfig, logics?: Iterable<string>, source: ConfigSource = IN_CODE): MeshPlan {
+  const names = logics === undefined ? undefined : new Set(logics);
   checkMesh(config, source, names);
-  return new Planner(config, source).plan();
+  return new Planner(config, source, names ?? new Set()).plan();
 }
 
 class Planner {
   private readonly config: MeshConfig;
   private readonly source: ConfigSource;
   private readonly actors: ActorPlan[] = [];
-  private readonly logics: Record<string, LogicPlan> = {};
+  private readonly logics = new Map<string, LogicPlan>();
+  private readonly inCode: ReadonlySet<string>;
   private readonly warnings: ConfigProblem[] = [];
 
-  constructor(config: MeshConfig, source: ConfigSource) {
+  constructor(config: MeshConfig, source: ConfigSource, inCode: ReadonlySet<string>) {
     this.config = config;
     this.source = source;
+    this.inCode = inCode;
   }
 
   plan(): MeshPlan {
@@ -150,7 +148,7 @@ class Planner {
       retentionMs: retention(config.retention, DEFAULTS.retention),
       root,
       actors: this.actors,
-      logics: this.logics,
+      logics: Object.fromEntries(this.logics),
       tools,
       models,
       telemetry: telemetry && {
@@ -172,7 +170,7 @@ class Planner {
     if (gateways.length === 0) return [];
     this.actors.push(this.place(area, 'supervisor', SUPERVISOR_LOGIC, DEFAULTS.group, {}));
     const children = gateways.map(({ plan, group }): ChildSpecInput => {
-      this.logics[plan.address] = { from: 'reprise' };
+      this.logics.set(plan.address, { from: 'reprise' });
       this.actors.push(this.place(plan.address, 'worker', plan.address, group ?? DEFAULTS.group, {}));
       return {
         id: plan.name,
@@ -252,13 +250,13 @@ class Planner {
   /** Logic from a module goes by the address that names it, so that a file may move without its logs noticing. */
   private logicName(path: ConfigPath, address: Address, entry: WorkerEntry): string {
     if (entry.module === undefined) {
-      const name = entry.logic as string;
-      if (this.logics[name]?.from === 'module') this.clash(path, name);
-      this.logics[name] = { from: 'code' };
+      const name = entry.logic ?? (path.at(-1) as string);
+      if (this.logics.get(name)?.from === 'module') this.clash(path, name);
+      this.logics.set(name, { from: 'code' });
       return name;
     }
-    if (this.logics[address] !== undefined) this.clash(path, address);
-    this.logics[address] = { from: 'module', ...moduleRef(entry.module), path: pathText([...path, 'module']) };
+    if (this.logics.has(address) || this.inCode.has(address)) this.clash(path, address);
+    this.logics.set(address, { from: 'module', ...moduleRef(entry.module), path: pathText([...path, 'module']) });
     return address;
   }
 

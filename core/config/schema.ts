@@ -36,6 +36,7 @@ const retention = z.union(
   { error: RETENTION_ERROR },
 );
 const count = z.number().int().min(1);
+const json = z.json().meta({ id: 'Json', description: 'Plain JSON.' });
 
 /** No `/`, `@`, `!` and `%`: names become segments of addresses. */
 export const NAME_PATTERN = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/;
@@ -83,7 +84,7 @@ const logic = {
 };
 const common = {
   ...logic,
-  input: z.json().optional().describe('Input of the machine: plain JSON.'),
+  input: json.optional().describe('Input of the machine: plain JSON.'),
   restart: restart.optional(),
   shutdown: duration.optional().describe('How long it may take to stop. Default 5s.'),
   history: z.enum(['with', 'fresh']).optional().describe('In a group restart: go on where it was, or begin anew. Default fresh.'),
@@ -159,13 +160,11 @@ const supervisor = z.strictObject({
     return z.record(name, entry).describe('Started in this order, stopped in reverse.');
   },
 });
-const entry: z.ZodType<ActorConfig, ActorConfig> = z
-  .discriminatedUnion('kind', [actor, keyed, pool, supervisor])
-  .meta({
-    id: 'Actor',
-    description:
-      'actor (default): one by name. keyed: one for each key, made by its first message. pool: several of one logic behind a router. supervisor: restarts its children.',
-  });
+const entry: z.ZodType<ActorConfig, ActorConfig> = z.discriminatedUnion('kind', [actor, keyed, pool, supervisor]).meta({
+  id: 'Actor',
+  description:
+    'actor (default): one by name. keyed: one for each key, made by its first message. pool: several of one logic behind a router. supervisor: restarts its children.',
+});
 
 const toolPolicy = z.strictObject({
   inDoubt: z
@@ -217,7 +216,7 @@ const model = z
     z.strictObject({
       kind: z.literal('scripted'),
       ...modelCommon,
-      replies: z.array(z.json()).optional().describe('Answers, one after the other.'),
+      replies: z.array(json).optional().describe('Answers, one after the other.'),
       file: z.string().min(1).optional().describe('JSON file with the answers.'),
       repeat: z.boolean().optional().describe('Begin again after the last. Default false.'),
     }),
@@ -230,7 +229,7 @@ const model = z
       model: z.string().min(1),
       apiKey: secretRef.optional(),
       headers: z.record(z.string(), plainOrSecret).optional(),
-      settings: z.record(z.string(), z.json()).optional().describe('Further members of the request body, such as temperature.'),
+      settings: z.record(z.string(), json).optional().describe('Further members of the request body, such as temperature.'),
       retries: z.number().int().min(0).max(10).optional().describe('Tries again after a transient error. Default 2.'),
     }),
     z.strictObject({
@@ -297,5 +296,6 @@ export type ModelConfig = NonNullable<MeshConfig['models']>[string];
 /** Where a secret lies. Its value is read by the gateway that uses it, and by nothing else. */
 export type SecretRef = z.input<typeof secretRef>;
 
-/** JSON Schema (draft 7) of a mesh file, for editors. */
-export const meshJsonSchema = (): unknown => z.toJSONSchema(meshSchema, { target: 'draft-7', io: 'input' });
+/** JSON Schema (draft 7) of a mesh file, for editors: the text of `mesh.schema.json`. */
+export const meshSchemaFile = (): string =>
+  `${JSON.stringify(z.toJSONSchema(meshSchema, { target: 'draft-7', io: 'input' }), undefined, 2)}\n`;

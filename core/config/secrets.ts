@@ -19,6 +19,8 @@ const KEY_SHAPES: readonly RegExp[] = [
 const SECRET_KEY = /(?:api[-_]?key|token|secret|passw(?:or)?d|credentials?|authorization)$/i;
 const CURE = 'write { env: NAME } or { file: PATH }, so that no plan, record or log ever holds it';
 
+export const looksSecret = (text: string): boolean => KEY_SHAPES.some((shape) => shape.test(text));
+
 /** Everything in `value` that is a secret, or a reference where none is allowed. */
 export function secretProblems(value: unknown): ConfigProblem[] {
   const found: ConfigProblem[] = [];
@@ -27,7 +29,7 @@ export function secretProblems(value: unknown): ConfigProblem[] {
 }
 
 function walk(value: unknown, path: ConfigPath, found: ConfigProblem[]): void {
-  if (typeof value === 'string') return void checkText(value, path, found);
+  if (typeof value === 'string') return checkText(value, path, found);
   if (typeof value !== 'object' || value === null) return;
   if (isReference(value) && !allowsReference(path)) {
     found.push({
@@ -42,7 +44,7 @@ function walk(value: unknown, path: ConfigPath, found: ConfigProblem[]): void {
 
 function checkText(text: string, path: ConfigPath, found: ConfigProblem[]): void {
   const key = String(path.at(-1) ?? '');
-  if (KEY_SHAPES.some((shape) => shape.test(text))) found.push({ path, message: `this looks like a secret: ${CURE}` });
+  if (looksSecret(text)) found.push({ path, message: `this looks like a secret: ${CURE}` });
   else if (text !== '' && isSecretMap(path) && SECRET_KEY.test(key))
     found.push({ path, message: `"${key}" holds a secret as text: ${CURE}` });
 }

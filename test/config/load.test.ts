@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { MeshError } from '../../core/errors.ts';
+import { isMeshError } from '../../core/errors.ts';
 import { parseMesh } from '../../core/config/load.ts';
 import type { MeshConfig } from '../../core/config/schema.ts';
 
@@ -10,9 +10,8 @@ function problems(text: string, env: Record<string, string> = {}): string[] {
   try {
     parseMesh(text, 'mesh.yaml', env);
   } catch (error) {
-    expect(error).toBeInstanceOf(MeshError);
-    expect((error as MeshError).code).toBe('CONFIG_INVALID');
-    return (error as MeshError).message.split('\n');
+    if (isMeshError(error, 'CONFIG_INVALID')) return error.message.split('\n');
+    throw error;
   }
   throw new Error('the text was accepted');
 }
@@ -38,11 +37,9 @@ describe('positions', () => {
     );
     expect(found).toEqual([
       'mesh.yaml:2:9 shards: must be at least 1, is 0',
-      'mesh.yaml:3:8 store: unknown store "mysql:" (did you mean "sqlite"?)',
+      'mesh.yaml:3:8 store: unknown store "mysql:" (known: memory, sqlite)',
       'mesh.yaml:5:34 actors.a.shutdown: expected a duration such as 200ms, 5s, 2m, 1h or 7d, or a number of milliseconds',
-      expect.stringMatching(
-        /^mesh\.yaml:6:54 actors\.b\.router: "randm" is none of its values \(known: hash, least_mailbox, round_robin\)$/,
-      ),
+      'mesh.yaml:6:53 actors.b.router: "randm" is none of its values (known: hash, least_mailbox, round_robin)',
     ]);
   });
   test('what is missing is reported at the map that lacks it', () => {
@@ -67,7 +64,7 @@ describe('positions', () => {
 describe('what is refused', () => {
   test.each([
     ['a text that is no YAML', 'mesh: [', /mesh\.yaml:\d+:\d+/],
-    ['an empty file', '', /expected a map, got nothing/],
+    ['an empty file', '', /mesh\.yaml:1:1: the file is empty/],
     [
       'a key twice',
       mesh('mesh: a', 'actors:', '  a: { module: ./a.ts }', '  a: { module: ./b.ts }'),
@@ -139,7 +136,8 @@ describe('what is refused', () => {
 });
 
 describe('variables', () => {
-  const file = (value: string): string => mesh('mesh: a', 'actors:', `  a: { module: ./a.ts, input: { x: ${value} } }`);
+  const file = (value: string): string =>
+    mesh('mesh: a', 'actors:', '  a:', '    module: ./a.ts', '    input:', `      x: ${value}`);
   const inputOf = (value: string, env: Record<string, string> = {}): unknown =>
     (parsed(file(value), env).actors['a'] as { input: { x: unknown } }).input.x;
 
@@ -158,7 +156,7 @@ describe('variables', () => {
   });
   test('an unset variable is an error at its place, with the one that was meant', () => {
     expect(problems(file('"${INBOXX}"'), { INBOX: 'x' })).toEqual([
-      'mesh.yaml:3:36: ${INBOXX} is not set (did you mean "INBOX"?); set it, or write ${INBOXX:-default}',
+      'mesh.yaml:6:10: ${INBOXX} is not set (did you mean "INBOX"?); set it, or write ${INBOXX:-default}',
     ]);
   });
   test('a broken placeholder is an error', () => {
