@@ -3,10 +3,15 @@
  * the ask source under a symbol and sends the message instead. Run outside a mesh it fails with OUTSIDE_MESH.
  */
 import type { PromiseActorLogic, PromiseSnapshot } from 'xstate';
-import type { EffectId } from '../core/address.ts';
-import type { EventObject } from '../core/effect.ts';
-import { type ErrorData, MeshError } from '../core/errors.ts';
-import type { AskSource, Source } from '../core/logic.ts';
+import {
+  type Address,
+  type AskSource,
+  type EffectId,
+  type ErrorData,
+  type EventObject,
+  MeshError,
+  type Source,
+} from '../core/index.ts';
 
 /** Where the kernel looks for the source that a logic object stands for. */
 export const SOURCE: unique symbol = Symbol.for('reprise.source') as never;
@@ -15,16 +20,15 @@ export type AskLogic<Output, Input> = PromiseActorLogic<Output, Input> & { reado
 
 /** `what` is how errors name it: "tool 'files.read'". */
 export function askLogic<Output, Input>(what: string, ask: AskSource): AskLogic<Output, Input> {
-  const outside = (input: Input | undefined): PromiseSnapshot<Output, Input> =>
-    ({
-      status: 'error',
-      output: undefined,
-      input,
-      error: new MeshError(
-        'OUTSIDE_MESH',
-        `${what} needs a mesh: run the machine with startMesh() or 'reprise up', or provide() a stand-in in a unit test`,
-      ),
-    }) as PromiseSnapshot<Output, Input>;
+  const outside = (input: Input | undefined): PromiseSnapshot<Output, Input> => ({
+    status: 'error',
+    output: undefined,
+    input,
+    error: new MeshError(
+      'OUTSIDE_MESH',
+      `${what} needs a mesh: run the machine with startMesh() or 'reprise up', or provide() a stand-in in a unit test`,
+    ),
+  });
   return {
     config: what,
     getInitialSnapshot: (_scope, input) => outside(input),
@@ -86,6 +90,11 @@ export function positive(what: string, name: string, value: number): number {
   if (Number.isFinite(value) && value > 0) return value;
   throw new MeshError('USAGE', `${what}: ${name} must be a positive number, not ${value}`);
 }
+
+/** What a gateway is told when a chart leaves the state that invoked the call. */
+export const cancelAt =
+  (to: Address): NonNullable<AskSource['cancel']> =>
+  (_input, key) => ({ to, event: { type: 'reprise.cancel', key } });
 
 /** The key that makes a repeated call recognisable: the id of the effect that asks. */
 export type CallKey = EffectId;

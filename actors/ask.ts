@@ -1,7 +1,5 @@
 /** Asks another actor from inside a chart: an invoked source whose output is the reply. Survives a crash on either side. */
-import type { Address } from '../core/address.ts';
-import type { EventObject } from '../core/effect.ts';
-import { MeshError } from '../core/errors.ts';
+import { type Address, type EventObject, MeshError } from '../core/index.ts';
 import { type AskLogic, askLogic, DEFAULT_TIMEOUT_MS, positive, readReply } from './ask-logic.ts';
 
 export interface AskOptions {

@@ -6,10 +6,17 @@
  *                ^                                        |
  *                +------------- pausing <-- transient ----+          overdue: its caller was told, its fate is not known
  */
-import type { Address } from '../core/address.ts';
-import type { Effect, EventObject } from '../core/effect.ts';
-import { CODES, type ErrorCode, type ErrorData, errorData, MeshError } from '../core/errors.ts';
-import type { InDoubt } from '../core/logic.ts';
+import {
+  type Address,
+  CODES,
+  type Effect,
+  type ErrorCode,
+  type ErrorData,
+  errorData,
+  type EventObject,
+  type InDoubt,
+  MeshError,
+} from '../core/index.ts';
 import type { CallKey, Reply, RetryPolicy } from './ask-logic.ts';
 
 export interface Call {

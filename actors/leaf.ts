@@ -2,10 +2,7 @@
  * Runs one asynchronous piece of work as a leaf: silence limit, total limit, abort when it is stopped, and exactly one end, in the event
  * that XState would send to the parent. Limits are kept by the Clock port.
  */
-import type { EventObject } from '../core/effect.ts';
-import { errorData } from '../core/errors.ts';
-import type { LeafHandle } from '../core/logic.ts';
-import type { Clock } from '../core/ports/clock.ts';
+import { type Clock, errorData, type EventObject, type LeafHandle } from '../core/index.ts';
 
 export type Deliver = (event: EventObject) => void;
 

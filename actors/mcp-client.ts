@@ -4,27 +4,17 @@
  *
  *   closed -> connecting -> ready -> [lost] -> pausing -> connecting ...
  */
-import { resolve } from 'node:path';
-import {
-  Client,
-  type ClientOptions,
-  type Progress,
-  StreamableHTTPClientTransport,
-  type Tool,
-  type Transport,
-} from '@modelcontextprotocol/client';
-import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
-import type { ToolServerPlan } from '../core/config/gateway-plan.ts';
-import type { TraceContext } from '../core/envelope.ts';
-import { errorData, MeshError } from '../core/errors.ts';
-import type { Clock } from '../core/ports/clock.ts';
+import { Client, type ClientOptions, type Progress, type Tool, type Transport } from '@modelcontextprotocol/client';
+import { backoffMs, type Clock, errorData, MeshError, type ToolServerPlan, type TraceContext } from '../core/index.ts';
+import { type CallFacts, callFailure, connectFailure, streamEnded } from './mcp-failure.ts';
 import { type ConnectionEvent, termsOf } from './mcp-gateway.ts';
-import { callFailure, connectFailure, type CallFacts, streamEnded } from './mcp-failure.ts';
 import { toolOutput } from './mcp-result.ts';
-import { type Redactor, type SecretSources, Vault } from './secret.ts';
+import { mcpTransport, pidOf, watched, type WireWatch } from './mcp-transport.ts';
+import { type SecretSources, Vault } from './secret.ts';
 import { StderrTail } from './stderr-tail.ts';
 import type { ToolDescription } from './tool.ts';
 
+/** Member of `_meta` that holds the idempotency key of a call: the id of the effect that asked for it. */
 export const KEY_META = 'reprise/idempotencyKey';
 
 export interface ConnectionOptions {
@@ -38,7 +28,7 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   /** 0 <= x < 1: jitter of pauses. */
   readonly random: () => number;
-  /** One line of the server's stderr, without secrets. */
+  /** One line of the server's stderr, or of what is wrong on the wire, without secrets. */
   readonly onLog?: (server: string, line: string) => void;
   readonly onProgress?: (server: string, key: string, progress: Progress) => void;
 }
@@ -70,14 +60,19 @@ const CONNECT_MS = 30_000;
 const HELD_MS = 10_000;
 const ARGS_BYTES_MAX = 1024 * 1024;
 const RESULT_BYTES_MAX = 8 * 1024 * 1024;
-const STDIO_BUFFER_MIN_BYTES = 10 * 1024 * 1024;
+/** A message holds an answer twice at most: as content and as structured content. */
+const MESSAGE_BYTES_MIN = 10 * 1024 * 1024;
+const NOISE_CHARS_MAX = 500;
 /** Limits are kept with our own clock; the SDK's must not come before. */
 const NO_TIMEOUT_MS = 2 ** 31 - 1;
 
 interface Live {
   readonly client: Client;
   readonly transport: Transport;
+  /** Monotonic, ms. */
   readonly since: number;
+  /** Calls under way. A connection that was given up is closed after the last of them. */
+  calls: number;
 }
 
 export class McpConnection {
@@ -87,14 +82,19 @@ export class McpConnection {
   private readonly vault: Vault;
   private readonly stderr: StderrTail;
   private tell: ((event: ConnectionEvent) => void) | undefined;
+  /** Connecting or live. */
+  private client: Client | undefined;
   private live: Live | undefined;
-  private wanted = false;
+  /** Grows with each open and close: what an older one began has no say any more. */
+  private life = 0;
   private failures = 0;
   private cancelPause: (() => void) | undefined;
-  private waiters: ((client: Live) => void)[] = [];
-  /** Calls on their way, by key: for the end of a response stream. */
-  private readonly inFlight = new Map<string, { sent(): void; abort(reason: unknown): void }>();
+  private waiters: ((live: Live) => void)[] = [];
+  private readonly inFlight = new Map<string, WireWatch>();
+  /** The last thing that was wrong on the wire of the present connection. */
+  private noise = '';
   private toldTools = '';
+  private toldDown = '';
 
   constructor(plan: ToolServerPlan, options: ConnectionOptions) {
     this.plan = plan;
@@ -104,13 +104,9 @@ export class McpConnection {
     this.stderr = new StderrTail(this.vault.redactor, (line) => options.onLog?.(plan.name, line));
   }
 
-  get redactor(): Redactor {
-    return this.vault.redactor;
-  }
   /** Of the child process; undefined over HTTP and while there is none. */
   get pid(): number | undefined {
-    const transport = this.live?.transport;
-    return transport instanceof StdioClientTransport ? (transport.pid ?? undefined) : undefined;
+    return this.live === undefined ? undefined : pidOf(this.live.transport);
   }
 
   // ---- life ----------------------------------------------------------------------------------------------------------
@@ -118,42 +114,42 @@ export class McpConnection {
   /** Connects, and keeps connecting until `close`. */
   open(tell: (event: ConnectionEvent) => void): void {
     this.tell = tell;
-    this.wanted = true;
     this.toldTools = '';
+    this.toldDown = '';
     tell({ type: 'reprise.mcp.opening', terms: termsOf(this.plan) });
-    void this.connect();
+    void this.connect(++this.life);
   }
 
+  /** A child process gets its stdin closed, then SIGTERM, then SIGKILL; resolves when that is done. */
   async close(): Promise<void> {
-    this.wanted = false;
+    this.life++;
     this.tell = undefined;
     this.cancelPause?.();
-    const { live } = this;
+    const { client } = this;
+    this.client = undefined;
     this.live = undefined;
-    await live?.client.close().catch(() => undefined);
+    await client?.close().catch(() => undefined);
   }
 
-  private async connect(): Promise<void> {
-    let client: Client | undefined;
+  private async connect(life: number): Promise<void> {
+    const client = new Client(CLIENT, this.clientOptions());
+    this.client = client;
+    this.noise = '';
+    // Whatever matters ends a call or the connection; this says why.
+    client.onerror = (error) => this.heard(error);
     try {
-      const transport = this.transport();
-      client = new Client(CLIENT, this.clientOptions());
+      const transport = watched(this.transport(), (meta) => this.inFlight.get(String(meta[KEY_META])));
       client.onclose = () =>
-        this.lost(
-          transport,
-          new MeshError('MCP_FAILED', `server '${this.plan.name}' closed its connection${this.stderr.said()}`),
-        );
-      // Whatever matters ends a call or the connection, and is reported there.
-      client.onerror = () => undefined;
+        this.lost(transport, new MeshError('MCP_FAILED', `server '${this.plan.name}' closed its connection${this.lastWords()}`));
       client.setNotificationHandler('notifications/tools/list_changed', () => void this.toolsChanged(transport));
       const limit = { timeout: this.limits.connectMs };
       await client.connect(transport, limit);
       const tools = await this.listTools(client, limit);
-      if (!this.wanted) return await client.close();
-      this.ready({ client, transport, since: this.options.clock.monotonic() }, tools);
+      if (life === this.life) this.ready({ client, transport, since: this.options.clock.monotonic(), calls: 0 }, tools);
+      else await client.close();
     } catch (error) {
-      await client?.close().catch(() => undefined);
-      this.again(connectFailure(this.plan.name, error, this.stderr.said()));
+      await client.close().catch(() => undefined);
+      if (life === this.life) this.again(connectFailure(this.plan.name, error, this.lastWords()));
     }
   }
 
@@ -161,44 +157,18 @@ export class McpConnection {
     return this.options.protocol === 'auto' ? { versionNegotiation: { mode: 'auto' } } : {};
   }
 
-  /** Always a new one: a transport that is connected again leaks. Secrets are read here, at each connect. */
   private transport(): Transport {
-    const { transport } = this.plan;
-    if (transport.kind === 'stdio') return this.stdio(transport);
-    const headers = this.vault.values(transport.headers);
-    return this.watched(new StreamableHTTPClientTransport(new URL(transport.url), { requestInit: { headers } }));
-  }
-
-  /** The child sees `env` of the plan and the SDK's safe list (PATH, HOME, ..), nothing else of ours. */
-  private stdio({ command, args, env, cwd }: Extract<ToolServerPlan['transport'], { kind: 'stdio' }>): Transport {
-    const maxBufferSize = Math.max(STDIO_BUFFER_MIN_BYTES, 2 * this.limits.resultBytesMax);
-    const transport = new StdioClientTransport({
-      command,
-      args: [...args],
-      env: this.vault.values(env),
-      cwd: resolve(this.options.dir ?? '.', cwd ?? '.'),
-      stderr: 'pipe',
-      maxBufferSize,
+    return mcpTransport(this.plan, {
+      dir: this.options.dir ?? '.',
+      vault: this.vault,
+      stderr: this.stderr,
+      messageBytesMax: Math.max(MESSAGE_BYTES_MIN, 2 * this.limits.resultBytesMax),
     });
-    this.stderr.follow(transport.stderr);
-    return this.watched(transport);
-  }
-
-  /** Notes when a call has been handed to the wire, and when the stream of its response ends without one. */
-  private watched<T extends Transport>(transport: T): T {
-    const send = transport.send.bind(transport);
-    transport.send = (message, options) => {
-      const meta = 'method' in message && message.method === 'tools/call' ? message.params?._meta : undefined;
-      const call = meta === undefined ? undefined : this.inFlight.get(String(meta[KEY_META]));
-      if (call === undefined) return send(message, options);
-      call.sent();
-      return send(message, { ...options, onRequestStreamEnd: () => call.abort(streamEnded()) });
-    };
-    return transport;
   }
 
   private ready(live: Live, tools: readonly ToolDescription[]): void {
     this.live = live;
+    this.toldDown = '';
     const server = live.client.getServerVersion();
     const text = JSON.stringify(tools);
     this.tell?.({
@@ -222,28 +192,40 @@ export class McpConnection {
     this.again(error);
   }
 
-  private again(error: MeshError): void {
-    if (!this.wanted) return;
+  /** Pauses, then connects. The same failure again and again is told once: it would only fill the log. */
+  private again(failure: MeshError): void {
+    const { life } = this;
     const againMs = Math.round(backoffMs(this.plan.backoff, ++this.failures, this.options.random()));
-    this.tell?.({ type: 'reprise.mcp.down', error: this.redactor.json(errorData(error)), againMs });
-    this.cancelPause = this.options.clock.after(againMs, () => void this.connect());
+    const error = this.vault.redactor.json(errorData(failure));
+    if (error.message === this.toldDown) this.options.onLog?.(this.plan.name, error.message);
+    else this.tell?.({ type: 'reprise.mcp.down', error, againMs });
+    this.toldDown = error.message;
+    this.cancelPause = this.options.clock.after(againMs, () => void this.connect(life));
+  }
+
+  private heard(error: Error): void {
+    this.noise = this.vault.redactor.text(error.message).slice(0, NOISE_CHARS_MAX);
+    this.options.onLog?.(this.plan.name, this.noise);
+  }
+
+  private lastWords(): string {
+    return `${this.noise === '' ? '' : ` (${this.noise})`}${this.stderr.said()}`;
   }
 
   // ---- tools ---------------------------------------------------------------------------------------------------------
 
   private async listTools(client: Client, limit: { readonly timeout: number }): Promise<readonly ToolDescription[]> {
     if (client.getServerCapabilities()?.tools === undefined) return [];
-    const { tools } = await client.listTools(undefined, limit);
-    return this.redactor.json(tools.map(description));
+    const { tools } = await client.listTools(undefined, { ...limit, cacheMode: 'refresh' });
+    return this.vault.redactor.json(tools.map(description));
   }
 
   private async toolsChanged(transport: Transport): Promise<void> {
     const { live } = this;
     if (live === undefined || live.transport !== transport) return;
     const tools = await this.listTools(live.client, { timeout: this.limits.connectMs }).catch(() => undefined);
-    if (tools === undefined) return;
     const text = JSON.stringify(tools);
-    if (text === this.toldTools) return;
+    if (tools === undefined || text === this.toldTools || this.live !== live) return;
     this.toldTools = text;
     this.tell?.({ type: 'reprise.mcp.tools', tools });
   }
@@ -263,12 +245,13 @@ export class McpConnection {
     const own = new AbortController();
     try {
       live = await this.connected(signal);
+      live.calls++;
       this.inFlight.set(request.key, {
         sent: () => {
           facts.sent = true;
           request.onSent?.();
         },
-        abort: (reason) => own.abort(reason),
+        ended: () => own.abort(streamEnded()),
       });
       const raw = await live.client.callTool(
         { name: request.name, arguments: args, _meta: metaOf(request) },
@@ -278,12 +261,13 @@ export class McpConnection {
           onprogress: (progress) => this.progressed(request, progress),
         },
       );
-      return this.redactor.json(toolOutput(`${this.plan.name}.${request.name}`, raw, this.limits.resultBytesMax));
+      return this.vault.redactor.json(toolOutput(`${this.plan.name}.${request.name}`, raw, this.limits.resultBytesMax));
     } catch (error) {
       signal.throwIfAborted();
       throw this.failure(request, error, facts, live);
     } finally {
       this.inFlight.delete(request.key);
+      if (live !== undefined) this.release(live);
     }
   }
 
@@ -293,10 +277,9 @@ export class McpConnection {
   }
 
   private argumentsOf({ name, args, key, keyArgument }: ToolRequest): Record<string, unknown> {
+    const refused = { data: { sent: false, retryable: false } };
     if (typeof args !== 'object' || args === null || Array.isArray(args))
-      throw new MeshError('TOOL_FAILED', `arguments of '${this.plan.name}.${name}' must be an object`, {
-        data: { sent: false, retryable: false },
-      });
+      throw new MeshError('TOOL_FAILED', `arguments of '${this.plan.name}.${name}' must be an object`, refused);
     const given = keyArgument === undefined ? args : { ...args, [keyArgument]: key };
     const max = this.limits.argsBytesMax;
     const bytes = Buffer.byteLength(JSON.stringify(given));
@@ -304,24 +287,29 @@ export class McpConnection {
       throw new MeshError(
         'PAYLOAD_TOO_LARGE',
         `arguments of '${this.plan.name}.${name}' are ${bytes} bytes, the limit is ${max}`,
-        { data: { sent: false, retryable: false } },
+        refused,
       );
     return given as Record<string, unknown>;
   }
 
+  /** In our words, without secrets and without a cause that could hold one. */
   private failure(request: ToolRequest, error: unknown, facts: CallFacts, live: Live | undefined): MeshError {
-    const { error: failure, sessionLost } = callFailure(`${this.plan.name}.${request.name}`, error, facts);
-    if (sessionLost && live !== undefined) {
-      this.lost(live.transport, failure);
-      void live.client.close().catch(() => undefined);
-    }
-    const clean = this.redactor.json({ message: failure.message, data: failure.data });
+    const { error: failure, sessionLost } = callFailure(`${this.plan.name}.${request.name}`, error, facts, this.lastWords());
+    if (sessionLost && live !== undefined) this.lost(live.transport, failure);
+    const clean = this.vault.redactor.json({ message: failure.message, data: failure.data });
     return new MeshError(failure.code, clean.message, { data: clean.data });
   }
 
+  private release(live: Live): void {
+    live.calls--;
+    // Other calls of a lost session may still be answered.
+    if (live !== this.live && live.calls === 0) void live.client.close().catch(() => undefined);
+  }
+
   /** The connection, as soon as there is one. Rejects when the signal aborts. */
-  private connected(signal: AbortSignal): Promise<Live> {
-    if (this.live !== undefined) return Promise.resolve(this.live);
+  private async connected(signal: AbortSignal): Promise<Live> {
+    signal.throwIfAborted();
+    if (this.live !== undefined) return this.live;
     return new Promise((resolve, reject) => {
       const settle = (live: Live): void => {
         signal.removeEventListener('abort', abort);

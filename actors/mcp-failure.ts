@@ -3,7 +3,7 @@
  * the session is lost. The only file that reads the SDK's error classes.
  */
 import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError, UnauthorizedError } from '@modelcontextprotocol/client';
-import { MeshError } from '../core/errors.ts';
+import { MeshError } from '../core/index.ts';
 
 export interface CallFacts {
   /** The request has been handed to the wire. */
@@ -12,7 +12,7 @@ export interface CallFacts {
 
 export interface CallFailure {
   readonly error: MeshError;
-  /** Nothing more can be said over this connection. */
+  /** Nothing new can be said over this connection. */
   readonly sessionLost: boolean;
 }
 
@@ -23,54 +23,45 @@ export const streamEnded = (): SdkError =>
 /** Causes of a failed fetch after which certainly nothing was read by the other side. */
 const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
 
-const failed = (
-  message: string,
-  data: { readonly sent: boolean; readonly retryable: boolean; readonly status?: number },
-  cause: unknown,
-): MeshError => new MeshError('MCP_FAILED', message, { data, cause });
-
-export function connectFailure(server: string, error: unknown, said: string): MeshError {
-  if (error instanceof MeshError) return error;
-  if (isRefusal(error))
-    return failed(`server '${server}' refuses the credentials (${messageOf(error)})`, { sent: false, retryable: false }, error);
-  return failed(`server '${server}' could not be reached: ${messageOf(error)}${said}`, { sent: false, retryable: true }, error);
+interface FailureData {
+  /** False: certainly nothing took effect. */
+  readonly sent: boolean;
+  readonly retryable: boolean;
+  /** Of HTTP. */
+  readonly status?: number;
 }
 
-export function callFailure(tool: string, error: unknown, { sent }: CallFacts): CallFailure {
+const failed = (message: string, data: FailureData, cause: unknown): MeshError =>
+  new MeshError('MCP_FAILED', message, { data, cause });
+const refused = (message: string, data: Readonly<Record<string, unknown>>, cause: unknown): CallFailure => ({
+  error: new MeshError('TOOL_FAILED', message, { data: { ...data, retryable: false }, cause }),
+  sessionLost: false,
+});
+
+/** `lastWords`: what else is known, for the end of the message. */
+export function connectFailure(server: string, error: unknown, lastWords: string): MeshError {
+  if (error instanceof MeshError) return error;
+  const what = isUnauthorized(error) ? `server '${server}' refuses the credentials` : `server '${server}' could not be reached`;
+  return failed(`${what}: ${messageOf(error)}${lastWords}`, { sent: false, retryable: true }, error);
+}
+
+export function callFailure(tool: string, error: unknown, { sent }: CallFacts, lastWords: string): CallFailure {
   if (error instanceof MeshError) return { error, sessionLost: false };
-  if (error instanceof ProtocolError) {
+  if (error instanceof ProtocolError) return refused(`'${tool}' failed: ${error.message}`, { rpcCode: error.code }, error);
+  // Before anything else the server looks at the credentials. A new connection reads them anew.
+  if (isUnauthorized(error))
     return {
-      error: new MeshError('TOOL_FAILED', `'${tool}' was refused: ${error.message}`, {
-        data: { rpcCode: error.code, retryable: false },
-        cause: error,
-      }),
-      sessionLost: false,
-    };
-  }
-  if (isRefusal(error))
-    return {
-      error: failed(
-        `'${tool}': the server refuses the credentials (${messageOf(error)})`,
-        { sent: false, retryable: false },
-        error,
-      ),
-      sessionLost: false,
+      error: failed(`'${tool}' was not taken: the server refuses the credentials`, { sent: false, retryable: true }, error),
+      sessionLost: true,
     };
   if (error instanceof SdkHttpError) return httpFailure(tool, error);
-  if (error instanceof SdkError && error.code === SdkErrorCode.InvalidResult) {
-    return {
-      error: new MeshError('TOOL_FAILED', `'${tool}' answered with something that is no result: ${error.message}`, {
-        data: { retryable: false },
-        cause: error,
-      }),
-      sessionLost: false,
-    };
-  }
+  if (error instanceof SdkError && error.code === SdkErrorCode.InvalidResult)
+    return refused(`'${tool}' answered with something that is no result: ${error.message}`, {}, error);
   const unsent = !sent || UNSENT.has(causeCode(error)) || (error instanceof SdkError && error.code === SdkErrorCode.NotConnected);
   const wording = unsent ? 'was not sent' : 'was under way';
   return {
     error: failed(
-      `'${tool}' ${wording} when the connection failed: ${messageOf(error)}`,
+      `'${tool}' ${wording} when the connection failed: ${messageOf(error)}${lastWords}`,
       { sent: !unsent, retryable: true },
       error,
     ),
@@ -80,37 +71,44 @@ export function callFailure(tool: string, error: unknown, { sent }: CallFacts): 
 
 function httpFailure(tool: string, error: SdkHttpError): CallFailure {
   const { status } = error;
-  // A server that was started anew does not know our session: 404 by the specification, 400 by older servers.
-  if (status === 404 || status === 400)
-    return {
-      error: failed(
-        `'${tool}' was not taken: the server no longer knows this session (${status})`,
-        { sent: false, retryable: true, status },
-        error,
-      ),
-      sessionLost: true,
-    };
-  if (status === 429)
-    return {
-      error: failed(`'${tool}' was not taken: the server is busy (429)`, { sent: false, retryable: true, status }, error),
-      sessionLost: false,
-    };
-  return {
-    error: failed(`'${tool}' was answered with HTTP ${status}`, { sent: true, retryable: status >= 500, status }, error),
-    sessionLost: false,
-  };
+  switch (status) {
+    // A server that was started anew does not know our session: 404 by the specification, 400 by older servers.
+    case 404:
+    case 400:
+      return {
+        error: failed(
+          `'${tool}' was not taken: the server no longer knows this session (${status}: ${messageOf(error).slice(0, 300)})`,
+          { sent: false, retryable: true, status },
+          error,
+        ),
+        sessionLost: true,
+      };
+    case 429:
+      return {
+        error: failed(`'${tool}' was not taken: the server is busy (429)`, { sent: false, retryable: true, status }, error),
+        sessionLost: false,
+      };
+    case 403:
+      return refused(`'${tool}' is not allowed with these credentials (403)`, { status }, error);
+    default:
+      return {
+        error: failed(`'${tool}' was answered with HTTP ${status}`, { sent: true, retryable: status >= 500, status }, error),
+        sessionLost: false,
+      };
+  }
 }
 
-const isRefusal = (error: unknown): boolean =>
-  error instanceof UnauthorizedError || (error instanceof SdkHttpError && (error.status === 401 || error.status === 403));
+const isUnauthorized = (error: unknown): boolean =>
+  error instanceof UnauthorizedError || (error instanceof SdkHttpError && error.status === 401);
 
 function causeCode(error: unknown): string {
   const cause = (error as { cause?: { code?: unknown; errors?: { code?: unknown }[] } }).cause;
   return String(cause?.code ?? cause?.errors?.[0]?.code ?? '');
 }
 
+/** `fetch failed` alone says nothing: its cause does. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const code = causeCode(error);
-  return code === '' ? error.message : `${error.message} (${code})`;
+  const { cause } = error;
+  return cause instanceof Error && cause.message !== '' ? `${error.message} (${cause.message})` : error.message;
 }

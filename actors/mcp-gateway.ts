@@ -6,12 +6,21 @@
  *
  * Its terms come as events of the connection leaf, so an edited mesh file does not change what an old log folds to.
  */
-import type { Address } from '../core/address.ts';
-import type { ToolPolicy, ToolServerPlan } from '../core/config/gateway-plan.ts';
-import type { Effect, EventObject } from '../core/effect.ts';
-import { type ErrorData, errorData, MeshError } from '../core/errors.ts';
-import type { InDoubt, Leaf, Logic } from '../core/logic.ts';
-import { reducer, type ReducerContext } from '../core/reducer.ts';
+import {
+  type Address,
+  type Effect,
+  type ErrorData,
+  errorData,
+  type EventObject,
+  type InDoubt,
+  type Leaf,
+  type Logic,
+  MeshError,
+  reducer,
+  type ReducerContext,
+  type ToolPolicy,
+  type ToolServerPlan,
+} from '../core/index.ts';
 import { type Call, type CallBook, type CallEvent, type CallKind, Calls, EMPTY_BOOK, isEnd, type Terms } from './call-book.ts';
 import type { ToolAnnotations, ToolDescription } from './tool.ts';
 

@@ -2,10 +2,16 @@
  * The leaves of a tool gateway: `connection`, which lives as long as the gateway and tells it how the server is, and `call`, one try of one
  * call. They close over the one `McpConnection`; the gateway itself stays pure.
  */
-import type { ToolPolicy, ToolServerPlan } from '../core/config/gateway-plan.ts';
-import { errorData, isMeshError, MeshError } from '../core/errors.ts';
-import type { InDoubt, Leaf } from '../core/logic.ts';
-import type { Clock } from '../core/ports/clock.ts';
+import {
+  type Clock,
+  errorData,
+  type InDoubt,
+  isMeshError,
+  type Leaf,
+  MeshError,
+  type ToolPolicy,
+  type ToolServerPlan,
+} from '../core/index.ts';
 import { type Deliver, runLeaf } from './leaf.ts';
 import { type ConnectionOptions, McpConnection, type ToolRequest } from './mcp-client.ts';
 

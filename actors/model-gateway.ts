@@ -2,11 +2,17 @@
  * The gateway actor of one model: an actor with a log of its own at `models/<name>`. One call is one effect; tries, pauses and the answers
  * are in its log. Keys and sockets belong to the port, which only its leaves touch.
  */
-import type { Effect, EventObject } from '../core/effect.ts';
-import { MeshError } from '../core/errors.ts';
-import type { InDoubt, Leaf, Logic } from '../core/logic.ts';
-import type { Clock } from '../core/ports/clock.ts';
-import { reducer, type ReducerContext } from '../core/reducer.ts';
+import {
+  type Clock,
+  type Effect,
+  type EventObject,
+  type InDoubt,
+  type Leaf,
+  type Logic,
+  MeshError,
+  reducer,
+  type ReducerContext,
+} from '../core/index.ts';
 import { type CallBook, type CallEvent, type CallKind, Calls, EMPTY_BOOK, isEnd, type Terms } from './call-book.ts';
 import { runLeaf } from './leaf.ts';
 import type { ModelDelta, ModelPort, ModelRequest, ModelResult } from './model-port.ts';

@@ -2,7 +2,7 @@
  * The model port: one method, plain JSON in and out, so that one call is one effect and a recorded answer is as good as a real one.
  * No tool loop here: the loop is the statechart. Deltas are for eyes only; the result is the record.
  */
-import { type ErrorCode, MeshError } from '../core/errors.ts';
+import { type ErrorCode, MeshError } from '../core/index.ts';
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 

@@ -1,12 +1,11 @@
 /** Asks a model from inside a chart. The gateway of that model owns the key and the retries; one call is one effect. */
-import { type Address, checkAddress } from '../core/address.ts';
-import type { EventObject } from '../core/effect.ts';
-import type { InDoubt } from '../core/logic.ts';
+import { type Address, checkAddress, type EventObject, type InDoubt } from '../core/index.ts';
 import {
   type AskLogic,
   askLogic,
   callLimits,
   type CallKey,
+  cancelAt,
   positive,
   readReply,
   REPLY_GRACE_MS,
@@ -61,5 +60,6 @@ export function model(name: string, options: ModelOptions = {}): AskLogic<ModelR
       timeoutMs: limits.deadlineMs + REPLY_GRACE_MS,
     }),
     result: readReply,
+    cancel: cancelAt(to),
   });
 }

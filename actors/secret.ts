@@ -2,7 +2,7 @@
  * Secrets by reference. Config holds `{ env: NAME }` or `{ file: PATH }`; a value is read when a connection is made, lives only there,
  * and is taken out of everything that goes back into a log. Never caches a value and never prints one.
  */
-import { MeshError } from '../core/errors.ts';
+import { MeshError } from '../core/index.ts';
 
 export type SecretRef = { readonly env: string } | { readonly file: string };
 /** A plain value, which anybody may read, or a reference to a secret. */

@@ -1,19 +1,27 @@
 /** Calls a tool of an MCP server from inside a chart. The gateway of that server owns connection, credentials and retries. */
-import { type Address, checkAddress } from '../core/address.ts';
-import { MeshError } from '../core/errors.ts';
-import type { EventObject } from '../core/effect.ts';
-import type { InDoubt } from '../core/logic.ts';
+import {
+  type Address,
+  type AskSource,
+  checkAddress,
+  type ErrorData,
+  errorData,
+  type EventObject,
+  type InDoubt,
+  MeshError,
+} from '../core/index.ts';
 import {
   type AskLogic,
   askLogic,
   callLimits,
   type CallKey,
+  cancelAt,
   DEFAULT_TIMEOUT_MS,
   positive,
   readReply,
   REPLY_GRACE_MS,
   type RetryPolicy,
 } from './ask-logic.ts';
+import { passed, type StandardSchema } from './standard-schema.ts';
 
 export interface ToolOptions {
   /** ms without an answer or a sign of progress after which one try is cancelled. Default: `timeout` of the server in the mesh file. */
@@ -23,6 +31,14 @@ export interface ToolOptions {
   readonly retry?: RetryPolicy;
   /** What to do when nobody knows whether a call took effect. The config wins over this, this over the tool's annotations. */
   readonly inDoubt?: InDoubt;
+}
+
+/** What types a tool: given a schema, arguments and result are checked and typed by it. */
+export interface TypedToolOptions<Args, Result> extends ToolOptions {
+  /** Of the input of the invoke; what it makes of it is sent. */
+  readonly args?: StandardSchema<Args, unknown>;
+  /** Of the answer; what it makes of it is the output of the invoke. */
+  readonly result?: StandardSchema<unknown, Result>;
 }
 
 /** A tool with what a model needs to know of it. */
@@ -53,6 +69,13 @@ export interface ToolCall extends EventObject {
   readonly policy: RetryPolicy & { readonly inDoubt?: InDoubt };
 }
 
+/** Output of `anyTool`; fits into a `tool-result` part of a message to a model. */
+export interface ToolAnswer {
+  readonly output: unknown;
+  /** The tool said no, or refused the arguments: `output` says why, in words for the model. */
+  readonly isError: boolean;
+}
+
 export const toolsAddress = (server: string): Address => checkAddress(`tools/${server}`);
 
 /**
@@ -60,41 +83,63 @@ export const toolsAddress = (server: string): Address => checkAddress(`tools/${s
  *
  * ```ts
  * actors: { read: tool<{ path: string }, { content: string }>('files.read_text_file', { timeoutMs: 10_000 }) }
+ * actors: { read: tool('files.read_text_file', { args: z.object({ path: z.string() }), result: z.object({ content: z.string() }) }) }
  * ```
  *
- * Fails with: TOOL_FAILED (the tool said no; `data.content`), TOOL_TIMEOUT (`data.inDoubt`: it may have taken effect), EFFECT_IN_DOUBT,
- * MCP_FAILED (no server), BUSY, PAYLOAD_TOO_LARGE, ASK_TIMEOUT (no gateway).
+ * Fails with: TOOL_FAILED (the tool said no: `data.content`; or a schema: `data.issues`), TOOL_TIMEOUT (`data.inDoubt`: it may have
+ * taken effect), EFFECT_IN_DOUBT, MCP_FAILED (no server), BUSY, PAYLOAD_TOO_LARGE, ASK_TIMEOUT (no gateway).
  * Throws: USAGE for a name that is not `server.tool`, or a limit that is no positive number.
  */
 export function tool<Args = Record<string, unknown>, Result = unknown>(
   name: string,
-  options: ToolOptions = {},
+  options: TypedToolOptions<Args, Result> = {},
 ): AskLogic<Result, Args> {
   const dot = name.indexOf('.');
   if (dot < 1 || dot === name.length - 1)
     throw new MeshError('USAGE', `'${name}' is no tool: name it 'server.tool', with the server as the mesh file names it`);
-  const request = requests(name.slice(0, dot), `tool '${name}'`, options);
-  return askLogic<Result, Args>(`tool '${name}'`, {
-    request: (args, key) => request(name.slice(dot + 1), args ?? {}, key),
-    result: readReply,
+  const { args: argsSchema, result: resultSchema, ...rest } = options;
+  const what = `tool '${name}'`;
+  const { call, cancel } = gatewayOf(name.slice(0, dot), what, rest);
+  return askLogic<Result, Args>(what, {
+    request(input, key) {
+      const args: unknown = input ?? {};
+      const checked = argsSchema === undefined ? args : passed(argsSchema, args, `arguments of ${what}`);
+      return call(name.slice(dot + 1), checked, key);
+    },
+    result(reply) {
+      const answer = readReply(reply);
+      if ('error' in answer || resultSchema === undefined) return answer;
+      try {
+        return { output: passed(resultSchema, answer.output, `contents of the answer of ${what}`) };
+      } catch (error) {
+        return { error: errorData(error) };
+      }
+    },
+    cancel,
   });
 }
 
 /**
- * Like `tool`, for a tool that is chosen while the chart runs, by a model for example: input = `{ name, args }`.
+ * Like `tool`, for a tool that is chosen while the chart runs, by a model for example: input = `{ name, args }`. What a tool refuses is
+ * an answer here (`isError`), because the model that chose it should read it; no answer at all is still an error of the invoke.
  * What the server offers is asked with `toolList`.
  */
-export function anyTool<Result = unknown>(
+export function anyTool(
   server: string,
   options: ToolOptions = {},
-): AskLogic<Result, { readonly name: string; readonly args?: unknown }> {
-  const request = requests(server, `anyTool('${server}')`, options);
-  return askLogic<Result, { readonly name: string; readonly args?: unknown }>(`anyTool('${server}')`, {
+): AskLogic<ToolAnswer, { readonly name: string; readonly args?: unknown }> {
+  const { call, cancel } = gatewayOf(server, `anyTool('${server}')`, options);
+  return askLogic<ToolAnswer, { readonly name: string; readonly args?: unknown }>(`anyTool('${server}')`, {
     request(input, key) {
       const { name, args } = (input ?? {}) as { name?: unknown; args?: unknown };
-      return request(String(name), args ?? {}, key);
+      return call(String(name), args ?? {}, key);
     },
-    result: readReply,
+    result(reply) {
+      const answer = readReply(reply);
+      if (!('error' in answer)) return { output: { output: answer.output, isError: false } };
+      return answer.error.code === 'TOOL_FAILED' ? { output: { output: refusal(answer.error), isError: true } } : answer;
+    },
+    cancel,
   });
 }
 
@@ -115,14 +160,29 @@ export function toolList(
   });
 }
 
-function requests(server: string, what: string, options: ToolOptions) {
+/** The content that the tool gave for its refusal, else our words. */
+function refusal(error: ErrorData): unknown {
+  const { content } = (error.data ?? {}) as { content?: unknown };
+  return content ?? error.message;
+}
+
+/** How the gateway of a server is spoken to, with limits and policy checked. */
+function gatewayOf(server: string, what: string, options: ToolOptions): ToolGatewayDoor {
   const to = toolsAddress(server);
   const limits = callLimits(what, options, DEFAULT_TIMEOUT_MS);
   if (options.retry?.attempts !== undefined) positive(what, 'retry.attempts', options.retry.attempts);
   const policy: ToolCall['policy'] = { ...options.retry, ...(options.inDoubt !== undefined && { inDoubt: options.inDoubt }) };
-  return (name: string, args: unknown, key: CallKey): { to: Address; event: ToolCall; timeoutMs: number } => ({
-    to,
-    event: { type: 'reprise.call', name, args, key, ...limits, policy },
-    timeoutMs: limits.deadlineMs + REPLY_GRACE_MS,
-  });
+  return {
+    call: (name, args, key) => ({
+      to,
+      event: { type: 'reprise.call', name, args, key, ...limits, policy },
+      timeoutMs: limits.deadlineMs + REPLY_GRACE_MS,
+    }),
+    cancel: cancelAt(to),
+  };
+}
+
+interface ToolGatewayDoor {
+  call(name: string, args: unknown, key: CallKey): { to: Address; event: ToolCall; timeoutMs: number };
+  readonly cancel: NonNullable<AskSource['cancel']>;
 }

@@ -67,9 +67,12 @@ export interface LeafHandle {
 
 /** Turns the input of an invoke into the message that is asked. */
 export interface AskSource {
+  /** What it throws becomes the error of the invoke. */
   request(input: unknown, key: EffectId): { readonly to: Address; readonly event: EventObject; readonly timeoutMs: number };
   /** Reads a reply: the output, or an error. */
   result(reply: EventObject): { readonly output: unknown } | { readonly error: ErrorData };
+  /** Told to the asked actor when the invoke is stopped before its reply came. */
+  cancel?(input: unknown, key: EffectId): { readonly to: Address; readonly event: EventObject };
 }
 
 /** A state for people: what `reprise state` and the debugger show. */

@@ -1,6 +1,5 @@
 /** A model that answers from a log: free replays, and tests on what a real model once said. Never asks anybody. */
-import type { EventObject } from '../../core/effect.ts';
-import type { LogRecord } from '../../core/record.ts';
+import type { EventObject, LogRecord } from '../../core/index.ts';
 import { modelFailed, type ModelPort, type ModelRequest, type ModelResult } from '../model-port.ts';
 
 export interface Recording {
