@@ -7,6 +7,7 @@ import type { Clock } from './ports/clock.ts';
 import type { EventStore } from './ports/event-store.ts';
 import type { Span } from './ports/tracer.ts';
 import type { LogRecord } from './record.ts';
+import type { TrialQueue } from './trial-queue.ts';
 import type { RunningLeaves } from './running-leaves.ts';
 import type { Cell } from './cell.ts';
 import type { Birth } from './node.ts';
@@ -31,6 +32,13 @@ export interface CellHost {
   /** Epoch at which this node holds the shard; -1: it does not. */
   epochOf(shard: Shard): number;
   shardOf(address: Address): Shard;
+  /** Did the shard's last owner end without releasing it? */
+  unclean(shard: Shard): boolean;
+  readonly trials: TrialQueue;
+  /** Messages that a lane of its mailbox holds. */
+  mailboxMax(address: Address): number;
+  /** ms by which the first re-send waits longer, where a broker keeps a copy. */
+  readonly custodyMs: number;
   /** Throws LOGIC_NOT_FOUND. */
   logicOf(name: string, address: Address): Logic;
   /** The policy of chart-spawned children: retried, or ended at the first failure. */
@@ -46,7 +54,6 @@ export interface CellHost {
   replied(id: EffectId, event: EventObject): void;
   emitted(cell: Cell, event: EventObject): void;
   logged(cell: Cell, label: string | undefined, value: unknown): void;
-  checkpointDue(logBytes: number, records: number): boolean;
   spanOf(cell: Cell, event: EventObject, envelope: Envelope | undefined): Span;
   leafSpan(cell: Cell, src: string, input: unknown): Span | undefined;
   /** How a message creates the actor at an address where none is. Throws EVENT_REJECTED. */

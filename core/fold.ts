@@ -8,13 +8,14 @@ import { type Address, childAddress, type EffectId, effectId, EFFECTS_MAX, OUTSI
 import { seedOf } from './determinism.ts';
 import { effectsDigest } from './digest.ts';
 import type { ActionEffect, Effect, EventObject, Lane, SendEffect, SpawnEffect, Target } from './effect.ts';
-import { assert, type ErrorData, MeshError } from './errors.ts';
-import type { ActorEnv, Logic, Step } from './logic.ts';
+import { assert, type ErrorData, errorData, MeshError } from './errors.ts';
+import type { ActorEnv, AskSource, Logic, Step } from './logic.ts';
 import { advance } from './protocol/cursors.ts';
 import { addSend, emptyOutbox, giveUp, type PendingSend, settleSend } from './protocol/outbox.ts';
 import { emptyOutside, recordOutside, recordReply } from './protocol/outside.ts';
-import type { FailedRecord, InitRecord, LogRecord, RecordMeta } from './record.ts';
-import { emptyTables, type PendingLeaf, type PendingTimer, type Tables } from './tables.ts';
+import type { FailedRecord, InitRecord, LogicStamp, LogRecord, RecordMeta } from './record.ts';
+import { emptyTables, type PendingLeaf, type Tables } from './tables.ts';
+import { cancelTimer, setTimer, takeTimer } from './timers.ts';
 
 /** What a live cell has to do once the record is durable. Recovery derives the unfinished part of it from the tables. */
 export type Work =
@@ -39,18 +40,41 @@ export const UNSTEPPED: Step = { snapshot: undefined, effects: [] };
 
 /** The fold of nothing: what an `init` record is applied to. */
 export function unborn(address: Address, logic: Logic, record: Pick<InitRecord, 'init'>): Folded {
-  const stamp = { id: logic.id, ...(logic.version !== undefined && { version: logic.version }), hash: logic.hash };
   return {
     env: { address, parent: record.init.parent?.address },
     logic,
     snapshot: undefined,
-    tables: emptyTables(record.init, stamp),
+    tables: emptyTables(record.init, stampOf(logic)),
   };
+}
+
+/** How a log names the logic that wrote it. */
+export const stampOf = (logic: Logic): LogicStamp => ({
+  id: logic.id,
+  ...(logic.version !== undefined && { version: logic.version }),
+  hash: logic.hash,
+});
+
+/** Why these effects cannot be entered: then the step counts as failed. */
+export function checkEffects(actor: Folded, effects: readonly Effect[]): ErrorData | undefined {
+  const { address } = actor.env;
+  if (effects.length >= EFFECTS_MAX - 16)
+    return errorData(new MeshError('STEP_BUDGET', `${address} made ${effects.length} effects in one step`));
+  for (const e of effects) {
+    if (e.kind === 'spawn' && actor.logic.source(e.src) === undefined)
+      return errorData(
+        new MeshError(
+          'LOGIC_NOT_FOUND',
+          `${address} spawns '${e.child}' from '${e.src}', which '${actor.logic.id}' does not define`,
+        ),
+      );
+  }
+  return undefined;
 }
 
 /** The step that a record stands for; undefined for kinds that do not step the logic. */
 export function stepOf(actor: Folded, record: LogRecord): Step | undefined {
-  if (record.kind === 'init') return actor.logic.init(actor.env, record.init.input, record.meta);
+  if (record.kind === 'init') return actor.logic.init(actor.env, record.init.input, record.meta, String(record.seq));
   if (record.kind === 'event') return actor.logic.step(actor.env, actor.snapshot, record.event, record.meta, String(record.seq));
   return undefined;
 }
@@ -95,7 +119,7 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
   const { meta } = record;
   t.head = record.seq;
   t.epoch = record.epoch;
-  t.lastTs = meta.ts;
+  t.lastTs = Math.max(meta.ts, t.lastTs);
   if (record.done !== undefined) for (const id of record.done) settle(t, id);
   const make = new Registrar(actor, record, work);
   switch (record.kind) {
@@ -103,7 +127,7 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
       beginLife(t, record);
       take(t, meta);
       actor.snapshot = step.snapshot;
-      stamp(t, record.logic);
+      if (record.logic !== undefined) t.logic = record.logic;
       make.effects(step.effects);
       make.report('reprise.started', {});
       make.endIfEnded(step);
@@ -114,7 +138,7 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
       t.failing = undefined;
       if (t.activated !== true) t.strikes = 0;
       actor.snapshot = step.snapshot;
-      stamp(t, record.logic);
+      if (record.logic !== undefined) t.logic = record.logic;
       make.effects(step.effects);
       if (t.init.marks === true && meta.from === t.init.supervisor?.address && meta.lane === undefined)
         make.report('reprise.taken', { count: 1 });
@@ -150,17 +174,20 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
         t.parked = undefined;
         t.failing = t.failing === undefined ? undefined : { ...t.failing, attempt: 0 };
         t.strikes = 0;
-      } else if (t.activated === true) t.strikes++;
+      } else if (t.activated === true && record.reason !== 'reopened') {
+        // The process died between `activated` and `ready`.
+        t.strikes++;
+      }
       t.activated = true;
       return;
     case 'ready':
       t.activated = false;
       return;
     case 'fired': {
-      const timer = t.timers?.get(record.timer);
+      const timer = takeTimer(t, record.timer);
       assert(timer !== undefined, `fired ${record.timer} of ${actor.env.address} is not pending`);
-      t.timers?.delete(record.timer);
       if (timer.to !== undefined) make.send(0, timer.to, timer.event, 'user', timer.via);
+      else if (timer.leaf !== undefined) make.toLeaf(timer.leaf, timer.event);
       return;
     }
     case 'void':
@@ -192,10 +219,6 @@ function beginLife(t: Tables, record: InitRecord): void {
   t.activated = false;
 }
 
-function stamp(t: Tables, logic: Tables['logic'] | undefined): void {
-  if (logic !== undefined) t.logic = logic;
-}
-
 /** Advances the cursor, or remembers the outside id. */
 function take(t: Tables, meta: RecordMeta): void {
   if (meta.id === undefined || meta.from === undefined) return;
@@ -216,7 +239,7 @@ const ENDS = /^xstate\.(?:done|error)\.actor\./;
 
 /** The event answers an effect of ours: a timer has fired, a leaf or child has ended, an ask was answered. */
 function answer(t: Tables, via: EffectId, event: EventObject): void {
-  if (t.timers?.delete(via) === true) return;
+  if (takeTimer(t, via) !== undefined) return;
   if (ENDS.test(event.type)) forget(t, via);
 }
 
@@ -246,6 +269,18 @@ function failed(t: Tables, record: FailedRecord): void {
   if (record.event !== undefined && record.meta.via !== undefined) t.leaves?.delete(record.meta.via);
 }
 
+/** Of an ask that was never sent: its error is on its way already, and comes first. */
+const REFUSED_MS = 60_000;
+
+const askCycle = (chain: readonly Address[], to: Address): MeshError =>
+  new MeshError('ASK_CYCLE', `${chain.at(-1)} would wait for ${to}, which waits for it: ${[...chain, to].join(' -> ')}`);
+
+/** Behind `!` stands the effect (or the id of an outside client) that a reply answers. */
+function destination(target: Address): { readonly to: Address; readonly via?: EffectId } {
+  const bang = target.indexOf('!');
+  return bang < 0 ? { to: target } : { to: target.slice(0, bang), via: target };
+}
+
 /** Gives effects their ids and enters them into the tables. */
 class Registrar {
   private readonly t: Tables;
@@ -266,8 +301,6 @@ class Registrar {
   }
 
   effects(effects: readonly Effect[]): void {
-    if (effects.length >= EFFECTS_MAX - 16)
-      throw new MeshError('STEP_BUDGET', `${this.actor.env.address} made ${effects.length} effects in one step`);
     this.extra = effects.length;
     for (let i = 0; i < effects.length; i++) this.effect(effects[i] as Effect, i);
   }
@@ -280,12 +313,10 @@ class Registrar {
         return this.spawn(e, i);
       case 'stop':
         return this.stop(e.child, i);
-      case 'timer': {
-        this.cancel(e.timer);
-        return this.timer({ id: this.id(i), timer: e.timer, due: this.record.meta.ts + e.delay, event: e.event });
-      }
+      case 'timer':
+        return setTimer(this.t, { id: this.id(i), timer: e.timer, due: this.record.meta.ts + e.delay, event: e.event });
       case 'cancel':
-        return this.cancel(e.timer);
+        return cancelTimer(this.t, e.timer);
       case 'action':
         (this.t.actions ??= new Map()).set(this.id(i), e);
         this.work?.push({ kind: 'action', id: this.id(i), action: e });
@@ -301,39 +332,22 @@ class Registrar {
     }
   }
 
-  private timer(timer: PendingTimer): void {
-    (this.t.timers ??= new Map()).set(timer.id, timer);
-  }
-
-  private cancel(name: string): void {
-    if (this.t.timers !== undefined) for (const [id, timer] of this.t.timers) if (timer.timer === name) this.t.timers.delete(id);
-  }
-
   private sendEffect(e: SendEffect, i: number): void {
     const target = this.resolve(e.to);
     if (target === undefined) return;
-    if (target.leaf !== undefined) {
-      // A leaf lives in this process: what it is sent is not kept.
-      this.work?.push({ kind: 'leaf.send', id: target.leaf, event: e.event });
-      return;
-    }
-    // Behind `!` stands the effect (or the id of an outside client) that a reply answers.
-    const bang = target.to.indexOf('!');
-    const to = bang < 0 ? target.to : target.to.slice(0, bang);
-    const via = bang < 0 ? undefined : target.to;
     if (typeof e.delay === 'number') {
-      if (e.sendId !== undefined) this.cancel(e.sendId);
-      this.timer({
-        id: this.id(i),
-        timer: e.sendId ?? this.id(i),
-        due: this.record.meta.ts + e.delay,
-        event: e.event,
-        to,
-        ...(via !== undefined && { via }),
-      });
-      return;
+      const id = this.id(i);
+      const timer = { id, timer: e.sendId ?? id, due: this.record.meta.ts + e.delay, event: e.event };
+      return setTimer(this.t, target.leaf === undefined ? { ...timer, ...destination(target.to) } : { ...timer, leaf: target.leaf });
     }
+    if (target.leaf !== undefined) return this.toLeaf(target.leaf, e.event);
+    const { to, via } = destination(target.to);
     this.send(i, to, e.event, e.lane ?? 'user', via);
+  }
+
+  /** A leaf lives in this process: what it is sent is not kept. */
+  toLeaf(id: EffectId, event: EventObject): void {
+    if (this.t.leaves?.has(id) === true) this.work?.push({ kind: 'leaf.send', id, event });
   }
 
   private resolve(target: Target): { to: Address; leaf?: undefined } | { leaf: EffectId } | undefined {
@@ -357,35 +371,29 @@ class Registrar {
     if (to === OUTSIDE) {
       if (via === undefined) return;
       const id = via.slice(via.indexOf('!') + 1);
-      recordReply((this.t.outside ??= emptyOutside()), id, event, this.record.meta.ts);
+      recordReply((this.t.outside ??= emptyOutside()), id, event);
       this.work?.push({ kind: 'reply', id, event });
       return;
     }
-    const send: PendingSend = {
+    const { ts, trace } = this.record.meta;
+    const send = addSend((this.t.outbox ??= emptyOutbox()), {
       id: this.id(i),
       position: this.record.seq * EFFECTS_MAX + i,
       to,
       lane,
       event,
-      ts: this.record.meta.ts,
-      tries: 0,
-      nextAt: 0,
+      ts,
       ...(via !== undefined && { via }),
       ...(deadline !== undefined && { deadline }),
-    };
-    addSend((this.t.outbox ??= emptyOutbox()), send);
-    if (this.record.meta.trace !== undefined) (this.t.traces ??= new Map()).set(this.record.seq, this.record.meta.trace);
+      ...(trace !== undefined && { trace }),
+    });
     this.work?.push({ kind: 'send', send });
   }
 
   private spawn(e: SpawnEffect, i: number): void {
     const id = this.id(i);
     const source = this.actor.logic.source(e.src);
-    if (source === undefined)
-      throw new MeshError(
-        'LOGIC_NOT_FOUND',
-        `${this.actor.env.address} spawns '${e.child}' from '${e.src}', which '${this.actor.logic.id}' does not define`,
-      );
+    assert(source !== undefined, `checkEffects let '${e.src}' pass`);
     const children = (this.t.children ??= new Map());
     if (source.kind === 'actor') {
       const address = childAddress(this.actor.env.address, e.child, id);
@@ -403,16 +411,27 @@ class Registrar {
     children.set(e.child, { spawn: id, kind: source.kind });
     const common = { id, child: e.child, src: e.src, input: e.input, sync: e.sync, at: this.record.meta.ts };
     let leaf: PendingLeaf = common;
-    if (source.kind === 'ask') {
-      const request = source.ask.request(e.input, id);
-      const deadline = this.record.meta.ts + request.timeoutMs;
-      const cycle = request.to === this.actor.env.address || this.record.meta.chain?.includes(request.to) === true;
-      const chain = [...(this.record.meta.chain ?? []), this.actor.env.address];
-      leaf = { ...common, ask: { to: request.to, deadline, chain, ...(cycle && { cycle: true as const }) } };
-      if (!cycle) this.send(i, request.to, { ...request.event, replyTo: reference(id) }, 'user', undefined, deadline);
-    }
+    if (source.kind === 'ask') leaf = { ...common, ask: this.ask(source.ask, e.input, i) };
     (this.t.leaves ??= new Map()).set(id, leaf);
     this.work?.push({ kind: 'leaf', leaf });
+  }
+
+  private ask(source: AskSource, input: unknown, i: number): NonNullable<PendingLeaf['ask']> {
+    const id = this.id(i);
+    const self = this.actor.env.address;
+    const { ts, chain: above = [] } = this.record.meta;
+    const chain = [...above, self];
+    let request: ReturnType<AskSource['request']>;
+    try {
+      request = source.request(input, id);
+    } catch (error) {
+      return { to: self, deadline: ts + REFUSED_MS, chain, refused: errorData(error) };
+    }
+    const { to, event } = request;
+    const deadline = ts + request.timeoutMs;
+    if (chain.includes(to)) return { to, deadline, chain, refused: errorData(askCycle(chain, to)) };
+    this.send(i, to, { ...event, replyTo: reference(id) }, 'user', undefined, deadline);
+    return { to, deadline, chain };
   }
 
   private stop(name: string, i: number): void {
@@ -420,8 +439,17 @@ class Registrar {
     if (child === undefined) return;
     this.t.children?.delete(name);
     if (child.kind === 'actor') return this.send(i, child.address as Address, { type: 'xstate.stop' }, 'user', undefined);
+    const leaf = this.t.leaves?.get(child.spawn);
     this.t.leaves?.delete(child.spawn);
     if (child.kind === 'leaf') this.work?.push({ kind: 'leaf.stop', id: child.spawn });
+    else if (leaf?.ask !== undefined && leaf.ask.refused === undefined) this.cancelAsk(leaf, i);
+  }
+
+  /** Who was asked is told that nobody waits any more, if it wants to know. */
+  private cancelAsk(leaf: PendingLeaf, i: number): void {
+    const source = this.actor.logic.source(leaf.src);
+    const cancel = source?.kind === 'ask' ? source.ask.cancel?.(leaf.input, leaf.id) : undefined;
+    if (cancel !== undefined) this.send(i, cancel.to, cancel.event, 'user', undefined);
   }
 
   /** To the supervisor, if there is one. */

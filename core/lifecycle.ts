@@ -6,7 +6,7 @@
 import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
 import { effectsDigest } from './digest.ts';
 import { MeshError } from './errors.ts';
-import { applyRecord, foldRecord, type Folded, seedOf, unborn, UNSTEPPED } from './fold.ts';
+import { applyRecord, foldRecord, type Folded, seedOf, unborn, stampOf, UNSTEPPED } from './fold.ts';
 import type { Logic } from './logic.ts';
 import type { EventStore, StoreAdmin, StreamId } from './ports/event-store.ts';
 import { nobody, reborn, type RecoverySource } from './recovery.ts';
@@ -108,7 +108,7 @@ export async function reset(ctx: LifecycleContext, stream: StreamId, options: Lo
     meta: m,
     digest: logic.digest(step.snapshot),
     effectsDigest: effectsDigest(step.effects),
-    logic: stamp(logic),
+    logic: stampOf(logic),
   });
   return write(ctx, stream, expected, records);
 }
@@ -195,7 +195,7 @@ export async function remove(
     head,
     ctx.epoch,
     { wakeAt: tables.outbox === undefined ? undefined : ctx.now, leaf: false, tombstone: true },
-    encodeCheckpoint(undefined, undefined, kept),
+    encodeCheckpoint(undefined, undefined, kept).bytes,
   );
   if (saved === 'refused')
     throw new MeshError('STORE_CONFLICT', `the tombstone of ${stream.actor} was refused: its log moved on`);
@@ -230,7 +230,7 @@ function bridge(
     kind: 'bridge',
     snapshot,
     tables: JSON.parse(JSON.stringify(encodeTables(tables))) as unknown,
-    logic: stamp(logic),
+    logic: stampOf(logic),
     reason,
     digest: logic.digest(restored),
     init,
@@ -246,11 +246,6 @@ const header = (ctx: LifecycleContext, tables: Tables): { v: 1; seq: number; epo
 const meta = (ctx: LifecycleContext, actor: Folded): { ts: number; seed: number } => ({
   ts: Math.max(ctx.now, actor.tables.lastTs),
   seed: seedOf(actor.env.address, actor.tables.head + 1),
-});
-const stamp = (logic: Logic): { id: string; version?: string; hash: string } => ({
-  id: logic.id,
-  ...(logic.version !== undefined && { version: logic.version }),
-  hash: logic.hash,
 });
 
 async function write(ctx: LifecycleContext, stream: StreamId, expected: number, records: readonly LogRecord[]): Promise<number> {

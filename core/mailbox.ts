@@ -12,6 +12,11 @@ export interface Result {
   readonly event: EventObject;
 }
 
+/** What a cell takes next. */
+export type Item =
+  | { readonly envelope: Envelope; readonly result?: undefined }
+  | { readonly result: Result; readonly envelope?: undefined };
+
 /** First in, first out, without moving what stays. */
 class Fifo<T> {
   private items: (T | undefined)[] = [];
@@ -43,6 +48,8 @@ export class Mailbox {
   private readonly results = new Fifo<Result>();
   private readonly user = new Fifo<Envelope>();
   private readonly max: number;
+  /** Ids in both lanes: a re-send of what waits here is no second message. */
+  private readonly ids = new Set<EffectId>();
   /** ms since 1970 of the oldest message that nobody has taken; undefined when empty. */
   oldestAt: number | undefined;
 
@@ -57,11 +64,18 @@ export class Mailbox {
   depth(lane: Lane): number {
     return lane === 'system' ? this.system.size : this.user.size;
   }
+  /** Is there something to take? `systemOnly` while the actor waits for orders. */
+  has(systemOnly: boolean): boolean {
+    return this.system.size > 0 || (!systemOnly && this.results.size + this.user.size > 0);
+  }
   /** False: full. */
   offer(envelope: Envelope, now: number): boolean {
+    // A copy with another `after` or deadline is a newer word on the same message, but the order is kept either way.
+    if (this.ids.has(envelope.id)) return true;
     const lane = envelope.lane === 'system' ? this.system : this.user;
     if (lane.size >= this.max) return false;
     lane.push(envelope);
+    this.ids.add(envelope.id);
     this.oldestAt ??= now;
     return true;
   }
@@ -70,7 +84,7 @@ export class Mailbox {
     this.oldestAt ??= now;
   }
   /** `systemOnly` while the actor waits for orders. */
-  next(systemOnly: boolean): { readonly envelope: Envelope } | { readonly result: Result } | undefined {
+  next(systemOnly: boolean): Item | undefined {
     const order = this.system.shift();
     if (order !== undefined) return this.took({ envelope: order });
     if (systemOnly) return undefined;
@@ -79,7 +93,8 @@ export class Mailbox {
     const envelope = this.user.shift();
     return envelope === undefined ? undefined : this.took({ envelope });
   }
-  private took<T>(item: T): T {
+  private took(item: Item): Item {
+    if (item.envelope !== undefined) this.ids.delete(item.envelope.id);
     if (this.size === 0) this.oldestAt = undefined;
     return item;
   }

@@ -92,6 +92,7 @@ export function nodePlan(plan: MeshPlan, registry: ReadonlyMap<string, Registere
       const events = registry.get(known.logic)?.events;
       if (events !== undefined) passed(events, event, `'${event.type}' for ${address}`);
     },
+    mailboxMax: (address) => planAt(address)?.mailbox,
     passivateAfterMs: (address) => planAt(address)?.passivateAfterMs ?? 30_000,
     retriesOf: (address) => planAt(address)?.childrenRetry ?? false,
     atMostOnce: (address, action) => planAt(address)?.atMostOnce.includes(action) ?? false,

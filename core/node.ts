@@ -22,11 +22,11 @@ import type { Entropy } from './ports/entropy.ts';
 import type { BlobStore, EventStore, StoreAdmin, StreamId, StreamState } from './ports/event-store.ts';
 import type { Mailboxes } from './ports/mailboxes.ts';
 import type { Span, Tracer } from './ports/tracer.ts';
-import { checkpointDue } from './protocol/checkpoint.ts';
 import { recover, type RecoverySource } from './recovery.ts';
 import type { InitData, LogRecord } from './record.ts';
 import { RunningLeaves } from './running-leaves.ts';
 import { leafSpan, processSpan } from './spans.ts';
+import { TrialQueue } from './trial-queue.ts';
 import { WakeQueue } from './wake-queue.ts';
 
 /** How an actor that has no stream yet is born by a message. */
@@ -48,6 +48,8 @@ export interface NodePlan {
   /** Checks an event from outside. Throws EVENT_REJECTED. */
   admit(address: Address, event: EventObject): void;
   passivateAfterMs(address: Address): number;
+  /** Messages a lane of its mailbox holds; undefined: as the node's limits say. */
+  mailboxMax(address: Address): number | undefined;
   retriesOf(address: Address): boolean;
   atMostOnce(address: Address, action: string): boolean;
 }
@@ -113,6 +115,13 @@ export interface NodeOptions {
   readonly onEmitted?: (actor: Address, event: EventObject) => void;
 }
 
+/** Breakdowns of an actor at one head after which it is left alone. */
+const BREAKDOWNS_MAX = 3;
+const STRIKES_MAX = 3;
+
+/** A broker that keeps a copy sends it again itself. */
+const CUSTODY_MS = 30_000;
+
 interface Opening {
   readonly queue: Envelope[];
   readonly doors: ((cell: Cell | MeshError) => void)[];
@@ -141,6 +150,7 @@ export class Node implements CellHost {
   readonly horizonMs: number;
   readonly tracing: boolean;
   readonly deflate: CellHost['deflate'];
+  readonly custodyMs: number;
   readonly leaves: RunningLeaves;
   readonly cells = new Map<Address, Cell>();
   readonly ownership: Ownership;
@@ -161,6 +171,9 @@ export class Node implements CellHost {
   private wakeTimerAt = Infinity;
   private sweeper: (() => void) | undefined;
   private readonly waitingForSession: (() => void)[] = [];
+  readonly trials = new TrialQueue((cell) => this.ready(cell));
+  /** Where an actor's cell broke down, and how often at that head. */
+  private readonly breakdowns = new Map<Address, { readonly head: number; times: number }>();
   private stopping = false;
   private clean = true;
 
@@ -175,6 +188,7 @@ export class Node implements CellHost {
     this.tracing = options.tracer !== undefined;
     const { blobs } = options;
     this.deflate = blobs === undefined ? undefined : (records) => deflateRecords(records, blobs);
+    this.custodyMs = options.mailboxes.custody ? CUSTODY_MS : 0;
     this.leaves = new RunningLeaves(options.clock);
     this.ownership = new Ownership({
       node: options.name,
@@ -381,14 +395,17 @@ export class Node implements CellHost {
         const failure = isMeshError(error)
           ? error
           : new MeshError('INTERNAL', `${address} cannot be opened: ${errorData(error).message}`, { cause: error });
-        if (!failure.retryable && failure.code !== 'NOT_OWNER') {
-          this.unopenable.set(address, failure);
-          this.say({ type: 'actor.parked', actor: address, code: failure.code, reason: failure.message });
-        }
+        if (!failure.retryable && failure.code !== 'NOT_OWNER') this.close(address, failure);
         for (const door of opening.doors) door(failure);
       },
     );
     return opening;
+  }
+
+  /** It cannot be run until a person has changed something: it counts as parked. */
+  private close(address: Address, failure: MeshError): void {
+    this.unopenable.set(address, failure);
+    this.say({ type: 'actor.parked', actor: address, code: failure.code, reason: failure.message });
   }
 
   /** Undefined: a child that its living parent has not started yet; its mail waits unacknowledged. */
@@ -412,12 +429,12 @@ export class Node implements CellHost {
     if (this.epochOf(shard) !== epoch) throw new MeshError('NOT_OWNER', `shard ${shard} went while ${address} was opened`);
     const cell = new Cell(this, stream, epoch, recovered);
     this.cells.set(address, cell);
-    if (recovered.actor.tables.strikes >= 3 && recovered.actor.tables.parked === undefined)
+    if (recovered.actor.tables.strikes >= STRIKES_MAX && recovered.actor.tables.parked === undefined)
       cell.park('three strikes: its process died each time before it was ready');
     if (dirty) {
       cell.resume();
       this.say({ type: 'actor.recovered', actor: address, head, ...(recovered.changed && { changed: true }) });
-    } else cell.woken(lastEpoch !== epoch && head > 0);
+    } else cell.arm();
     return cell;
   }
 
@@ -430,7 +447,7 @@ export class Node implements CellHost {
       kind: 'activated',
       reason: lastEpoch === epoch ? 'reopened' : this.ownership.unclean(stream.shard) ? 'unclean' : 'claim',
       node: this.node,
-      meta: { ts: this.clock.now(), seed: 0 },
+      meta: { ts: Math.max(this.clock.now(), await this.lastTs(stream, head)), seed: 0 },
     };
     for (;;) {
       const result = await this.store.append(stream, head, epoch, [record]);
@@ -441,6 +458,11 @@ export class Node implements CellHost {
       }
       await this.sleep(20);
     }
+  }
+
+  private async lastTs(stream: StreamId, head: number): Promise<number> {
+    for await (const record of this.store.read(stream, head, head)) return record.meta.ts;
+    return 0;
   }
 
   private async isAlive(address: Address): Promise<boolean> {
@@ -619,8 +641,11 @@ export class Node implements CellHost {
   logged(cell: Cell, label: string | undefined, value: unknown): void {
     this.say({ type: 'actor.log', actor: cell.address, seq: cell.durableHead, ...(label !== undefined && { label }), value });
   }
-  checkpointDue(logBytes: number, records: number): boolean {
-    return checkpointDue(logBytes, records);
+  unclean(shard: Shard): boolean {
+    return this.ownership.unclean(shard);
+  }
+  mailboxMax(address: Address): number {
+    return this.plan.mailboxMax(address) ?? this.limits.mailbox;
   }
   spanOf(cell: Cell, event: EventObject, envelope: Envelope | undefined): Span {
     return processSpan(this.options.tracer as Tracer, cell.address, cell.actor.logic.id, event, envelope);
@@ -631,8 +656,21 @@ export class Node implements CellHost {
   stalled(cell: Cell, error: unknown): void {
     this.say({ type: 'store.stalled', actor: cell.address, error: errorData(error).message });
   }
+  /** A bug of ours, or of a logic: it is opened again from the store, but not for ever. */
   crashed(cell: Cell, error: unknown): void {
-    this.say({ type: 'actor.crashed', actor: cell.address, error: errorData(error) });
+    const { address, durableHead: head } = cell;
+    this.say({ type: 'actor.crashed', actor: address, error: errorData(error) });
+    const known = this.breakdowns.get(address);
+    const times = known?.head === head ? known.times + 1 : 1;
+    this.breakdowns.set(address, { head, times });
+    if (times < BREAKDOWNS_MAX) return;
+    this.breakdowns.delete(address);
+    this.close(
+      address,
+      new MeshError('INTERNAL', `${address} broke down ${times} times at seq ${head}: ${errorData(error).message}`, {
+        cause: error,
+      }),
+    );
   }
   dropped(cell: Cell, reason: string): void {
     if (this.cells.get(cell.address) === cell) this.cells.delete(cell.address);

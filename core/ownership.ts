@@ -141,7 +141,7 @@ export class Ownership {
 
   private async renew(): Promise<'renewed' | 'ended'> {
     const { clock } = this.o;
-    const renewal = beginRenewal(this.holder, clock.monotonic(), clock.now());
+    const renewal = beginRenewal(clock.monotonic(), clock.now());
     const answer = await this.o.directory.renew({
       node: this.o.node,
       session: this.session,

@@ -50,13 +50,15 @@ export class Performer {
 
   // ---- sends -------------------------------------------------------------------------------------------------------
 
-  send(send: PendingSend): void {
+  /** `event`: when it is not in memory. */
+  send(send: PendingSend, event = send.event): void {
     const t = this.cell.actor.tables;
     const { outbox } = t;
-    if (outbox === undefined || send.event === undefined) return;
+    if (outbox === undefined || !outbox.byId.has(send.id)) return;
     const now = this.host.clock.now();
+    sent(outbox, send, now, this.host.custodyMs);
+    if (event === undefined) return;
     const leaf = t.leaves?.get(send.id);
-    const trace = t.traces?.get(Math.floor(send.position / 65_536));
     const envelope: { -readonly [K in keyof Envelope]: Envelope[K] } = {
       id: send.id,
       from: this.cell.address,
@@ -66,14 +68,13 @@ export class Performer {
       fromShard: this.cell.stream.shard,
       after: afterOf(outbox, send),
       ts: send.ts,
-      event: send.event,
+      event,
     };
     if (send.deadline !== undefined) envelope.remaining = send.deadline - now;
     if (send.void === true) envelope.void = true;
     if (send.via !== undefined) envelope.via = send.via;
     if (leaf?.ask !== undefined) envelope.chain = leaf.ask.chain;
-    if (trace !== undefined) envelope.trace = trace;
-    sent(outbox, send, now);
+    if (send.trace !== undefined) envelope.trace = send.trace;
     this.host.transmit(envelope);
   }
 
@@ -83,15 +84,9 @@ export class Performer {
     const { cell } = this;
     if (cell.actor.tables.leaves?.has(leaf.id) !== true) return;
     if (leaf.ask !== undefined) {
-      if (leaf.ask.cycle === true) {
-        const error = errorData(
-          new MeshError(
-            'ASK_CYCLE',
-            `${cell.address} would wait for ${leaf.ask.to}, which waits for it: ${[...leaf.ask.chain, leaf.ask.to].join(' -> ')}`,
-          ),
-        );
-        cell.result({ via: leaf.id, event: { type: `xstate.error.actor.${leaf.child}`, error, actorId: leaf.child } });
-      }
+      const { refused } = leaf.ask;
+      if (refused !== undefined)
+        cell.result({ via: leaf.id, event: { type: `xstate.error.actor.${leaf.child}`, error: refused, actorId: leaf.child } });
       return;
     }
     const source = cell.actor.logic.source(leaf.src);
@@ -144,6 +139,10 @@ export class Performer {
     (this.fired ??= new Set()).add(id);
     if (this.fired.size > 10_000) this.fired = new Set([...this.fired].slice(-5_000));
     return true;
+  }
+  /** Its result waits in the mailbox. */
+  hasFired(id: EffectId): boolean {
+    return this.fired?.has(id) === true;
   }
 
   // ---- custom actions ----------------------------------------------------------------------------------------------

@@ -16,31 +16,37 @@ export interface Recovered {
   /** The machine's definition is another one than its records name, and the log fits it. */
   readonly changed: boolean;
   readonly checkpointSeq: number;
+  /** Bytes of JSON in the checkpoint; 0: there is none. */
+  readonly stateBytes: number;
   /** Bytes of JSON in the records above the checkpoint, roughly. */
   readonly logBytes: number;
 }
 export interface RecoverySource {
-  readonly store: EventStore;
+  readonly store: Pick<EventStore, 'read' | 'loadCheckpoint'>;
   /** Throws LOGIC_NOT_FOUND. */
   logicOf(name: string, address: Address): Logic;
   /** Puts payloads back that lie in blobs. */
   inflate(record: LogRecord): Promise<LogRecord>;
 }
 
+type Folding = Omit<Recovered, 'stateBytes'>;
+
 /** The actor of an empty stream, or of a tombstone, is `nobody`. Throws REPLAY_DIVERGED, CHECKPOINT_INCOMPATIBLE, LOGIC_NOT_FOUND, STORE_CORRUPT. */
 export async function recover(source: RecoverySource, stream: StreamId): Promise<Recovered> {
   const checkpoint = await source.store.loadCheckpoint(stream);
   const saved = checkpoint === undefined ? undefined : decodeCheckpoint(checkpoint.bytes, stream.actor);
-  if (saved !== undefined && saved.tables.init.logic !== '') {
-    const logic = source.logicOf(saved.tables.init.logic, stream.actor);
-    if (saved.tables.logic.hash === logic.hash)
-      return complete(await foldFrom(source, stream, revive(logic, stream.actor, saved), checkpoint?.seq ?? 0, false), stream);
-    return changed(source, stream, logic, saved, checkpoint?.seq ?? 0);
-  }
-  return complete(await foldFrom(source, stream, undefined, checkpoint?.seq ?? 0, false, saved?.tables), stream);
+  return { ...(await foldAll(source, stream, saved, checkpoint?.seq ?? 0)), stateBytes: saved?.jsonBytes ?? 0 };
 }
 
-function complete(recovered: Recovered | undefined, stream: StreamId): Recovered {
+async function foldAll(source: RecoverySource, stream: StreamId, saved: Saved | undefined, seq: number): Promise<Folding> {
+  if (saved === undefined || saved.tables.init.logic === '')
+    return complete(await foldFrom(source, stream, undefined, seq, false, saved?.tables), stream);
+  const logic = source.logicOf(saved.tables.init.logic, stream.actor);
+  if (saved.tables.logic.hash !== logic.hash) return changed(source, stream, logic, saved, seq);
+  return complete(await foldFrom(source, stream, revive(logic, stream.actor, saved), seq, false), stream);
+}
+
+function complete(recovered: Folding | undefined, stream: StreamId): Folding {
   if (recovered === undefined)
     throw new MeshError('STORE_CORRUPT', `the log of ${stream.actor} begins in the middle and has no checkpoint`);
   return recovered;
@@ -63,7 +69,7 @@ function revive(logic: Logic, address: Address, saved: Saved): Folded {
  * The code is not the one that wrote the checkpoint. XState restores a renamed state as `error` and an edited `after` without a word,
  * so the saved state is held against the new chart, and the log is folded from the oldest point that is kept.
  */
-async function changed(source: RecoverySource, stream: StreamId, logic: Logic, saved: Saved, seq: number): Promise<Recovered> {
+async function changed(source: RecoverySource, stream: StreamId, logic: Logic, saved: Saved, seq: number): Promise<Folding> {
   const timers = [...(saved.tables.timers?.values() ?? [])].map((t) => t.event.type);
   const reasons = saved.tables.status === 'active' ? logic.incompatibilities(saved.snapshot, timers) : [];
   if (reasons.length > 0) {
@@ -93,7 +99,7 @@ async function foldFrom(
   from: number,
   isChanged: boolean,
   kept?: Tables,
-): Promise<Recovered | undefined> {
+): Promise<Folding | undefined> {
   let actor = start ?? nobody(stream.actor, kept);
   let logBytes = 0;
   for await (const stored of source.store.read(stream, from + 1)) {

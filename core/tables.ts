@@ -4,7 +4,6 @@
  */
 import type { Address, EffectId } from './address.ts';
 import type { ActionEffect, EventObject } from './effect.ts';
-import type { TraceContext } from './envelope.ts';
 import type { ErrorData } from './errors.ts';
 import { type Cursors, decodeCursors, encodeCursors } from './protocol/cursors.ts';
 import { decodeOutbox, encodeOutbox, type Outbox } from './protocol/outbox.ts';
@@ -20,7 +19,13 @@ export interface PendingLeaf {
   readonly sync: boolean;
   readonly at: number;
   /** An ask: it needs no process. */
-  readonly ask?: { readonly to: Address; readonly deadline: number; readonly cycle?: true; readonly chain: readonly Address[] };
+  readonly ask?: {
+    readonly to: Address;
+    readonly deadline: number;
+    readonly chain: readonly Address[];
+    /** It was never sent: what the invoke fails with. */
+    readonly refused?: ErrorData;
+  };
 }
 export interface PendingTimer {
   readonly id: EffectId;
@@ -28,9 +33,13 @@ export interface PendingTimer {
   readonly timer: string;
   readonly due: number;
   readonly event: EventObject;
-  /** A delayed send: where to. Absent: a timer of the chart. */
+  /** `cancel` does not find it: its name was given to a later one, or one of that name has fired. */
+  readonly nameless?: true;
+  /** A delayed send: where to. Neither this nor `leaf`: a timer of the chart. */
   readonly to?: Address;
   readonly via?: EffectId;
+  /** A delayed send to what this effect has started in this process. */
+  readonly leaf?: EffectId;
 }
 export interface Child {
   readonly spawn: EffectId;
@@ -79,8 +88,6 @@ export interface Tables {
   /** `activated` without `ready` so far, and strikes counted. */
   activated?: boolean | undefined;
   strikes: number;
-  /** The trace of the record that made the sends that wait, by seq: a re-send carries it. */
-  traces?: Map<number, TraceContext> | undefined;
 }
 
 export const emptyTables = (init: InitData, logic: LogicStamp): Tables => ({
@@ -109,7 +116,6 @@ export function encodeTables(t: Tables): unknown {
     timers: entries(t.timers),
     actions: entries(t.actions),
     children: entries(t.children),
-    traces: entries(t.traces),
   };
 }
 
@@ -124,7 +130,6 @@ export function decodeTables(json: unknown): Tables {
     timers: mapOf(t.timers),
     actions: mapOf(t.actions),
     children: mapOf(t.children),
-    traces: mapOf(t.traces),
   };
 }
 
@@ -134,12 +139,11 @@ export function hasRunningLeaf(t: Tables): boolean {
   return false;
 }
 
-/** ms since 1970 of the earliest timer or deadline; undefined: none. */
-export function earliestDue(t: Tables): number | undefined {
-  let due: number | undefined;
-  if (t.timers !== undefined) for (const timer of t.timers.values()) if (due === undefined || timer.due < due) due = timer.due;
-  if (t.leaves !== undefined)
-    for (const leaf of t.leaves.values())
-      if (leaf.ask !== undefined && (due === undefined || leaf.ask.deadline < due)) due = leaf.ask.deadline;
-  return due;
+/** ms since 1970 of the earliest timer or deadline whose result is not on its way; undefined: none. */
+export function earliestDue(t: Tables, hasFired: (id: EffectId) => boolean): number | undefined {
+  let due = Infinity;
+  for (const timer of t.timers?.values() ?? []) if (timer.due < due && !hasFired(timer.id)) due = timer.due;
+  for (const leaf of t.leaves?.values() ?? [])
+    if (leaf.ask !== undefined && leaf.ask.deadline < due && !hasFired(leaf.id)) due = leaf.ask.deadline;
+  return due === Infinity ? undefined : due;
 }

@@ -153,6 +153,7 @@ export class World {
           ? undefined
           : { logic: address.replace(/^.*[./]/, '').replace(/\d+$/, ''), input: null },
       admit: () => undefined,
+      mailboxMax: () => undefined,
       passivateAfterMs: () => this.options.passivateAfterMs ?? 60_000,
       retriesOf: () => false,
       atMostOnce: () => false,

@@ -1,0 +1,164 @@
+/**
+ * What a sender keeps: each send until its receiver's durable log has reported it (DELIVERY §4). Sends of one (receiver, lane) are in
+ * order; an envelope names the one before it that is not acknowledged, so that order survives loss and copies.
+ *
+ * The sender never gives up on its own. Acknowledgements that were heard are in no record until the next one's `done`: forgetting them
+ * in a crash costs a re-send, never a message.
+ */
+import type { Address, EffectId } from '../address.ts';
+import type { EventObject, Lane } from '../effect.ts';
+import type { TraceContext } from '../envelope.ts';
+
+/** Unacknowledged sends beyond which payloads lie only in the checkpoint. */
+export const PAYLOADS_MAX = 1_000;
+/** Unacknowledged sends beyond which the actor is parked. */
+export const SENDS_MAX = 100_000;
+
+/** The shortest pause before a re-send, and the longest, ms. */
+const RESEND_MIN_MS = 500;
+const RESEND_MAX_MS = 300_000;
+
+/** A send as the fold makes it. */
+export interface NewSend {
+  readonly id: EffectId;
+  /** `positionOf(id)`. */
+  readonly position: number;
+  readonly to: Address;
+  readonly lane: Lane;
+  readonly event: EventObject;
+  /** `ts` of the record that made it, ms since 1970. */
+  readonly ts: number;
+  readonly via?: EffectId;
+  /** ms since 1970. */
+  readonly deadline?: number;
+  readonly trace?: TraceContext;
+}
+
+export interface PendingSend extends Omit<NewSend, 'event'> {
+  /** Undefined: it lies in the checkpoint only. */
+  event: EventObject | undefined;
+  /** Position of the send before it that was pending when it was made; -1: none. */
+  readonly before: number;
+  /** Given up: its receiver records it as dead. */
+  void?: true;
+  /** ms since 1970 of the next try; Infinity while the record that made it is on its way to the store. */
+  nextAt: number;
+}
+
+/** One receiver and lane. */
+interface SendLane {
+  /** By position, in order. */
+  readonly sends: Map<number, PendingSend>;
+  /** Position of the newest, pending or not; -1: none. */
+  last: number;
+}
+
+export interface Outbox {
+  readonly byId: Map<EffectId, PendingSend>;
+  readonly lanes: Map<string, SendLane>;
+  /** No send is due before; may be early. */
+  dueFrom: number;
+}
+
+const laneKey = (to: Address, lane: Lane): string => (lane === 'user' ? to : `${to} ${lane}`);
+
+export const emptyOutbox = (): Outbox => ({ byId: new Map(), lanes: new Map(), dueFrom: Infinity });
+export const outboxSize = (outbox: Outbox): number => outbox.byId.size;
+
+export function addSend(outbox: Outbox, send: NewSend): PendingSend {
+  const key = laneKey(send.to, send.lane);
+  let lane = outbox.lanes.get(key);
+  if (lane === undefined) outbox.lanes.set(key, (lane = { sends: new Map(), last: -1 }));
+  const pending: PendingSend = { nextAt: Infinity, ...send, before: lane.last };
+  lane.sends.set(pending.position, pending);
+  lane.last = pending.position;
+  outbox.byId.set(pending.id, pending);
+  return pending;
+}
+
+/** The receiver's durable log has got to `upTo`. Returns the sends that are settled by that. */
+export function heard(outbox: Outbox, from: Address, lane: Lane, upTo: number): readonly PendingSend[] {
+  const found = outbox.lanes.get(laneKey(from, lane));
+  if (found === undefined) return [];
+  const settled: PendingSend[] = [];
+  for (const send of found.sends.values()) {
+    if (send.position > upTo) break;
+    settled.push(send);
+  }
+  for (const send of settled) remove(outbox, send);
+  return settled;
+}
+
+/** A record says that this send is acknowledged. */
+export function settleSend(outbox: Outbox, id: EffectId): void {
+  const send = outbox.byId.get(id);
+  if (send !== undefined) remove(outbox, send);
+}
+
+function remove(outbox: Outbox, send: PendingSend): void {
+  const key = laneKey(send.to, send.lane);
+  const lane = outbox.lanes.get(key);
+  outbox.byId.delete(send.id);
+  lane?.sends.delete(send.position);
+  if (lane?.sends.size === 0) outbox.lanes.delete(key);
+  if (outbox.byId.size === 0) outbox.dueFrom = Infinity;
+}
+
+/** A person gave it up: it is sent on under its id, marked, and like any other only in its order. False: it is not pending. */
+export function giveUp(outbox: Outbox, id: EffectId): boolean {
+  const send = outbox.byId.get(id);
+  if (send === undefined) return false;
+  send.void = true;
+  if (send.nextAt !== Infinity) send.nextAt = outbox.dueFrom = 0;
+  return true;
+}
+
+/**
+ * Position of the send before this one of the same receiver and lane that nobody has acknowledged; -1: none. Acknowledgements come in
+ * order, so when the one before it is gone, all before it are.
+ */
+export const afterOf = (outbox: Outbox, send: PendingSend): number =>
+  send.before >= 0 && outbox.lanes.get(laneKey(send.to, send.lane))?.sends.has(send.before) === true ? send.before : -1;
+
+/**
+ * It was handed to the mailboxes. The pause before the next try grows with the age of the message, so that backoff needs no count that
+ * a passivated actor would forget. `custodyMs`: added where a broker keeps a copy.
+ */
+export function sent(outbox: Outbox, send: PendingSend, now: number, custodyMs = 0): void {
+  send.nextAt = now + custodyMs + Math.min(RESEND_MAX_MS, Math.max(RESEND_MIN_MS, (now - send.ts) / 2));
+  if (send.nextAt < outbox.dueFrom) outbox.dueFrom = send.nextAt;
+}
+
+/** In the order in which they were made. */
+export const pendingSends = (outbox: Outbox): Iterable<PendingSend> => outbox.byId.values();
+
+/** Those whose time has come, in the order in which they were made. */
+export function dueSends(outbox: Outbox, now: number): readonly PendingSend[] {
+  if (outbox.dueFrom > now) return [];
+  const due: PendingSend[] = [];
+  let next = Infinity;
+  for (const send of pendingSends(outbox)) {
+    if (send.nextAt <= now) due.push(send);
+    else if (send.nextAt < next) next = send.nextAt;
+  }
+  outbox.dueFrom = next;
+  return due;
+}
+
+/** ms since 1970 before which no send is due; undefined: none will be. Cheap, and may be early. */
+export const earliestSend = (outbox: Outbox): number | undefined => (outbox.dueFrom === Infinity ? undefined : outbox.dueFrom);
+
+// ---- in a checkpoint ----------------------------------------------------------------------------------------------------
+
+export function encodeOutbox(outbox: Outbox): unknown {
+  return Array.from(pendingSends(outbox), ({ before: _, ...send }) => (send.nextAt === Infinity ? { ...send, nextAt: 0 } : send));
+}
+
+export function decodeOutbox(json: unknown): Outbox {
+  const outbox = emptyOutbox();
+  for (const send of json as (NewSend & { nextAt: number })[]) {
+    addSend(outbox, send);
+    if (send.nextAt < outbox.dueFrom) outbox.dueFrom = send.nextAt;
+  }
+  return outbox;
+}

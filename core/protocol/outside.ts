@@ -1,0 +1,69 @@
+/**
+ * Messages from outside (CLI, doors) have no cursor: their ids are remembered for a day, with the reply, so that a client may ask again
+ * under the same id and get the same answer. A full window refuses; nothing is forgotten early. DELIVERY §4.
+ */
+import type { EventObject } from '../effect.ts';
+
+/** How long an id is remembered, ms. */
+export const OUTSIDE_MS = 24 * 3_600_000;
+export const OUTSIDE_MAX = 10_000;
+/** Characters of JSON of all replies that are remembered. */
+export const OUTSIDE_CHARS_MAX = 16 * 1024 * 1024;
+
+interface Entry {
+  readonly at: number;
+  reply: EventObject | undefined;
+  chars: number;
+}
+export interface Outside {
+  /** By id, the oldest first. */
+  readonly ids: Map<string, Entry>;
+  chars: number;
+}
+
+export const emptyOutside = (): Outside => ({ ids: new Map(), chars: 0 });
+
+/** 'known': taken, not answered yet. 'busy': the window is full. */
+export function acceptOutside(
+  outside: Outside | undefined,
+  id: string,
+  now: number,
+): 'take' | 'known' | 'busy' | { readonly reply: EventObject } {
+  if (outside === undefined) return 'take';
+  const entry = outside.ids.get(id);
+  if (entry !== undefined) return entry.reply === undefined ? 'known' : { reply: entry.reply };
+  if (outside.ids.size < OUTSIDE_MAX && outside.chars < OUTSIDE_CHARS_MAX) return 'take';
+  const [oldest] = outside.ids.values();
+  return oldest !== undefined && oldest.at < now - OUTSIDE_MS ? 'take' : 'busy';
+}
+
+/** A record says that it is taken (or dead). Those that are a day old go. */
+export function recordOutside(outside: Outside, id: string, ts: number): void {
+  for (const [old, entry] of outside.ids) {
+    if (entry.at >= ts - OUTSIDE_MS) break;
+    outside.ids.delete(old);
+    outside.chars -= entry.chars;
+  }
+  if (!outside.ids.has(id)) outside.ids.set(id, { at: ts, reply: undefined, chars: 0 });
+}
+
+/** The first reply counts. An id that is no longer remembered has nobody who waits for it. */
+export function recordReply(outside: Outside, id: string, reply: EventObject): void {
+  const entry = outside.ids.get(id);
+  if (entry === undefined || entry.reply !== undefined) return;
+  entry.reply = reply;
+  entry.chars = JSON.stringify(reply).length;
+  outside.chars += entry.chars;
+}
+
+export const encodeOutside = (outside: Outside): unknown =>
+  Array.from(outside.ids, ([id, e]) => (e.reply === undefined ? [id, e.at] : [id, e.at, e.reply]));
+
+export function decodeOutside(json: unknown): Outside {
+  const outside = emptyOutside();
+  for (const [id, at, reply] of json as [string, number, EventObject?][]) {
+    outside.ids.set(id, { at, reply: undefined, chars: 0 });
+    if (reply !== undefined) recordReply(outside, id, reply);
+  }
+  return outside;
+}
