@@ -212,7 +212,7 @@ function beginLife(t: Tables, record: InitRecord): void {
   t.init = record.init;
   t.status = 'active';
   t.endedAt = undefined;
-  t.leaves = t.timers = t.actions = t.children = undefined;
+  t.leaves = t.timers = t.actions = t.children = t.left = undefined;
   t.failing = undefined;
   t.parked = undefined;
   t.strikes = 0;
@@ -232,7 +232,19 @@ function take(t: Tables, meta: RecordMeta): void {
 /** An effect that is known to be done. */
 function settle(t: Tables, id: EffectId): void {
   if (t.actions?.delete(id) === true) return;
+  t.left?.delete(id);
   if (t.outbox !== undefined) settleSend(t.outbox, id);
+}
+
+/**
+ * Does this event answer a child that the chart has or has just left? XState goes by the order of the mailbox: the end of a child that
+ * came before the stop got to it is an event like any other, unless another child has its name by now. Everything else is stale.
+ */
+export function isExpected(t: Tables, via: EffectId, event: EventObject): boolean {
+  for (const child of t.children?.values() ?? []) if (child.spawn === via) return true;
+  if (!event.type.startsWith('xstate.done.actor.')) return false;
+  for (const { child, spawn } of t.left?.values() ?? []) if (spawn === via) return t.children?.has(child) !== true;
+  return false;
 }
 
 const ENDS = /^xstate\.(?:done|error)\.actor\./;
@@ -338,7 +350,10 @@ class Registrar {
     if (typeof e.delay === 'number') {
       const id = this.id(i);
       const timer = { id, timer: e.sendId ?? id, due: this.record.meta.ts + e.delay, event: e.event };
-      return setTimer(this.t, target.leaf === undefined ? { ...timer, ...destination(target.to) } : { ...timer, leaf: target.leaf });
+      return setTimer(
+        this.t,
+        target.leaf === undefined ? { ...timer, ...destination(target.to) } : { ...timer, leaf: target.leaf },
+      );
     }
     if (target.leaf !== undefined) return this.toLeaf(target.leaf, e.event);
     const { to, via } = destination(target.to);
@@ -438,7 +453,10 @@ class Registrar {
     const child = this.t.children?.get(name);
     if (child === undefined) return;
     this.t.children?.delete(name);
-    if (child.kind === 'actor') return this.send(i, child.address as Address, { type: 'xstate.stop' }, 'user', undefined);
+    if (child.kind === 'actor') {
+      (this.t.left ??= new Map()).set(this.id(i), { child: name, spawn: child.spawn });
+      return this.send(i, child.address as Address, { type: 'xstate.stop' }, 'user', undefined);
+    }
     const leaf = this.t.leaves?.get(child.spawn);
     this.t.leaves?.delete(child.spawn);
     if (child.kind === 'leaf') this.work?.push({ kind: 'leaf.stop', id: child.spawn });
@@ -513,7 +531,7 @@ class Registrar {
       for (const leaf of t.leaves.values()) if (leaf.ask === undefined) this.work?.push({ kind: 'leaf.stop', id: leaf.id });
     if (t.children !== undefined) for (const name of [...t.children.keys()]) this.stop(name, this.extra++);
     t.leaves = undefined;
-    t.children = undefined;
+    t.children = t.left = undefined;
     const { parent } = t.init;
     if (parent !== undefined && status !== 'stopped') {
       const event =

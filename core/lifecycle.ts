@@ -187,6 +187,7 @@ export async function remove(
     timers: undefined,
     actions: undefined,
     children: undefined,
+    left: undefined,
     failing: undefined,
     parked: undefined,
   };

@@ -80,6 +80,8 @@ export interface Tables {
   timers?: Map<EffectId, PendingTimer> | undefined;
   actions?: Map<EffectId, ActionEffect> | undefined;
   children?: Map<string, Child> | undefined;
+  /** Children that the chart has left and that may not know it yet, by the id of the `xstate.stop` that they were sent. */
+  left?: Map<EffectId, { readonly child: string; readonly spawn: EffectId }> | undefined;
   /** Dead letters that were not sent again: the last 100. */
   dead?: DeadLetter[] | undefined;
   deadCount: number;
@@ -116,6 +118,7 @@ export function encodeTables(t: Tables): unknown {
     timers: entries(t.timers),
     actions: entries(t.actions),
     children: entries(t.children),
+    left: entries(t.left),
   };
 }
 
@@ -130,6 +133,7 @@ export function decodeTables(json: unknown): Tables {
     timers: mapOf(t.timers),
     actions: mapOf(t.actions),
     children: mapOf(t.children),
+    left: mapOf(t.left),
   };
 }
 

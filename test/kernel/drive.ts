@@ -74,7 +74,7 @@ export function drive(machine: AnyActorLogic, options: DriveOptions = {}): Drive
 export const typed = <T extends object>(none: Partial<T> = {}): T => none as T;
 
 /** As a store would hand it back. */
-export const throughJson = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
+export const throughJson = <T>(value: T): T => (value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T));
 
 /** Effects without closures. */
 export const dataOf = (effects: readonly Effect[]): readonly Effect[] =>

@@ -1,0 +1,348 @@
+/**
+ * The smallest mesh: each actor is the fold of its log, by the functions that the cell uses, under virtual time. It can be thrown away
+ * and folded again before each of its events. One thread; what is sent is delivered at once, as a live XState actor does.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { type Address, type EffectId, OUTSIDE, positionOf } from '../../core/address.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../../core/checkpoint.ts';
+import { seedOf } from '../../core/determinism.ts';
+import { effectsDigest } from '../../core/digest.ts';
+import type { EventObject } from '../../core/effect.ts';
+import { applyRecord, type Folded, foldRecord, isExpected, unborn, UNSTEPPED, type Work } from '../../core/fold.ts';
+import { machineLogic, runAction } from '../../core/kernel.ts';
+import type { LeafHandle, Logic, Step } from '../../core/logic.ts';
+import { cursorKey } from '../../core/protocol/cursors.ts';
+import { FORMAT, type InitData, type LogRecord, type RecordMeta } from '../../core/record.ts';
+import { encodeTables, type PendingLeaf } from '../../core/tables.ts';
+import { throughJson } from './drive.ts';
+import { type Act, type MachineOf, type Note, type Outcome, Recorder, settle } from './outcome.ts';
+
+/** From what an actor is folded again before each event. */
+export type Recovery = 'none' | 'log' | 'checkpoint';
+
+interface Item {
+  readonly event: EventObject;
+  readonly id?: EffectId;
+  readonly from?: Address;
+  readonly via?: EffectId;
+}
+
+/** What kinds of record share before `v`, `seq` and `epoch` are added. */
+type Draft = LogRecord extends infer R ? (R extends LogRecord ? Omit<R, 'v' | 'seq' | 'epoch'> : never) : never;
+
+export class Mesh {
+  now = 0;
+  readonly actors = new Map<Address, Actor>();
+  /** Mail that nobody takes. */
+  readonly dead: Item[] = [];
+  readonly note: Note;
+  readonly recovery: Recovery;
+  /** Timers in the order in which they were set, over all actors. */
+  readonly set = new Map<EffectId, number>();
+
+  constructor(note: Note, recovery: Recovery = 'none') {
+    this.note = note;
+    this.recovery = recovery;
+  }
+
+  begin(address: Address, logic: Logic, init: InitData, taken?: Item): Actor {
+    const actor = new Actor(this, address, logic);
+    this.actors.set(address, actor);
+    actor.begin(init, taken);
+    return actor;
+  }
+
+  deliver(to: Address, item: Item): void {
+    if (item.event.type === 'reprise.start') {
+      const { logic: name, input, parent } = item.event as unknown as InitData;
+      const source = this.actors.get(item.from as Address)?.folded.logic.source(name.slice(name.lastIndexOf('>') + 1));
+      if (source?.kind === 'actor')
+        this.begin(to, source.logic, { logic: name, input, ...(parent !== undefined && { parent }) }, item);
+      return;
+    }
+    const actor = this.actors.get(to);
+    if (actor === undefined) this.dead.push(item);
+    else actor.offer(item);
+  }
+
+  /** Timers fire in the order of deadline, then of setting. */
+  advance(ms: number): void {
+    const end = this.now + ms;
+    for (;;) {
+      const due = [...this.actors.values()]
+        .flatMap((actor) => [...(actor.folded.tables.timers?.values() ?? [])].map((timer) => ({ actor, timer })))
+        .filter(({ timer }) => timer.due <= end)
+        .toSorted((a, b) => a.timer.due - b.timer.due || (this.set.get(a.timer.id) ?? 0) - (this.set.get(b.timer.id) ?? 0));
+      const [next] = due;
+      if (next === undefined) break;
+      this.now = Math.max(this.now, next.timer.due);
+      next.actor.fire(next.timer.id);
+    }
+    this.now = end;
+  }
+
+  /** Each log folded anew performs nothing and gives the same. Throws REPLAY_DIVERGED where it does not. */
+  replay(): void {
+    for (const actor of this.actors.values()) actor.refold(undefined);
+  }
+
+  stop(): void {
+    for (const actor of this.actors.values()) actor.stop();
+  }
+}
+
+export class Actor {
+  folded: Folded;
+  /** As JSON: what a store gives back. */
+  readonly log: string[] = [];
+  private readonly mesh: Mesh;
+  private readonly address: Address;
+  private readonly logic: Logic;
+  private readonly mailbox: Item[] = [];
+  private readonly leaves = new Map<EffectId, LeafHandle>();
+  private done: EffectId[] = [];
+  private busy = false;
+  private checkpoint: { readonly seq: number; readonly bytes: Uint8Array } | undefined;
+
+  constructor(mesh: Mesh, address: Address, logic: Logic) {
+    this.mesh = mesh;
+    this.address = address;
+    this.logic = logic;
+    this.folded = unborn(address, logic, { init: { logic: logic.id, input: undefined } });
+  }
+
+  begin(init: InitData, taken: Item | undefined): void {
+    const data = throughJson(init);
+    this.folded = unborn(this.address, this.logic, { init: data });
+    this.busy = true;
+    const meta = this.meta(taken);
+    const step = this.logic.init(this.folded.env, data.input, meta, '1');
+    if (step.failed === undefined) this.record({ kind: 'init', init: data, meta, ...this.digests(step) }, step);
+    else this.record({ kind: 'failed', init: data, error: step.failed, attempt: 1, ends: true, meta });
+    this.busy = false;
+    this.drain();
+  }
+
+  offer(item: Item): void {
+    this.mailbox.push(throughJson(item));
+    this.drain();
+  }
+
+  fire(id: EffectId): void {
+    const timer = this.folded.tables.timers?.get(id);
+    if (timer === undefined) return;
+    if (timer.to === undefined && timer.leaf === undefined) this.offer({ event: timer.event, via: id });
+    else this.record({ kind: 'fired', timer: id, meta: this.meta() });
+  }
+
+  stop(): void {
+    for (const leaf of this.leaves.values()) leaf.stop();
+  }
+
+  private drain(): void {
+    if (this.busy) return;
+    this.busy = true;
+    for (let item = this.mailbox.shift(); item !== undefined; item = this.mailbox.shift()) this.take(item);
+    this.busy = false;
+  }
+
+  private take(item: Item): void {
+    if (this.mesh.recovery !== 'none') this.recover();
+    const { tables } = this.folded;
+    if (tables.status !== 'active' || this.isStale(item)) {
+      this.mesh.dead.push(item);
+      return;
+    }
+    if (item.id !== undefined && item.from !== undefined && item.from !== OUTSIDE) {
+      const cursor = tables.cursors?.get(cursorKey(item.from, 'user'));
+      if (cursor !== undefined && positionOf(item.id) <= cursor.at) throw new RangeError(`${item.id} came twice`);
+    }
+    const meta = this.meta(item);
+    const { env, snapshot } = this.folded;
+    const step = this.logic.step(env, snapshot, item.event, meta, String(tables.head + 1));
+    if (step.failed === undefined) this.record({ kind: 'event', event: item.event, meta, ...this.digests(step) }, step);
+    else this.record({ kind: 'failed', error: step.failed, attempt: 1, ends: true, meta });
+  }
+
+  /** It answers something that is not pending any more. */
+  private isStale({ via, event }: Item): boolean {
+    const { tables } = this.folded;
+    if (via === undefined || tables.leaves?.has(via) === true || tables.timers?.has(via) === true) return false;
+    return !isExpected(tables, via, event);
+  }
+
+  private meta(item?: Item): RecordMeta {
+    return {
+      ts: this.mesh.now,
+      seed: seedOf(this.address, this.folded.tables.head + 1),
+      ...(item?.id !== undefined && { id: item.id }),
+      ...(item?.from !== undefined && { from: item.from }),
+      ...(item?.via !== undefined && { via: item.via }),
+    };
+  }
+
+  private digests(step: Step): { readonly digest: string; readonly effectsDigest: string } {
+    return { digest: this.logic.digest(step.snapshot), effectsDigest: effectsDigest(step.effects) };
+  }
+
+  private record(draft: Draft, step = UNSTEPPED): void {
+    const { tables } = this.folded;
+    const done = this.done.length === 0 ? undefined : this.done;
+    this.done = [];
+    const record = { v: FORMAT, seq: tables.head + 1, epoch: 1, ...draft, ...(done && { done }) } as LogRecord;
+    const work: Work[] = [];
+    applyRecord(this.folded, record, step, work);
+    this.log.push(JSON.stringify(record));
+    const fresh = [...(tables.timers?.keys() ?? [])].filter((id) => !this.mesh.set.has(id));
+    const setUpTo = (position: number): void => {
+      while (fresh[0] !== undefined && positionOf(fresh[0]) < position)
+        this.mesh.set.set(fresh.shift() as EffectId, this.mesh.set.size);
+    };
+    // What is sent is taken before the next effect, and may set timers of its own.
+    for (const w of work) {
+      const id = w.kind === 'send' ? w.send.id : w.kind === 'leaf' ? w.leaf.id : w.kind === 'action' ? w.id : undefined;
+      if (id !== undefined) setUpTo(positionOf(id));
+      this.perform(w);
+    }
+    setUpTo(Infinity);
+  }
+
+  private perform(w: Work): void {
+    switch (w.kind) {
+      case 'send':
+        this.done.push(w.send.id);
+        return this.mesh.deliver(w.send.to, {
+          event: w.send.event as EventObject,
+          id: w.send.id,
+          from: this.address,
+          ...(w.send.via !== undefined && { via: w.send.via }),
+        });
+      case 'leaf':
+        return this.start(w.leaf);
+      case 'leaf.stop':
+        return this.leaves.get(w.id)?.stop();
+      case 'leaf.send':
+        return this.leaves.get(w.id)?.send(throughJson(w.event));
+      case 'action': {
+        const sends = runAction(w.action, w.id);
+        this.done.push(w.id);
+        this.folded.tables.actions?.delete(w.id);
+        const { children } = this.folded.tables;
+        for (const { target, event } of sends) {
+          const child = target.kind === 'child' ? children?.get(target.child) : undefined;
+          if (child !== undefined && child.address === undefined) this.leaves.get(child.spawn)?.send(throughJson(event));
+        }
+        const mail = sends.flatMap(({ target, event }) => {
+          const to =
+            target.kind === 'self'
+              ? this.address
+              : target.kind === 'parent'
+                ? this.folded.env.parent
+                : target.kind === 'address'
+                  ? target.address
+                  : children?.get(target.child)?.address;
+          return to === undefined ? [] : [{ to, event }];
+        });
+        if (mail.length > 0) this.record({ kind: 'mark', meta: this.meta(), sends: mail });
+        return;
+      }
+      case 'emit':
+        return this.folded.env.parent === undefined ? this.mesh.note({ emit: w.event }) : undefined;
+      case 'log':
+        return this.mesh.note({ log: w.label === undefined ? [w.value] : [w.label, w.value] });
+      case 'reply':
+      case 'ended':
+        return;
+    }
+  }
+
+  private start(leaf: PendingLeaf): void {
+    const source = this.logic.source(leaf.src);
+    if (source?.kind !== 'leaf') throw new RangeError(`the mesh of the tests runs no ${source?.kind} ('${leaf.src}')`);
+    const early: EventObject[] = [];
+    let deliver = (event: EventObject): void => void early.push(event);
+    const job = { id: leaf.id, child: leaf.child, input: throughJson(leaf.input), sync: leaf.sync };
+    this.leaves.set(
+      leaf.id,
+      source.leaf.start(job, (event) => deliver(event)),
+    );
+    deliver = (event) => this.offer({ event, via: leaf.id });
+    for (const event of early) deliver(event);
+  }
+
+  // ---- recovery -----------------------------------------------------------------------------------------------------
+
+  /** The actor comes back from its log, or from its checkpoint and the records above it: as it was, and nothing is performed. */
+  private recover(): void {
+    if (this.done.length > 0) this.record({ kind: 'mark', meta: this.meta() });
+    const before = this.image(this.folded);
+    this.folded = this.refold(this.mesh.recovery === 'checkpoint' ? this.checkpoint : undefined);
+    const after = this.image(this.folded);
+    if (!isDeepStrictEqual(after, before))
+      throw new RangeError(`${this.address} came back as ${JSON.stringify(after)} instead of ${JSON.stringify(before)}`);
+    // Every other time the checkpoint is at the head, and behind it in between.
+    const { head } = this.folded.tables;
+    if (head % 2 === 0)
+      this.checkpoint = { seq: head, bytes: encodeCheckpoint(this.logic, this.folded.snapshot, this.folded.tables).bytes };
+  }
+
+  /** Throws REPLAY_DIVERGED. */
+  refold(checkpoint: { readonly seq: number; readonly bytes: Uint8Array } | undefined): Folded {
+    const records = this.log.map((text) => JSON.parse(text) as LogRecord);
+    let folded = unborn(this.address, this.logic, records[0] as Extract<LogRecord, { kind: 'init' }>);
+    if (checkpoint !== undefined) {
+      const saved = decodeCheckpoint(checkpoint.bytes, this.address);
+      const env = { address: this.address, parent: saved.tables.init.parent?.address };
+      const snapshot = saved.snapshot === null ? undefined : this.logic.restore(env, saved.snapshot);
+      folded = { env, logic: this.logic, snapshot, tables: saved.tables };
+    }
+    for (const record of records) if (record.seq > folded.tables.head) foldRecord(folded, record, undefined);
+    return folded;
+  }
+
+  private image(folded: Folded): unknown {
+    return throughJson({
+      tables: encodeTables(folded.tables),
+      snapshot: folded.snapshot === undefined ? null : this.logic.persist(folded.snapshot),
+      digest: folded.snapshot === undefined ? null : this.logic.digest(folded.snapshot),
+    });
+  }
+}
+
+export interface MeshOptions {
+  readonly input?: unknown;
+  readonly recovery?: Recovery;
+}
+
+export interface MeshOutcome extends Outcome {
+  readonly mesh: Mesh;
+  readonly root: Actor;
+}
+
+/** Runs a script, then folds each log once more: that performs nothing. */
+export async function runMesh(machineOf: MachineOf, script: readonly Act[], options: MeshOptions = {}): Promise<MeshOutcome> {
+  const record = new Recorder();
+  const mesh = new Mesh(record.note, options.recovery);
+  const logic = machineLogic(machineOf(record.note), { development: true });
+  const root = mesh.begin('root', logic, { logic: logic.id, input: options.input });
+  await settle();
+  record.state(shown(root));
+  for (const act of script) {
+    record.act++;
+    if (typeof act === 'function') act();
+    else if ('advance' in act) mesh.advance(Number(act['advance']));
+    else root.offer({ event: act, id: `act-${record.act}`, from: OUTSIDE });
+    await settle();
+    record.state(shown(root));
+  }
+  mesh.stop();
+  const { noted } = record;
+  mesh.replay();
+  if (record.noted !== noted) throw new RangeError('a replay performed something');
+  return { ...record.outcome(), mesh, root };
+}
+
+function shown(actor: Actor): unknown {
+  const { tables, snapshot } = actor.folded;
+  return tables.status === 'error' ? { status: 'error', error: tables.failing?.error } : snapshot;
+}
