@@ -15,7 +15,7 @@ import { effectsDigest } from './digest.ts';
 import type { EventObject, Lane } from './effect.ts';
 import type { CursorReport, Envelope } from './envelope.ts';
 import { assert, type ErrorData, errorData, MeshError } from './errors.ts';
-import { applyRecord, checkEffects, type Folded, seedOf, stampOf, UNSTEPPED, type Work } from './fold.ts';
+import { applyRecord, checkEffects, type Folded, isExpected, seedOf, stampOf, UNSTEPPED, type Work } from './fold.ts';
 import { Journal } from './journal.ts';
 import type { View } from './logic.ts';
 import { type Item, Mailbox, type Result } from './mailbox.ts';
@@ -337,15 +337,15 @@ export class Cell {
           : { type: `xstate.done.actor.${leaf.child}`, output: answer.output, actorId: leaf.child };
       return this.step(event, this.metaOf(e), { envelope: e });
     }
-    for (const child of t.children?.values() ?? [])
-      if (child.spawn === via) return this.step(e.event, this.metaOf(e), { envelope: e });
+    if (isExpected(t, via, e.event)) return this.step(e.event, this.metaOf(e), { envelope: e });
     this.dead(e, e.event.type.startsWith('xstate.') ? 'stale' : 'late');
   }
 
   private takeResult(r: Result): void {
     const t = this.actor.tables;
     const timer = t.timers?.get(r.via);
-    if (timer?.to !== undefined) return void this.record({ kind: 'fired', timer: r.via, meta: this.plainMeta() });
+    if (timer?.to !== undefined || timer?.leaf !== undefined)
+      return void this.record({ kind: 'fired', timer: r.via, meta: this.plainMeta() });
     if (timer === undefined && t.leaves?.has(r.via) !== true && t.failing?.via !== r.via) return;
     this.step(r.event, { ...this.plainMeta(), via: r.via }, { result: r });
   }
