@@ -125,6 +125,7 @@ export const CODES = {
   ),
   STORE_FULL: row('The disk is full.', 'Free room; what was not stored was not acknowledged and is sent again.', true),
   STORE_LOCKED: row('Another process owns this store.', 'Stop it, or use the CLI beside it.'),
+  STORE_MISSING: row('There is no store at this path.', 'Run `reprise up` once, or mend `store:` in the mesh file.'),
   STORE_NEWER: row('The store was written by a newer version.', 'Update Reprise; nothing was changed.'),
   STORE_OWNER_FROZEN: row('The process that owns the store does not move.', 'End the process that the message names.'),
   STORE_READ_ONLY: row('The store file cannot be written.', 'Mend its permissions.'),

@@ -1,0 +1,129 @@
+/**
+ * Group commit. Everything that asks to be written in one turn of the event loop is one transaction and one flush of the disk; each
+ * write has its own verdict, and none is answered before the commit.
+ *
+ *   write -> queue -> (end of the turn) BEGIN, apply, apply, ..., COMMIT -> answers
+ *
+ * The commit runs on the main thread: nothing arrives while it is under way, so what arrives after it is the next one.
+ */
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { MeshError } from '../../core/errors.ts';
+import { isOfOneWrite, isUnclear, storeError } from './failure.ts';
+
+interface Write {
+  /** Inside the transaction. What it throws undoes the transaction. */
+  apply(): void;
+  done(): void;
+  failed(error: MeshError, unclear: boolean): void;
+}
+interface Failure {
+  readonly cause: unknown;
+  readonly unclear: boolean;
+}
+export interface CommitHooks {
+  committed(): void;
+  /** A transaction was undone: what was learnt inside it is wrong. */
+  undone(): void;
+}
+
+export class Commits {
+  private readonly path: string;
+  private readonly hooks: CommitHooks;
+  private readonly begin: StatementSync;
+  private readonly end: StatementSync;
+  private readonly db: DatabaseSync;
+  private queue: Write[] = [];
+  private turn: NodeJS.Immediate | undefined;
+  private closed = false;
+
+  constructor(db: DatabaseSync, path: string, hooks: CommitHooks) {
+    this.db = db;
+    this.path = path;
+    this.hooks = hooks;
+    this.begin = db.prepare('BEGIN IMMEDIATE');
+    this.end = db.prepare('COMMIT');
+  }
+
+  /**
+   * Resolves with what `apply` returns once that is durable. Rejects when nothing was written for sure; where that is not sure,
+   * resolves with `unclear` of the cause, or rejects without it.
+   */
+  write<T>(apply: () => T, unclear?: (cause: MeshError) => T): Promise<T> {
+    if (this.closed) return Promise.reject(new MeshError('STORE_UNAVAILABLE', `${this.path} is closed`));
+    this.turn ??= setImmediate(() => this.flush());
+    return new Promise((resolve, reject) => {
+      let value: T;
+      this.queue.push({
+        apply: () => {
+          value = apply();
+        },
+        done: () => resolve(value),
+        failed: (error, isUnclearHere) => {
+          if (isUnclearHere && unclear !== undefined) resolve(unclear(error));
+          else reject(error);
+        },
+      });
+    });
+  }
+
+  /** A transaction of its own, at once. */
+  now(apply: () => void): void {
+    const failure = this.commit([apply]);
+    if (failure !== undefined) throw storeError(failure.cause, this.path, 'writing');
+    this.hooks.committed();
+  }
+
+  flush(): void {
+    if (this.turn === undefined) return;
+    clearImmediate(this.turn);
+    this.turn = undefined;
+    const writes = this.queue;
+    this.queue = [];
+    const failure = this.commit(writes.map((write) => () => write.apply()));
+    if (failure === undefined) for (const write of writes) write.done();
+    else if (writes.length > 1 && isOfOneWrite(failure.cause)) for (const write of writes) this.alone(write);
+    else this.fail(writes, failure);
+    this.hooks.committed();
+  }
+
+  /** Writes what is waiting; nothing after that. */
+  close(): void {
+    this.flush();
+    this.closed = true;
+  }
+
+  private alone(write: Write): void {
+    const failure = this.commit([() => write.apply()]);
+    if (failure === undefined) write.done();
+    else this.fail([write], failure);
+  }
+
+  private fail(writes: readonly Write[], { cause, unclear }: Failure): void {
+    const error = storeError(cause, this.path, 'writing');
+    for (const write of writes) write.failed(error, unclear);
+  }
+
+  private commit(applies: readonly (() => void)[]): Failure | undefined {
+    try {
+      this.begin.run();
+      for (const apply of applies) apply();
+    } catch (cause) {
+      return this.undo(cause, false);
+    }
+    try {
+      this.end.run();
+      return undefined;
+    } catch (cause) {
+      return this.undo(cause, isUnclear(cause));
+    }
+  }
+
+  private undo(cause: unknown, unclear: boolean): Failure {
+    try {
+      if (this.db.isTransaction) this.db.exec('ROLLBACK');
+    } finally {
+      this.hooks.undone();
+    }
+    return { cause, unclear };
+  }
+}
