@@ -1,9 +1,28 @@
 /** Where a prototype of the kernel differed from a live actor (STATECHARTS §2.2). There is no difference left, but where it says *ours*. */
-import { describe, expect, test } from 'vitest';
+import { type AnyActorRef, fromPromise } from 'xstate';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { compare } from './compare.ts';
-import { assign, cancel, chart, emit, gate, keep, raise, sendParent, sendTo, spawnChild, stopChild } from './loose.ts';
+import {
+  type Args,
+  assign,
+  cancel,
+  chart,
+  gate,
+  type InputArgs,
+  raise,
+  sendParent,
+  sendTo,
+  spawnChild,
+  stopChild,
+} from './loose.ts';
+import { runMesh } from './mesh.ts';
+import type { Note } from './outcome.ts';
 
 const kinds = (trace: readonly unknown[]): unknown[] => trace.map((t) => (t as [number, unknown])[1]);
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 describe('delayed sends', () => {
   const ping = { type: 'PING' };
@@ -122,5 +141,236 @@ describe('delayed sends', () => {
       [{ type: 'SET' }, { type: 'CANCEL' }, { advance: 20 }],
     );
     expect(kinds(live.trace)).toEqual([{ type: 'FROM.CHILD' }]);
+  });
+});
+
+describe('incarnations go by the order of the mailbox', () => {
+  const child = chart({
+    id: 'child',
+    initial: 'a',
+    states: { a: { on: { END: 'z' } }, z: { type: 'final' } },
+    output: { from: 'kid' },
+  });
+  const done = 'xstate.done.actor.kid';
+
+  test('a done that came before its parent left the state is taken where the parent is then', async () => {
+    const { live, ours } = await compare(
+      (note) =>
+        chart(
+          {
+            initial: 'a',
+            states: {
+              a: {
+                invoke: { src: 'child', id: 'kid' },
+                on: {
+                  GO: { actions: [sendTo(({ self }) => self, { type: 'LEAVE' }), sendTo('kid', { type: 'END' })] },
+                  LEAVE: 'b',
+                },
+              },
+              b: { on: { [done]: { actions: ({ event }: Args) => note(event) } } },
+            },
+          },
+          { actors: { child } },
+        ),
+      [{ type: 'GO' }],
+    );
+    expect(kinds(live.trace)).toEqual([{ type: done, output: { from: 'kid' }, actorId: 'kid' }]);
+    // The stop came to a child that had ended.
+    expect(ours.mesh.dead.map((d) => d.event.type)).toEqual(['xstate.stop']);
+  });
+
+  test('what answers an earlier invocation of the same id is stale', async () => {
+    const work = gate();
+    const run = await runMesh(
+      (note) =>
+        chart(
+          {
+            initial: 'a',
+            states: {
+              a: {
+                invoke: { src: 'work', id: 'w', onDone: { actions: ({ event }: Args) => note(event['output']) } },
+                on: { AGAIN: { target: 'a', reenter: true } },
+              },
+            },
+          },
+          { actors: { work: work.logic } },
+        ),
+      [{ type: 'AGAIN' }, () => work.answer(0, 'old'), () => work.answer(1, 'new')],
+    );
+    expect(run.trace).toEqual([[3, 'new']]);
+  });
+
+  test('so is the end of a child machine that was invoked again meanwhile', async () => {
+    const run = await runMesh(
+      (note) =>
+        chart(
+          {
+            initial: 'a',
+            states: {
+              a: {
+                invoke: { src: 'child', id: 'kid', onDone: { actions: () => note('done') } },
+                on: {
+                  GO: { actions: [sendTo(({ self }) => self, { type: 'AGAIN' }), sendTo('kid', { type: 'END' })] },
+                  AGAIN: { target: 'a', reenter: true },
+                },
+              },
+            },
+          },
+          { actors: { child } },
+        ),
+      [{ type: 'GO' }],
+    );
+    // XState takes it for the end of the new one. *Ours*: an effect is answered once, by its own result.
+    expect([run.trace, run.mesh.dead.map((d) => [d.event.type, d.via])]).toEqual([
+      [],
+      [
+        ['xstate.stop', undefined],
+        [done, 'root!1.0'],
+      ],
+    ]);
+  });
+});
+
+test('spawned and stopped in one step: never started, no effect', async () => {
+  vi.spyOn(console, 'warn').mockReturnValue();
+  const child = (note: Note) => chart({ id: 'child', entry: () => note('started'), exit: () => note('left') });
+  const { live, ours } = await compare(
+    (note) =>
+      chart(
+        {
+          initial: 'a',
+          states: {
+            a: {
+              on: {
+                GO: 'b',
+                SPAWN: { actions: [spawnChild('child', { id: 'x' }), sendTo('x', { type: 'HI' }), stopChild('x')] },
+              },
+            },
+            b: { invoke: { src: 'child', id: 'kid' }, always: 'c' },
+            c: {
+              entry: assign(({ spawn }) => ({ kid: spawn('child', { id: 'y' }) })),
+              always: { target: 'd', actions: stopChild('y') },
+            },
+            d: {},
+          },
+        },
+        { actors: { child: child(note) } },
+      ),
+    [{ type: 'SPAWN' }, { type: 'GO' }],
+  );
+  expect(live.trace).toEqual([]);
+  expect([...ours.mesh.actors.keys()]).toEqual(['root']);
+});
+
+describe('references to actors', () => {
+  test('in events are addresses that can be sent to: reply-to, parent, sibling, self', async () => {
+    const worker = chart({
+      on: {
+        ASK: {
+          actions: sendTo(
+            ({ event }) => event['replyTo'] as AnyActorRef,
+            ({ event }) => ({ type: 'ANSWER', n: event['n'] }),
+          ),
+        },
+      },
+    });
+    const { live } = await compare(
+      (note) =>
+        chart(
+          {
+            context: ({ spawn }: InputArgs) => ({ one: spawn('worker', { id: 'one' }), two: spawn('teller', { id: 'two' }) }),
+            on: {
+              DIRECT: { actions: sendTo('one', ({ self }) => ({ type: 'ASK', n: 1, replyTo: self })) },
+              VIA: { actions: sendTo('two', ({ context }) => ({ type: 'TELL', whom: context['one'] })) },
+              DELAYED: { actions: raise(({ context }) => ({ type: 'LATER', to: { list: [context['one']] } }), { delay: 10 }) },
+              LATER: {
+                actions: sendTo(
+                  ({ event }) => (event['to'] as { list: AnyActorRef[] }).list[0],
+                  ({ self }) => ({ type: 'ASK', n: 3, replyTo: self }),
+                ),
+              },
+              '*': { actions: ({ event }: Args) => note(event) },
+            },
+          },
+          {
+            actors: {
+              worker,
+              teller: chart({
+                on: {
+                  TELL: {
+                    actions: sendTo(
+                      ({ event }) => event['whom'] as AnyActorRef,
+                      ({ self }) => ({ type: 'ASK', n: 2, replyTo: self._parent }),
+                    ),
+                  },
+                },
+              }),
+            },
+          },
+        ),
+      [{ type: 'DIRECT' }, { type: 'VIA' }, { type: 'DELAYED' }, { advance: 10 }],
+    );
+    expect(kinds(live.trace)).toEqual([1, 2, 3].map((n) => ({ type: 'ANSWER', n })));
+  });
+
+  test('in the input of a child', async () => {
+    const child = chart({
+      context: ({ input }: InputArgs) => ({ n: input['n'] as number }),
+      entry: sendParent(({ context }) => ({ type: 'UP', n: context.n })),
+    });
+    const talker = fromPromise<unknown, { to: AnyActorRef }>(async ({ input }) => {
+      input.to.send({ type: 'TOLD' });
+      return 'ok';
+    });
+    const { live } = await compare(
+      (note) =>
+        chart(
+          {
+            context: { n: 4 },
+            invoke: [
+              { src: 'child', id: 'kid', input: ({ context }: Args) => ({ n: context.n }) },
+              { src: 'talker', id: 'talker', input: ({ self }: Args) => ({ to: self }) },
+            ],
+            on: { '*': { actions: ({ event }: Args) => note(event) } },
+          },
+          { actors: { child, talker } },
+        ),
+      [],
+    );
+    expect(kinds(live.trace)).toEqual([
+      { type: 'UP', n: 4 },
+      { type: 'TOLD' },
+      { type: 'xstate.done.actor.talker', output: 'ok', actorId: 'talker' },
+    ]);
+  });
+
+  test('the input of a child goes through JSON when it is first run too', async () => {
+    const seen: unknown[] = [];
+    const child = chart({ context: ({ input }: InputArgs) => (seen.push(input), { n: 0 }) });
+    await runMesh(
+      () =>
+        chart(
+          {
+            invoke: {
+              src: 'child',
+              id: 'kid',
+              input: { when: new Date(5), no: undefined, list: [undefined], error: new RangeError('x') },
+            },
+          },
+          { actors: { child } },
+        ),
+      [],
+    );
+    const want = { when: '1970-01-01T00:00:00.005Z', list: [null], error: { name: 'RangeError', message: 'x' } };
+    // Once live, once in the replay.
+    expect(seen).toEqual([want, want]);
+  });
+
+  test('by address reach an actor anywhere', async () => {
+    const run = await runMesh(
+      () => chart({ on: { GO: { actions: sendTo(({ system }) => system.get('desk/other'), { type: 'HI' }) } } }),
+      [{ type: 'GO' }],
+    );
+    expect(run.mesh.dead).toEqual([{ event: { type: 'HI' }, id: 'root!2.0', from: 'root' }]);
   });
 });

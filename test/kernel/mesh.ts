@@ -8,7 +8,16 @@ import { decodeCheckpoint, encodeCheckpoint } from '../../core/checkpoint.ts';
 import { seedOf } from '../../core/determinism.ts';
 import { effectsDigest } from '../../core/digest.ts';
 import type { EventObject } from '../../core/effect.ts';
-import { applyRecord, type Folded, foldRecord, isExpected, unborn, UNSTEPPED, type Work } from '../../core/fold.ts';
+import {
+  applyRecord,
+  type Folded,
+  foldRecord,
+  isExpected,
+  resolveTarget,
+  unborn,
+  UNSTEPPED,
+  type Work,
+} from '../../core/fold.ts';
 import { machineLogic, runAction } from '../../core/kernel.ts';
 import type { LeafHandle, Logic, Step } from '../../core/logic.ts';
 import { cursorKey } from '../../core/protocol/cursors.ts';
@@ -227,22 +236,12 @@ export class Actor {
         const sends = runAction(w.action, w.id);
         this.done.push(w.id);
         this.folded.tables.actions?.delete(w.id);
-        const { children } = this.folded.tables;
+        const mail: { to: Address; event: EventObject }[] = [];
         for (const { target, event } of sends) {
-          const child = target.kind === 'child' ? children?.get(target.child) : undefined;
-          if (child !== undefined && child.address === undefined) this.leaves.get(child.spawn)?.send(throughJson(event));
+          const found = resolveTarget(this.folded, target);
+          if (found?.leaf !== undefined) this.leaves.get(found.leaf)?.send(throughJson(event));
+          else if (found !== undefined) mail.push({ to: found.to, event });
         }
-        const mail = sends.flatMap(({ target, event }) => {
-          const to =
-            target.kind === 'self'
-              ? this.address
-              : target.kind === 'parent'
-                ? this.folded.env.parent
-                : target.kind === 'address'
-                  ? target.address
-                  : children?.get(target.child)?.address;
-          return to === undefined ? [] : [{ to, event }];
-        });
         if (mail.length > 0) this.record({ kind: 'mark', meta: this.meta(), sends: mail });
         return;
       }
