@@ -8,8 +8,9 @@ import type { CellHost } from './cell-host.ts';
 import { effectsDigest } from './digest.ts';
 import type { EventObject } from './effect.ts';
 import type { Envelope } from './envelope.ts';
-import { MeshError } from './errors.ts';
-import { stampOf, unborn } from './fold.ts';
+import { errorData, MeshError } from './errors.ts';
+import { checkEffects, stampOf, stopsOf, unborn } from './fold.ts';
+import type { Logic } from './logic.ts';
 import { NOBODY } from './recovery.ts';
 import type { InitData, RecordMeta } from './record.ts';
 
@@ -87,13 +88,29 @@ export function begin(cell: Cell, host: CellHost, init: InitData, meta: RecordMe
     });
     cell.stopLeaf(leaf.id);
   }
-  const logic = host.logicOf(init.logic, cell.address);
+  const stops = stopsOf(old.tables);
+  if (stops.length > 0) cell.mark(undefined, stops);
+  let logic: Logic;
+  try {
+    logic = host.logicOf(init.logic, cell.address);
+  } catch (error) {
+    cell.record({
+      kind: 'failed',
+      init,
+      error: errorData(error),
+      attempt: 1,
+      ends: true,
+      meta: { ...cell.plainMeta(), ...meta },
+    });
+    return;
+  }
   cell.actor = { ...unborn(cell.address, logic, { init }), tables: old.tables };
   const full = { ...cell.plainMeta(), ...meta };
   const step = logic.init(cell.actor.env, init.input, full, String(old.tables.head + 1));
-  if (step.failed !== undefined) {
+  const failed = step.failed ?? checkEffects(cell.actor, step.effects);
+  if (failed !== undefined) {
     cell.actor = old;
-    cell.record({ kind: 'failed', init, error: step.failed, attempt: 1, ends: true, meta: full });
+    cell.record({ kind: 'failed', init, error: failed, attempt: 1, ends: true, meta: full });
     return;
   }
   const digests = { digest: logic.digest(step.snapshot), effectsDigest: effectsDigest(step.effects) };

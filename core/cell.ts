@@ -7,7 +7,7 @@
  * ownership is checked again before anything leaves. A refused append ends the cell: it is opened again from the store.
  */
 import { type Address, type EffectId, OUTSIDE, positionOf } from './address.ts';
-import { born, obey } from './cell-orders.ts';
+import { begin, born, obey } from './cell-orders.ts';
 import type { CellHost } from './cell-host.ts';
 import { encodeCheckpoint } from './checkpoint.ts';
 import { Doors } from './doors.ts';
@@ -636,6 +636,11 @@ export class Cell {
   }
 
   // ---- recovery and timers -----------------------------------------------------------------------------------------
+
+  /** It was reset by a person. */
+  beginAgain(): void {
+    begin(this, this.host, this.actor.tables.init, this.plainMeta());
+  }
 
   /** What was unfinished when the last owner stopped: each once. */
   resume(): void {

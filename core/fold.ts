@@ -155,6 +155,7 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
     case 'failed':
       if (record.init !== undefined) {
         t.init = record.init;
+        t.toBegin = undefined;
         take(t, meta);
       }
       failed(t, record);
@@ -199,7 +200,10 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
       return;
     case 'mark':
       take(t, meta);
-      if (record.sends !== undefined) for (const [i, s] of record.sends.entries()) make.send(i, s.to, s.event, 'user', undefined);
+      for (const [i, { to: target, event }] of record.sends?.entries() ?? []) {
+        const { to, via } = destination(target);
+        make.send(i, to, event, 'user', via);
+      }
       if (record.snapshot === true) make.snapshot(0);
       return;
     case 'bridge':
@@ -207,16 +211,25 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
   }
 }
 
+/** Orders that end the actors that a chart has spawned: they do not outlive it. */
+export function stopsOf(t: Tables): { readonly to: Address; readonly event: EventObject }[] {
+  const stops: { readonly to: Address; readonly event: EventObject }[] = [];
+  for (const { address } of t.children?.values() ?? [])
+    if (address !== undefined) stops.push({ to: address, event: { type: 'xstate.stop' } });
+  return stops;
+}
+
 /** A new life keeps what belongs to the address: cursors, outside ids, unacknowledged sends. */
 function beginLife(t: Tables, record: InitRecord): void {
   t.init = record.init;
   t.status = 'active';
   t.endedAt = undefined;
-  t.leaves = t.timers = t.actions = t.children = t.left = undefined;
+  t.leaves = t.timers = t.actions = t.children = t.left = t.told = undefined;
   t.failing = undefined;
   t.parked = undefined;
   t.strikes = 0;
   t.activated = false;
+  t.toBegin = undefined;
 }
 
 /** Advances the cursor, or remembers the outside id. */
@@ -232,7 +245,6 @@ function take(t: Tables, meta: RecordMeta): void {
 /** An effect that is known to be done. */
 function settle(t: Tables, id: EffectId): void {
   if (t.actions?.delete(id) === true) return;
-  t.left?.delete(id);
   if (t.outbox !== undefined) settleSend(t.outbox, id);
 }
 
@@ -242,10 +254,18 @@ function settle(t: Tables, id: EffectId): void {
  */
 export function isExpected(t: Tables, via: EffectId, event: EventObject): boolean {
   for (const child of t.children?.values() ?? []) if (child.spawn === via) return true;
-  if (!event.type.startsWith('xstate.done.actor.')) return false;
-  for (const { child, spawn } of t.left?.values() ?? []) if (spawn === via) return t.children?.has(child) !== true;
-  return false;
+  const name = event['actorId'] as string;
+  return event.type === `xstate.done.actor.${name}` && t.left?.get(name) === via && t.children?.has(name) !== true;
 }
+
+function leave(t: Tables, name: string, spawn: EffectId): void {
+  const left = (t.left ??= new Map());
+  left.delete(name);
+  left.set(name, spawn);
+  if (left.size > LEFT_MAX) left.delete(left.keys().next().value as string);
+}
+/** Children whose end is waited for after they were stopped. */
+const LEFT_MAX = 16;
 
 const ENDS = /^xstate\.(?:done|error)\.actor\./;
 
@@ -286,6 +306,26 @@ const REFUSED_MS = 60_000;
 
 const askCycle = (chain: readonly Address[], to: Address): MeshError =>
   new MeshError('ASK_CYCLE', `${chain.at(-1)} would wait for ${to}, which waits for it: ${[...chain, to].join(' -> ')}`);
+
+/** Where a send goes: to an address (with `!`: what it answers), or to what an effect has started in this process. Undefined: nowhere. */
+export function resolveTarget(
+  actor: Folded,
+  target: Target,
+): { readonly to: Address; readonly leaf?: undefined } | { readonly leaf: EffectId } | undefined {
+  switch (target.kind) {
+    case 'self':
+      return { to: actor.env.address };
+    case 'parent':
+      return actor.env.parent === undefined ? undefined : { to: actor.env.parent };
+    case 'address':
+      return { to: target.address };
+    case 'child': {
+      const child = actor.tables.children?.get(target.child);
+      if (child === undefined) return undefined;
+      return child.address === undefined ? { leaf: child.spawn } : { to: child.address };
+    }
+  }
+}
 
 /** Behind `!` stands the effect (or the id of an outside client) that a reply answers. */
 function destination(target: Address): { readonly to: Address; readonly via?: EffectId } {
@@ -345,7 +385,7 @@ class Registrar {
   }
 
   private sendEffect(e: SendEffect, i: number): void {
-    const target = this.resolve(e.to);
+    const target = resolveTarget(this.actor, e.to);
     if (target === undefined) return;
     if (typeof e.delay === 'number') {
       const id = this.id(i);
@@ -363,22 +403,6 @@ class Registrar {
   /** A leaf lives in this process: what it is sent is not kept. */
   toLeaf(id: EffectId, event: EventObject): void {
     if (this.t.leaves?.has(id) === true) this.work?.push({ kind: 'leaf.send', id, event });
-  }
-
-  private resolve(target: Target): { to: Address; leaf?: undefined } | { leaf: EffectId } | undefined {
-    switch (target.kind) {
-      case 'self':
-        return { to: this.actor.env.address };
-      case 'parent':
-        return this.actor.env.parent === undefined ? undefined : { to: this.actor.env.parent };
-      case 'address':
-        return { to: target.address };
-      case 'child': {
-        const child = this.t.children?.get(target.child);
-        if (child === undefined) return undefined;
-        return child.kind === 'actor' ? { to: child.address as Address } : { leaf: child.spawn };
-      }
-    }
   }
 
   /** A message to another actor (or to this one): kept until its receiver has reported it. */
@@ -454,7 +478,7 @@ class Registrar {
     if (child === undefined) return;
     this.t.children?.delete(name);
     if (child.kind === 'actor') {
-      (this.t.left ??= new Map()).set(this.id(i), { child: name, spawn: child.spawn });
+      leave(this.t, name, child.spawn);
       return this.send(i, child.address as Address, { type: 'xstate.stop' }, 'user', undefined);
     }
     const leaf = this.t.leaves?.get(child.spawn);
@@ -486,10 +510,12 @@ class Registrar {
     );
   }
 
-  /** The parent watches the snapshots of this child. */
+  /** The parent watches the snapshots of this child: the last one counts, so an earlier one that is still on its way is not kept. */
   snapshot(i: number): void {
     const parent = this.t.init.parent;
     if (parent === undefined) return;
+    if (this.t.told !== undefined && this.t.outbox !== undefined) settleSend(this.t.outbox, this.t.told);
+    this.t.told = this.id(i);
     this.send(
       i,
       parent.address,

@@ -4,9 +4,8 @@
  * that nobody has acknowledged. Where these tables cannot be derived, it says so and asks for `acceptLoss`.
  */
 import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
-import { effectsDigest } from './digest.ts';
 import { MeshError } from './errors.ts';
-import { applyRecord, foldRecord, type Folded, seedOf, unborn, stampOf, UNSTEPPED } from './fold.ts';
+import { applyRecord, foldRecord, type Folded, seedOf, stampOf, stopsOf, unborn, UNSTEPPED } from './fold.ts';
 import type { Logic } from './logic.ts';
 import type { EventStore, StoreAdmin, StreamId } from './ports/event-store.ts';
 import { nobody, reborn, type RecoverySource } from './recovery.ts';
@@ -76,40 +75,25 @@ export async function tablesAtHead(ctx: LifecycleContext, stream: StreamId, opti
   return { tables: actor.tables, snapshot, snapshotSeq, lost };
 }
 
-/** A new life from the same input. The old records stay (archived) below it. */
+/**
+ * A new life from the same input. The old records stay (archived) below a `bridge` that keeps what belongs to the address; the cell that is
+ * opened next begins the new life itself, so that its effects are first performed there.
+ *
+ * Throws STEP_FAILED when it cannot begin.
+ */
 export async function reset(ctx: LifecycleContext, stream: StreamId, options: LossOptions = {}): Promise<number> {
   const { tables, lost } = await tablesAtHead(ctx, stream, options);
-  if (tables.init.logic === '') throw new MeshError('ACTOR_NOT_FOUND', `${stream.actor} has no life to reset`);
-  const records = losses(ctx, tables, lost);
-  const logic = ctx.logicOf(tables.init.logic, stream.actor);
+  const { init } = tables;
+  if (init.logic === '') throw new MeshError('ACTOR_NOT_FOUND', `${stream.actor} has no life to reset`);
+  const logic = ctx.logicOf(init.logic, stream.actor);
+  const actor: Folded = { ...unborn(stream.actor, logic, { init }), tables };
+  const tried = logic.init(actor.env, init.input, meta(ctx, actor), String(tables.head + 1));
+  if (tried.failed !== undefined)
+    throw new MeshError('STEP_FAILED', `${stream.actor} cannot begin again: ${tried.failed.message}`, { data: tried.failed });
   const expected = tables.head;
-  const actor: Folded = { ...unborn(stream.actor, logic, { init: tables.init }), tables };
-  for (const record of records) applyRecord(actor, record, UNSTEPPED, undefined);
-  for (const leaf of tables.leaves?.values() ?? []) {
-    if (leaf.ask !== undefined) continue;
-    const doubt = {
-      ...header(ctx, actor.tables),
-      kind: 'dead',
-      cause: 'in_doubt',
-      event: { type: 'reprise.leaf', src: leaf.src, input: leaf.input },
-      meta: { ...meta(ctx, actor), via: leaf.id },
-    } as LogRecord;
-    records.push(doubt);
-    applyRecord(actor, doubt, UNSTEPPED, undefined);
-  }
-  const m = meta(ctx, actor);
-  const step = logic.init(actor.env, tables.init.input, m, String(actor.tables.head + 1));
-  if (step.failed !== undefined)
-    throw new MeshError('STEP_FAILED', `${stream.actor} cannot begin again: ${step.failed.message}`, { data: step.failed });
-  records.push({
-    ...header(ctx, actor.tables),
-    kind: 'init',
-    init: tables.init,
-    meta: m,
-    digest: logic.digest(step.snapshot),
-    effectsDigest: effectsDigest(step.effects),
-    logic: stampOf(logic),
-  });
+  const records = ending(ctx, actor, lost);
+  const kept: Tables = { ...withoutLife(tables), init, toBegin: true };
+  records.push({ ...bridgeOf(ctx, actor, logic, kept, init), snapshot: null, digest: '', reason: 'reset' });
   return write(ctx, stream, expected, records);
 }
 
@@ -137,10 +121,13 @@ export async function migrate(
       { data: { reasons } },
     );
   const expected = at.tables.head;
-  const records = losses(ctx, at.tables, at.lost);
   const actor: Folded = { ...unborn(stream.actor, logic, { init: at.tables.init }), tables: at.tables };
-  for (const record of records) applyRecord(actor, record, UNSTEPPED, undefined);
-  records.push(bridge(ctx, actor, logic, snapshot, at.tables, at.tables.init, 'migrate'));
+  const records = applied(actor, losses(ctx, at.tables, at.lost));
+  records.push({
+    ...bridgeOf(ctx, actor, logic, at.tables, at.tables.init),
+    ...restorable(logic, actor, snapshot),
+    reason: 'migrate',
+  });
   return write(ctx, stream, expected, records);
 }
 
@@ -150,7 +137,12 @@ export async function fork(ctx: LifecycleContext, target: StreamId, persisted: u
   const logic = ctx.logicOf(init.logic, target.actor);
   const actor = unborn(target.actor, logic, { init });
   actor.tables.head = head;
-  return write(ctx, target, head, [bridge(ctx, actor, logic, persisted, actor.tables, init, 'fork')]);
+  const record: LogRecord = {
+    ...bridgeOf(ctx, actor, logic, actor.tables, init),
+    ...restorable(logic, actor, persisted),
+    reason: 'fork',
+  };
+  return write(ctx, target, head, [record]);
 }
 
 /** Removes the log; a tombstone keeps what the address still owes. Returns how many records went. */
@@ -161,36 +153,8 @@ export async function remove(
 ): Promise<number> {
   const { tables, lost } = await tablesAtHead(ctx, stream, options);
   const expected = tables.head;
-  const records = losses(ctx, tables, lost);
-  const actor = nobody(stream.actor, tables);
-  for (const record of records) applyRecord(actor, record, UNSTEPPED, undefined);
-  for (const leaf of tables.leaves?.values() ?? []) {
-    if (leaf.ask !== undefined) continue;
-    const doubt = {
-      ...header(ctx, tables),
-      kind: 'dead',
-      cause: 'in_doubt',
-      event: { type: 'reprise.leaf', src: leaf.src, input: leaf.input },
-      meta: { ...meta(ctx, actor), via: leaf.id },
-    } as LogRecord;
-    records.push(doubt);
-    applyRecord(actor, doubt, UNSTEPPED, undefined);
-  }
-  records.push({ ...header(ctx, tables), kind: 'mark', meta: meta(ctx, actor) });
-  const head = await write(ctx, stream, expected, records);
-  const kept: Tables = {
-    ...tables,
-    head,
-    init: { logic: '', input: null },
-    status: 'stopped',
-    leaves: undefined,
-    timers: undefined,
-    actions: undefined,
-    children: undefined,
-    left: undefined,
-    failing: undefined,
-    parked: undefined,
-  };
+  const head = await write(ctx, stream, expected, ending(ctx, nobody(stream.actor, tables), lost));
+  const kept: Tables = { ...withoutLife(tables), head, init: { logic: '', input: null } };
   const saved = await ctx.store.saveCheckpoint(
     stream,
     head,
@@ -202,6 +166,44 @@ export async function remove(
     throw new MeshError('STORE_CONFLICT', `the tombstone of ${stream.actor} was refused: its log moved on`);
   return ctx.admin.truncateBefore(stream, head);
 }
+
+/** Records that end a life: what cannot be folded and what is in doubt become dead letters, children are told to stop. Applied to `actor`. */
+function ending(ctx: LifecycleContext, actor: Folded, lost: readonly LogRecord[]): LogRecord[] {
+  const { tables } = actor;
+  const records = applied(actor, losses(ctx, tables, lost));
+  for (const leaf of [...(tables.leaves?.values() ?? [])]) {
+    if (leaf.ask !== undefined) continue;
+    const event = { type: 'reprise.leaf', src: leaf.src, input: leaf.input };
+    const doubt: LogRecord = {
+      ...header(ctx, tables),
+      kind: 'dead',
+      cause: 'in_doubt',
+      event,
+      meta: { ...meta(ctx, actor), via: leaf.id },
+    };
+    records.push(...applied(actor, [doubt]));
+  }
+  const mark: LogRecord = { ...header(ctx, tables), kind: 'mark', meta: meta(ctx, actor), sends: stopsOf(tables) };
+  return [...records, ...applied(actor, [mark])];
+}
+
+function applied(actor: Folded, records: LogRecord[]): LogRecord[] {
+  for (const record of records) applyRecord(actor, record, UNSTEPPED, undefined);
+  return records;
+}
+
+/** What is left when a life is over: that which belongs to the address. */
+const withoutLife = (tables: Tables): Tables => ({
+  ...tables,
+  status: 'stopped',
+  leaves: undefined,
+  timers: undefined,
+  actions: undefined,
+  children: undefined,
+  left: undefined,
+  failing: undefined,
+  parked: undefined,
+});
 
 function losses(ctx: LifecycleContext, tables: Tables, lost: readonly LogRecord[]): LogRecord[] {
   return lost.map((record, i) => ({
@@ -216,28 +218,20 @@ function losses(ctx: LifecycleContext, tables: Tables, lost: readonly LogRecord[
   }));
 }
 
-function bridge(
-  ctx: LifecycleContext,
-  actor: Folded,
-  logic: Logic,
-  snapshot: unknown,
-  tables: Tables,
-  init: InitData,
-  reason: 'migrate' | 'fork',
-): LogRecord {
-  const restored = logic.restore(actor.env, structuredClone(snapshot));
-  return {
-    ...header(ctx, tables),
-    kind: 'bridge',
-    snapshot,
-    tables: JSON.parse(JSON.stringify(encodeTables(tables))) as unknown,
-    logic: stampOf(logic),
-    reason,
-    digest: logic.digest(restored),
-    init,
-    meta: meta(ctx, actor),
-  };
-}
+/** A bridge but for its snapshot. */
+const bridgeOf = (ctx: LifecycleContext, actor: Folded, logic: Logic, tables: Tables, init: InitData) => ({
+  ...header(ctx, tables),
+  kind: 'bridge' as const,
+  tables: JSON.parse(JSON.stringify(encodeTables(tables))) as unknown,
+  logic: stampOf(logic),
+  init,
+  meta: meta(ctx, actor),
+});
+
+const restorable = (logic: Logic, actor: Folded, snapshot: unknown): { snapshot: unknown; digest: string } => ({
+  snapshot,
+  digest: logic.digest(logic.restore(actor.env, structuredClone(snapshot))),
+});
 
 const header = (ctx: LifecycleContext, tables: Tables): { v: 1; seq: number; epoch: number } => ({
   v: 1,

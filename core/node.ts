@@ -431,6 +431,7 @@ export class Node implements CellHost {
     this.cells.set(address, cell);
     if (recovered.actor.tables.strikes >= STRIKES_MAX && recovered.actor.tables.parked === undefined)
       cell.park('three strikes: its process died each time before it was ready');
+    if (recovered.actor.tables.toBegin === true) cell.beginAgain();
     if (dirty) {
       cell.resume();
       this.say({ type: 'actor.recovered', actor: address, head, ...(recovered.changed && { changed: true }) });

@@ -1,11 +1,11 @@
 /** Performs the effects of one cell, after their record is durable; the same way at first and when an owner takes up what was left. */
-import type { EffectId } from './address.ts';
+import type { Address, EffectId } from './address.ts';
 import type { Cell } from './cell.ts';
 import type { CellHost } from './cell-host.ts';
-import type { ActionEffect, EventObject, Target } from './effect.ts';
+import type { ActionEffect, EventObject } from './effect.ts';
 import type { Envelope } from './envelope.ts';
 import { errorData, MeshError } from './errors.ts';
-import type { Work } from './fold.ts';
+import { resolveTarget, type Work } from './fold.ts';
 import { runAction } from './kernel.ts';
 import { afterOf, type PendingSend, pendingSends, sent } from './protocol/outbox.ts';
 import type { PendingLeaf } from './tables.ts';
@@ -158,27 +158,19 @@ export class Performer {
   }
 
   private run(id: EffectId, action: ActionEffect): void {
-    let sends: readonly { readonly target: Target; readonly event: EventObject }[];
+    let sends: ReturnType<typeof runAction>;
     try {
       sends = runAction(action, id);
     } catch (error) {
       return this.cell.actionFailed(id, error);
     }
-    const { cell } = this;
-    cell.markAction(
-      id,
-      sends.flatMap(({ target, event }) => {
-        const to =
-          target.kind === 'self'
-            ? cell.address
-            : target.kind === 'parent'
-              ? cell.actor.env.parent
-              : target.kind === 'address'
-                ? target.address
-                : cell.actor.tables.children?.get(target.child)?.address;
-        return to === undefined ? [] : [{ to, event }];
-      }),
-    );
+    const mail: { readonly to: Address; readonly event: EventObject }[] = [];
+    for (const { target, event } of sends) {
+      const found = resolveTarget(this.cell.actor, target);
+      if (found?.leaf !== undefined) this.host.leaves.send(found.leaf, event);
+      else if (found !== undefined) mail.push({ to: found.to, event });
+    }
+    this.cell.markAction(id, mail);
   }
 
   // ---- after a crash -----------------------------------------------------------------------------------------------

@@ -132,7 +132,8 @@ export interface BridgeRecord extends Common {
   readonly snapshot: unknown;
   readonly tables: unknown;
   readonly logic: LogicStamp;
-  readonly reason: 'migrate' | 'fork';
+  /** `reset`: nobody lives there; the cell that is opened next begins a new life. */
+  readonly reason: 'migrate' | 'fork' | 'reset';
   readonly digest: string;
   readonly init: InitData;
 }

@@ -29,13 +29,26 @@ export interface RecoverySource {
   inflate(record: LogRecord): Promise<LogRecord>;
 }
 
-type Folding = Omit<Recovered, 'stateBytes'>;
+type Folding = Omit<Recovered, 'checkpointSeq' | 'stateBytes'>;
 
 /** The actor of an empty stream, or of a tombstone, is `nobody`. Throws REPLAY_DIVERGED, CHECKPOINT_INCOMPATIBLE, LOGIC_NOT_FOUND, STORE_CORRUPT. */
 export async function recover(source: RecoverySource, stream: StreamId): Promise<Recovered> {
   const checkpoint = await source.store.loadCheckpoint(stream);
   const saved = checkpoint === undefined ? undefined : decodeCheckpoint(checkpoint.bytes, stream.actor);
-  return { ...(await foldAll(source, stream, saved, checkpoint?.seq ?? 0)), stateBytes: saved?.jsonBytes ?? 0 };
+  const seq = checkpoint?.seq ?? 0;
+  const folded = await foldAll(source, stream, saved, seq).catch((error: unknown) => aboveBridge(source, stream, seq, error));
+  return { ...folded, checkpointSeq: seq, stateBytes: saved?.jsonBytes ?? 0 };
+}
+
+/**
+ * When the log does not fold: it may go on above a `bridge` that a person wrote, for which a checkpoint is not made yet. Else it throws
+ * what kept it from being folded.
+ */
+async function aboveBridge(source: RecoverySource, stream: StreamId, seq: number, error: unknown): Promise<Folding> {
+  let last: number | undefined;
+  for await (const record of source.store.read(stream, seq + 1)) if (record.kind === 'bridge') last = record.seq;
+  if (last === undefined) throw error;
+  return complete(await foldFrom(source, stream, undefined, last - 1, false), stream);
 }
 
 async function foldAll(source: RecoverySource, stream: StreamId, saved: Saved | undefined, seq: number): Promise<Folding> {
@@ -115,7 +128,6 @@ async function foldFrom(
   return {
     actor,
     changed: isChanged || (actor.logic !== NOBODY && actor.tables.logic.hash !== actor.logic.hash),
-    checkpointSeq: from,
     logBytes,
   };
 }
@@ -152,17 +164,17 @@ export function reborn(
   return { ...unborn(address, source.logicOf(record.init.logic, address), record), tables };
 }
 
-function bridged(source: RecoverySource, address: Address, record: Extract<LogRecord, { kind: 'bridge' }>): Folded {
-  const logic = source.logicOf(record.init.logic, address);
-  const env = { address, parent: record.init.parent?.address };
-  const tables = {
-    ...decodeTables(structuredClone(record.tables)),
-    head: record.seq,
-    epoch: record.epoch,
-    lastTs: record.meta.ts,
-    init: record.init,
-    logic: record.logic,
-  };
+/** The actor as a bridge has it. */
+export function bridged(
+  source: Pick<RecoverySource, 'logicOf'>,
+  address: Address,
+  record: Extract<LogRecord, { kind: 'bridge' }>,
+): Folded {
+  const { seq: head, epoch, init, logic: stamp } = record;
+  const tables = { ...decodeTables(structuredClone(record.tables)), head, epoch, lastTs: record.meta.ts, init, logic: stamp };
+  if (record.reason === 'reset') return nobody(address, tables);
+  const logic = source.logicOf(init.logic, address);
+  const env = { address, parent: init.parent?.address };
   return { env, logic, snapshot: logic.restore(env, structuredClone(record.snapshot)), tables };
 }
 

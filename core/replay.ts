@@ -7,11 +7,11 @@ import { decodeCheckpoint } from './checkpoint.ts';
 import type { Effect } from './effect.ts';
 import { isMeshError, MeshError } from './errors.ts';
 import { applyRecord, type Divergence, divergence, type Folded, stepOf, UNSTEPPED } from './fold.ts';
-import type { Logic, View } from './logic.ts';
+import type { Logic, Step, View } from './logic.ts';
 import type { StreamId } from './ports/event-store.ts';
-import { NOBODY, nobody, reborn, type RecoverySource } from './recovery.ts';
-import type { LogRecord } from './record.ts';
-import { decodeTables, type Tables } from './tables.ts';
+import { bridged, NOBODY, nobody, reborn, type RecoverySource } from './recovery.ts';
+import type { InitData, LogRecord } from './record.ts';
+import type { Tables } from './tables.ts';
 
 export interface Frame {
   readonly seq: number;
@@ -40,21 +40,11 @@ export interface FrameOptions {
 
 /** Records of one actor, oldest first, folded. Throws STORE_CORRUPT, LOGIC_NOT_FOUND, REPLAY_DIVERGED (strict). */
 export async function* frames(source: RecoverySource, stream: StreamId, options: FrameOptions = {}): AsyncGenerator<Frame> {
-  const logicOf = options.logic === undefined ? source.logicOf.bind(source) : (): Logic => options.logic as Logic;
-  const { actor: start, seq: base } = await beginning(source, stream, logicOf);
-  let actor = start;
-  for await (const stored of source.store.read(stream, base + 1, options.to)) {
-    const record = await source.inflate(stored);
-    const before = viewOf(actor);
-    if (record.kind === 'init') actor = reborn({ logicOf }, stream.actor, record, actor.tables);
-    else if (record.kind === 'bridge') actor = bridge(actor, record, logicOf(record.init.logic, stream.actor));
-    const step = record.kind === 'bridge' ? undefined : stepOf(actor, record);
-    const bad = step === undefined ? undefined : divergence(actor.logic, record, step);
+  for await (const { record, before, actor, step, bad } of folds(source, stream, options)) {
     if (bad !== undefined && options.strict === true)
       throw new MeshError('REPLAY_DIVERGED', explain(stream.actor, bad), { data: { ...bad, actor: stream.actor, record } });
-    if (step?.failed === undefined && record.kind !== 'bridge') applyRecord(actor, record, step ?? UNSTEPPED, undefined);
     if (record.seq < (options.from ?? 0)) continue;
-    const effects = (step?.effects ?? []).map((e, i) => ({ ...e, id: effectId(stream.actor, record.seq, i) }));
+    const effects = step.effects.map((e, i) => ({ ...e, id: effectId(stream.actor, record.seq, i) }));
     yield {
       seq: record.seq,
       ts: record.meta.ts,
@@ -68,6 +58,66 @@ export async function* frames(source: RecoverySource, stream: StreamId, options:
   }
 }
 
+interface Fold {
+  readonly record: LogRecord;
+  readonly before: View | undefined;
+  /** After the record. Live: changed by the next. */
+  readonly actor: Folded;
+  readonly step: Step;
+  readonly bad: Divergence | undefined;
+}
+
+/** One fold a record. After a divergence the code goes its own way. */
+async function* folds(source: RecoverySource, stream: StreamId, options: FrameOptions): AsyncGenerator<Fold> {
+  const logicOf = options.logic === undefined ? source.logicOf.bind(source) : (): Logic => options.logic as Logic;
+  const { actor: start, seq: base } = await beginning(source, stream, logicOf);
+  let actor = start;
+  for await (const stored of source.store.read(stream, base + 1, options.to)) {
+    const record = await source.inflate(stored);
+    const before = viewOf(actor);
+    if (record.kind === 'init') actor = reborn({ logicOf }, stream.actor, record, actor.tables);
+    else if (record.kind === 'bridge') {
+      actor = bridged({ logicOf }, stream.actor, record);
+      yield { record, before, actor, step: UNSTEPPED, bad: undefined };
+      continue;
+    }
+    const step = stepOf(actor, record) ?? UNSTEPPED;
+    const bad = divergence(actor.logic, record, step);
+    if (step.failed === undefined) applyRecord(actor, record, step, undefined);
+    yield { record, before, actor, step, bad };
+  }
+}
+
+export interface Agreed {
+  readonly seq: number;
+  /** Persisted snapshot after that record. */
+  readonly snapshot: unknown;
+  readonly init: InitData;
+  /** What goes on there and does not come along: calls, asks, timers, by name. */
+  readonly pending: readonly string[];
+  /** Where log and code part, if they do. */
+  readonly divergence: Divergence | undefined;
+}
+
+/** The state after the last record (at most `to`) that this code repeats as the log has it. Undefined: nothing lives there. */
+export async function agreed(source: RecoverySource, stream: StreamId, to?: number): Promise<Agreed | undefined> {
+  const parting = (await verify(source, stream, to === undefined ? {} : { to }))?.divergence;
+  const last = parting === undefined ? to : parting.seq - 1;
+  let found: Agreed | undefined;
+  let actor: Folded | undefined;
+  for await (const fold of folds(source, stream, last === undefined ? {} : { to: last })) {
+    ({ actor } = fold);
+    found = { seq: fold.record.seq, snapshot: undefined, init: actor.tables.init, pending: [], divergence: parting };
+  }
+  if (found === undefined || actor === undefined || actor.logic === NOBODY) return undefined;
+  const { leaves, timers } = actor.tables;
+  return {
+    ...found,
+    snapshot: actor.logic.persist(actor.snapshot),
+    pending: [...(leaves?.values().map((l) => l.child) ?? []), ...(timers?.values().map((t) => t.timer) ?? [])],
+  };
+}
+
 export const explain = (actor: string, d: Divergence): string =>
   `${actor} diverged at seq ${d.seq} (${d.what}): the log has ${d.expected}, this code gives ${d.actual}`;
 
@@ -78,10 +128,22 @@ export async function stateAt(source: RecoverySource, stream: StreamId, seq?: nu
   return last;
 }
 
-/** The first frame in which `logic` does something else than the log says; undefined: none. */
-export async function verify(source: RecoverySource, stream: StreamId, logic: Logic): Promise<Frame | undefined> {
-  for await (const frame of frames(source, stream, { logic })) if (frame.divergence !== undefined) return frame;
-  return undefined;
+/**
+ * The first frame in which the code does something else than the log says; undefined: none. Only the present life counts, from its
+ * `init` or the last `bridge` on: what was before may have been written by any code.
+ */
+export async function verify(
+  source: RecoverySource,
+  stream: StreamId,
+  options: Pick<FrameOptions, 'logic' | 'to'> = {},
+): Promise<Frame | undefined> {
+  let first: Frame | undefined;
+  for await (const frame of frames(source, stream, options)) {
+    const { kind } = frame.record;
+    if (kind === 'init' || kind === 'bridge') first = undefined;
+    if (frame.divergence !== undefined) first ??= frame;
+  }
+  return first;
 }
 
 /** Oldest point from which the stream can be folded: its beginning, or its checkpoint when the beginning was truncated. */
@@ -102,19 +164,6 @@ async function beginning(
   const logic = logicOf(saved.tables.init.logic, stream.actor);
   const env = { address: stream.actor, parent: saved.tables.init.parent?.address };
   return { actor: { env, logic, snapshot: logic.restore(env, saved.snapshot), tables: saved.tables }, seq: checkpoint.seq };
-}
-
-function bridge(actor: Folded, record: Extract<LogRecord, { kind: 'bridge' }>, logic: Logic): Folded {
-  const env = { address: actor.env.address, parent: record.init.parent?.address };
-  const tables = {
-    ...decodeTables(structuredClone(record.tables)),
-    head: record.seq,
-    epoch: record.epoch,
-    lastTs: record.meta.ts,
-    init: record.init,
-    logic: record.logic,
-  };
-  return { env, logic, snapshot: logic.restore(env, structuredClone(record.snapshot)), tables };
 }
 
 function viewOf(actor: Folded): View | undefined {

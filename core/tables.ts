@@ -80,12 +80,16 @@ export interface Tables {
   timers?: Map<EffectId, PendingTimer> | undefined;
   actions?: Map<EffectId, ActionEffect> | undefined;
   children?: Map<string, Child> | undefined;
-  /** Children that the chart has left and that may not know it yet, by the id of the `xstate.stop` that they were sent. */
-  left?: Map<EffectId, { readonly child: string; readonly spawn: EffectId }> | undefined;
+  /** Actors that were stopped as children, the last few: what had spawned them, by name. Their end may be on its way. */
+  left?: Map<string, EffectId> | undefined;
+  /** The last snapshot that its parent was sent. */
+  told?: EffectId | undefined;
   /** Dead letters that were not sent again: the last 100. */
   dead?: DeadLetter[] | undefined;
   deadCount: number;
   failing?: Failing | undefined;
+  /** It was reset: the cell that opens it begins a new life from `init`. */
+  toBegin?: true | undefined;
   parked?: { readonly reason: string; readonly seq: number } | undefined;
   /** `activated` without `ready` so far, and strikes counted. */
   activated?: boolean | undefined;

@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { OUTSIDE } from '../../core/address.ts';
 import { reference } from '../../core/fold.ts';
+import type { Logic } from '../../core/logic.ts';
+import { pool } from '../../core/pool.ts';
 import { type Call, sendTo, spawn, timer, World, type WorldOptions } from './world.ts';
 
 const HOUR = 3_600_000;
@@ -126,6 +128,26 @@ describe('schedules of DELIVERY §8', () => {
     expect(await world.taken('plain1')).toEqual([0, 1, 'xstate.done.actor.pay']);
   });
 
+  test('D8: a pool takes m1, its ack is lost, the node of the sender dies, m1 is sent again: one member gets it, once', async () => {
+    const world = await pair({ logics: { 'reprise.pool': pool } });
+    const input = { size: 3, member: { logic: 'plain' } };
+    await world.send(A, {
+      type: 'go',
+      do: [order('b.pool', { type: 'reprise.start', run: 'r1', logic: 'reprise.pool', input })],
+    });
+    await world.advance(1_000);
+    world.network.partition('n2', 'n1', 'oneWay');
+    await world.send(A, { type: 'go', do: [sendTo('b.pool', { type: 'm', n: 'm1' })] });
+    await world.advance(5_000);
+    world.crash('n1');
+    world.network.heal();
+    await world.up('n3', ['a']);
+    await world.advance(60_000);
+    const taken = await Promise.all([1, 2, 3].map((i) => world.taken(`b.pool/${i}`)));
+    expect(taken.flat()).toEqual(['m1']);
+    expect(world.node('n3').cells.get(A)?.actor.tables.outbox?.byId.size ?? 0).toBe(0);
+  });
+
   test('D9: a poison message fails twice, the process dies, it fails again: a dead letter after three in all; a poison result parks, and is shown', async () => {
     const world = new World();
     await world.up('n1');
@@ -143,6 +165,70 @@ describe('schedules of DELIVERY §8', () => {
     await world.advance(60_000);
     expect(world.node('n2').status('picky1')).toMatchObject({ phase: 'parked' });
     expect(world.node('n2').status('picky1')?.reason).toContain('poison');
+  });
+
+  test.each(['arrives late', 'is lost'])(
+    'D10: the deadline passes while a copy %s; then the letter is sent again: taken once',
+    async (fate) => {
+      const world = await pair();
+      if (fate === 'is lost') world.network.partition('n1', 'n2', 'oneWay');
+      else world.network.freeze('n2');
+      await world.send(A, { type: 'go', do: [spawn('q', 'ask', { to: B, event: { type: 'm', n: 'q' }, timeoutMs: 1_000 })] });
+      await world.advance(10_000);
+      world.network.heal();
+      world.network.thaw('n2');
+      await world.advance(60_000);
+      expect(await world.taken(A)).toEqual(['go', 'xstate.error.actor.q']);
+      if (fate === 'is lost') {
+        expect(await world.dead(B)).toEqual(['expired:q']);
+        const letter = (await world.records(B)).find((r) => r.kind === 'dead');
+        const cell = await world.time.run(world.node('n2').cellAt(B));
+        expect(cell.resend(letter?.seq ?? 0, { type: 'm', n: 'q' }, 'expired')).toMatch(/^b\.plain1!/);
+        expect(() => cell.resend(letter?.seq ?? 0, { type: 'm', n: 'q' }, 'expired')).toThrow(/sent again already/);
+        await world.advance(5_000);
+      }
+      expect(await world.taken(B)).toEqual(['q']);
+    },
+  );
+
+  test('D11: kill -9 far after the checkpoint, edited code that diverges, the old code gone: nothing is lost silently', async () => {
+    const world = await pair({ passivateAfterMs: 500 });
+    await world.send(A, { type: 'm', n: 0 });
+    await world.advance(5_000);
+    world.network.partition('n1', 'n2');
+    await world.send(A, { type: 'm', n: 1, do: [sendTo(B, { type: 'm', n: 'owed' })] });
+    await world.send('a.plain9', { type: 'm', n: 'one' });
+    await world.send('a.plain9', { type: 'm', n: 'two' });
+    world.crash('n1');
+    world.network.heal();
+    const old = world.logics['plain'] as Logic;
+    // The edit forgets what it got before, and sends nothing.
+    world.logics['plain'] = world.logic('plain', (_state, event) => ({ state: { got: [event['n']] } }));
+    await world.up('n3', ['a']);
+    await world.advance(5_000);
+    const n3 = world.node('n3');
+    expect(n3.status(A)).toMatchObject({ phase: 'parked' });
+    expect(n3.status(A)?.reason).toMatch(/REPLAY_DIVERGED.* seq 3/);
+    await world.send('a.plain8', { type: 'm', n: 'goes on' });
+    const refused = n3.reset(A).catch((error: unknown) => error);
+    await world.advance(100);
+    expect(await refused).toMatchObject({
+      code: 'CHECKPOINT_INCOMPATIBLE',
+      message: expect.stringContaining('--accept-loss') as unknown,
+    });
+    const reset = n3.reset(A, { old });
+    await world.advance(5_000);
+    await reset;
+    expect(await world.taken(B)).toEqual(['owed']);
+    expect(await world.dead(A)).toEqual([]);
+
+    const lost = n3.reset('a.plain9', { acceptLoss: true });
+    await world.advance(5_000);
+    await lost;
+    // Its `init` and both messages.
+    expect(await world.dead('a.plain9')).toEqual(['underivable:reprise.init', 'underivable:one', 'underivable:two']);
+    await world.send('a.plain9', { type: 'm', n: 'three' });
+    expect(n3.cells.get('a.plain9')?.view().context).toEqual({ got: ['three'] });
   });
 
   test('D12: m1 is taken, its ack lost, the receiver is away for longer than the horizon: m1 is not taken twice', async () => {

@@ -75,7 +75,8 @@ export class World {
   /** Ends the calls that `tool` has begun: by default at once. */
   answer: ((call: Call, done: (output: unknown) => void) => void) | undefined;
   private starts = 0;
-  private readonly logics: Record<string, Logic>;
+  /** May be edited between two lives of a node. */
+  readonly logics: Record<string, Logic>;
 
   constructor(options: WorldOptions = {}) {
     this.options = options;
@@ -121,7 +122,16 @@ export class World {
       version: '1',
       init: (input) => ({ state: { got: [], ...(input as object | null) }, effects: [] }),
       step: (state, event, ctx) => ({ effects: [], ...step(state, event, ctx) }),
-      sources: { tool: { kind: 'leaf', leaf: this.tool } },
+      sources: {
+        tool: { kind: 'leaf', leaf: this.tool },
+        ask: {
+          kind: 'ask',
+          ask: {
+            request: (input) => input as { to: Address; event: EventObject; timeoutMs: number },
+            result: (reply) => ({ output: reply }),
+          },
+        },
+      },
     });
   }
 
