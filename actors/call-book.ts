@@ -4,7 +4,7 @@
  *
  *   accept -> waiting -> [slot free, gateway ready] -> running -> settled
  *                ^                                        |
- *                +------------- pausing <-- transient ----+          overdue: its caller was told, its fate is not known
+ *                +------------- pausing <-- transient ----+          overdue: its caller no longer waits, it ends by itself
  */
 import {
   type Address,
@@ -141,19 +141,25 @@ export class Calls {
 
   // ---- in ------------------------------------------------------------------------------------------------------------
 
-  /** A call comes, or comes again. `what` is how errors name it; `input` is for the leaf. */
-  accept(event: CallEvent, what: string, input: Readonly<Record<string, unknown>>): void {
+  /** A call comes, or comes again. `what` is how errors name it; `input` is for the leaf. True: it is a new one, and in hand. */
+  accept(event: CallEvent, what: string, input: Readonly<Record<string, unknown>>): boolean {
     const { key, policy = {}, timeoutMs, deadlineMs } = event;
     const to = event.replyTo === undefined ? [] : [event.replyTo.id];
     const settled = this.settled.find((s) => s.key === key);
-    if (settled !== undefined) return this.reply(to, settled.reply);
+    if (settled !== undefined) {
+      this.reply(to, settled.reply);
+      return false;
+    }
     const known = this.calls[key];
     if (known !== undefined) {
       this.calls[key] = { ...known, replyTo: [...new Set([...known.replyTo, ...to])] };
-      return;
+      return false;
     }
-    if (Object.keys(this.calls).length >= IN_HAND_MAX)
-      return this.refuse(to, new MeshError('BUSY', `${what}: ${IN_HAND_MAX} calls are in hand already`));
+    if (Object.keys(this.calls).length >= IN_HAND_MAX) {
+      const error = errorData(new MeshError('BUSY', `${what}: ${IN_HAND_MAX} calls are in hand already`));
+      this.reply(to, { type: 'reprise.reply', error });
+      return false;
+    }
     this.calls[key] = {
       key,
       what,
@@ -172,11 +178,7 @@ export class Calls {
     };
     this.waiting.push(key);
     this.timer('deadline', key, deadlineMs + OVERDUE_MS);
-  }
-
-  /** Answers at once, without a trace in the book. */
-  refuse(to: readonly Address[], error: unknown): void {
-    this.reply(to, { type: 'reprise.reply', error: errorData(error) });
+    return true;
   }
 
   // ---- start ---------------------------------------------------------------------------------------------------------
@@ -234,7 +236,7 @@ export class Calls {
       (call.inDoubt === 'retry' &&
         (facts.retryable ?? (error.code !== undefined && CODES[error.code].retryable)) &&
         tries < (call.attempts ?? ATTEMPTS));
-    const pauseMs = this.pause(call, tries, facts.retryAfterMs);
+    const pauseMs = this.pause(call, facts.retryAfterMs);
     if (call.phase === 'overdue' || !transient || this.ctx.ts + pauseMs >= call.deadline) {
       return this.settle(call, { type: 'reprise.reply', error });
     }
@@ -242,9 +244,9 @@ export class Calls {
     this.timer('again', call.key, pauseMs);
   }
 
-  /** Doubles with each try, with jitter of half; never shorter than what the other side asked for. */
-  private pause(call: Call, tries: number, atLeastMs = 0): number {
-    const full = Math.min(call.maxMs, call.minMs * 2 ** Math.min(20, Math.max(0, tries - 1)));
+  /** Doubles with each start, with jitter of half; never shorter than what the other side asked for. */
+  private pause(call: Call, atLeastMs = 0): number {
+    const full = Math.min(call.maxMs, call.minMs * 2 ** Math.min(20, call.started - 1));
     return Math.max(atLeastMs, Math.round(full * (0.5 + this.ctx.random() / 2)));
   }
 
@@ -279,6 +281,26 @@ export class Calls {
     }
     this.effects.push({ kind: 'stop', child: childOf(key, call.started) });
     this.settle(call, timeout(call.inDoubt !== 'retry'));
+  }
+
+  /**
+   * Its caller no longer waits. What has not begun never begins; what runs is aborted, unless nobody would know then whether it took
+   * effect: such a call ends by itself.
+   */
+  cancel(key: CallKey): void {
+    const call = this.calls[key];
+    if (call === undefined || call.phase === 'overdue') return;
+    if (call.phase === 'running') {
+      this.running--;
+      if (call.inDoubt === 'park') {
+        this.calls[key] = { ...call, phase: 'overdue', replyTo: [] };
+        return;
+      }
+      this.effects.push({ kind: 'stop', child: childOf(key, call.started) });
+    }
+    const inDoubt = call.phase === 'running' && call.inDoubt !== 'retry';
+    const error = new MeshError(this.kind.timeoutCode, `${call.what} was given up by its caller`, { data: { inDoubt } });
+    this.settle({ ...call, replyTo: [] }, { type: 'reprise.reply', error: errorData(error) });
   }
 
   private settle(call: Call, reply: Reply): void {

@@ -6,6 +6,7 @@
  */
 import { Client, type ClientOptions, type Progress, type Tool, type Transport } from '@modelcontextprotocol/client';
 import { backoffMs, type Clock, errorData, MeshError, type ToolServerPlan, type TraceContext } from '../core/index.ts';
+import { Awaited } from './awaited.ts';
 import { type CallFacts, callFailure, connectFailure, streamEnded } from './mcp-failure.ts';
 import { type ConnectionEvent, termsOf } from './mcp-gateway.ts';
 import { toolOutput } from './mcp-result.ts';
@@ -84,12 +85,11 @@ export class McpConnection {
   private tell: ((event: ConnectionEvent) => void) | undefined;
   /** Connecting or live. */
   private client: Client | undefined;
-  private live: Live | undefined;
+  private readonly live: Awaited<Live> = new Awaited();
   /** Grows with each open and close: what an older one began has no say any more. */
   private life = 0;
   private failures = 0;
   private cancelPause: (() => void) | undefined;
-  private waiters: ((live: Live) => void)[] = [];
   private readonly inFlight = new Map<string, WireWatch>();
   /** The last thing that was wrong on the wire of the present connection. */
   private noise = '';
@@ -106,7 +106,8 @@ export class McpConnection {
 
   /** Of the child process; undefined over HTTP and while there is none. */
   get pid(): number | undefined {
-    return this.live === undefined ? undefined : pidOf(this.live.transport);
+    const live = this.live.get();
+    return live === undefined ? undefined : pidOf(live.transport);
   }
 
   // ---- life ----------------------------------------------------------------------------------------------------------
@@ -127,7 +128,7 @@ export class McpConnection {
     this.cancelPause?.();
     const { client } = this;
     this.client = undefined;
-    this.live = undefined;
+    this.live.clear();
     await client?.close().catch(() => undefined);
   }
 
@@ -167,7 +168,6 @@ export class McpConnection {
   }
 
   private ready(live: Live, tools: readonly ToolDescription[]): void {
-    this.live = live;
     this.toldDown = '';
     const server = live.client.getServerVersion();
     const text = JSON.stringify(tools);
@@ -181,13 +181,13 @@ export class McpConnection {
       ...(text !== this.toldTools && { tools }),
     });
     this.toldTools = text;
-    for (const waiter of this.waiters.splice(0)) waiter(live);
+    this.live.set(live);
   }
 
   private lost(transport: Transport, error: MeshError): void {
-    const { live } = this;
+    const live = this.live.get();
     if (live === undefined || live.transport !== transport) return;
-    this.live = undefined;
+    this.live.clear();
     if (this.options.clock.monotonic() - live.since >= HELD_MS) this.failures = 0;
     this.again(error);
   }
@@ -196,7 +196,7 @@ export class McpConnection {
   private again(failure: MeshError): void {
     const { life } = this;
     const againMs = Math.round(backoffMs(this.plan.backoff, ++this.failures, this.options.random()));
-    const error = this.vault.redactor.json(errorData(failure));
+    const error = errorData(this.clean(failure));
     if (error.message === this.toldDown) this.options.onLog?.(this.plan.name, error.message);
     else this.tell?.({ type: 'reprise.mcp.down', error, againMs });
     this.toldDown = error.message;
@@ -221,11 +221,11 @@ export class McpConnection {
   }
 
   private async toolsChanged(transport: Transport): Promise<void> {
-    const { live } = this;
+    const live = this.live.get();
     if (live === undefined || live.transport !== transport) return;
     const tools = await this.listTools(live.client, { timeout: this.limits.connectMs }).catch(() => undefined);
     const text = JSON.stringify(tools);
-    if (tools === undefined || text === this.toldTools || this.live !== live) return;
+    if (tools === undefined || text === this.toldTools || this.live.get() !== live) return;
     this.toldTools = text;
     this.tell?.({ type: 'reprise.mcp.tools', tools });
   }
@@ -244,7 +244,7 @@ export class McpConnection {
     let live: Live | undefined;
     const own = new AbortController();
     try {
-      live = await this.connected(signal);
+      live = await this.live.when(signal);
       live.calls++;
       this.inFlight.set(request.key, {
         sent: () => {
@@ -292,36 +292,22 @@ export class McpConnection {
     return given as Record<string, unknown>;
   }
 
-  /** In our words, without secrets and without a cause that could hold one. */
   private failure(request: ToolRequest, error: unknown, facts: CallFacts, live: Live | undefined): MeshError {
     const { error: failure, sessionLost } = callFailure(`${this.plan.name}.${request.name}`, error, facts, this.lastWords());
     if (sessionLost && live !== undefined) this.lost(live.transport, failure);
-    const clean = this.vault.redactor.json({ message: failure.message, data: failure.data });
-    return new MeshError(failure.code, clean.message, { data: clean.data });
+    return this.clean(failure);
+  }
+
+  /** Without secrets, and without a cause that could hold one. */
+  private clean(failure: MeshError): MeshError {
+    const { message, data } = this.vault.redactor.json({ message: failure.message, data: failure.data });
+    return new MeshError(failure.code, message, { data });
   }
 
   private release(live: Live): void {
     live.calls--;
     // Other calls of a lost session may still be answered.
-    if (live !== this.live && live.calls === 0) void live.client.close().catch(() => undefined);
-  }
-
-  /** The connection, as soon as there is one. Rejects when the signal aborts. */
-  private async connected(signal: AbortSignal): Promise<Live> {
-    signal.throwIfAborted();
-    if (this.live !== undefined) return this.live;
-    return new Promise((resolve, reject) => {
-      const settle = (live: Live): void => {
-        signal.removeEventListener('abort', abort);
-        resolve(live);
-      };
-      const abort = (): void => {
-        this.waiters = this.waiters.filter((w) => w !== settle);
-        reject(signal.reason as Error);
-      };
-      signal.addEventListener('abort', abort, { once: true });
-      this.waiters.push(settle);
-    });
+    if (live !== this.live.get() && live.calls === 0) void live.client.close().catch(() => undefined);
   }
 }
 

@@ -23,6 +23,8 @@ export const streamEnded = (): SdkError =>
 /** Causes of a failed fetch after which certainly nothing was read by the other side. */
 const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
 
+const MESSAGE_CHARS_MAX = 500;
+
 interface FailureData {
   /** False: certainly nothing took effect. */
   readonly sent: boolean;
@@ -77,7 +79,7 @@ function httpFailure(tool: string, error: SdkHttpError): CallFailure {
     case 400:
       return {
         error: failed(
-          `'${tool}' was not taken: the server no longer knows this session (${status}: ${messageOf(error).slice(0, 300)})`,
+          `'${tool}' was not taken: the server no longer knows this session (${status}: ${messageOf(error)})`,
           { sent: false, retryable: true, status },
           error,
         ),
@@ -106,9 +108,10 @@ function causeCode(error: unknown): string {
   return String(cause?.code ?? cause?.errors?.[0]?.code ?? '');
 }
 
-/** `fetch failed` alone says nothing: its cause does. */
+/** `fetch failed` alone says nothing: its cause does. Bounded, because the SDK puts whole answers into its messages. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
-  return cause instanceof Error && cause.message !== '' ? `${error.message} (${cause.message})` : error.message;
+  const message = error.message.slice(0, MESSAGE_CHARS_MAX);
+  return cause instanceof Error && cause.message !== '' ? `${message} (${cause.message})` : message;
 }

@@ -47,7 +47,7 @@ export interface ToolGatewayState {
   readonly server: string;
   readonly status: 'starting' | 'ready' | 'down';
   readonly error: ErrorData | null;
-  /** How often the connection was lost or could not be made. */
+  /** How often the connection was lost or could not be made; the same failure again and again counts once. */
   readonly losses: number;
   readonly identity: ServerIdentity | null;
   readonly terms: GatewayTerms;
@@ -71,7 +71,7 @@ const CONNECTION: Effect = { kind: 'spawn', child: 'connection', src: 'connectio
 const REOPEN_MS = 1_000;
 
 /**
- * The logic of `tools/<server>`; its input, if any, is the plan. Takes `reprise.call` and `reprise.tools`, answers with `reprise.reply`.
+ * The logic of `tools/<server>`; its input, if any, is the plan. Takes `reprise.call`, `reprise.cancel` and `reprise.tools`, answers with `reprise.reply`.
  *
  * Answers a repeated key with the answer that it gave before (the last 500 of the last hour).
  */
@@ -114,6 +114,9 @@ function react(state: ToolGatewayState, event: EventObject, calls: Calls): Turne
   switch (event.type) {
     case 'reprise.call':
       return { state: called(state, event as CallEvent, calls), effects: [] };
+    case 'reprise.cancel':
+      calls.cancel(String(event['key']));
+      break;
     case 'reprise.call.again':
       calls.again(String(event['key']));
       break;
@@ -125,7 +128,7 @@ function react(state: ToolGatewayState, event: EventObject, calls: Calls): Turne
     case 'reprise.tools.late':
       return listLate(state, String(event['to']));
     case 'reprise.mcp.opening':
-      return { state: { ...state, terms: event['terms'] as GatewayTerms }, effects: [] };
+      return { state: { ...state, status: 'starting', terms: event['terms'] as GatewayTerms }, effects: [] };
     case 'reprise.mcp.connected':
       return connected(state, event as Extract<ConnectionEvent, { type: 'reprise.mcp.connected' }>);
     case 'reprise.mcp.tools':

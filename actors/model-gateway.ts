@@ -3,10 +3,10 @@
  * are in its log. Keys and sockets belong to the port, which only its leaves touch.
  */
 import {
-  type Clock,
   type Effect,
+  type ErrorData,
+  errorData,
   type EventObject,
-  type InDoubt,
   type Leaf,
   type Logic,
   MeshError,
@@ -14,10 +14,7 @@ import {
   type ReducerContext,
 } from '../core/index.ts';
 import { type CallBook, type CallEvent, type CallKind, Calls, EMPTY_BOOK, isEnd, type Terms } from './call-book.ts';
-import { runLeaf } from './leaf.ts';
-import type { ModelDelta, ModelPort, ModelRequest, ModelResult } from './model-port.ts';
-import { modelFailed } from './model-port.ts';
-import { Redactor } from './secret.ts';
+import type { ModelResult } from './model-port.ts';
 
 /** What the config says of a model: it reaches the gateway as a recorded event. What the code says of one call wins. */
 export interface ModelTerms {
@@ -26,49 +23,49 @@ export interface ModelTerms {
   readonly concurrency: number;
   /** Tries in all. Default 3. */
   readonly attempts?: number;
-  /** Default 'retry': a second answer costs money, but harms nothing. Wins over the code. */
-  readonly inDoubt?: Exclude<InDoubt, 'ask'>;
 }
 
 export interface ModelGatewayState {
   readonly name: string;
   /** `provider/model` of the port that answers now. */
   readonly model: string | null;
+  /** Why there is none. */
+  readonly error: ErrorData | null;
   readonly terms: ModelTerms;
+  /** Calls taken so far: the number of the next one. */
+  readonly calls: number;
   /** Answers and tokens so far. */
   readonly answers: number;
   readonly tokens: number;
   readonly book: CallBook;
 }
 
+/** Events of the `port` leaf. */
+export type PortEvent =
+  | { readonly type: 'reprise.model.opening'; readonly terms: ModelTerms }
+  | { readonly type: 'reprise.model.port'; readonly id: string }
+  | { readonly type: 'reprise.model.down'; readonly error: ErrorData };
+
 export interface ModelLeaves {
   readonly port: Leaf;
   readonly generate: Leaf;
 }
 
-export interface ModelLeavesOptions {
-  readonly clock: Clock;
-  /** What goes into errors and results is cleaned by it. */
-  readonly redactor?: Redactor;
-  /** Ephemeral: never in a log. */
-  readonly onDelta?: (key: string, delta: ModelDelta) => void;
-  /** Of one answer, as JSON. Default 8 MiB. */
-  readonly resultBytesMax?: number;
-}
-
 const KIND: CallKind = { src: 'generate', timeoutCode: 'MODEL_TIMEOUT' };
 /** Until the port has said its own. */
 const TERMS: ModelTerms = { timeoutMs: 120_000, concurrency: 16 };
-const RESULT_BYTES_MAX = 8 * 1024 * 1024;
 const PORT: Effect = { kind: 'spawn', child: 'port', src: 'port', input: null, sync: false };
 const REOPEN_MS = 1_000;
 
-/** The logic of `models/<name>`. Takes `reprise.generate`, answers with `reprise.reply`; a repeated key gets the answer it got before. */
+/** The logic of `models/<name>`. Takes `reprise.generate` and `reprise.cancel`, answers with `reprise.reply`; a repeated key gets the answer it got before. */
 export function modelGateway({ name, leaves }: { readonly name: string; readonly leaves: ModelLeaves }): Logic {
   return reducer<ModelGatewayState, unknown>({
     id: 'reprise.model-gateway',
     version: '1',
-    init: () => ({ state: { name, model: null, terms: TERMS, answers: 0, tokens: 0, book: EMPTY_BOOK }, effects: [PORT] }),
+    init: () => ({
+      state: { name, model: null, error: null, terms: TERMS, calls: 0, answers: 0, tokens: 0, book: EMPTY_BOOK },
+      effects: [PORT],
+    }),
     step,
     sources: { port: { kind: 'leaf', leaf: leaves.port }, generate: { kind: 'leaf', leaf: leaves.generate } },
   });
@@ -83,12 +80,9 @@ function step(state: ModelGatewayState, event: EventObject, ctx: ReducerContext)
   const calls = new Calls(state.book, KIND, ctx);
   const { state: next, effects } = react(state, event, calls);
   calls.pump(next.model === null ? 0 : next.terms.concurrency, (call): Terms => {
-    const { inDoubt = call.asked ?? 'retry', attempts, timeoutMs } = next.terms;
-    return {
-      inDoubt: inDoubt === 'ask' ? 'retry' : inDoubt,
-      attempts: call.attempts ?? attempts,
-      timeoutMs: call.timeoutMs ?? timeoutMs,
-    };
+    const { attempts, timeoutMs } = next.terms;
+    // A second answer costs money, but harms nothing.
+    return { inDoubt: call.asked ?? 'retry', attempts: call.attempts ?? attempts, timeoutMs: call.timeoutMs ?? timeoutMs };
   });
   return { state: { ...next, book: calls.book() }, effects: [...effects, ...calls.effects] };
 }
@@ -96,22 +90,47 @@ function step(state: ModelGatewayState, event: EventObject, ctx: ReducerContext)
 function react(state: ModelGatewayState, event: EventObject, calls: Calls): Turned {
   switch (event.type) {
     case 'reprise.generate':
-      calls.accept(event as CallEvent, `model '${state.name}'`, { request: event['request'] });
+      return { state: asked(state, event as CallEvent, calls), effects: [] };
+    case 'reprise.cancel':
+      calls.cancel(String(event['key']));
       break;
     case 'reprise.call.again':
       calls.again(String(event['key']));
       break;
     case 'reprise.call.deadline':
-      calls.deadline(String(event['key']), () => undefined);
+      calls.deadline(String(event['key']), () => notThere(state));
       break;
+    case 'reprise.model.opening':
+      return { state: { ...state, model: null, terms: event['terms'] as ModelTerms }, effects: [] };
     case 'reprise.model.port':
-      return { state: { ...state, model: String(event['id']), terms: event['terms'] as ModelTerms }, effects: [] };
+      return { state: { ...state, model: String(event['id']), error: null }, effects: [] };
+    case 'reprise.model.down':
+      return down(state, event['error'] as ErrorData);
     case 'reprise.model.reopen':
       return { state, effects: [PORT] };
     default:
       return other(state, event, calls);
   }
   return { state, effects: [] };
+}
+
+function asked(state: ModelGatewayState, event: CallEvent, calls: Calls): ModelGatewayState {
+  const isNew = calls.accept(event, `model '${state.name}'`, { request: event['request'], nth: state.calls });
+  return isNew ? { ...state, calls: state.calls + 1 } : state;
+}
+
+function down(state: ModelGatewayState, error: ErrorData): Turned {
+  return {
+    state: { ...state, model: null, error },
+    effects: [{ kind: 'log', label: 'model.down', value: { model: state.name, error: error.message } }],
+  };
+}
+
+function notThere({ name, model, error }: ModelGatewayState): ErrorData | undefined {
+  if (model !== null || error === null) return undefined;
+  return errorData(
+    new MeshError('MODEL_FAILED', `model '${name}' is not there: ${error.message}`, { data: { retryable: false } }),
+  );
 }
 
 function other(state: ModelGatewayState, event: EventObject, calls: Calls): Turned {
@@ -124,66 +143,4 @@ function other(state: ModelGatewayState, event: EventObject, calls: Calls): Turn
   const { usage } = event['output'] as ModelResult;
   const tokens = usage.totalTokens ?? (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0);
   return { state: { ...state, answers: state.answers + 1, tokens: state.tokens + tokens }, effects: [] };
-}
-
-// ---- leaves ----------------------------------------------------------------------------------------------------------
-
-/** `port` tells the gateway which model answers and on what terms; `generate` is one try of one call. */
-export function modelLeaves(port: ModelPort, terms: ModelTerms, options: ModelLeavesOptions): ModelLeaves {
-  return {
-    port: {
-      endless: true,
-      inDoubt: () => 'retry',
-      start(_job, deliver) {
-        deliver({ type: 'reprise.model.port', id: port.id, terms });
-        return { stop: () => undefined, send: () => undefined };
-      },
-    },
-    generate: generateLeaf(port, options),
-  };
-}
-
-interface GenerateInput {
-  readonly request: ModelRequest;
-  readonly key: string;
-  readonly timeoutMs: number;
-  readonly remainingMs: number;
-  readonly inDoubt: InDoubt;
-}
-
-function generateLeaf(
-  port: ModelPort,
-  { clock, redactor = new Redactor(), onDelta, resultBytesMax = RESULT_BYTES_MAX }: ModelLeavesOptions,
-): Leaf {
-  return {
-    inDoubt: (input) => (input as GenerateInput).inDoubt,
-    start(job, deliver) {
-      const { request, key, timeoutMs, remainingMs } = job.input as GenerateInput;
-      return runLeaf(
-        { clock, child: job.child, timeoutMs, totalMs: remainingMs, deliver: (event) => deliver(redactor.json(event)) },
-        () => new MeshError('MODEL_TIMEOUT', `${port.id} did not answer within ${timeoutMs} ms`),
-        async (signal, alive) => {
-          const delta = (d: ModelDelta): void => {
-            alive();
-            onDelta?.(key, d);
-          };
-          return checked(port.id, await port.generate(request, { signal, idempotencyKey: key, onDelta: delta }), resultBytesMax);
-        },
-      );
-    },
-  };
-}
-
-/** What a port of a user's own answers is not trusted to be plain JSON. Throws MODEL_FAILED, PAYLOAD_TOO_LARGE. */
-function checked(id: string, result: ModelResult, bytesMax: number): ModelResult {
-  const text = JSON.stringify(result) as string | undefined;
-  if (text === undefined || !Array.isArray(result?.content))
-    throw modelFailed(`${id} answered with something that is no model result`, { retryable: false });
-  const bytes = Buffer.byteLength(text);
-  if (bytes > bytesMax)
-    throw new MeshError('PAYLOAD_TOO_LARGE', `${id} answered with ${bytes} bytes, the limit is ${bytesMax}`, {
-      data: { retryable: false },
-    });
-  const plain = JSON.parse(text) as ModelResult;
-  return { ...plain, usage: plain.usage ?? {}, finishReason: plain.finishReason ?? 'other' };
 }

@@ -2,15 +2,21 @@
  * The model port: one method, plain JSON in and out, so that one call is one effect and a recorded answer is as good as a real one.
  * No tool loop here: the loop is the statechart. Deltas are for eyes only; the result is the record.
  */
+import { createHash } from 'node:crypto';
 import { type ErrorCode, MeshError } from '../core/index.ts';
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-export interface TextPart {
+/** What a provider wants back with a part in the next request, such as the signature of its reasoning. Hand parts on as they came. */
+interface FromProvider {
+  readonly provider?: Readonly<Record<string, unknown>>;
+}
+
+export interface TextPart extends FromProvider {
   readonly type: 'text';
   readonly text: string;
 }
-export interface ReasoningPart {
+export interface ReasoningPart extends FromProvider {
   readonly type: 'reasoning';
   readonly text: string;
 }
@@ -22,7 +28,7 @@ export interface FilePart {
   readonly filename?: string;
 }
 /** `input` is JSON that was parsed; text when the model wrote something that is no JSON (`invalid`). */
-export interface ToolCallPart {
+export interface ToolCallPart extends FromProvider {
   readonly type: 'tool-call';
   readonly id: string;
   readonly name: string;
@@ -40,7 +46,7 @@ export interface ToolResultPart {
 export type ModelMessage =
   | { readonly role: 'system'; readonly content: string }
   | { readonly role: 'user'; readonly content: string | readonly (TextPart | FilePart)[] }
-  | { readonly role: 'assistant'; readonly content: string | readonly (TextPart | ReasoningPart | ToolCallPart)[] }
+  | { readonly role: 'assistant'; readonly content: string | readonly (TextPart | ReasoningPart | ToolCallPart | FilePart)[] }
   | { readonly role: 'tool'; readonly content: readonly ToolResultPart[] };
 
 export interface ModelTool {
@@ -99,6 +105,8 @@ export interface GenerateContext {
   readonly signal: AbortSignal;
   /** The same for every try of one call. */
   readonly idempotencyKey: string;
+  /** Which call of its gateway this is, from 0: the same for every try, and after a crash. */
+  readonly nth?: number;
   readonly onDelta?: (delta: ModelDelta) => void;
 }
 
@@ -119,6 +127,9 @@ export interface ModelFailure {
 export function modelFailed(message: string, data: ModelFailure, cause?: unknown, code: ErrorCode = 'MODEL_FAILED'): MeshError {
   return new MeshError(code, message, { data, ...(cause !== undefined && { cause }) });
 }
+
+/** An idempotency key as a provider sees it: names of actors are none of its business. */
+export const providerKey = (key: string): string => createHash('sha256').update(key).digest('base64url');
 
 // ---- reading results -------------------------------------------------------------------------------------------------
 

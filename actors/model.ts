@@ -19,8 +19,8 @@ export interface ModelOptions {
   /** ms for the whole call: waiting, tries and pauses together. Default ten times `timeoutMs`, 20 minutes without. */
   readonly deadlineMs?: number;
   readonly retry?: RetryPolicy;
-  /** What to do with a call that was under way when its process died. Default 'retry'; the config wins. */
-  readonly inDoubt?: InDoubt;
+  /** What to do with a call that was under way when its process died. Default 'retry': a second answer costs money, but harms nothing. */
+  readonly inDoubt?: Exclude<InDoubt, 'ask'>;
 }
 
 /** What a model gateway is sent. */

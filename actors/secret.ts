@@ -2,11 +2,8 @@
  * Secrets by reference. Config holds `{ env: NAME }` or `{ file: PATH }`; a value is read when a connection is made, lives only there,
  * and is taken out of everything that goes back into a log. Never caches a value and never prints one.
  */
-import { MeshError } from '../core/index.ts';
-
-export type SecretRef = { readonly env: string } | { readonly file: string };
-/** A plain value, which anybody may read, or a reference to a secret. */
-export type Setting = string | SecretRef;
+import { readFileSync } from 'node:fs';
+import { MeshError, type PlainOrSecret, type SecretRef } from '../core/index.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 export type ReadFile = (path: string) => string;
@@ -17,15 +14,15 @@ export interface SecretSources {
   readonly readFile: ReadFile;
 }
 
-export const isSecretRef = (value: unknown): value is SecretRef =>
-  typeof value === 'object' && value !== null && ('env' in value || 'file' in value);
+/** Environment and files of this process, for ports that are made in code. */
+export const PROCESS_SECRETS: SecretSources = { env: process.env, readFile: (path) => readFileSync(path, 'utf8') };
 
 /**
- * The value behind a reference. The newline at the end of a file is not part of it.
+ * The value behind a reference, without its prefix. The newline at the end of a file is not part of it.
  *
  * Throws: SECRET_MISSING, which names the variable or the file, never a value.
  */
-export function resolveSecret(ref: SecretRef, env: Env, readFile: ReadFile): string {
+function resolveSecret(ref: SecretRef, env: Env, readFile: ReadFile): string {
   if ('env' in ref) {
     const value = env[ref.env];
     if (value === undefined || value === '') throw new MeshError('SECRET_MISSING', `environment variable ${ref.env} is not set`);
@@ -96,15 +93,15 @@ export class Vault {
   }
 
   /** Throws SECRET_MISSING. */
-  value(setting: Setting): string {
+  value(setting: PlainOrSecret): string {
     if (typeof setting === 'string') return setting;
     const value = resolveSecret(setting, this.sources.env, this.sources.readFile);
     this.redactor.add(value, 'env' in setting ? setting.env : setting.file);
-    return value;
+    return `${setting.prefix ?? ''}${value}`;
   }
 
   /** Throws SECRET_MISSING. */
-  values(settings: Readonly<Record<string, Setting>> = {}): Record<string, string> {
+  values(settings: Readonly<Record<string, PlainOrSecret>> = {}): Record<string, string> {
     return Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, this.value(setting)]));
   }
 }

@@ -4,6 +4,8 @@ import type { Redactor } from './secret.ts';
 
 const LINES_KEPT = 10;
 const LINE_CHARS_MAX = 2_000;
+/** Of what an error message quotes. */
+const SAID_CHARS_MAX = 1_000;
 
 export class StderrTail {
   private lines: string[] = [];
@@ -39,6 +41,6 @@ export class StderrTail {
   /** For the end of an error message; empty when nothing was said. */
   said(): string {
     const lines = [...this.lines, ...(this.rest.trim() === '' ? [] : [this.redactor.text(this.rest)])];
-    return lines.length === 0 ? '' : `; its last words: ${lines.join(' | ')}`;
+    return lines.length === 0 ? '' : `; its last words: ${lines.join(' | ').slice(-SAID_CHARS_MAX)}`;
   }
 }

@@ -183,6 +183,6 @@ function gatewayOf(server: string, what: string, options: ToolOptions): ToolGate
 }
 
 interface ToolGatewayDoor {
-  call(name: string, args: unknown, key: CallKey): { to: Address; event: ToolCall; timeoutMs: number };
+  readonly call: (name: string, args: unknown, key: CallKey) => { to: Address; event: ToolCall; timeoutMs: number };
   readonly cancel: NonNullable<AskSource['cancel']>;
 }

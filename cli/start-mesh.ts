@@ -7,11 +7,9 @@ import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { mcpLeaves } from '../actors/mcp-leaves.ts';
 import { toolGateway } from '../actors/mcp-gateway.ts';
-import type { McpPlan } from '../actors/mcp-plan.ts';
-import { modelGateway, modelLeaves } from '../actors/model-gateway.ts';
-import type { Setting } from '../actors/secret.ts';
+import { modelGateway } from '../actors/model-gateway.ts';
+import { modelLeaves } from '../actors/model-leaves.ts';
 import type { Address } from '../core/address.ts';
-import type { ToolServerPlan } from '../core/config/gateway-plan.ts';
 import { type ConfigSource, IN_CODE, parseMesh } from '../core/config/load.ts';
 import { type MeshPlan, planOf } from '../core/config/plan.ts';
 import type { MeshConfig } from '../core/config/schema.ts';
@@ -35,7 +33,7 @@ import { sqlite } from '../persistence/sqlite.ts';
 import { otlp } from '../telemetry/otlp.ts';
 import { direct } from '../transport/direct.ts';
 import { type ActorDefinition, type ActorLike, definitionOf, loadActor } from './actor-modules.ts';
-import { modelPort } from './model-ports.ts';
+import { modelSource } from './model-ports.ts';
 import { systemClock, systemEntropy } from './system.ts';
 
 export interface StartOptions {
@@ -152,8 +150,9 @@ export async function startMesh(
   const secrets = { env, readFile: (path: string) => readFileSync(resolve(folder, path), 'utf8') };
   const all = new Map(registry);
   for (const tool of plan.tools) {
-    const leaves = mcpLeaves(mcpPlan(tool, folder), {
+    const leaves = mcpLeaves(tool, {
       secrets,
+      dir: folder,
       clock,
       random: () => entropy.random(),
       onLog: (server, line) => options.onEvent?.({ type: 'actor.log', actor: `tools/${server}`, label: 'stderr', value: line }),
@@ -161,8 +160,9 @@ export async function startMesh(
     all.set(tool.address, { logic: toolGateway({ server: tool.name, leaves }) });
   }
   for (const model of plan.models) {
-    const { port, terms } = await modelPort(model, folder, secrets);
-    all.set(model.address, { logic: modelGateway({ name: model.name, leaves: modelLeaves(port, terms, { clock }) }) });
+    const { source, terms, redactor } = await modelSource(model, folder, secrets);
+    const leaves = modelLeaves(source, terms, { clock, redactor });
+    all.set(model.address, { logic: modelGateway({ name: model.name, leaves }) });
   }
   const forNode = nodePlan(plan, all);
   const emitted = new Set<(actor: Address, event: EventObject) => void>();
@@ -201,33 +201,4 @@ export async function startMesh(
 export function openStore(plan: MeshPlan, folder: string, readOnly = false): Promise<MeshStore & Directory> {
   if (plan.store.kind === 'memory') return Promise.resolve(memory());
   return sqlite({ path: isAbsolute(plan.store.path) ? plan.store.path : resolve(folder, plan.store.path), readOnly });
-}
-
-function mcpPlan(tool: ToolServerPlan, folder: string): McpPlan {
-  const common = {
-    server: tool.name,
-    concurrency: tool.concurrency,
-    limits: { backoffMinMs: tool.backoff.minMs, backoffMaxMs: tool.backoff.maxMs },
-    tools: Object.fromEntries(
-      Object.entries(tool.tools).map(([name, t]) => [
-        name,
-        {
-          timeoutMs: t.timeoutMs ?? tool.timeoutMs,
-          ...(t.inDoubt !== undefined && { inDoubt: t.inDoubt }),
-          ...(t.keyArgument !== undefined && { keyArgument: t.keyArgument }),
-          ...(t.query !== undefined && { query: t.query }),
-        },
-      ]),
-    ),
-  };
-  const { transport } = tool;
-  return transport.kind === 'http'
-    ? { ...common, url: transport.url, headers: transport.headers as Record<string, Setting> }
-    : {
-        ...common,
-        command: transport.command,
-        args: transport.args,
-        env: transport.env as Record<string, Setting>,
-        cwd: resolve(folder, transport.cwd ?? '.'),
-      };
 }

@@ -15,31 +15,30 @@ export interface ScriptedOptions {
 }
 
 /**
- * Answers come in the order of the calls. A repeated idempotency key gets the answer that it got before, as a provider that honours keys
- * would give it; so a crash between answer and record does not shift the script. The memory of it is this process's.
+ * Answers come in the order of the calls: call n of a gateway gets answer n, in every try and after a crash. Without a gateway a repeated
+ * idempotency key gets the answer that it got before. An error in the list is thrown once; the next try gets what stands behind it.
  */
 export function scripted(
   answers: readonly ScriptedAnswer[],
   { id = 'scripted/list', repeat = false }: ScriptedOptions = {},
 ): ModelPort {
-  const given = new Map<string, ScriptedAnswer>();
-  let next = 0;
-  const pick = (key: string): ScriptedAnswer => {
-    const before = given.get(key);
-    if (before !== undefined) return before;
-    const answer = answers[repeat && answers.length > 0 ? next % answers.length : next];
+  const places = new Map<string, number>();
+  let errors = 0;
+  const pick = (key: string, nth: number | undefined): ScriptedAnswer => {
+    const place = nth ?? places.get(key) ?? places.size;
+    places.set(key, place);
+    const at = place + errors;
+    const answer = answers[repeat && answers.length > 0 ? at % answers.length : at];
     if (answer === undefined)
       throw modelFailed(`${id} has ${answers.length} answers and was asked for one more`, { retryable: false });
-    next++;
-    // A thrown one may be asked for again: a try that failed is no answer.
-    if (!(answer instanceof Error)) given.set(key, answer);
+    if (answer instanceof Error) errors++;
     return answer;
   };
   return {
     id,
-    async generate(request, { signal, idempotencyKey, onDelta }) {
+    async generate(request, { signal, idempotencyKey, nth, onDelta }) {
       signal.throwIfAborted();
-      const answer = pick(idempotencyKey);
+      const answer = pick(idempotencyKey, nth);
       if (answer instanceof Error) throw answer;
       const result = full(typeof answer === 'function' ? await answer(request) : answer, id);
       for (const part of result.content) if (part.type === 'text') onDelta?.({ type: 'text', text: part.text });
