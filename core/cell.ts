@@ -795,7 +795,7 @@ export class Cell {
 
   /** All that it took is durable and in a checkpoint, if one may be made. False: something is still open, ask again. */
   private async settleDown(): Promise<boolean> {
-    if (!this.journal.quiet || this.saving) return false;
+    if (!this.journal.quiet || this.saving || this.hasItem) return false;
     // Acknowledgements that were heard are written first, else each wake sends again.
     if (this.doneIds.length > 0) {
       this.enter();

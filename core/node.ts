@@ -5,13 +5,14 @@
  *
  * Which shards it owns is `Ownership`'s business; what an actor is, the plan's. Nothing here knows an adapter.
  */
-import { type Address, type EffectId, OUTSIDE, type Shard, shardOf, topOf } from './address.ts';
-import { Cell } from './cell.ts';
+import { type Address, type EffectId, type Shard, shardOf, topOf } from './address.ts';
+import type { Cell } from './cell.ts';
+import { type OpeningHost, Openings } from './cell-opening.ts';
 import type { CellHost, CellLimits } from './cell-host.ts';
 import type { EventObject, Lane } from './effect.ts';
 import type { CursorReport, Envelope } from './envelope.ts';
-import { errorData, isMeshError, MeshError } from './errors.ts';
-import { reference } from './fold.ts';
+import { errorData, MeshError } from './errors.ts';
+import { type AskOptions, FrontDoor, type SendOptions, type Sent } from './front-door.ts';
 import type { Logic, View } from './logic.ts';
 import { fork, type LifecycleContext, type LossOptions, migrate, remove, reset } from './lifecycle.ts';
 import { Ownership, type OwnershipOptions } from './ownership.ts';
@@ -22,7 +23,7 @@ import type { Entropy } from './ports/entropy.ts';
 import type { BlobStore, EventStore, StoreAdmin, StreamId, StreamState } from './ports/event-store.ts';
 import type { Mailboxes } from './ports/mailboxes.ts';
 import type { Span, Tracer } from './ports/tracer.ts';
-import { recover, type RecoverySource } from './recovery.ts';
+import type { RecoverySource } from './recovery.ts';
 import type { InitData, LogRecord } from './record.ts';
 import { RunningLeaves } from './running-leaves.ts';
 import { leafSpan, processSpan } from './spans.ts';
@@ -117,15 +118,13 @@ export interface NodeOptions {
 
 /** Breakdowns of an actor at one head after which it is left alone. */
 const BREAKDOWNS_MAX = 3;
-const STRIKES_MAX = 3;
+const REOPEN_MS = 1_000;
+/** How often, and every how many ms, a cell that a person changes is asked to come to rest. */
+const RESTS_MAX = 200;
+const REST_MS = 5;
 
 /** A broker that keeps a copy sends it again itself. */
 const CUSTODY_MS = 30_000;
-
-interface Opening {
-  readonly queue: Envelope[];
-  readonly doors: ((cell: Cell | MeshError) => void)[];
-}
 
 export interface ActorStatus {
   readonly address: Address;
@@ -142,7 +141,7 @@ export interface ActorStatus {
   readonly restarts?: number;
 }
 
-export class Node implements CellHost {
+export class Node implements OpeningHost {
   readonly node: string;
   readonly store: EventStore;
   readonly clock: Clock;
@@ -151,18 +150,20 @@ export class Node implements CellHost {
   readonly tracing: boolean;
   readonly deflate: CellHost['deflate'];
   readonly custodyMs: number;
+  readonly openingMax: number;
+  readonly recovery: RecoverySource;
   readonly leaves: RunningLeaves;
   readonly cells = new Map<Address, Cell>();
   readonly ownership: Ownership;
   private readonly options: NodeOptions;
   private readonly plan: NodePlan;
-  private readonly opening = new Map<Address, Opening>();
+  private readonly openings = new Openings(this);
+  private readonly door: FrontDoor;
   /** Actors that cannot be opened: their log does not fit the code, or cannot be read. */
   private readonly unopenable = new Map<Address, MeshError>();
   /** Actors that a person is changing: no cell may be opened meanwhile. */
   private readonly reserved = new Set<Address>();
   private readonly sleepers = new WakeQueue();
-  private readonly replies = new Map<EffectId, { resolve(event: EventObject): void }[]>();
   private readonly receivers = new Map<Shard, { close(): Promise<void> }>();
   private readonly shardNames = new Map<Address, Shard>();
   private readySet = new Set<Cell>();
@@ -174,7 +175,7 @@ export class Node implements CellHost {
   readonly trials = new TrialQueue((cell) => this.ready(cell));
   /** Where an actor's cell broke down, and how often at that head. */
   private readonly breakdowns = new Map<Address, { readonly head: number; times: number }>();
-  private stopping = false;
+  stopping = false;
   private clean = true;
 
   constructor(options: NodeOptions) {
@@ -190,6 +191,13 @@ export class Node implements CellHost {
     this.deflate = blobs === undefined ? undefined : (records) => deflateRecords(records, blobs);
     this.custodyMs = options.mailboxes.custody ? CUSTODY_MS : 0;
     this.leaves = new RunningLeaves(options.clock);
+    this.openingMax = this.limits.opening;
+    this.recovery = {
+      store: this.store,
+      logicOf: (name, at) => this.plan.logicOf(name, at),
+      inflate: (record) => inflateRecord(record, blobs),
+    };
+    this.door = new FrontDoor(this, this.plan, options.entropy, this.limits.payloadBytes);
     this.ownership = new Ownership({
       node: options.name,
       store: options.store,
@@ -261,91 +269,18 @@ export class Node implements CellHost {
   // ---- doors -------------------------------------------------------------------------------------------------------
 
   /**
-   * An event from outside (`internal`: from the mesh itself, reserved types allowed). Resolves with the seq at which it is durable; the same id again gives the same answer.
+   * An event from outside (`internal`: from the mesh itself, reserved types allowed). Resolves with the seq at which it is durable; the
+   * same id again gives the same answer.
+   *
    * Throws EVENT_REJECTED, BUSY, ACTOR_NOT_FOUND, ACTOR_STOPPED, ACTOR_PARKED, PAYLOAD_TOO_LARGE, NOT_OWNER, NODE_STOPPING.
    */
-  async send(
-    to: Address,
-    event: EventObject,
-    options: { readonly id?: string; readonly internal?: Lane } = {},
-  ): Promise<{ readonly id: string; readonly seq: number }> {
-    if (options.internal === undefined) this.admit(to, event);
-    if (this.stopping) throw new MeshError('NODE_STOPPING', `node ${this.node} is stopping`);
-    const id = options.id ?? this.options.entropy.id();
-    const shard = this.shardOf(to);
-    const envelope: Envelope = {
-      id,
-      from: OUTSIDE,
-      to,
-      lane: options.internal ?? 'user',
-      shard,
-      fromShard: '',
-      after: -1,
-      ts: this.clock.now(),
-      event,
-    };
-    for (let tries = 0; ; tries++) {
-      if (this.epochOf(shard) < 0)
-        throw new MeshError('NOT_OWNER', `${to} lives in shard ${shard}, which this node does not own`);
-      try {
-        const cell = await this.cellAt(to, envelope);
-        return { id, seq: await cell.door(envelope) };
-      } catch (error) {
-        // The cell was put away or reopened meanwhile: the id makes the second try safe.
-        if (!isMeshError(error, 'NOT_OWNER') || tries >= 20) throw error;
-        await this.sleep(5);
-      }
-    }
+  send(to: Address, event: EventObject, options: SendOptions & { readonly internal?: Lane } = {}): Promise<Sent> {
+    return this.door.send(to, event, options);
   }
 
   /** Throws what `send` throws, and ASK_TIMEOUT. Resolves with the reply event. */
-  async ask(
-    to: Address,
-    event: EventObject,
-    options: { readonly id?: string; readonly timeoutMs?: number } = {},
-  ): Promise<EventObject> {
-    const id = options.id ?? this.options.entropy.id();
-    const timeoutMs = options.timeoutMs ?? 30_000;
-    this.admit(to, event);
-    return new Promise<EventObject>((resolve, reject) => {
-      const waiter = {
-        resolve: (reply: EventObject) => {
-          finish();
-          resolve(reply);
-        },
-      };
-      const cancel = this.clock.after(timeoutMs, () => {
-        finish();
-        reject(
-          new MeshError(
-            'ASK_TIMEOUT',
-            `${to} did not reply in ${timeoutMs} ms; ask again with the id '${id}' to get the reply if it comes`,
-          ),
-        );
-      });
-      const finish = (): void => {
-        cancel();
-        const rest = this.replies.get(id)?.filter((w) => w !== waiter) ?? [];
-        if (rest.length > 0) this.replies.set(id, rest);
-        else this.replies.delete(id);
-      };
-      this.replies.set(id, [...(this.replies.get(id) ?? []), waiter]);
-      this.send(to, { ...event, replyTo: reference(`${OUTSIDE}!${id}`) }, { id, internal: 'user' }).catch((error: unknown) => {
-        finish();
-        reject(error as Error);
-      });
-    });
-  }
-
-  private admit(to: Address, event: EventObject): void {
-    if (typeof event?.type !== 'string' || event.type === '')
-      throw new MeshError('EVENT_REJECTED', `an event for ${to} needs a type`);
-    if (event.type.startsWith('xstate.') || event.type.startsWith('reprise.'))
-      throw new MeshError('EVENT_REJECTED', `events of type '${event.type}' may not come from outside`);
-    const bytes = JSON.stringify(event).length;
-    if (bytes > this.limits.payloadBytes)
-      throw new MeshError('PAYLOAD_TOO_LARGE', `the event has ${bytes} bytes, ${to} takes ${this.limits.payloadBytes}`);
-    this.plan.admit(to, event);
+  async ask(to: Address, event: EventObject, options: AskOptions = {}): Promise<EventObject> {
+    return this.door.ask(to, event, options);
   }
 
   /** The open cell of an address. Throws what keeps it from being opened. */
@@ -355,12 +290,7 @@ export class Node implements CellHost {
     const broken = this.unopenable.get(address);
     if (broken !== undefined) throw broken;
     if (this.reserved.has(address)) throw new MeshError('NOT_OWNER', `${address} is being changed by a person`);
-    return new Promise((resolve, reject) => {
-      this.open(address, first).doors.push((result) => {
-        if (result instanceof Cell) resolve(result);
-        else reject(result);
-      });
-    });
+    return this.openings.cell(address, first);
   }
 
   // ---- delivery ----------------------------------------------------------------------------------------------------
@@ -370,106 +300,28 @@ export class Node implements CellHost {
     const cell = this.cells.get(e.to);
     if (cell !== undefined) return void cell.offer(e);
     if (this.unopenable.has(e.to) || this.reserved.has(e.to) || this.epochOf(e.shard) < 0) return;
-    const opening = this.opening.get(e.to) ?? this.open(e.to, e);
-    if (opening.queue.length < this.limits.opening) opening.queue.push(e);
+    this.openings.deliver(e);
   }
 
-  private open(address: Address, first: Envelope | undefined): Opening {
-    const known = this.opening.get(address);
-    if (known !== undefined) return known;
-    const opening: Opening = { queue: [], doors: [] };
-    this.opening.set(address, opening);
-    this.sleepers.delete(address);
-    void this.openCell(address, first).then(
-      (cell) => {
-        this.opening.delete(address);
-        if (cell === undefined) {
-          for (const door of opening.doors) door(new MeshError('ACTOR_NOT_FOUND', `${address} has not been started yet`));
-          return;
-        }
-        for (const door of opening.doors) door(cell);
-        for (const e of opening.queue) cell.offer(e);
-      },
-      (error: unknown) => {
-        this.opening.delete(address);
-        const failure = isMeshError(error)
-          ? error
-          : new MeshError('INTERNAL', `${address} cannot be opened: ${errorData(error).message}`, { cause: error });
-        if (!failure.retryable && failure.code !== 'NOT_OWNER') this.close(address, failure);
-        for (const door of opening.doors) door(failure);
-      },
-    );
-    return opening;
+  opened(cell: Cell, recovered: { readonly head: number; readonly changed: boolean } | undefined): void {
+    this.sleepers.delete(cell.address);
+    if (recovered === undefined) return;
+    const { head, changed } = recovered;
+    this.say({ type: 'actor.recovered', actor: cell.address, head, ...(changed && { changed }) });
+  }
+
+  failed(address: Address, failure: MeshError): void {
+    if (failure.code === 'NOT_OWNER') return;
+    if (!failure.retryable) return this.setAside(address, failure);
+    // What waits there must not be forgotten.
+    this.sleepers.set(address, this.clock.now() + REOPEN_MS);
+    this.armWake();
   }
 
   /** It cannot be run until a person has changed something: it counts as parked. */
-  private close(address: Address, failure: MeshError): void {
+  private setAside(address: Address, failure: MeshError): void {
     this.unopenable.set(address, failure);
     this.say({ type: 'actor.parked', actor: address, code: failure.code, reason: failure.message });
-  }
-
-  /** Undefined: a child that its living parent has not started yet; its mail waits unacknowledged. */
-  private async openCell(address: Address, first: Envelope | undefined): Promise<Cell | undefined> {
-    const shard = this.shardOf(address);
-    const epoch = this.epochOf(shard);
-    if (epoch < 0) throw new MeshError('NOT_OWNER', `shard ${shard} is not claimed`);
-    const stream: StreamId = { shard, actor: address };
-    const { head, epoch: lastEpoch } = await this.store.head(stream);
-    if (head === 0 && address.includes('@', 1) && first?.event.type !== 'reprise.start' && (await this.isAlive(topOf(address))))
-      return undefined;
-    const checkpoint = head === 0 ? undefined : await this.store.loadCheckpoint(stream);
-    const dirty = head > 0 && (head > (checkpoint?.seq ?? 0) || checkpoint?.leaf === true);
-    const source: RecoverySource = {
-      store: this.store,
-      logicOf: (name, at) => this.plan.logicOf(name, at),
-      inflate: (record) => inflateRecord(record, this.options.blobs),
-    };
-    if (dirty && !(await this.activate(stream, head, epoch, lastEpoch))) throw new MeshError('NOT_OWNER', `${address} is fenced`);
-    const recovered = await recover(source, stream);
-    if (this.epochOf(shard) !== epoch) throw new MeshError('NOT_OWNER', `shard ${shard} went while ${address} was opened`);
-    const cell = new Cell(this, stream, epoch, recovered);
-    this.cells.set(address, cell);
-    if (recovered.actor.tables.strikes >= STRIKES_MAX && recovered.actor.tables.parked === undefined)
-      cell.park('three strikes: its process died each time before it was ready');
-    if (recovered.actor.tables.toBegin === true) cell.beginAgain();
-    if (dirty) {
-      cell.resume();
-      this.say({ type: 'actor.recovered', actor: address, head, ...(recovered.changed && { changed: true }) });
-    } else cell.arm();
-    return cell;
-  }
-
-  /** `activated` is durable before the fold, so that an actor that kills its process is seen in its log. */
-  private async activate(stream: StreamId, head: number, epoch: number, lastEpoch: number): Promise<boolean> {
-    const record: LogRecord = {
-      v: 1,
-      seq: head + 1,
-      epoch,
-      kind: 'activated',
-      reason: lastEpoch === epoch ? 'reopened' : this.ownership.unclean(stream.shard) ? 'unclean' : 'claim',
-      node: this.node,
-      meta: { ts: Math.max(this.clock.now(), await this.lastTs(stream, head)), seed: 0 },
-    };
-    for (;;) {
-      const result = await this.store.append(stream, head, epoch, [record]);
-      if (result.outcome === 'done') return true;
-      if (result.outcome === 'refused') {
-        const now = await this.store.head(stream);
-        return now.head === head + 1 && now.epoch === epoch;
-      }
-      await this.sleep(20);
-    }
-  }
-
-  private async lastTs(stream: StreamId, head: number): Promise<number> {
-    for await (const record of this.store.read(stream, head, head)) return record.meta.ts;
-    return 0;
-  }
-
-  private async isAlive(address: Address): Promise<boolean> {
-    const cell = this.cells.get(address);
-    if (cell !== undefined) return cell.actor.tables.status === 'active';
-    return (await this.store.head({ shard: this.shardOf(address), actor: address })).head > 0;
   }
 
   // ---- shards ------------------------------------------------------------------------------------------------------
@@ -634,7 +486,7 @@ export class Node implements CellHost {
       this.say({ type: 'actor.ended', actor, seq: record.seq, status: cell.actor.tables.status });
   }
   replied(id: EffectId, event: EventObject): void {
-    for (const waiter of this.replies.get(id) ?? []) waiter.resolve(event);
+    this.door.replied(id, event);
   }
   emitted(cell: Cell, event: EventObject): void {
     this.options.onEmitted?.(cell.address, event);
@@ -666,7 +518,7 @@ export class Node implements CellHost {
     this.breakdowns.set(address, { head, times });
     if (times < BREAKDOWNS_MAX) return;
     this.breakdowns.delete(address);
-    this.close(
+    this.setAside(
       address,
       new MeshError('INTERNAL', `${address} broke down ${times} times at seq ${head}: ${errorData(error).message}`, {
         cause: error,
@@ -752,23 +604,15 @@ export class Node implements CellHost {
     const shard = this.shardOf(address);
     const epoch = this.epochOf(shard);
     if (epoch < 0) throw new MeshError('NOT_OWNER', `${address} lives in shard ${shard}, which this node does not own`);
-    await this.cellAt(address).catch(() => undefined);
-    const cell = this.cells.get(address);
-    for (let i = 0; cell !== undefined && i < 200 && !(await cell.rest()); i++) await this.sleep(5);
-    this.cells.delete(address);
+    const cell = await this.cellAt(address).catch(() => undefined);
     this.reserved.add(address);
     try {
-      return await act(
-        {
-          store: this.store,
-          now: this.clock.now(),
-          node: this.node,
-          epoch,
-          logicOf: (name, at) => this.plan.logicOf(name, at),
-          inflate: (record) => inflateRecord(record, this.options.blobs),
-        },
-        { shard, actor: address },
-      );
+      for (let i = 0; cell !== undefined && i < RESTS_MAX && !(await cell.rest()); i++) await this.sleep(REST_MS);
+      // Busy for ever: what it has not made durable is dropped, as in a crash.
+      cell?.close('a person changes it');
+      this.cells.delete(address);
+      const ctx: LifecycleContext = { ...this.recovery, store: this.store, now: this.clock.now(), node: this.node, epoch };
+      return await act(ctx, { shard, actor: address });
     } finally {
       this.reserved.delete(address);
       this.forget(address);

@@ -151,7 +151,11 @@ export const earliestSend = (outbox: Outbox): number | undefined => (outbox.dueF
 // ---- in a checkpoint ----------------------------------------------------------------------------------------------------
 
 export function encodeOutbox(outbox: Outbox): unknown {
-  return Array.from(pendingSends(outbox), ({ before: _, ...send }) => (send.nextAt === Infinity ? { ...send, nextAt: 0 } : send));
+  return Array.from(pendingSends(outbox), (send) => ({
+    ...send,
+    before: undefined,
+    nextAt: send.nextAt === Infinity ? 0 : send.nextAt,
+  }));
 }
 
 export function decodeOutbox(json: unknown): Outbox {

@@ -174,12 +174,11 @@ export class World {
   async up(name: string, groups: readonly string[] = ['default']): Promise<Node> {
     const clock = this.time.clock();
     this.clocks.set(name, clock);
-    const instance = `${name}`;
     const link = this.network.link();
-    await link.start(instance);
+    await link.start(name);
     const store = this.faulty(name, clock);
     const node: Node = new Node({
-      name: instance,
+      name,
       plan: this.plan(),
       store,
       directory: heldDirectory(this.store, clock),
@@ -187,7 +186,7 @@ export class World {
       entropy: seededEntropy((this.options.seed ?? 1) * 1000 + ++this.starts),
       groups,
       mailboxes: direct({
-        node: instance,
+        node: name,
         link,
         codec: msgpack(),
         ownerOf: (shard) => node.ownership.ownerOf(shard),
