@@ -1,12 +1,21 @@
 /** Where a prototype of the kernel differed from a live actor (STATECHARTS §2.2). There is no difference left, but where it says *ours*. */
-import { type AnyActorRef, fromPromise } from 'xstate';
+import { type AnyActorRef, fromCallback, fromPromise } from 'xstate';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { EventObject } from '../../core/effect.ts';
+import { applyRecord, unborn } from '../../core/fold.ts';
+import { machineLogic } from '../../core/kernel.ts';
+import type { Step } from '../../core/logic.ts';
+import { emptyOutbox, pendingSends } from '../../core/protocol/outbox.ts';
+import type { InitData, LogRecord } from '../../core/record.ts';
 import { compare } from './compare.ts';
+import { drive, throughJson } from './drive.ts';
+import { runLive } from './live.ts';
 import {
   type Args,
   assign,
   cancel,
   chart,
+  emit,
   gate,
   type InputArgs,
   raise,
@@ -372,5 +381,255 @@ describe('references to actors', () => {
       [{ type: 'GO' }],
     );
     expect(run.mesh.dead).toEqual([{ event: { type: 'HI' }, id: 'root!2.0', from: 'root' }]);
+  });
+});
+
+describe('snapshots of children that are actors of their own', () => {
+  const counter = chart({
+    id: 'counter',
+    context: { n: 0 },
+    initial: 'low',
+    states: {
+      low: { tags: 'small', always: { guard: ({ context }: Args) => context.n > 1, target: 'high' } },
+      high: { on: { END: 'z' } },
+      z: { type: 'final' },
+    },
+    on: { UP: { actions: assign(({ context }) => ({ n: context.n + 1 })) } },
+  });
+  const seen = ({ event }: Args): unknown => {
+    const { snapshot } = event as unknown as {
+      snapshot: {
+        context: { n: number };
+        value: unknown;
+        status: string;
+        hasTag(tag: string): boolean;
+        matches(v: string): boolean;
+      };
+    };
+    return [event.type, snapshot.context.n, snapshot.value, snapshot.status, snapshot.hasTag('small'), snapshot.matches('high')];
+  };
+  const script = ['UP', 'UP', 'UP', 'END'].map((type) => ({ type }));
+
+  test('onSnapshot: the first one and each after', async () => {
+    const { live } = await compare(
+      (note) =>
+        chart(
+          {
+            invoke: {
+              src: 'counter',
+              id: 'c',
+              onSnapshot: { actions: (args: Args) => note(seen(args)) },
+              onDone: { actions: () => note('done') },
+            },
+            on: { '*': { actions: sendTo('c', ({ event }) => event) } },
+          },
+          { actors: { counter } },
+        ),
+      script,
+    );
+    expect(kinds(live.trace).map((t) => (Array.isArray(t) ? t.slice(1, 3) : t))).toEqual([
+      [0, 'low'],
+      [1, 'low'],
+      [2, 'high'],
+      [3, 'high'],
+      'done',
+    ]);
+  });
+
+  test('syncSnapshot of spawned ones', async () => {
+    const { live } = await compare(
+      (note) =>
+        chart(
+          {
+            entry: spawnChild('counter', { id: 'c', syncSnapshot: true }),
+            on: {
+              'xstate.snapshot.c': { actions: (args: Args) => note(seen(args)) },
+              '*': { actions: sendTo('c', ({ event }) => event) },
+            },
+          },
+          { actors: { counter } },
+        ),
+      script.slice(0, 3),
+    );
+    expect(live.trace).toHaveLength(4);
+  });
+
+  test('one that is still on its way gives way to the next', () => {
+    const logic = machineLogic(counter);
+    const init: InitData = { logic: 'counter', input: undefined, parent: { address: 'p', child: 'c', via: 'p!1.0', sync: true } };
+    const actor = unborn('p/c@1.0', logic, { init });
+    const meta = (seq: number) => ({ ts: 0, seed: seq });
+    const apply = (record: object, step: Step): void =>
+      applyRecord(
+        actor,
+        { v: 1, seq: actor.tables.head + 1, epoch: 1, digest: '', effectsDigest: '', ...record } as LogRecord,
+        step,
+        undefined,
+      );
+    apply({ kind: 'init', init, meta: meta(1) }, logic.init(actor.env, undefined, meta(1), '1'));
+    for (let seq = 2; seq < 5; seq++)
+      apply(
+        { kind: 'event', event: { type: 'UP' }, meta: meta(seq) },
+        logic.step(actor.env, actor.snapshot, { type: 'UP' }, meta(seq), String(seq)),
+      );
+    const sends = [...pendingSends(actor.tables.outbox ?? emptyOutbox())];
+    expect(sends.map((s) => [s.id, (s.event?.['snapshot'] as { context: unknown }).context])).toEqual([
+      ['p/c@1.0!4.0', { n: 3 }],
+    ]);
+  });
+});
+
+describe('sends by hand', () => {
+  test('inside an action are recorded: to a child, to a callback, to self, to whoever asked', async () => {
+    const child = chart({ on: { HI: { actions: sendParent(({ event }) => ({ type: 'FROM.KID', n: event['n'] })) } } });
+    const echo = fromCallback(({ sendBack, receive }) =>
+      receive((event) => sendBack({ type: 'FROM.ECHO', n: (event as EventObject)['n'] })),
+    );
+    const { live, ours } = await compare(
+      (note) =>
+        chart(
+          {
+            context: ({ spawn }: InputArgs) => ({ kid: spawn('child', { id: 'kid' }), echo: spawn('echo', { id: 'echo' }) }),
+            on: {
+              GO: {
+                actions: ({ context, self, event }: Args) => {
+                  context.kid.send({ type: 'HI', n: 1 });
+                  (self.getSnapshot() as { children: { kid: AnyActorRef } }).children.kid.send({ type: 'HI', n: 3 });
+                  self.send({ type: 'SELF', n: event['n'] });
+                },
+              },
+              LEAF: { actions: ({ context }: Args) => (context['echo'] as AnyActorRef).send({ type: 'HI', n: 2 }) },
+              '*': { actions: ({ event }: Args) => note(event) },
+            },
+          },
+          { actors: { child, echo } },
+        ),
+      [{ type: 'LEAF' }, { type: 'GO', n: 4 }],
+    );
+    const numbers = (trace: readonly unknown[]): unknown[] =>
+      kinds(trace)
+        .map((e) => (e as EventObject)['n'])
+        .toSorted();
+    expect(numbers(live.trace)).toEqual([1, 2, 3, 4]);
+    expect(
+      ours.root.log.map((text) => JSON.parse(text) as LogRecord).filter((r) => r.kind === 'mark' && r.sends !== undefined),
+    ).toHaveLength(1);
+  });
+
+  test('in a guard or an assign leave with the step', async () => {
+    const child = chart({ on: { HI: { actions: sendParent({ type: 'UP' }) } } });
+    await compare(
+      (note) =>
+        chart(
+          {
+            context: ({ spawn }: InputArgs) => ({ kid: spawn('child', { id: 'kid' }), n: 0 }),
+            on: {
+              GO: {
+                actions: [
+                  assign(({ context, self }) => (context.kid.send({ type: 'HI' }), self.send({ type: 'SELF' }), { n: 1 })),
+                  emit({ type: 'E' }),
+                ],
+              },
+              '*': { actions: ({ event }: Args) => note(event) },
+            },
+          },
+          { actors: { child } },
+        ),
+      [{ type: 'GO' }],
+    );
+  });
+});
+
+describe('what is persisted', () => {
+  const done = chart({ id: 'done', initial: 'z', states: { z: { type: 'final' } }, output: { n: 1 } });
+  const machine = chart(
+    {
+      id: 'root',
+      invoke: [
+        { src: 'ns/call', id: 'leaf' },
+        { src: 'ns/kid', id: 'actor', systemId: 'sys' },
+      ],
+      on: { SEND: { actions: [sendTo('actor', { type: 'HI' }), sendTo('leaf', { type: 'HI' })] } },
+    },
+    { actors: { 'ns/call': gate().logic, 'ns/kid': chart({ id: 'kid' }) } },
+  );
+
+  test('keeps sources by their exact key, the kind of a child, its system id, and an input that is undefined', () => {
+    const d = drive(machine);
+    const json = throughJson(d.logic.persist(d.snapshot)) as { children: object };
+    expect(json.children).toMatchObject({ leaf: { src: 'ns/call' }, actor: { src: 'ns/kid', systemId: 'sys' } });
+    const env = { address: 'a', parent: undefined };
+    const again = d.logic.restore(env, json);
+    expect(d.logic.step(env, again, { type: 'SEND' }, { ts: 1, seed: 1 }, '2').effects).toEqual(d.send('SEND'));
+    expect(d.effects).toEqual([
+      { kind: 'send', to: { kind: 'child', child: 'actor' }, event: { type: 'HI' } },
+      { kind: 'send', to: { kind: 'child', child: 'leaf' }, event: { type: 'HI' } },
+    ]);
+    expect([d.logic.source('ns/kid')?.kind, d.logic.source('ns/call')?.kind, d.logic.source('kid')]).toEqual([
+      'actor',
+      'leaf',
+      undefined,
+    ]);
+  });
+
+  test('sending to a child that has finished goes nowhere, before and after a restore', async () => {
+    vi.spyOn(console, 'warn').mockReturnValue();
+    const { live } = await compare(
+      (note) =>
+        chart(
+          {
+            context: ({ spawn }: InputArgs) => ({ kid: spawn('done', { id: 'kid' }) }),
+            on: {
+              'xstate.done.actor.kid': { actions: () => note('done') },
+              GO: { actions: [sendTo(({ context }) => context.kid, { type: 'HI' }), () => note('sent')] },
+            },
+          },
+          { actors: { done } },
+        ),
+      [{ type: 'GO' }, { type: 'GO' }],
+    );
+    expect(kinds(live.trace)).toEqual(['done', 'sent', 'sent']);
+  });
+});
+
+describe('*ours*', () => {
+  test('a step that throws leaves nothing behind, where XState has run the earlier actions', async () => {
+    const machineOf = (note: Note) =>
+      chart({
+        on: {
+          BAD: {
+            actions: [
+              () => note('ran'),
+              emit({ type: 'E' }),
+              assign(() => {
+                throw new RangeError('no');
+              }),
+            ],
+          },
+        },
+      });
+    const [live, ours] = [await runLive(machineOf, [{ type: 'BAD' }]), await runMesh(machineOf, [{ type: 'BAD' }])];
+    expect([live.trace, ours.trace]).toEqual([[[1, 'ran']], []]);
+    expect(ours.states[1]).toEqual({ status: 'error', message: 'no' });
+    expect(live.states[1]).toEqual(ours.states[1]);
+  });
+
+  test('a sendTo whose target is undefined goes to self, in XState too: each is a step of its own, so the log shows the loop', async () => {
+    const machineOf = (note: Note) =>
+      chart({
+        on: {
+          GO: {
+            actions: sendTo(
+              ({ context }) => context['nobody'] as never,
+              ({ event }) => ({ type: 'GO', n: Number(event['n']) + 1 }),
+            ),
+            guard: ({ event }: Args) => Number(event['n']) < 5,
+          },
+          '*': { actions: ({ event }: Args) => note(event) },
+        },
+      });
+    const { ours } = await compare(machineOf, [{ type: 'GO', n: 0 }]);
+    expect(ours.trace).toEqual([[1, { type: 'GO', n: 5 }]]);
+    expect(ours.root.log).toHaveLength(7);
   });
 });
