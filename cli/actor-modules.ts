@@ -4,15 +4,15 @@ import { isAbsolute, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { AnyActorLogic } from 'xstate';
 import { errorData, MeshError } from '../core/errors.ts';
-import type { Schema } from '../core/node-plan.ts';
+import type { StandardSchema } from '../core/standard-schema.ts';
 
 /** What an actor is in code: a machine, and what guards its door. */
 export interface ActorDefinition {
   readonly machine: AnyActorLogic;
   /** Of keyed actors: makes the machine's input from `{ key, event }`. */
-  readonly input?: Schema;
+  readonly input?: StandardSchema;
   /** What events from outside must pass. */
-  readonly events?: Schema;
+  readonly events?: StandardSchema;
 }
 export type ActorLike = AnyActorLogic | ActorDefinition;
 
@@ -79,7 +79,7 @@ export async function loadActor(
   const definition = definitionOf(value, `${where}: export '${name ?? 'default'}' of ${file}`);
   return {
     ...definition,
-    ...(definition.input === undefined && exports['input'] !== undefined && { input: exports['input'] as Schema }),
-    ...(definition.events === undefined && exports['events'] !== undefined && { events: exports['events'] as Schema }),
+    ...(definition.input === undefined && exports['input'] !== undefined && { input: exports['input'] as StandardSchema }),
+    ...(definition.events === undefined && exports['events'] !== undefined && { events: exports['events'] as StandardSchema }),
   };
 }

@@ -1,170 +1,109 @@
 /**
- * The composition root: a config and actors in, a running mesh out. It alone knows which adapters there are.
+ * The composition root: a config and actors in, a running mesh out. Here adapters are chosen.
  *
- *   config -> plan -> logics (modules, gateways, supervisors) -> store, mailboxes, tracer -> node -> mesh
+ *   config -> plan -> logics (code, modules, gateways) -> store, mailboxes, tracer -> node -> mesh
  */
-import { readFileSync } from 'node:fs';
-import { dirname, isAbsolute, resolve } from 'node:path';
-import { mcpLeaves } from '../actors/mcp-leaves.ts';
-import { toolGateway } from '../actors/mcp-gateway.ts';
-import { modelGateway } from '../actors/model-gateway.ts';
-import { modelLeaves } from '../actors/model-leaves.ts';
+import { isAbsolute, resolve } from 'node:path';
 import type { Address } from '../core/address.ts';
-import { type ConfigSource, IN_CODE, parseMesh } from '../core/config/load.ts';
+import { IN_CODE } from '../core/config/load.ts';
 import { type MeshPlan, planOf } from '../core/config/plan.ts';
 import type { MeshConfig } from '../core/config/schema.ts';
 import type { EventObject } from '../core/effect.ts';
-import { MeshError } from '../core/errors.ts';
-import { machineLogic } from '../core/kernel.ts';
-import { lintMachine } from '../core/lint-machine.ts';
 import { Mesh, type MeshStore } from '../core/mesh.ts';
 import { Node, type NodeEvent } from '../core/node.ts';
-import { nodePlan, type Registered } from '../core/node-plan.ts';
-import { pool } from '../core/pool.ts';
+import { nodePlan } from '../core/node-plan.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Directory } from '../core/ports/directory.ts';
 import type { Entropy } from '../core/ports/entropy.ts';
 import type { Tracer } from '../core/ports/tracer.ts';
 import type { LogRecord } from '../core/record.ts';
-import { supervisor } from '../core/supervisor.ts';
-import { POOL_LOGIC, SUPERVISOR_LOGIC } from '../core/child-spec.ts';
-import { memory } from '../persistence/memory.ts';
-import { sqlite } from '../persistence/sqlite.ts';
-import { otlp } from '../telemetry/otlp.ts';
 import { direct } from '../transport/direct.ts';
-import { type ActorDefinition, type ActorLike, definitionOf, loadActor } from './actor-modules.ts';
-import { modelSource } from './model-ports.ts';
+import type { ActorLike } from './actor-modules.ts';
+import { liveGateways, loadLogics, type Registry } from './logics.ts';
+import type { Env, LoadedMesh } from './mesh-file.ts';
 import { systemClock, systemEntropy } from './system.ts';
 
 export interface StartOptions {
   /** Folder that relative paths of the config start from. @default the current one, or that of the mesh file */
   readonly folder?: string;
-  /** Variables for `${VAR}` and `{ env: NAME }`. @default process.env */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Where `{ env: NAME }` leads. @default process.env */
+  readonly env?: Env;
   /** @default 'n1' */
   readonly node?: string;
   readonly onEvent?: (event: NodeEvent) => void;
   /** Records as they become durable. */
   readonly onRecords?: (actor: Address, records: readonly LogRecord[]) => void;
-  /** Instead of the store of the config: to share one, or for tests. */
+  /** Instead of the store of the config: to share one, or for tests. It is not closed with the mesh. */
   readonly store?: MeshStore & Directory;
   readonly clock?: Clock;
   readonly entropy?: Entropy;
   readonly tracer?: Tracer;
   /** Contexts are checked after every step, not only at init. @default NODE_ENV is not 'production' */
   readonly development?: boolean;
-  /** Loads changed modules anew. */
-  readonly version?: number;
 }
 
-/** A checked config with where it came from. */
-export interface LoadedMesh extends ConfigSource {
-  readonly config: MeshConfig;
-  readonly folder: string;
-}
-
-/** Reads a mesh file. Throws CONFIG_INVALID with every problem at its line and column. */
-export function readMesh(file: string, env: Readonly<Record<string, string | undefined>>): LoadedMesh {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new MeshError('CONFIG_INVALID', `there is no mesh file ${file}; name one with -f FILE`, { cause });
-  }
-  const parsed = parseMesh(
-    text,
-    file,
-    Object.fromEntries(Object.entries(env).filter(([, v]) => v !== undefined)) as Record<string, string>,
-  );
-  return { ...parsed, folder: dirname(resolve(file)) };
-}
-
+/** A mesh that is composed, its store open, and not started. */
 export interface Composed {
-  readonly plan: MeshPlan;
-  readonly registry: ReadonlyMap<string, Registered>;
-}
-
-/** Plan and logics, without starting or opening anything. Throws CONFIG_INVALID, LINT_FAILED. */
-export async function compose(
-  source: MeshConfig | LoadedMesh,
-  actors: Readonly<Record<string, ActorLike>>,
-  options: StartOptions = {},
-): Promise<Composed> {
-  const loaded: LoadedMesh =
-    'config' in source
-      ? (source as LoadedMesh)
-      : { ...IN_CODE, config: source as MeshConfig, folder: options.folder ?? process.cwd() };
-  const folder = options.folder ?? loaded.folder;
-  const plan = planOf(loaded.config, Object.keys(actors), loaded);
-  const registry = new Map<string, Registered>([
-    [SUPERVISOR_LOGIC, { logic: supervisor }],
-    [POOL_LOGIC, { logic: pool }],
-  ]);
-  for (const [name, where] of Object.entries(plan.logics)) {
-    if (where.from === 'code') registry.set(name, registered(definitionOf(actors[name], `actor '${name}'`), name, options));
-    else if (where.from === 'module')
-      registry.set(name, registered(await loadActor(where.file, where.name, folder, where.path, options.version), name, options));
-  }
-  return { plan, registry };
-}
-
-function registered(definition: ActorDefinition, name: string, options: StartOptions): Registered {
-  const findings = lintMachine(definition.machine);
-  if (findings.length > 0)
-    throw new MeshError(
-      'LINT_FAILED',
-      `the machine of '${name}' breaks rules that its log depends on:\n${findings.map((f) => `  ${f.path}: ${f.rule}. ${f.cure}`).join('\n')}`,
-      { data: { findings } },
-    );
-  const development = options.development ?? process.env['NODE_ENV'] !== 'production';
-  return {
-    logic: machineLogic(definition.machine, { development }),
-    ...(definition.input !== undefined && { input: definition.input }),
-    ...(definition.events !== undefined && { events: definition.events }),
-  };
+  readonly mesh: Mesh;
+  readonly folder: string;
+  /** What the mesh looks logic up in: new code takes its place here. */
+  readonly registry: Registry;
 }
 
 /**
  * Starts a mesh in this process.
  *
- * Shape: `config` is what a mesh file holds, `actors` the machines that it names by `logic:`.
+ * ```ts
+ * await using mesh = await startMesh({ mesh: 'hello', store: 'memory:', actors: { greeter: {} } }, { greeter: machine });
+ * ```
+ *
+ * Shape: `config` is what a mesh file holds, `actors` the machines that it names.
  * Throws: CONFIG_INVALID, LINT_FAILED, STORE_*, SHARD_COUNT_CHANGED.
  */
 export async function startMesh(
-  source: MeshConfig | LoadedMesh,
+  config: MeshConfig,
   actors: Readonly<Record<string, ActorLike>> = {},
   options: StartOptions = {},
 ): Promise<Mesh> {
-  const { plan, registry } = await compose(source, actors, options);
-  const folder = options.folder ?? ('folder' in source ? (source as LoadedMesh).folder : process.cwd());
-  const env = options.env ?? process.env;
+  const { mesh } = await composeMesh({ ...IN_CODE, config, folder: options.folder ?? process.cwd() }, actors, options);
+  await begin(mesh);
+  return mesh;
+}
+
+/** Starts it, or leaves nothing open. */
+export async function begin(mesh: Mesh): Promise<void> {
+  try {
+    await mesh.start();
+  } catch (error) {
+    await mesh.stop(0).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Everything but the start. Throws CONFIG_INVALID, LINT_FAILED, STORE_*. */
+export async function composeMesh(
+  loaded: LoadedMesh,
+  actors: Readonly<Record<string, ActorLike>>,
+  options: StartOptions = {},
+): Promise<Composed> {
+  const folder = resolve(options.folder ?? loaded.folder);
+  const plan = planOf(loaded.config, Object.keys(actors), loaded);
   const clock = options.clock ?? systemClock();
   const entropy = options.entropy ?? systemEntropy();
-  const name = options.node ?? 'n1';
+  const development = options.development ?? process.env['NODE_ENV'] !== 'production';
+  const registry = await loadLogics(plan, { folder, actors, development });
+  const gateways = await liveGateways(plan, folder, {
+    env: options.env ?? process.env,
+    clock,
+    entropy,
+    onEvent: options.onEvent,
+  });
+  for (const [name, gateway] of gateways) registry.set(name, gateway);
+  const telemetry = await tracing(plan, options.tracer);
+  const { tracer } = telemetry;
   const store = options.store ?? (await openStore(plan, folder));
-  const telemetry =
-    options.tracer === undefined && plan.telemetry !== undefined
-      ? otlp({ url: plan.telemetry.otlp, service: plan.telemetry.service, links: plan.telemetry.links })
-      : undefined;
-  const tracer = options.tracer ?? telemetry?.tracer;
-  const secrets = { env, readFile: (path: string) => readFileSync(resolve(folder, path), 'utf8') };
-  const all = new Map(registry);
-  for (const tool of plan.tools) {
-    const leaves = mcpLeaves(tool, {
-      secrets,
-      dir: folder,
-      clock,
-      random: () => entropy.random(),
-      onLog: (server, line) => options.onEvent?.({ type: 'actor.log', actor: `tools/${server}`, label: 'stderr', value: line }),
-    });
-    all.set(tool.address, { logic: toolGateway({ server: tool.name, leaves }) });
-  }
-  for (const model of plan.models) {
-    const { source, terms, redactor } = await modelSource(model, folder, secrets);
-    const leaves = modelLeaves(source, terms, { clock, redactor });
-    all.set(model.address, { logic: modelGateway({ name: model.name, leaves }) });
-  }
-  const forNode = nodePlan(plan, all);
+  const name = options.node ?? 'n1';
+  const forNode = nodePlan(plan, registry);
   const emitted = new Set<(actor: Address, event: EventObject) => void>();
   const node: Node = new Node({
     name,
@@ -185,20 +124,29 @@ export async function startMesh(
     },
   });
   const close = async (): Promise<void> => {
-    await telemetry?.shutdown();
+    await telemetry.flush();
     if (options.store === undefined) await store.close();
   };
-  const mesh = new Mesh({ plan, nodePlan: forNode, node, store, close }, emitted);
-  try {
-    await mesh.start();
-  } catch (error) {
-    await mesh.stop(0).catch(() => undefined);
-    throw error;
-  }
-  return mesh;
+  return { mesh: new Mesh({ plan, nodePlan: forNode, node, store, emitted, close }), folder, registry };
 }
 
-export function openStore(plan: MeshPlan, folder: string, readOnly = false): Promise<MeshStore & Directory> {
-  if (plan.store.kind === 'memory') return Promise.resolve(memory());
-  return sqlite({ path: isAbsolute(plan.store.path) ? plan.store.path : resolve(folder, plan.store.path), readOnly });
+/** Where the store lies; undefined: nowhere. */
+export const storePath = (plan: MeshPlan, folder: string): string | undefined =>
+  plan.store.kind === 'memory' ? undefined : isAbsolute(plan.store.path) ? plan.store.path : resolve(folder, plan.store.path);
+
+/** Throws STORE_*. */
+export async function openStore(plan: MeshPlan, folder: string, readOnly = false): Promise<MeshStore & Directory> {
+  const path = storePath(plan, folder);
+  if (path === undefined) return (await import('../persistence/memory.ts')).memory();
+  return (await import('../persistence/sqlite.ts')).sqlite({ path, readOnly });
+}
+
+async function tracing(
+  plan: MeshPlan,
+  given: Tracer | undefined,
+): Promise<{ readonly tracer: Tracer | undefined; flush(): Promise<unknown> }> {
+  if (given !== undefined || plan.telemetry === undefined) return { tracer: given, flush: () => Promise.resolve() };
+  const { otlp, service, links } = plan.telemetry;
+  const exporter = (await import('../telemetry/otlp.ts')).otlp({ url: otlp, service, links });
+  return { tracer: exporter.tracer, flush: () => exporter.shutdown() };
 }

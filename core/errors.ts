@@ -54,6 +54,10 @@ export const CODES = {
     'Context holds something that JSON cannot give back.',
     'Keep plain data in context; the message names the path.',
   ),
+  CONTROL_UNSAFE: row(
+    'Others could stand in for the control socket of this mesh.',
+    'Take the right to write from others (`chmod o-w FOLDER`), or keep the store in a folder of your own.',
+  ),
   EFFECT_IN_DOUBT: row(
     'A call was under way when its process died, and nobody knows whether it took effect.',
     'Look at the other system, then `reprise resolve` the effect.',
@@ -80,6 +84,7 @@ export const CODES = {
     'See `reprise logs tools/NAME`; the gateway restarts it with backoff.',
     true,
   ),
+  MESH_NOT_RUNNING: row('The command needs a running mesh, and none answers.', 'Start it with `reprise up`, then call again.'),
   MODEL_FAILED: row(
     'The model answered with an error.',
     'See the cause; calls are retried when the provider says that it is transient.',

@@ -1,22 +1,19 @@
 /**
- * A running mesh in this process, for code and for the CLI: refs, sends, asks, and what people ask of it. Composed by `startMesh`;
- * knows no adapter.
+ * A running mesh in this process, for code and for the CLI: refs, sends, asks, and the reading of its logs. Composed by `startMesh`;
+ * knows no adapter. What people decide about actors is in `operations.ts`.
  */
 import { type Address, checkAddress, ROOT } from './address.ts';
+import { AddressBook } from './address-book.ts';
 import { SUPERVISOR_LOGIC } from './child-spec.ts';
 import type { MeshPlan } from './config/plan.ts';
 import type { EventObject } from './effect.ts';
-import { MeshError } from './errors.ts';
-import type { View } from './logic.ts';
-import type { ActorStatus, Node } from './node.ts';
-import { unknownActor } from './node-plan.ts';
-import { inflateRecord } from './payload.ts';
-import type { BlobStore, EventStore, StoreAdmin, StreamId } from './ports/event-store.ts';
-import { decodeCheckpoint } from './checkpoint.ts';
-import type { LogRecord } from './record.ts';
-import { type Frame, type FrameOptions, frames } from './replay.ts';
-import { describe, type SupervisionState, type SupervisionView } from './supervision.ts';
-import type { NodePlan } from './node.ts';
+import { type ActorState, Inspection, type StoredActor } from './inspection.ts';
+import type { ActorStatus, Node, NodePlan } from './node.ts';
+import { Operations } from './operations.ts';
+import type { BlobStore, EventStore, StoreAdmin } from './ports/event-store.ts';
+import type { Frame, FrameOptions } from './replay.ts';
+import type { SupervisionState } from './supervision-state.ts';
+import { type LogOwner, Upkeep } from './upkeep.ts';
 
 export interface SendOptions {
   /** Makes a retry safe: the same id acts once within 24 hours. Default: a new one. */
@@ -27,6 +24,10 @@ export interface AskOptions extends SendOptions {
   readonly timeoutMs?: number;
 }
 
+/** ms that a start waits for the tree, and between two looks at it. */
+const START_MS = 30_000;
+const LOOK_MS = 2;
+
 /** A handle to send to an actor; it holds nothing of it. */
 export interface Ref {
   readonly address: Address;
@@ -34,8 +35,8 @@ export interface Ref {
   send(event: EventObject, options?: SendOptions): Promise<{ readonly id: string; readonly seq: number }>;
   /** Resolves with the reply event. */
   ask(event: EventObject, options?: AskOptions): Promise<EventObject>;
-  /** The state, from the log. */
-  state(): Promise<View>;
+  /** What its log folds to. */
+  state(): Promise<ActorState>;
 }
 
 /** Store of one mesh: events, blobs, admin in one. */
@@ -46,196 +47,115 @@ export interface MeshParts {
   readonly nodePlan: NodePlan;
   readonly node: Node;
   readonly store: MeshStore;
-  /** Closes what was composed: store, links, exporters. */
+  /** Who hears what actors emit. */
+  readonly emitted: Set<(actor: Address, event: EventObject) => void>;
+  /** Closes what was composed: store, exporters. */
   readonly close: () => Promise<void>;
+}
+
+/** One actor, stored and alive: what `reprise ps` shows. */
+export interface ListedActor extends Omit<StoredActor, 'phase'> {
+  /** `passive`, `ended`, `gone` and `unfinished` need no memory; the others do. */
+  readonly phase: StoredActor['phase'] | 'running' | 'waiting' | 'opening';
+  /** Messages that wait. */
+  readonly mailbox: number;
+  /** ms that the oldest of them has waited. */
+  readonly oldestMs?: number;
+  /** Value of its chart, where it is in memory. */
+  readonly state?: unknown;
+  /** Effects that a person has to decide. */
+  readonly inDoubt?: readonly string[];
 }
 
 export class Mesh {
   readonly plan: MeshPlan;
   readonly node: Node;
   readonly store: MeshStore;
+  /** Reads logs. */
+  readonly inspect: Inspection;
+  /** What people decide about actors: dead letters, parked ones, calls in doubt. */
+  readonly operations: Operations;
+  /** What people do to logs: reset, migrate, fork, remove, prune. */
+  readonly upkeep: Upkeep;
   private readonly parts: MeshParts;
+  private readonly book: AddressBook;
   private stopped: Promise<void> | undefined;
-  private readonly emitted: Set<(actor: Address, event: EventObject) => void>;
 
-  constructor(parts: MeshParts, emitted: Set<(actor: Address, event: EventObject) => void>) {
+  constructor(parts: MeshParts) {
+    const { plan, nodePlan, node, store } = parts;
     this.parts = parts;
-    this.plan = parts.plan;
-    this.node = parts.node;
-    this.store = parts.store;
-    this.emitted = emitted;
+    this.plan = plan;
+    this.book = new AddressBook(plan);
+    this.node = node;
+    this.store = store;
+    this.inspect = new Inspection({
+      store,
+      logicOf: (name, at) => nodePlan.logicOf(name, at),
+      shardOf: (address) => node.shardOf(address),
+    });
+    this.operations = new Operations({ plan, node, inspect: this.inspect });
+    this.upkeep = new Upkeep({ plan, inspect: this.inspect, store, owner: ownerOf(node), now: () => node.clock.now() });
   }
 
-  /** Starts the node, and the root supervisor with the tree of the plan; an edited tree reaches it as an event. */
+  /**
+   * Starts the node, and the root supervisor with the tree of the plan; it hears of the tree at each start, so an edited one reaches it.
+   * Resolves when the tree is up. Throws what `Node.start` throws.
+   */
   async start(): Promise<void> {
     const { node, plan } = this;
     await node.start();
     if (node.epochOf(node.shardOf(ROOT)) < 0) return;
-    const stream = { shard: node.shardOf(ROOT), actor: ROOT };
-    const { head } = await this.store.head(stream);
-    const run = `boot-${plan.specHash.slice(0, 16)}`;
-    if (head === 0)
-      await node.send(
-        ROOT,
-        { type: 'reprise.start', logic: SUPERVISOR_LOGIC, input: plan.root },
-        { internal: 'system', id: run },
-      );
-    else if ((await this.configuredHash(stream)) !== plan.specHash)
-      await node.send(
-        ROOT,
-        { type: 'reprise.configure', ...plan.root, specHash: plan.specHash },
-        { internal: 'system', id: `${run}-${head}` },
-      );
-    if (head === 0)
-      await node.send(
-        ROOT,
-        { type: 'reprise.configure', ...plan.root, specHash: plan.specHash },
-        { internal: 'system', id: `${run}-first` },
-      );
+    const { epoch } = await this.store.head(this.inspect.stream(ROOT));
+    if (epoch === 0)
+      await node.send(ROOT, { type: 'reprise.start', logic: SUPERVISOR_LOGIC, input: null }, { internal: 'system' });
+    await node.send(ROOT, { type: 'reprise.configure', ...plan.root, specHash: plan.specHash }, { internal: 'system' });
+    await this.treeIsUp();
   }
 
-  /** Hash of the tree that the root supervisor was last given, by its log. */
-  private async configuredHash(stream: StreamId): Promise<string | undefined> {
-    let hash: string | undefined;
-    for await (const record of this.store.read(stream, 1))
-      if (record.kind === 'event' && record.event.type === 'reprise.configure')
-        hash = String((await inflateRecord(record, this.store)).kind === 'event' ? record.event['specHash'] : undefined);
-    return hash;
+  /** A child that does not come up in time is its supervisor's business: the mesh runs without it. */
+  private async treeIsUp(): Promise<void> {
+    const { clock } = this.node;
+    const until = clock.monotonic() + START_MS;
+    while (clock.monotonic() < until) {
+      const cell = this.node.cells.get(ROOT);
+      const { phase, operation, queue } = (cell?.view().context ?? {}) as Partial<SupervisionState>;
+      if (cell?.phase === 'ended' || cell?.phase === 'parked') return;
+      if (phase === 'up' && operation === null && queue?.length === 0) return;
+      await this.node.sleep(LOOK_MS);
+    }
   }
 
   /** Throws ADDRESS_INVALID, ACTOR_NOT_FOUND (listing the known ones). */
   ref(address: Address): Ref {
     checkAddress(address);
-    this.parts.nodePlan.admit(address, { type: 'ref' });
+    this.book.receiver(address);
     return {
       address,
       send: (event, options) => this.send(address, event, options),
       ask: (event, options) => this.ask(address, event, options),
-      state: () => this.node.view(address),
+      state: () => this.inspect.state(address),
     };
   }
+  /** Resolves when the event is in the actor's log. Throws what `Node.send` throws. */
   send(address: Address, event: EventObject, options: SendOptions = {}): Promise<{ readonly id: string; readonly seq: number }> {
     return this.node.send(address, event, options);
   }
+  /** Resolves with the reply event. Throws what `Node.ask` throws. */
   ask(address: Address, event: EventObject, options: AskOptions = {}): Promise<EventObject> {
     return this.node.ask(address, event, options);
   }
-
+  /** The log performed again, step by step; nothing is done. Throws ACTOR_NOT_FOUND, LOGIC_NOT_FOUND, STORE_CORRUPT, REPLAY_DIVERGED (strict). */
+  replay(address: Address, options: FrameOptions = {}): AsyncGenerator<Frame> {
+    return this.inspect.frames(address, options);
+  }
+  /** Every actor that has a log, by address. */
+  async list(): Promise<ListedActor[]> {
+    return withLive(await this.inspect.list(), this.node.live());
+  }
   /** Events that actors `emit`, as they leave. Returns what ends it. */
   onEmitted(listener: (actor: Address, event: EventObject) => void): () => void {
-    this.emitted.add(listener);
-    return () => this.emitted.delete(listener);
-  }
-
-  // ---- for people --------------------------------------------------------------------------------------------------
-
-  /** Every actor that has a log, with how it is. */
-  async list(): Promise<ActorStatus[]> {
-    const out: ActorStatus[] = [];
-    for (const shard of await this.store.shards()) {
-      for await (const s of this.store.streams(shard)) {
-        const live = this.node.status(s.actor);
-        out.push(
-          live === undefined || live.head === 0
-            ? {
-                ...(await this.asleep({ shard, actor: s.actor })),
-                head: s.head,
-                ...(s.wakeAt !== undefined && { wakeAt: s.wakeAt }),
-                ...(live?.reason !== undefined && { phase: live.phase, reason: live.reason }),
-              }
-            : live,
-        );
-      }
-    }
-    return out.toSorted((a, b) => (a.address < b.address ? -1 : 1));
-  }
-
-  private async asleep(stream: StreamId): Promise<ActorStatus> {
-    const checkpoint = await this.store.loadCheckpoint(stream);
-    const base: ActorStatus = { address: stream.actor, phase: 'passive', head: 0, mailbox: 0 };
-    if (checkpoint === undefined) return base;
-    const { tables } = decodeCheckpoint(checkpoint.bytes, stream.actor);
-    const phase =
-      checkpoint.tombstone === true
-        ? ('gone' as const)
-        : tables.parked !== undefined
-          ? ('parked' as const)
-          : tables.status !== 'active'
-            ? ('ended' as const)
-            : ('passive' as const);
-    return {
-      ...base,
-      phase,
-      ...(tables.parked !== undefined && { reason: tables.parked.reason }),
-      ...(tables.deadCount > 0 && { dead: tables.deadCount }),
-    };
-  }
-
-  /** Supervision trees, from the root. */
-  async tree(): Promise<SupervisionView[]> {
-    const out: SupervisionView[] = [];
-    for (const actor of this.plan.actors) {
-      if (actor.kind !== 'supervisor' && actor.kind !== 'pool') continue;
-      const cell = await this.node.cellAt(actor.address).catch(() => undefined);
-      const context = cell?.view().context as (SupervisionState & { supervision?: SupervisionState }) | undefined;
-      if (context !== undefined) out.push(describe(context.supervision ?? context));
-    }
-    return out;
-  }
-
-  stream(address: Address): StreamId {
-    return { shard: this.node.shardOf(address), actor: address };
-  }
-  /** Records of one actor, payloads included. */
-  async *records(address: Address, from = 1, to?: number): AsyncGenerator<LogRecord> {
-    for await (const record of this.store.read(this.stream(address), from, to)) yield await inflateRecord(record, this.store);
-  }
-  /** The log performed again, step by step; nothing is done. */
-  replay(address: Address, options: FrameOptions = {}): AsyncGenerator<Frame> {
-    return frames(
-      {
-        store: this.store,
-        logicOf: (name, at) => this.parts.nodePlan.logicOf(name, at),
-        inflate: (r) => inflateRecord(r, this.store),
-      },
-      this.stream(address),
-      options,
-    );
-  }
-
-  /** A dead letter again, under a new id. Throws USAGE when it cannot be. */
-  async resend(address: Address, seq: number): Promise<string> {
-    const cell = await this.node.cellAt(address);
-    for await (const record of this.records(address, seq, seq)) {
-      if (record.kind !== 'dead') break;
-      return cell.resend(seq, record.event, record.cause);
-    }
-    throw new MeshError('USAGE', `${address} has no dead letter at seq ${seq}`);
-  }
-
-  /** Lets a parked actor go on. */
-  async unpark(address: Address): Promise<void> {
-    this.node.forget(address);
-    const cell = await this.node.cellAt(address);
-    if (cell.actor.tables.parked === undefined) throw new MeshError('USAGE', `${address} is not parked`);
-    cell.unpark();
-    const supervisor = cell.actor.tables.init.supervisor?.address;
-    if (supervisor !== undefined)
-      await this.node.send(supervisor, { type: 'reprise.unpark', child: address }, { internal: 'system' });
-  }
-
-  /** A person decides an effect in doubt. */
-  async resolve(effect: string, how: Parameters<import('./cell.ts').Cell['resolve']>[1]): Promise<void> {
-    const address = effect.slice(0, effect.lastIndexOf('!'));
-    if (address === '') throw new MeshError('USAGE', `'${effect}' is no effect id: it looks like actor!12.0`);
-    (await this.node.cellAt(address)).resolve(effect, how);
-  }
-
-  /** Stops or starts one child of a supervisor by hand. */
-  async order(address: Address, what: 'stop' | 'start'): Promise<void> {
-    if (!this.plan.actors.some((a) => a.address === address)) throw unknownActor(address, this.plan);
-    const supervisor = address.includes('/') ? address.slice(0, address.lastIndexOf('/')) : ROOT;
-    await this.node.send(supervisor, { type: `reprise.child.${what}`, child: address }, { internal: 'system' });
+    this.parts.emitted.add(listener);
+    return () => this.parts.emitted.delete(listener);
   }
 
   /** Finishes what is in hand, saves checkpoints, releases the store. */
@@ -246,4 +166,34 @@ export class Mesh {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
+}
+
+const ownerOf = (node: Node): LogOwner => ({
+  reset: (address, options) => node.reset(address, options),
+  migrate: (address, snapshotOf, options) => node.migrate(address, snapshotOf, options),
+  fork: (target, persisted, init) => node.fork(target, persisted, init),
+  remove: (address, admin, options) => node.remove(address, admin, options),
+  isOpen: (address) => node.cells.has(address),
+});
+
+/** What is stored, with what is in memory laid over it. */
+export function withLive(stored: readonly StoredActor[], live: readonly ActorStatus[]): ListedActor[] {
+  const alive = new Map(live.map((status) => [status.address, status]));
+  return stored.map((actor) => {
+    const status = alive.get(actor.address);
+    if (status === undefined) return { ...actor, mailbox: 0 };
+    const { phase, reason, mailbox, oldestMs, state, inDoubt, dead = actor.dead } = status;
+    return {
+      ...actor,
+      phase,
+      // One that cannot be opened has no head of its own to show.
+      seq: Math.max(actor.seq, status.head),
+      mailbox,
+      ...(reason !== undefined && { reason }),
+      ...(oldestMs !== undefined && { oldestMs }),
+      ...(state !== undefined && { state }),
+      ...(dead !== undefined && { dead }),
+      ...(inDoubt !== undefined && { inDoubt }),
+    };
+  });
 }

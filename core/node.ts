@@ -119,6 +119,8 @@ export interface NodeOptions {
 /** Breakdowns of an actor at one head after which it is left alone. */
 const BREAKDOWNS_MAX = 3;
 const REOPEN_MS = 1_000;
+const PAUSE_MIN_MS = 50;
+const PAUSE_MAX_MS = 2_000;
 /** How often, and every how many ms, a cell that a person changes is asked to come to rest. */
 const RESTS_MAX = 200;
 const REST_MS = 5;
@@ -331,6 +333,18 @@ export class Node implements OpeningHost {
       shard,
       await this.options.mailboxes.open(shard, epoch, { deliver: (e) => this.deliver(e), report: (r) => this.heard(r) }),
     );
+    // Again until it is done or the shard goes: a claim without its actors would keep them from every node.
+    for (let pause = PAUSE_MIN_MS; this.epochOf(shard) === epoch && !this.stopping; pause = Math.min(2 * pause, PAUSE_MAX_MS)) {
+      try {
+        return await this.recoverShard(shard, epoch);
+      } catch (error) {
+        this.say({ type: 'store.stalled', shard, error: errorData(error).message });
+        await this.sleep(pause);
+      }
+    }
+  }
+
+  private async recoverShard(shard: Shard, epoch: number): Promise<void> {
     const dirty: StreamState[] = [];
     for await (const stream of this.store.streams(shard)) {
       if (stream.dirty) dirty.push(stream);
@@ -569,12 +583,23 @@ export class Node implements OpeningHost {
       phase,
       head: cell.durableHead,
       mailbox: cell.mailbox.size,
-      state: cell.view().value,
+      // Nobody is shown a state that is on its way to the store.
+      ...(t.head === cell.durableHead && { state: cell.view().value }),
       ...(oldestAt !== undefined && { oldestMs: this.clock.now() - oldestAt }),
       ...(t.parked !== undefined && { reason: t.parked.reason }),
       ...(t.deadCount > 0 && { dead: t.deadCount }),
       ...(cell.inDoubt.length > 0 && { inDoubt: cell.inDoubt }),
     };
+  }
+
+  /** Every actor that is in memory, and those that cannot be opened. */
+  live(): ActorStatus[] {
+    return [...new Set([...this.cells.keys(), ...this.unopenable.keys()])].flatMap((address) => this.status(address) ?? []);
+  }
+
+  /** Puts the actor away and takes it up again from its log: with new code, or after a person has changed something. */
+  async reopen(address: Address): Promise<void> {
+    await this.alone(address, () => Promise.resolve(0));
   }
 
   /** Lets what could not be opened be tried again (after a migration, a reset, new code). */

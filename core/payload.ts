@@ -36,7 +36,7 @@ export function blobOf(record: LogRecord): string | undefined {
 }
 
 /** Throws STORE_CORRUPT when the blob is gone. */
-export async function inflateRecord(record: LogRecord, blobs: BlobStore | undefined): Promise<LogRecord> {
+export async function inflateRecord(record: LogRecord, blobs: Pick<BlobStore, 'get'> | undefined): Promise<LogRecord> {
   const hash = blobOf(record);
   if (hash === undefined) return record;
   const bytes = await blobs?.get(hash);

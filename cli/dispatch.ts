@@ -1,0 +1,117 @@
+/**
+ * From what was typed to an exit code: finds the verb, loads its code, and turns what it throws into a message and an exit code. cac knows the grammar
+ * and prints the help; values are read by `parseArgs`, because cac makes numbers of texts that look like one (an id, a name).
+ */
+import { parseArgs } from 'node:util';
+import { cac, type CAC } from 'cac';
+import { suggest } from '../core/config/problems.ts';
+import { CODES, errorData, isMeshError, MeshError } from '../core/errors.ts';
+import { Call, type Verb } from './command.ts';
+import { EXIT, exitCodeOf } from './exit.ts';
+import type { Io } from './io.ts';
+import { VERBS } from './verbs.ts';
+
+/** Resolves with the exit code; never rejects. */
+export async function main(argv: readonly string[], io: Io): Promise<number> {
+  try {
+    return await dispatch(argv, io);
+  } catch (error) {
+    tell(error, argv, io);
+    return exitCodeOf(error);
+  }
+}
+
+async function dispatch(argv: readonly string[], io: Io): Promise<number> {
+  const [word] = argv;
+  if (word === '-v' || word === '--version') {
+    const { default: manifest } = await import('reprise/package.json', { with: { type: 'json' } });
+    io.out(manifest.version);
+    return EXIT.ok;
+  }
+  const cli = grammar();
+  if (word === undefined || word === 'help' || word === '-h' || word === '--help') {
+    cli.outputHelp();
+    return word === undefined ? EXIT.usage : EXIT.ok;
+  }
+  const verb = VERBS.find((v) => v.name === word);
+  if (verb === undefined)
+    throw new MeshError(
+      'USAGE',
+      `unknown command '${word}'${suggest(
+        word,
+        VERBS.map((v) => v.name),
+      )}`,
+    );
+  cli.parse(['node', 'reprise', ...argv], { run: false });
+  if (cli.options['help'] === true) return EXIT.ok;
+  const command = cli.matchedCommand;
+  if (command === undefined) throw new MeshError('INTERNAL', `'${word}' is in the table and not in the grammar`);
+  try {
+    command.checkRequiredArgs();
+    command.checkUnusedArgs();
+  } catch (error) {
+    throw new MeshError('USAGE', `${errorData(error).message}; see \`reprise ${word} --help\``);
+  }
+  const loaded = await verb.load();
+  return (await loaded.run(callOf(verb, argv.slice(1), io))) ?? EXIT.ok;
+}
+
+function grammar(): CAC {
+  const cli = cac('reprise');
+  for (const verb of VERBS) {
+    const command = cli.command(`${verb.name}${verb.args === undefined ? '' : ` ${verb.args}`}`, verb.about);
+    for (const { flags, about } of verb.options ?? []) command.option(flags, about);
+    for (const example of verb.examples ?? []) command.example(example);
+  }
+  cli.help();
+  return cli;
+}
+
+const FLAGS = /^(?:-(\w), )?--([\w-]+)( <.+>)?$/;
+
+function callOf(verb: Verb, argv: readonly string[], io: Io): Call {
+  const options: Record<string, { type: 'string' | 'boolean'; short?: string; multiple: true }> = {};
+  for (const { flags } of verb.options ?? []) {
+    const [, short, name = '', value] = FLAGS.exec(flags) ?? [];
+    options[name] = { type: value === undefined ? 'boolean' : 'string', multiple: true, ...(short !== undefined && { short }) };
+  }
+  const parsed = parsedBy(argv, options, verb.name);
+  const given = new Map<string, readonly string[]>();
+  for (const [name, values] of Object.entries(parsed.values))
+    given.set(
+      name,
+      (values as (string | boolean)[]).map((v) => (typeof v === 'string' ? v : '')),
+    );
+  return new Call(io, parsed.positionals, given);
+}
+
+function parsedBy(
+  argv: readonly string[],
+  options: NonNullable<Parameters<typeof parseArgs>[0]>['options'] & object,
+  verb: string,
+) {
+  try {
+    return parseArgs({ args: [...argv], options, allowPositionals: true });
+  } catch (error) {
+    const [, unknown] = /^Unknown option '-*([^']+)'/.exec(errorData(error).message) ?? [];
+    const what =
+      unknown === undefined
+        ? errorData(error).message.split('\n')[0]
+        : `unknown option '--${unknown}'${suggest(unknown, Object.keys(options))}`;
+    throw new MeshError('USAGE', `${what}; see \`reprise ${verb} --help\``);
+  }
+}
+
+/** What went wrong, for people; as JSON where JSON was asked for. */
+function tell(error: unknown, argv: readonly string[], io: Io): void {
+  const { code = 'INTERNAL', message, data, cause } = errorData(error);
+  if (argv.includes('--json')) {
+    io.note(JSON.stringify({ error: { code, message, ...(data !== undefined && { data }) } }));
+    return;
+  }
+  const isOurs = isMeshError(error);
+  io.note(`${isOurs ? code : 'error'}: ${message}`);
+  if (cause !== undefined && !message.includes(cause.message)) io.note(`  because: ${cause.message}`);
+  if (isOurs && code !== 'USAGE' && code !== 'CONFIG_INVALID') io.note(`  ${CODES[code].cure}`);
+  if (io.env['REPRISE_DEBUG'] !== undefined && error instanceof Error) io.note(error.stack ?? '');
+}

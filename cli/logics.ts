@@ -1,0 +1,136 @@
+/**
+ * The logics that a plan names, each from where it comes: code, a module, or Reprise itself. A mesh that runs loads all of them; who only
+ * reads a log loads what that log needs, with gateways that cannot call anybody.
+ */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { POOL_LOGIC, SUPERVISOR_LOGIC } from '../core/child-spec.ts';
+import type { MeshPlan } from '../core/config/plan.ts';
+import { MeshError } from '../core/errors.ts';
+import { machineLogic } from '../core/kernel.ts';
+import { lintMachine } from '../core/lint-machine.ts';
+import type { Leaf } from '../core/logic.ts';
+import type { NodeEvent } from '../core/node.ts';
+import type { Registered } from '../core/node-plan.ts';
+import { pool } from '../core/pool.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { Entropy } from '../core/ports/entropy.ts';
+import { supervisor } from '../core/supervisor.ts';
+import { type ActorDefinition, type ActorLike, definitionOf, loadActor } from './actor-modules.ts';
+import type { Env } from './mesh-file.ts';
+
+export type Registry = Map<string, Registered>;
+
+export interface LogicOptions {
+  /** Folder that relative paths of the plan start from. */
+  readonly folder: string;
+  /** Machines given in code, by name. */
+  readonly actors?: Readonly<Record<string, ActorLike>>;
+  /** Contexts are checked after every step, not only at init. */
+  readonly development?: boolean;
+  /** Makes changed modules load anew. */
+  readonly version?: number;
+}
+
+/** What gateways need to reach anybody. */
+export interface Reachable {
+  readonly env: Env;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly onEvent?: ((event: NodeEvent) => void) | undefined;
+}
+
+/** `wanted`: only these names (supervisors and pools are always there). Throws CONFIG_INVALID, LINT_FAILED. */
+export async function loadLogics(plan: MeshPlan, options: LogicOptions, wanted?: ReadonlySet<string>): Promise<Registry> {
+  const registry: Registry = new Map([
+    [SUPERVISOR_LOGIC, { logic: supervisor }],
+    [POOL_LOGIC, { logic: pool }],
+  ]);
+  for (const [name, where] of Object.entries(plan.logics)) {
+    if (where.from === 'reprise' || wanted?.has(name) === false) continue;
+    const definition =
+      where.from === 'code'
+        ? definitionOf(options.actors?.[name], `actor '${name}'`)
+        : await loadActor(where.file, where.name, options.folder, where.path, options.version);
+    registry.set(name, registered(definition, name, options.development ?? false));
+  }
+  return registry;
+}
+
+/** Throws LINT_FAILED. */
+export function registered(definition: ActorDefinition, name: string, development: boolean): Registered {
+  const findings = lintMachine(definition.machine);
+  if (findings.length > 0)
+    throw new MeshError(
+      'LINT_FAILED',
+      `the machine of '${name}' breaks rules that its log depends on:\n${findings.map((f) => `  ${f.path}: ${f.rule}. ${f.cure}`).join('\n')}`,
+      { data: { findings } },
+    );
+  return {
+    logic: machineLogic(definition.machine, { development }),
+    ...(definition.input !== undefined && { input: definition.input }),
+    ...(definition.events !== undefined && { events: definition.events }),
+  };
+}
+
+/** Gateways of tools and models that call. Throws CONFIG_INVALID, PEER_DEPENDENCY_MISSING. */
+export async function liveGateways(plan: MeshPlan, folder: string, reach: Reachable): Promise<Registry> {
+  const { env, clock, entropy, onEvent } = reach;
+  const secrets = { env, readFile: (path: string) => readFileSync(resolve(folder, path), 'utf8') };
+  const registry: Registry = new Map();
+  // Loaded only where a mesh has tools or models: their clients are most of what there is to load.
+  if (plan.tools.length > 0) {
+    const [{ toolGateway }, { mcpLeaves }] = await Promise.all([
+      import('../actors/mcp-gateway.ts'),
+      import('../actors/mcp-leaves.ts'),
+    ]);
+    for (const tool of plan.tools) {
+      const leaves = mcpLeaves(tool, {
+        secrets,
+        dir: folder,
+        clock,
+        random: () => entropy.random(),
+        onLog: (server, line) => onEvent?.({ type: 'actor.log', actor: `tools/${server}`, label: 'stderr', value: line }),
+      });
+      registry.set(tool.address, { logic: toolGateway({ server: tool.name, leaves }) });
+    }
+  }
+  if (plan.models.length > 0) {
+    const [{ modelGateway }, { modelLeaves }, { modelSource }] = await Promise.all([
+      import('../actors/model-gateway.ts'),
+      import('../actors/model-leaves.ts'),
+      import('./model-ports.ts'),
+    ]);
+    for (const model of plan.models) {
+      const { source, terms, redactor } = await modelSource(model, folder, secrets);
+      const leaves = modelLeaves(source, terms, { clock, redactor });
+      registry.set(model.address, { logic: modelGateway({ name: model.name, leaves }) });
+    }
+  }
+  return registry;
+}
+
+/** Gateways to fold logs with: they reach nobody. */
+export async function silentGateways(plan: MeshPlan, wanted?: ReadonlySet<string>): Promise<Registry> {
+  const registry: Registry = new Map();
+  const tools = plan.tools.filter((tool) => wanted?.has(tool.address) !== false);
+  const models = plan.models.filter((model) => wanted?.has(model.address) !== false);
+  if (tools.length > 0) {
+    const { toolGateway } = await import('../actors/mcp-gateway.ts');
+    for (const { address, name } of tools)
+      registry.set(address, { logic: toolGateway({ server: name, leaves: { connection: SILENT, call: SILENT } }) });
+  }
+  if (models.length > 0) {
+    const { modelGateway } = await import('../actors/model-gateway.ts');
+    for (const { address, name } of models)
+      registry.set(address, { logic: modelGateway({ name, leaves: { port: SILENT, generate: SILENT } }) });
+  }
+  return registry;
+}
+
+const SILENT: Leaf = {
+  inDoubt: () => 'park',
+  start() {
+    throw new MeshError('INTERNAL', 'a replay performs nothing');
+  },
+};
