@@ -390,10 +390,9 @@ class Registrar {
     if (typeof e.delay === 'number') {
       const id = this.id(i);
       const timer = { id, timer: e.sendId ?? id, due: this.record.meta.ts + e.delay, event: e.event };
-      return setTimer(
-        this.t,
-        target.leaf === undefined ? { ...timer, ...destination(target.to) } : { ...timer, leaf: target.leaf },
-      );
+      // To itself it is a timer of the chart: it is due in its order among them, and needs no message.
+      if (target.leaf !== undefined) return setTimer(this.t, { ...timer, leaf: target.leaf });
+      return setTimer(this.t, target.to === this.actor.env.address ? timer : { ...timer, ...destination(target.to) });
     }
     if (target.leaf !== undefined) return this.toLeaf(target.leaf, e.event);
     const { to, via } = destination(target.to);

@@ -5,9 +5,11 @@
 import type { Address } from '../../core/address.ts';
 import type { Effect, EventObject } from '../../core/effect.ts';
 import type { Leaf, Logic } from '../../core/logic.ts';
+import { MeshError } from '../../core/errors.ts';
 import { Node, type NodeEvent, type NodeOptions, type NodePlan } from '../../core/node.ts';
 import type { Directory } from '../../core/ports/directory.ts';
 import type { EventStore, StreamId } from '../../core/ports/event-store.ts';
+import type { Mailboxes } from '../../core/ports/mailboxes.ts';
 import type { LogRecord } from '../../core/record.ts';
 import { reducer } from '../../core/reducer.ts';
 import { type NodeClock, seededEntropy, timeline } from '../../core/virtual.ts';
@@ -49,7 +51,14 @@ export interface StoreFault {
   held?: (() => void)[];
 }
 
+/** Where a node may die: before and after each thing that it does to the world. */
+export type Point = `${'append' | 'checkpoint' | 'ack' | 'send' | 'call' | 'result'}.${'before' | 'after'}`;
+
 export interface WorldOptions {
+  /** Called at each point; it may crash the node. */
+  readonly at?: (world: World, point: Point, node: string, what: string) => void;
+  /** Called at each call of the store; what it throws, the store throws. `lost`: the call is made, its answer is not heard. */
+  readonly onStore?: (call: string, node: string) => 'lost' | undefined;
   readonly seed?: number;
   readonly shards?: number;
   readonly horizonMs?: number;
@@ -64,12 +73,16 @@ export interface WorldOptions {
 
 export class World {
   readonly time = timeline();
+  private readonly outer = this.time.clock();
   readonly store: MemoryStore = memory();
   readonly network: ReturnType<typeof localNetwork>;
   readonly nodes = new Map<string, Node>();
   readonly clocks = new Map<string, NodeClock>();
   readonly events: (NodeEvent & { readonly node: string })[] = [];
   readonly calls: Call[] = [];
+  /** Calls whose result is in a log, by key. */
+  private readonly completed = new Set<string>();
+  private readonly again: string[] = [];
   readonly faults: StoreFault[] = [];
   readonly options: WorldOptions;
   /** Ends the calls that `tool` has begun: by default at once. */
@@ -82,7 +95,7 @@ export class World {
     this.options = options;
     this.network = localNetwork({
       seed: options.seed ?? 1,
-      clock: this.time.clock(),
+      clock: this.outer,
       latencyMs: options.latencyMs ?? 1,
       jitterMs: options.jitterMs ?? 0,
       loss: options.loss ?? 0,
@@ -97,22 +110,28 @@ export class World {
   readonly tool: Leaf = {
     inDoubt: (input) => (input as { policy?: 'retry' | 'park' | 'fail' } | undefined)?.policy ?? 'retry',
     start: (job, deliver) => {
-      const call: Call = { key: job.id, input: job.input, ended: false };
-      this.calls.push(call);
-      let stopped = false;
-      const done = (output: unknown): void => {
-        if (stopped) return;
-        call.ended = true;
-        deliver({ type: `xstate.done.actor.${job.child}`, output, actorId: job.child });
-      };
-      if (this.answer === undefined) done(`did ${JSON.stringify(job.input)}`);
-      else this.answer(call, done);
-      return {
+      const node = [...this.nodes.keys()].at(-1) ?? '';
+      const handle = {
         stop: () => {
           stopped = true;
         },
         send: () => undefined,
       };
+      let stopped = !this.passes('call.before', node, job.id);
+      if (stopped) return handle;
+      const call: Call = { key: job.id, input: job.input, ended: false };
+      this.calls.push(call);
+      if (this.completed.has(job.id)) this.again.push(job.id);
+      if (!this.passes('call.after', node, job.id)) return handle;
+      const done = (output: unknown): void => {
+        if (stopped || !this.passes('result.before', node, job.id)) return;
+        call.ended = true;
+        deliver({ type: `xstate.done.actor.${job.child}`, output, actorId: job.child });
+        this.passes('result.after', node, job.id);
+      };
+      if (this.answer === undefined) done(`did ${JSON.stringify(job.input)}`);
+      else this.answer(call, done);
+      return handle;
     },
   };
 
@@ -150,13 +169,22 @@ export class World {
     };
   }
 
+  /** A child that a chart spawned goes by `parent>source`. */
+  private logicOf(name: string): Logic {
+    const child = name.lastIndexOf('>');
+    if (child < 0) return this.logics[name] ?? (this.logics['plain'] as Logic);
+    const source = this.logicOf(name.slice(0, child)).source(name.slice(child + 1));
+    if (source?.kind !== 'actor') throw new RangeError(`no child ${name}`);
+    return source.logic;
+  }
+
   // ---- nodes ---------------------------------------------------------------------------------------------------------
 
   plan(): NodePlan {
     return {
       shards: this.options.shards ?? 1,
       horizonMs: this.options.horizonMs ?? 7 * 86_400_000,
-      logicOf: (name) => this.logics[name] ?? (this.logics['plain'] as Logic),
+      logicOf: (name) => this.logicOf(name),
       groupOf: (top) => (top.includes('.') ? top.slice(0, top.indexOf('.')) : 'default'),
       birth: (address, event) =>
         address.startsWith('@') || address.includes('@', 1) || event.type === 'nobirth'
@@ -185,13 +213,16 @@ export class World {
       clock,
       entropy: seededEntropy((this.options.seed ?? 1) * 1000 + ++this.starts),
       groups,
-      mailboxes: direct({
-        node: name,
-        link,
-        codec: msgpack(),
-        ownerOf: (shard) => node.ownership.ownerOf(shard),
-        soon: (fn) => clock.soon(fn),
-      }),
+      mailboxes: this.mortal(
+        name,
+        direct({
+          node: name,
+          link,
+          codec: msgpack(),
+          ownerOf: (shard) => node.ownership.ownerOf(shard),
+          soon: (fn) => clock.soon(fn),
+        }),
+      ),
       onEvent: (event) => this.events.push({ ...event, node: name }),
       ...(this.options.limits !== undefined && { limits: this.options.limits }),
     });
@@ -206,7 +237,7 @@ export class World {
         failed = error;
       },
     );
-    for (let i = 0; i < 200 && !started; i++) {
+    for (let i = 0; i < 200 && !started && this.nodes.get(name) === node; i++) {
       await this.time.advance(100);
       if (failed !== undefined) throw failed;
     }
@@ -239,6 +270,10 @@ export class World {
   }
   advance(ms: number): Promise<void> {
     return this.time.advance(ms);
+  }
+  /** By the clock of the world, which no node can stop. */
+  later(ms: number, fn: () => void): void {
+    this.outer.after(ms, fn);
   }
 
   /** From outside, by whatever node owns the actor. */
@@ -280,15 +315,38 @@ export class World {
       r.kind === 'dead' ? [`${r.cause}:${String(r.event['n'] ?? r.event.type)}`] : [],
     );
   }
-  /** Keys of calls that were begun more than once after one of them had ended. */
-  repeated(): string[] {
-    const ended = new Set<string>();
-    const twice: string[] = [];
-    for (const call of this.calls) {
-      if (ended.has(call.key)) twice.push(call.key);
-      if (call.ended) ended.add(call.key);
-    }
-    return twice;
+  /** Keys of calls that were made again after their result was durable. */
+  repeated(): readonly string[] {
+    return this.again;
+  }
+
+  // ---- a node that dies on command --------------------------------------------------------------------------------------
+
+  /** False: the node is dead, and what comes next does not happen. */
+  private passes(point: Point, node: string, what: string): boolean {
+    const living = this.nodes.get(node);
+    if (living !== undefined) this.options.at?.(this, point, node, what);
+    return living !== undefined && this.nodes.get(node) === living;
+  }
+
+  private mortal(node: string, mailboxes: Mailboxes): Mailboxes {
+    return {
+      custody: mailboxes.custody,
+      send: async (envelope) => {
+        if (!this.passes('send.before', node, envelope.id)) return;
+        await mailboxes.send(envelope);
+        this.passes('send.after', node, envelope.id);
+      },
+      report: (report) => {
+        const what = `${report.to} of ${report.from} up to ${report.upTo}`;
+        if (!this.passes('ack.before', node, what)) return;
+        mailboxes.report(report);
+        this.passes('ack.after', node, what);
+      },
+      open: (shard, epoch, receiver) => mailboxes.open(shard, epoch, receiver),
+      start: () => mailboxes.start(),
+      stop: () => mailboxes.stop(),
+    };
   }
 
   // ---- a store that fails on command ------------------------------------------------------------------------------------
@@ -314,36 +372,60 @@ export class World {
       return found;
     };
     const lost = { outcome: 'unknown' as const, cause: 'the answer was lost' };
+    const heard = (call: string): boolean => this.options.onStore?.(call, node) !== 'lost';
+    const unheard = (call: string): MeshError => new MeshError('STORE_UNAVAILABLE', `the answer to ${call} was lost`);
+    /** A call that only reads: an answer that is lost is a failure. */
+    const asked = async <T>(call: string, answer: () => Promise<T>): Promise<T> => {
+      if (!heard(call)) throw unheard(call);
+      return answer();
+    };
+    const write: EventStore['append'] = async (stream, expected, epoch, records) => {
+      const result = await store.append(stream, expected, epoch, records);
+      if (result.outcome === 'done') for (const { meta } of records) if (meta.via !== undefined) this.completed.add(meta.via);
+      return result;
+    };
     return {
       capabilities: store.capabilities,
       append: (stream, expected, epoch, records) =>
         clock.held(
           (async () => {
             const fault = meet('append', stream, records);
+            const what = `${stream.actor} ${records.map((r) => `${r.kind} ${r.seq}`).join(', ')}`;
             switch (fault?.how) {
-              case undefined:
-                return store.append(stream, expected, epoch, records);
+              case undefined: {
+                if (!this.passes('append.before', node, what)) return never();
+                const answered = heard('append');
+                const result = await write(stream, expected, epoch, records);
+                if (!this.passes('append.after', node, what)) return never();
+                return answered ? result : lost;
+              }
               case 'fail':
                 throw new RangeError('the store failed');
               case 'drop':
                 return lost;
               case 'prefix':
-                await store.append(stream, expected, epoch, records.slice(0, 1));
+                await write(stream, expected, epoch, records.slice(0, 1));
                 return lost;
               case 'lose':
-                await store.append(stream, expected, epoch, records);
+                await write(stream, expected, epoch, records);
                 return lost;
               case 'hold':
                 await new Promise<void>((resolve) => {
                   (fault.held ??= []).push(resolve);
                 });
-                return store.append(stream, expected, epoch, records);
+                return write(stream, expected, epoch, records);
             }
           })(),
         ),
-      read: (stream, from, to) => store.read(stream, from, to),
-      head: (stream) => clock.held(store.head(stream)),
-      streams: (shard) => store.streams(shard),
+      read: async function* (stream, from, to) {
+        if (!heard('read')) throw unheard('read');
+        yield* store.read(stream, from, to);
+      },
+      head: (stream) => clock.held(asked('head', () => store.head(stream))),
+      streams: async function* (shard) {
+        if (!heard('streams')) throw unheard('streams');
+        yield* store.streams(shard);
+      },
       saveCheckpoint: (stream, seq, epoch, meta, bytes) =>
         clock.held(
           (async () => {
@@ -352,16 +434,24 @@ export class World {
               await new Promise<void>((resolve) => {
                 (fault.held ??= []).push(resolve);
               });
-            return store.saveCheckpoint(stream, seq, epoch, meta, bytes);
+            if (!this.passes('checkpoint.before', node, stream.actor)) return never();
+            const answered = heard('saveCheckpoint');
+            const saved = await store.saveCheckpoint(stream, seq, epoch, meta, bytes);
+            if (!this.passes('checkpoint.after', node, stream.actor)) return never();
+            if (!answered) throw unheard('saveCheckpoint');
+            return saved;
           })(),
         ),
-      loadCheckpoint: (stream) => clock.held(store.loadCheckpoint(stream)),
+      loadCheckpoint: (stream) => clock.held(asked('loadCheckpoint', () => store.loadCheckpoint(stream))),
       close: async () => {
         await time.advance(0);
       },
     };
   }
 }
+
+/** What a dead process hears. */
+const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 
 /** What a frozen process hears of the directory: nothing until it thaws. */
 function heldDirectory(directory: Directory, clock: NodeClock): Directory {
