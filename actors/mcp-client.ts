@@ -61,8 +61,8 @@ const CONNECT_MS = 30_000;
 const HELD_MS = 10_000;
 const ARGS_BYTES_MAX = 1024 * 1024;
 const RESULT_BYTES_MAX = 8 * 1024 * 1024;
-/** A message holds an answer twice at most: as content and as structured content. */
-const MESSAGE_BYTES_MIN = 10 * 1024 * 1024;
+/** A message holds an answer twice at most, as content and as structured content, and some more. */
+const MESSAGE_BYTES_MORE = 256 * 1024;
 const NOISE_CHARS_MAX = 500;
 /** Limits are kept with our own clock; the SDK's must not come before. */
 const NO_TIMEOUT_MS = 2 ** 31 - 1;
@@ -163,7 +163,7 @@ export class McpConnection {
       dir: this.options.dir ?? '.',
       vault: this.vault,
       stderr: this.stderr,
-      messageBytesMax: Math.max(MESSAGE_BYTES_MIN, 2 * this.limits.resultBytesMax),
+      messageBytesMax: 2 * this.limits.resultBytesMax + MESSAGE_BYTES_MORE,
     });
   }
 
