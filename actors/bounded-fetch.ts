@@ -4,6 +4,18 @@
  */
 import { MeshError } from '../core/index.ts';
 
+const REASON_CHARS_MAX = 500;
+
+/** Why a fetch failed: `fetch failed` alone says nothing, its cause does. Bounded: some libraries put whole answers into messages. */
+export function failureWords(error: unknown): string {
+  if (!(error instanceof Error)) return String(error).slice(0, REASON_CHARS_MAX);
+  const { code, message } = (error.cause ?? {}) as { code?: unknown; message?: unknown };
+  // A host with two addresses fails with an error for each, and no message of its own.
+  const why = typeof message === 'string' && message !== '' ? message : typeof code === 'string' ? code : '';
+  const said = error.message.slice(0, REASON_CHARS_MAX);
+  return why === '' ? said : `${said} (${why.slice(0, REASON_CHARS_MAX)})`;
+}
+
 export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
 /** What breaks a body off is PAYLOAD_TOO_LARGE. */

@@ -4,6 +4,7 @@
  */
 import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError, UnauthorizedError } from '@modelcontextprotocol/client';
 import { MeshError } from '../core/index.ts';
+import { failureWords } from './bounded-fetch.ts';
 
 export interface CallFacts {
   /** The request has been handed to the wire. */
@@ -22,8 +23,6 @@ export const streamEnded = (): SdkError =>
 
 /** Causes of a failed fetch after which certainly nothing was read by the other side. */
 const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
-
-const MESSAGE_CHARS_MAX = 500;
 
 interface FailureData {
   /** False: certainly nothing took effect. */
@@ -44,7 +43,7 @@ const refused = (message: string, data: Readonly<Record<string, unknown>>, cause
 export function connectFailure(server: string, error: unknown, lastWords: string): MeshError {
   if (error instanceof MeshError) return error;
   const what = isUnauthorized(error) ? `server '${server}' refuses the credentials` : `server '${server}' could not be reached`;
-  return failed(`${what}: ${messageOf(error)}${lastWords}`, { sent: false, retryable: true }, error);
+  return failed(`${what}: ${failureWords(error)}${lastWords}`, { sent: false, retryable: true }, error);
 }
 
 export function callFailure(tool: string, error: unknown, { sent }: CallFacts, lastWords: string): CallFailure {
@@ -63,7 +62,7 @@ export function callFailure(tool: string, error: unknown, { sent }: CallFacts, l
   const wording = unsent ? 'was not sent' : 'was under way';
   return {
     error: failed(
-      `'${tool}' ${wording} when the connection failed: ${messageOf(error)}${lastWords}`,
+      `'${tool}' ${wording} when the connection failed: ${failureWords(error)}${lastWords}`,
       { sent: !unsent, retryable: true },
       error,
     ),
@@ -79,7 +78,7 @@ function httpFailure(tool: string, error: SdkHttpError): CallFailure {
     case 400:
       return {
         error: failed(
-          `'${tool}' was not taken: the server no longer knows this session (${status}: ${messageOf(error)})`,
+          `'${tool}' was not taken: the server no longer knows this session (${status}: ${failureWords(error)})`,
           { sent: false, retryable: true, status },
           error,
         ),
@@ -106,12 +105,4 @@ const isUnauthorized = (error: unknown): boolean =>
 function causeCode(error: unknown): string {
   const cause = (error as { cause?: { code?: unknown; errors?: { code?: unknown }[] } }).cause;
   return String(cause?.code ?? cause?.errors?.[0]?.code ?? '');
-}
-
-/** `fetch failed` alone says nothing: its cause does. Bounded, because the SDK puts whole answers into its messages. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  const message = error.message.slice(0, MESSAGE_CHARS_MAX);
-  return cause instanceof Error && cause.message !== '' ? `${message} (${cause.message})` : message;
 }

@@ -4,7 +4,7 @@
  */
 import { createParser } from 'eventsource-parser';
 import { isMeshError, MeshError, type PlainOrSecret, type SecretRef } from '../../core/index.ts';
-import { boundedFetch, type Fetch } from '../bounded-fetch.ts';
+import { boundedFetch, failureWords, type Fetch } from '../bounded-fetch.ts';
 import {
   type GenerateContext,
   modelFailed,
@@ -155,7 +155,7 @@ function wordsOf(text: string): { readonly message: string; readonly code?: unkn
 /** Without secrets: providers like to quote the key that they refuse. */
 function cleaned(vault: Vault, id: string, error: unknown): MeshError {
   if (isMeshError(error)) return new MeshError(error.code, vault.redactor.text(error.message), { data: error.data });
-  const { message, cause } = error as { message?: unknown; cause?: { message?: unknown } };
-  const why = `${String(message)}${typeof cause?.message === 'string' ? ` (${cause.message})` : ''}`;
-  return modelFailed(vault.redactor.text(`${id} could not be reached, or broke off: ${why}`), { retryable: true });
+  return modelFailed(vault.redactor.text(`${id} could not be reached, or broke off: ${failureWords(error)}`), {
+    retryable: true,
+  });
 }

@@ -230,12 +230,12 @@ describe('limits', () => {
 
   it('a call that is stopped says nothing more and is cancelled at the server', async () => {
     await shared.connected();
-    const { end, stop } = shared.begin('wait', { ms: 5_000 });
+    const begun = shared.begin('wait', { ms: 5_000 });
     await sleep(50);
     const before = cancelled();
-    stop();
+    begun.stop();
     await until(() => cancelled() === before + 1);
-    expect(await Promise.race([end, sleep(20, 'nothing')])).toBe('nothing');
+    expect(await Promise.race([begun.end, sleep(20, 'nothing')])).toBe('nothing');
   });
 
   it('a call that found no server was not sent', async () => {
@@ -290,4 +290,5 @@ it('a closed connection leaves no process behind, not even one that never answer
   await until(() => mute.logs.length > 0);
   await mute.close();
   await until(() => !isAlive(Number(mute.logs[0])));
+  expect([pid, Number(mute.logs[0])].filter(isAlive)).toEqual([]);
 });
