@@ -735,10 +735,15 @@ export class Cell {
     return due === Infinity ? undefined : due;
   }
 
+  /** All that it took is durable, and what that caused has left. A checkpoint before would hide it from the next owner. */
+  private get quiet(): boolean {
+    return this.journal.quiet && this.detained.length === 0;
+  }
+
   /** Nothing to take, nothing on its way, no leaf in this process. */
   get idle(): boolean {
     const t = this.actor.tables;
-    if (this.closed || this.saving || this.detained.length > 0 || !this.journal.quiet) return false;
+    if (this.closed || this.saving || !this.quiet) return false;
     if (this.mailbox.size > 0 || this.retry !== undefined || this.doors !== undefined || this.trial === 'begun') return false;
     return (t.actions?.size ?? 0) === 0 && !(t.status === 'active' && hasRunningLeaf(t));
   }
@@ -750,12 +755,12 @@ export class Cell {
   /** Saves a checkpoint at the durable head, if nothing is open. */
   async checkpoint(): Promise<boolean> {
     const t = this.actor.tables;
-    if (this.closed || this.saving || !this.journal.quiet || (t.actions?.size ?? 0) > 0) return false;
+    if (this.closed || this.saving || !this.quiet || (t.actions?.size ?? 0) > 0) return false;
     const seq = this.journal.durable;
     if (seq <= this.checkpointSeq) return false;
     this.saving = true;
     try {
-      if (!(await unspill(this.host.store, this.stream, t)) || this.journal.durable !== seq || !this.journal.quiet || this.closed)
+      if (!(await unspill(this.host.store, this.stream, t)) || this.journal.durable !== seq || !this.quiet || this.closed)
         return false;
       if (t.cursors !== undefined) dropStill(t.cursors, this.host.clock.now(), this.host.horizonMs);
       const nobody = this.actor.logic === NOBODY;
@@ -795,7 +800,7 @@ export class Cell {
 
   /** All that it took is durable and in a checkpoint, if one may be made. False: something is still open, ask again. */
   private async settleDown(): Promise<boolean> {
-    if (!this.journal.quiet || this.saving || this.hasItem) return false;
+    if (!this.quiet || this.saving || this.hasItem) return false;
     // Acknowledgements that were heard are written first, else each wake sends again.
     if (this.doneIds.length > 0) {
       this.enter();
@@ -804,7 +809,7 @@ export class Cell {
       return false;
     }
     if (this.journal.durable > this.checkpointSeq && (this.actor.tables.actions?.size ?? 0) === 0) await this.checkpoint();
-    return this.journal.quiet && this.doneIds.length === 0;
+    return this.quiet && this.doneIds.length === 0;
   }
 
   /** For a clean stop: true when it is put away. Leaves that still run are in doubt for the next owner. */

@@ -66,7 +66,7 @@ export class Performer {
       lane: send.lane,
       shard: this.host.shardOf(send.to),
       fromShard: this.cell.stream.shard,
-      after: afterOf(outbox, send),
+      after: afterOf(send),
       ts: send.ts,
       event,
     };

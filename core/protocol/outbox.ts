@@ -37,20 +37,19 @@ export interface NewSend {
 export interface PendingSend extends Omit<NewSend, 'event'> {
   /** Undefined: it lies in the checkpoint only. */
   event: EventObject | undefined;
-  /** Position of the send before it that was pending when it was made; -1: none. */
-  readonly before: number;
+  /** Its neighbours in the lane: one that goes out of turn (a snapshot that a later one replaces) leaves the order whole. */
+  previous: PendingSend | undefined;
+  next: PendingSend | undefined;
   /** Given up: its receiver records it as dead. */
   void?: true;
   /** ms since 1970 of the next try; Infinity while the record that made it is on its way to the store. */
   nextAt: number;
 }
 
-/** One receiver and lane. */
+/** What is pending for one receiver and lane, in order of position. */
 interface SendLane {
-  /** By position, in order. */
-  readonly sends: Map<number, PendingSend>;
-  /** Position of the newest, pending or not; -1: none. */
-  last: number;
+  first: PendingSend;
+  last: PendingSend;
 }
 
 export interface Outbox {
@@ -67,40 +66,40 @@ export const outboxSize = (outbox: Outbox): number => outbox.byId.size;
 
 export function addSend(outbox: Outbox, send: NewSend): PendingSend {
   const key = laneKey(send.to, send.lane);
-  let lane = outbox.lanes.get(key);
-  if (lane === undefined) outbox.lanes.set(key, (lane = { sends: new Map(), last: -1 }));
-  const pending: PendingSend = { nextAt: Infinity, ...send, before: lane.last };
-  lane.sends.set(pending.position, pending);
-  lane.last = pending.position;
+  const lane = outbox.lanes.get(key);
+  const pending: PendingSend = { nextAt: Infinity, ...send, previous: lane?.last, next: undefined };
+  if (lane === undefined) outbox.lanes.set(key, { first: pending, last: pending });
+  else lane.last = lane.last.next = pending;
   outbox.byId.set(pending.id, pending);
   return pending;
 }
 
 /** The receiver's durable log has got to `upTo`. Returns the sends that are settled by that. */
 export function heard(outbox: Outbox, from: Address, lane: Lane, upTo: number): readonly PendingSend[] {
-  const found = outbox.lanes.get(laneKey(from, lane));
-  if (found === undefined) return [];
   const settled: PendingSend[] = [];
-  for (const send of found.sends.values()) {
-    if (send.position > upTo) break;
-    settled.push(send);
-  }
-  for (const send of settled) remove(outbox, send);
+  let send = outbox.lanes.get(laneKey(from, lane))?.first;
+  for (; send !== undefined && send.position <= upTo; send = send.next) settled.push(send);
+  for (const one of settled) remove(outbox, one);
   return settled;
 }
 
-/** A record says that this send is acknowledged. */
+/** A record says that this send is acknowledged, or that a later one replaces it. */
 export function settleSend(outbox: Outbox, id: EffectId): void {
   const send = outbox.byId.get(id);
   if (send !== undefined) remove(outbox, send);
 }
 
 function remove(outbox: Outbox, send: PendingSend): void {
+  const { previous, next } = send;
   const key = laneKey(send.to, send.lane);
-  const lane = outbox.lanes.get(key);
+  const lane = outbox.lanes.get(key) as SendLane;
+  if (previous === undefined && next === undefined) outbox.lanes.delete(key);
+  else if (previous === undefined) lane.first = next as PendingSend;
+  else if (next === undefined) lane.last = previous;
+  if (previous !== undefined) previous.next = next;
+  if (next !== undefined) next.previous = previous;
+  send.previous = send.next = undefined;
   outbox.byId.delete(send.id);
-  lane?.sends.delete(send.position);
-  if (lane?.sends.size === 0) outbox.lanes.delete(key);
   if (outbox.byId.size === 0) outbox.dueFrom = Infinity;
 }
 
@@ -113,12 +112,8 @@ export function giveUp(outbox: Outbox, id: EffectId): boolean {
   return true;
 }
 
-/**
- * Position of the send before this one of the same receiver and lane that nobody has acknowledged; -1: none. Acknowledgements come in
- * order, so when the one before it is gone, all before it are.
- */
-export const afterOf = (outbox: Outbox, send: PendingSend): number =>
-  send.before >= 0 && outbox.lanes.get(laneKey(send.to, send.lane))?.sends.has(send.before) === true ? send.before : -1;
+/** Position of the send before this one of the same receiver and lane that nobody has acknowledged; -1: none. */
+export const afterOf = (send: PendingSend): number => send.previous?.position ?? -1;
 
 /**
  * It was handed to the mailboxes. The pause before the next try grows with the age of the message, so that backoff needs no count that
@@ -132,14 +127,14 @@ export function sent(outbox: Outbox, send: PendingSend, now: number, custodyMs =
 /** In the order in which they were made. */
 export const pendingSends = (outbox: Outbox): Iterable<PendingSend> => outbox.byId.values();
 
-/** Those whose time has come, in the order in which they were made. */
+/** Those whose time has come, in the order in which they were made. They stay due until they are sent. */
 export function dueSends(outbox: Outbox, now: number): readonly PendingSend[] {
   if (outbox.dueFrom > now) return [];
   const due: PendingSend[] = [];
   let next = Infinity;
   for (const send of pendingSends(outbox)) {
     if (send.nextAt <= now) due.push(send);
-    else if (send.nextAt < next) next = send.nextAt;
+    if (send.nextAt < next) next = send.nextAt;
   }
   outbox.dueFrom = next;
   return due;
@@ -151,11 +146,9 @@ export const earliestSend = (outbox: Outbox): number | undefined => (outbox.dueF
 // ---- in a checkpoint ----------------------------------------------------------------------------------------------------
 
 export function encodeOutbox(outbox: Outbox): unknown {
-  return Array.from(pendingSends(outbox), (send) => ({
-    ...send,
-    before: undefined,
-    nextAt: send.nextAt === Infinity ? 0 : send.nextAt,
-  }));
+  return Array.from(pendingSends(outbox), ({ previous: _previous, next: _next, ...send }) =>
+    send.nextAt === Infinity ? { ...send, nextAt: 0 } : send,
+  );
 }
 
 export function decodeOutbox(json: unknown): Outbox {

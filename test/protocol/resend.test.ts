@@ -1,0 +1,52 @@
+/** That what is pending leaves: the outbox in the hands of the cell, on real nodes under virtual time. */
+import { expect, test } from 'vitest';
+import { sendTo, World } from '../simulation/world.ts';
+
+test('an actor that was put away with a send that nobody acknowledged sends it again when another node owns it', async () => {
+  const world = new World({ passivateAfterMs: 1_000 });
+  await world.up('n1', ['a']);
+  await world.send('a.plain1', { type: 'go', do: [sendTo('b.plain1', { type: 'm', n: 'm1' })] });
+  await world.advance(20_000);
+  expect([...world.node('n1').cells.keys()]).toEqual([]);
+  world.crash('n1');
+  await world.up('n2', ['b']);
+  await world.up('n3', ['a']);
+  await world.advance(600_000);
+  expect(await world.taken('b.plain1')).toEqual(['m1']);
+});
+
+test('a checkpoint waits for what is durable and has not left: its owner dies, the next one sends it', async () => {
+  let armed = false;
+  const world = new World({
+    at: (world, point, node) => {
+      if (armed && point === 'checkpoint.after' && node === 'n1') world.crash('n1');
+    },
+  });
+  await world.up('n1', ['a']);
+  await world.up('n2', ['b']);
+  const append = world.fault({
+    on: 'append',
+    actor: 'a.plain1',
+    how: 'hold',
+    match: (records) => records.some((r) => r.kind === 'event'),
+  });
+  // Enough log for a checkpoint; 'done' is heard after the session's deadline and before it would be ended.
+  const event = { type: 'go', big: 'x'.repeat(40_000), do: [sendTo('b.plain1', { type: 'm', n: 'm1' })] };
+  world
+    .node('n1')
+    .send('a.plain1', event, { internal: 'user' })
+    .catch(() => undefined);
+  await world.advance(100);
+  expect(append.held).toHaveLength(1);
+  armed = true;
+  world.freeze('n1');
+  await world.advance(2_700);
+  append.held?.[0]?.();
+  await world.advance(1);
+  world.thaw('n1');
+  await world.advance(100);
+  if (world.nodes.has('n1')) world.crash('n1');
+  await world.up('n3', ['a']);
+  await world.advance(600_000);
+  expect(await world.taken('b.plain1')).toEqual(['m1']);
+});
