@@ -75,6 +75,8 @@ export class SelfRef extends Ref {
     this.snapshot = undefined;
   }
   getSnapshot(): unknown {
+    // As XState says it.
+    if (this.snapshot === undefined) throw new Error(`Snapshot can't be read while the actor initializes itself`);
     return this.snapshot;
   }
   getPersistedSnapshot(): unknown {

@@ -12,6 +12,7 @@ import {
   type AnyActorScope,
   type AnyMachineSnapshot,
   type AnyStateMachine,
+  type AnyStateNode as StateNode,
   createActor,
   fromCallback,
   fromEventObservable,
@@ -262,6 +263,12 @@ interface PlainSnapshot {
   readonly context?: unknown;
   readonly output?: unknown;
   readonly error?: unknown;
+}
+/** As JSON keeps it: XState's persisted snapshot, and `nodes` where its value does not say all. */
+interface PersistedSnapshot extends PlainSnapshot {
+  readonly children?: Readonly<Record<string, { readonly src: string }>>;
+  readonly historyValue?: Readonly<Record<string, readonly { readonly id: string }[]>>;
+  readonly nodes?: readonly string[];
 }
 const CHILD_ENDS = /^xstate\.(done|error)\.actor\./;
 
@@ -515,7 +522,7 @@ class Kernel implements Logic, RefHost {
 
   private stopping(action: Recorded): void {
     const ref = action.params as ChildRef | undefined;
-    if (ref === undefined || ref === null) return;
+    if (ref === undefined || ref === null || ref instanceof GoneRef) return;
     const stub = stubOf(ref);
     if (stub === undefined || ref._parent !== this.self)
       return this.refuse(
@@ -524,7 +531,16 @@ class Kernel implements Logic, RefHost {
       );
     if (stub.stopped === this.number) return;
     stub.stopped = this.number;
-    if (stub.created !== this.number) this.later.push(action);
+    if (!this.isStillborn(ref)) this.later.push(action);
+  }
+
+  /**
+   * Spawned and stopped in one step: it is never started. But what `spawn()` makes for the first snapshot is begun, in a live actor,
+   * before anything is stopped.
+   */
+  private isStillborn(ref: ChildRef): boolean {
+    const { created, stopped } = ref[STUB];
+    return created === this.number && stopped === this.number && !(this.previous === undefined && this.now.includes(ref));
   }
 
   /** `ref.send(event)` by user code. */
@@ -594,7 +610,8 @@ class Kernel implements Logic, RefHost {
   /** In the order in which a live actor would do them: what runs at once, then what it defers. */
   private effects(next: PlainSnapshot): Effect[] {
     const { now, later, order } = this;
-    if (this.previous === undefined && this.births > 0) for (const child of Object.values(childrenOf(next))) this.place(child);
+    if (this.previous === undefined && next.status === 'active')
+      for (const child of Object.values(childrenOf(next))) this.place(child);
     for (const r of now) this.line(r);
     for (const r of later) this.line(r);
     const out: Effect[] = [];
@@ -610,8 +627,9 @@ class Kernel implements Logic, RefHost {
   private line(r: Recorded | ChildRef): void {
     if (STUB in r) return this.place(r);
     if (r.type === 'xstate.stopChild') {
-      const stub = (r.params as ChildRef)[STUB];
-      if (stub.gone === this.number) return;
+      const ref = r.params as ChildRef;
+      const stub = ref[STUB];
+      if (stub.gone === this.number || (stub.placed !== this.number && !this.isChild(ref))) return;
       stub.gone = this.number;
       if (stub.status === 'active') this.order.push(r);
       return;
@@ -621,10 +639,8 @@ class Kernel implements Logic, RefHost {
       if (typeof to !== 'object' || to instanceof GoneRef) return;
       const stub = stubOf(to);
       if (stub !== undefined) {
-        if (stub.created === this.number) {
-          if (stub.stopped === this.number) return;
-          this.place(to as ChildRef);
-        } else if (stub.gone === this.number || !this.isChild(to as ChildRef)) return;
+        if (stub.created === this.number) this.place(to as ChildRef);
+        if (stub.gone === this.number || (stub.placed !== this.number && !this.isChild(to as ChildRef))) return;
       }
     }
     this.order.push(r);
@@ -637,7 +653,7 @@ class Kernel implements Logic, RefHost {
 
   private place(ref: ChildRef): void {
     const stub = ref[STUB];
-    if (stub.placed === this.number || stub.created !== this.number || stub.stopped === this.number) return;
+    if (stub.placed === this.number || stub.created !== this.number || this.isStillborn(ref)) return;
     stub.placed = this.number;
     stub.index = this.order.length;
     stub.at = `${this.key}.${stub.index}`;
@@ -764,14 +780,14 @@ class Kernel implements Logic, RefHost {
       context: undefined,
     }) as unknown as Record<string, unknown>;
     persisted['context'] = (snapshot as PlainSnapshot).context;
+    const nodes = this.machine === undefined ? undefined : unusualNodes(snapshot as AnyMachineSnapshot);
+    if (nodes !== undefined) persisted['nodes'] = nodes;
     return toPlain(persisted, { what: `the snapshot of '${this.id}'`, code: 'CONTEXT_NOT_PLAIN', marker: contextMarker });
   }
 
   restore(env: ActorEnv, json: unknown): unknown {
     const self = this.enter(env);
-    const { context, ...rest } = json as PlainSnapshot & {
-      readonly children?: Readonly<Record<string, { readonly src: string }>>;
-    };
+    const { context, ...rest } = json as PersistedSnapshot;
     for (const [id, child] of Object.entries(rest.children ?? {})) {
       if (!this.sources.has(child.src))
         throw new MeshError(
@@ -782,7 +798,11 @@ class Kernel implements Logic, RefHost {
     let restored: PlainSnapshot;
     try {
       // XState's own revival of references knows children only: the context is put in afterwards.
-      const shell = { ...rest, context: {} };
+      const shell = {
+        ...rest,
+        context: {},
+        ...(rest.historyValue !== undefined && { historyValue: this.historyOf(rest.historyValue) }),
+      };
       restored = (this.logic.restoreSnapshot?.(shell as never, this.scope) ?? shell) as PlainSnapshot;
     } catch (cause) {
       throw new MeshError(
@@ -791,6 +811,7 @@ class Kernel implements Logic, RefHost {
         { cause },
       );
     }
+    if (this.machine !== undefined) restoreNodes(this.machine, restored as AnyMachineSnapshot, rest.nodes);
     const children = childrenOf(restored);
     const revived = reviveRefs(context, (marker) => {
       const { id, at } = marker as RefMarker & { readonly at?: 'address' };
@@ -800,6 +821,12 @@ class Kernel implements Logic, RefHost {
     (restored as { context: unknown }).context = revived;
     self.snapshot = restored;
     return restored;
+  }
+
+  /** XState would look for ids with dots in them in the wrong place. */
+  private historyOf(history: NonNullable<PersistedSnapshot['historyValue']>): object {
+    const nodes = nodesOf(this.machine as AnyStateMachine);
+    return Object.fromEntries(Object.entries(history).map(([id, saved]) => [id, saved.map((n) => nodes.get(n.id) ?? n)]));
   }
 
   digest(snapshot: unknown): string {
@@ -866,6 +893,35 @@ class Kernel implements Logic, RefHost {
         : ['it is no snapshot of transition logic'];
     return misfits(this.machine, this.sources, persisted, timers);
   }
+}
+
+const nodesOf = (machine: AnyStateMachine): ReadonlyMap<string, StateNode> =>
+  (machine as unknown as { readonly idMap: ReadonlyMap<string, StateNode> }).idMap;
+
+/**
+ * Ids of the active states, where they are not simply those of the value in the order of the document. XState takes the `always` of
+ * parallel regions in the order of its own list, as they were entered; and its list may lack a parent. It forgets both when it
+ * restores, but a restored actor must not do things in another order.
+ */
+function unusualNodes(snapshot: AnyMachineSnapshot): readonly string[] | undefined {
+  const nodes = snapshot._nodes as readonly StateNode[];
+  let before = -1;
+  for (const { order, parent } of nodes) {
+    if (order < before || (parent !== undefined && !nodes.includes(parent))) return nodes.map((n) => n.id);
+    before = order;
+  }
+  return undefined;
+}
+
+/** As they were saved, or in the order of the document. Where the chart has lost one of them, the value counts. */
+function restoreNodes(machine: AnyStateMachine, snapshot: AnyMachineSnapshot, ids: readonly string[] | undefined): void {
+  const known = nodesOf(machine);
+  const nodes = ids?.flatMap((id) => known.get(id) ?? []);
+  snapshot._nodes =
+    nodes !== undefined && nodes.length === ids?.length
+      ? nodes
+      : (snapshot._nodes as StateNode[]).toSorted((a, b) => a.order - b.order);
+  snapshot.tags = new Set((snapshot._nodes as StateNode[]).flatMap((n) => n.tags));
 }
 
 const SELF: Target = { kind: 'self' };

@@ -380,7 +380,7 @@ describe('references to actors', () => {
       () => chart({ on: { GO: { actions: sendTo(({ system }) => system.get('desk/other'), { type: 'HI' }) } } }),
       [{ type: 'GO' }],
     );
-    expect(run.mesh.dead).toEqual([{ event: { type: 'HI' }, id: 'root!2.0', from: 'root' }]);
+    expect(run.mesh.dead).toEqual([{ event: { type: 'HI' }, id: 'root!2.0', from: 'root', after: -1 }]);
   });
 });
 

@@ -21,6 +21,7 @@ import {
 import { machineLogic, runAction } from '../../core/kernel.ts';
 import type { LeafHandle, Logic, Step } from '../../core/logic.ts';
 import { cursorKey } from '../../core/protocol/cursors.ts';
+import { afterOf } from '../../core/protocol/outbox.ts';
 import { FORMAT, type InitData, type LogRecord, type RecordMeta } from '../../core/record.ts';
 import { encodeTables, type PendingLeaf } from '../../core/tables.ts';
 import { throughJson } from './drive.ts';
@@ -34,6 +35,8 @@ interface Item {
   readonly id?: EffectId;
   readonly from?: Address;
   readonly via?: EffectId;
+  /** Position of the sender's send that comes before it. */
+  readonly after?: number;
 }
 
 /** What kinds of record share before `v`, `seq` and `epoch` are added. */
@@ -120,6 +123,9 @@ export class Actor {
     this.folded = unborn(address, logic, { init: { logic: logic.id, input: undefined } });
   }
 
+  /** Its first record is its last. */
+  endedAtOnce = false;
+
   begin(init: InitData, taken: Item | undefined): void {
     const data = throughJson(init);
     this.folded = unborn(this.address, this.logic, { init: data });
@@ -128,6 +134,7 @@ export class Actor {
     const step = this.logic.init(this.folded.env, data.input, meta, '1');
     if (step.failed === undefined) this.record({ kind: 'init', init: data, meta, ...this.digests(step) }, step);
     else this.record({ kind: 'failed', init: data, error: step.failed, attempt: 1, ends: true, meta });
+    this.endedAtOnce = this.folded.tables.status !== 'active';
     this.busy = false;
     this.drain();
   }
@@ -151,21 +158,36 @@ export class Actor {
   private drain(): void {
     if (this.busy) return;
     this.busy = true;
-    for (let item = this.mailbox.shift(); item !== undefined; item = this.mailbox.shift()) this.take(item);
+    for (let item = this.next(); item !== undefined; item = this.next()) this.take(item);
     this.busy = false;
+  }
+
+  /** The first whose turn it is: what an action sent by hand waits for what its step had sent. */
+  private next(): Item | undefined {
+    const at = this.mailbox.findIndex(({ after = -1, from = '' }) => after <= this.cursor(from));
+    return at < 0 ? undefined : this.mailbox.splice(at, 1)[0];
+  }
+
+  private cursor(from: Address): number {
+    return this.folded.tables.cursors?.get(cursorKey(from, 'user'))?.at ?? -1;
   }
 
   private take(item: Item): void {
     if (this.mesh.recovery !== 'none') this.recover();
     const { tables } = this.folded;
-    if (tables.status !== 'active' || this.isStale(item)) {
+    const gone = tables.status !== 'active';
+    if (gone || this.isStale(item)) {
       this.mesh.dead.push(item);
+      this.record({ kind: 'dead', cause: gone ? 'stopped' : 'stale', event: item.event, meta: this.meta(item) });
       return;
     }
-    if (item.id !== undefined && item.from !== undefined && item.from !== OUTSIDE) {
-      const cursor = tables.cursors?.get(cursorKey(item.from, 'user'));
-      if (cursor !== undefined && positionOf(item.id) <= cursor.at) throw new RangeError(`${item.id} came twice`);
-    }
+    if (
+      item.id !== undefined &&
+      item.from !== undefined &&
+      item.from !== OUTSIDE &&
+      positionOf(item.id) <= this.cursor(item.from)
+    )
+      throw new RangeError(`${item.id} came twice, or too late`);
     const meta = this.meta(item);
     const { env, snapshot } = this.folded;
     const step = this.logic.step(env, snapshot, item.event, meta, String(tables.head + 1));
@@ -218,14 +240,17 @@ export class Actor {
 
   private perform(w: Work): void {
     switch (w.kind) {
-      case 'send':
+      case 'send': {
         this.done.push(w.send.id);
+        const after = afterOf(w.send);
         return this.mesh.deliver(w.send.to, {
           event: w.send.event as EventObject,
           id: w.send.id,
           from: this.address,
+          after,
           ...(w.send.via !== undefined && { via: w.send.via }),
         });
+      }
       case 'leaf':
         return this.start(w.leaf);
       case 'leaf.stop':
@@ -256,6 +281,7 @@ export class Actor {
   }
 
   private start(leaf: PendingLeaf): void {
+    if (this.folded.tables.leaves?.has(leaf.id) !== true) return;
     const source = this.logic.source(leaf.src);
     if (source?.kind !== 'leaf') throw new RangeError(`the mesh of the tests runs no ${source?.kind} ('${leaf.src}')`);
     const early: EventObject[] = [];
@@ -323,7 +349,8 @@ export async function runMesh(machineOf: MachineOf, script: readonly Act[], opti
   const record = new Recorder();
   const mesh = new Mesh(record.note, options.recovery);
   const logic = machineLogic(machineOf(record.note), { development: true });
-  const root = mesh.begin('root', logic, { logic: logic.id, input: options.input });
+  const begin = { event: { type: 'reprise.start' }, id: 'begin', from: OUTSIDE };
+  const root = mesh.begin('root', logic, { logic: logic.id, input: options.input }, begin);
   await settle();
   record.state(shown(root));
   for (const act of script) {
