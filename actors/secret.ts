@@ -58,6 +58,7 @@ export class Redactor {
       encodeURIComponent(value),
       base64,
       base64.replace(/=+$/, ''),
+      Buffer.from(value, 'utf8').toString('base64url'),
     ])) {
       if (!seen.has(form)) this.forms.push([form, mark]);
     }
