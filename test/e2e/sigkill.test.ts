@@ -54,7 +54,11 @@ test(
     const store = await sqlite({ path: join(folder, 'shop.db'), readOnly: true });
     const logs = new Map<string, LogRecord[]>();
     for (const shard of await store.shards())
-      for await (const { actor } of store.streams(shard)) logs.set(actor, await Array.fromAsync(store.read({ shard, actor }, 1)));
+      for await (const { actor } of store.streams(shard)) {
+        const records: LogRecord[] = [];
+        for await (const record of store.read({ shard, actor }, 1)) records.push(record);
+        logs.set(actor, records);
+      }
     await store.close();
 
     const lines = (logs.get('shop/book') ?? []).flatMap((r) =>
