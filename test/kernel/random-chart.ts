@@ -326,7 +326,9 @@ class Builder {
 
   private sending(a: Extract<ActionD, { event: Event }>, { context, self }: Args): object {
     const sent: EventObject = { type: a.event, n: context.n, by: this.name };
-    const options = { ...(a.delay !== undefined && { delay: a.delay, ...(a.id !== undefined && { id: `t${a.id}` }) }) };
+    // Of two sends under one id to somebody else, XState lets the first outlive its actor: ours does not (see differences.test.ts).
+    const named = a.id !== undefined && (a.kind === 'raise' || a.kind === 'self');
+    const options = { ...(a.delay !== undefined && { delay: a.delay, ...(named && { id: `t${a.id}` }) }) };
     switch (a.kind) {
       case 'raise':
         return raise(sent, options);
