@@ -7,7 +7,10 @@
 import type { Effect } from './effect.ts';
 
 const TWO32 = 4_294_967_296;
-/** Work (leaves and characters / 8) from which on an object's hash is kept. */
+/**
+ * Leaves from which on an object's hash is kept. Each entry of a WeakMap costs more than it saves for small objects, and every collection
+ * of garbage pays for it again.
+ */
 const KEEP = 12;
 
 const SEED_TEXT = 0x22;
@@ -20,6 +23,8 @@ const K1 = 2_654_435_761;
 const K2 = 1_597_334_677;
 
 let memo = new WeakMap<object, number>();
+/** Effects are made anew by each step: what was kept for the state is used for them, and nothing is kept. */
+let keeping = true;
 let work = 0;
 
 /** Final mix of two 32-bit lanes into 53 bits, as in cyrb53. */
@@ -42,17 +47,14 @@ function text(s: string, seed: number): number {
 
 /** Long texts at the top of a context would be walked at each step: the last ones are remembered, up to a sum of characters. */
 const longTexts = new Map<string, number>();
-const LONG = 256;
+const LONG = 96;
 const LONG_SUM = 1_000_000;
 let longSum = 0;
 
 /** Hash of a text. */
 export function hashText(s: string): number {
-  if (s.length < LONG) {
-    work += 1 + (s.length >>> 3);
-    return text(s, SEED_TEXT);
-  }
-  work += KEEP;
+  work++;
+  if (s.length < LONG) return text(s, SEED_TEXT);
   let h = longTexts.get(s);
   if (h === undefined) {
     h = text(s, SEED_TEXT);
@@ -124,7 +126,7 @@ function hashObject(v: object): number {
   if (typeof (v as { toJSON?: unknown }).toJSON === 'function') return hashValue((v as { toJSON(): unknown }).toJSON());
   const before = work;
   const h = Array.isArray(v) ? hashArray(v) : hashPlain(v as Record<string, unknown>);
-  if (work - before >= KEEP) memo.set(v, h);
+  if (keeping && work - before >= KEEP) memo.set(v, h);
   return h;
 }
 
@@ -162,8 +164,15 @@ export const digestOf = (value: unknown): string => digestText(hashValue(value))
 const NO_EFFECTS = digestOf([]);
 
 /** Digest of a step's effects as JSON: closures are no part of it. */
-export const effectsDigest = (effects: readonly Effect[]): string =>
-  effects.length === 0 ? NO_EFFECTS : digestText(hashValue(effects));
+export function effectsDigest(effects: readonly Effect[]): string {
+  if (effects.length === 0) return NO_EFFECTS;
+  keeping = false;
+  try {
+    return digestText(hashValue(effects));
+  } finally {
+    keeping = true;
+  }
+}
 
 /** For tests and for measuring: what is remembered goes. */
 export function forgetDigests(): void {
