@@ -33,7 +33,7 @@ export class Commits {
   private readonly end: StatementSync;
   private readonly db: DatabaseSync;
   private queue: Write[] = [];
-  private turn: NodeJS.Immediate | undefined;
+  private armed = false;
   private closed = false;
 
   constructor(db: DatabaseSync, path: string, hooks: CommitHooks) {
@@ -50,7 +50,7 @@ export class Commits {
    */
   write<T>(apply: () => T, unclear?: (cause: MeshError) => T): Promise<T> {
     if (this.closed) return Promise.reject(new MeshError('STORE_UNAVAILABLE', `${this.path} is closed`));
-    this.turn ??= setImmediate(() => this.flush());
+    if (!this.armed) { this.armed = true; queueMicrotask(() => this.flush()); }
     return new Promise((resolve, reject) => {
       let value: T;
       this.queue.push({
@@ -74,9 +74,8 @@ export class Commits {
   }
 
   flush(): void {
-    if (this.turn === undefined) return;
-    clearImmediate(this.turn);
-    this.turn = undefined;
+    if (!this.armed) return;
+    this.armed = false;
     const writes = this.queue;
     this.queue = [];
     const failure = this.commit(writes.map((write) => () => write.apply()));

@@ -54,9 +54,7 @@ function verdict(error: unknown, path: string): readonly [ErrorCode, string] {
     case FULL:
       return ['STORE_FULL', 'the disk is full; it is tried again'];
     case CANNOT_OPEN:
-      return isWritable(path)
-        ? ['STORE_UNAVAILABLE', 'the file cannot be opened']
-        : ['STORE_READ_ONLY', 'the file or its folder cannot be written; nothing was changed'];
+      return unopened(path);
     case TOO_BIG:
       return ['PAYLOAD_TOO_LARGE', 'a record is larger than SQLite takes'];
     case NOT_A_DATABASE:
@@ -82,11 +80,19 @@ function fileVerdict(error: unknown): readonly [ErrorCode, string] {
   }
 }
 
-function isWritable(path: string): boolean {
+function unopened(path: string): readonly [ErrorCode, string] {
+  if (!isAllowed(path, constants.R_OK)) return ['STORE_READ_ONLY', 'the file may not be read'];
+  return isAllowed(dirname(path), constants.W_OK)
+    ? ['STORE_UNAVAILABLE', 'the file cannot be opened']
+    : ['STORE_READ_ONLY', 'the file or its folder cannot be written; nothing was changed'];
+}
+
+/** True too where nothing is: that is another error. */
+function isAllowed(path: string, mode: number): boolean {
   try {
-    accessSync(dirname(path), constants.W_OK);
+    accessSync(path, mode);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    return (error as { code?: string }).code === 'ENOENT';
   }
 }
