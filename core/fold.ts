@@ -20,6 +20,8 @@ import { cancelTimer, setTimer, takeTimer } from './timers.ts';
 /** What a live cell has to do once the record is durable. Recovery derives the unfinished part of it from the tables. */
 export type Work =
   | { readonly kind: 'send'; readonly send: PendingSend }
+  /** A send that a later one has made needless. */
+  | { readonly kind: 'replaced'; readonly id: EffectId }
   | { readonly kind: 'leaf'; readonly leaf: PendingLeaf }
   | { readonly kind: 'leaf.stop'; readonly id: EffectId }
   | { readonly kind: 'leaf.send'; readonly id: EffectId; readonly event: EventObject }
@@ -513,7 +515,10 @@ class Registrar {
   snapshot(i: number): void {
     const parent = this.t.init.parent;
     if (parent === undefined) return;
-    if (this.t.told !== undefined && this.t.outbox !== undefined) settleSend(this.t.outbox, this.t.told);
+    const { told } = this.t;
+    // Live, it goes when this record is durable, before anything of the batch leaves: until then it may be the last one after all.
+    if (told !== undefined && this.work !== undefined) this.work.unshift({ kind: 'replaced', id: told });
+    else if (told !== undefined) settle(this.t, told);
     this.t.told = this.id(i);
     this.send(
       i,

@@ -7,7 +7,7 @@ import type { Envelope } from './envelope.ts';
 import { errorData, MeshError } from './errors.ts';
 import { resolveTarget, type Work } from './fold.ts';
 import { runAction } from './kernel.ts';
-import { afterOf, type PendingSend, pendingSends, sent } from './protocol/outbox.ts';
+import { afterOf, type PendingSend, pendingSends, sent, settleSend } from './protocol/outbox.ts';
 import type { PendingLeaf } from './tables.ts';
 
 export class Performer {
@@ -29,6 +29,8 @@ export class Performer {
     switch (w.kind) {
       case 'send':
         return this.send(w.send);
+      case 'replaced':
+        return this.replaced(w.id);
       case 'leaf':
         return this.startLeaf(w.leaf);
       case 'leaf.stop':
@@ -76,6 +78,11 @@ export class Performer {
     if (leaf?.ask !== undefined) envelope.chain = leaf.ask.chain;
     if (send.trace !== undefined) envelope.trace = send.trace;
     this.host.transmit(envelope);
+  }
+
+  private replaced(id: EffectId): void {
+    const { outbox } = this.cell.actor.tables;
+    if (outbox !== undefined) settleSend(outbox, id);
   }
 
   // ---- leaves ------------------------------------------------------------------------------------------------------

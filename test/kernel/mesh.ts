@@ -21,7 +21,7 @@ import {
 import { machineLogic, runAction } from '../../core/kernel.ts';
 import type { LeafHandle, Logic, Step } from '../../core/logic.ts';
 import { cursorKey } from '../../core/protocol/cursors.ts';
-import { afterOf } from '../../core/protocol/outbox.ts';
+import { afterOf, type Outbox, settleSend } from '../../core/protocol/outbox.ts';
 import { FORMAT, type InitData, type LogRecord, type RecordMeta } from '../../core/record.ts';
 import { encodeTables, type PendingLeaf } from '../../core/tables.ts';
 import { throughJson } from './drive.ts';
@@ -274,6 +274,8 @@ export class Actor {
         return this.folded.env.parent === undefined ? this.mesh.note({ emit: w.event }) : undefined;
       case 'log':
         return this.mesh.note({ log: w.label === undefined ? [w.value] : [w.label, w.value] });
+      case 'replaced':
+        return settleSend(this.folded.tables.outbox as Outbox, w.id);
       case 'reply':
       case 'ended':
         return;
