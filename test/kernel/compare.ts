@@ -11,12 +11,20 @@ export interface Compared {
   readonly ours: MeshOutcome;
 }
 
+export interface CompareOptions {
+  readonly input?: unknown;
+  /** Looks at ours before they are held against each other. */
+  readonly before?: (ours: MeshOutcome) => void;
+}
+
 /** Throws where states, what was done, or its order differ. Returns the live outcome, and ours without recovery. */
-export async function compare(machineOf: MachineOf, script: readonly Act[], input?: unknown): Promise<Compared> {
+export async function compare(machineOf: MachineOf, script: readonly Act[], options: CompareOptions = {}): Promise<Compared> {
+  const { input, before } = options;
   const live = await runLive(machineOf, script, input);
   let ours: MeshOutcome | undefined;
   for (const recovery of RECOVERIES) {
     const run = await runMesh(machineOf, script, { recovery, input });
+    if (ours === undefined) before?.(run);
     expect({ recovery, states: run.states, trace: run.trace }).toEqual({ recovery, states: live.states, trace: live.trace });
     ours ??= run;
   }

@@ -106,27 +106,28 @@ describe('delayed sends', () => {
         ),
       [{ advance: 20 }, { type: 'X' }, { advance: 30 }],
     );
-    expect(kinds(live.trace).toSorted()).toEqual(['C', 'R1', 'R2', 'S1', 'S2', 'X', 'after']);
+    expect(new Set(kinds(live.trace))).toEqual(new Set(['C', 'R1', 'R2', 'S1', 'S2', 'X', 'after']));
   });
 
   test.each([
-    ['the later one is the one that can be cancelled', ['ONE', 'TWO', 'CANCEL']],
-    ['both fire', ['ONE', 'TWO']],
-    ['a name that has fired names nothing any more', ['ONE', 'TWO', 'WAIT', 'CANCEL']],
-    ['cancelled and set again', ['ONE', 'CANCEL', 'TWO', 'CANCEL', 'CANCEL', 'ONE']],
-  ])('the same id twice: %s', async (_, events) => {
-    await compare(
+    ['the later one is the one that can be cancelled', 'ONE TWO CANCEL', 'A'],
+    ['both fire', 'ONE TWO', 'AB'],
+    ['a name that has fired names nothing any more', 'ONE TWO WAIT CANCEL', 'AB'],
+    ['cancelled and set again', 'ONE CANCEL TWO CANCEL CANCEL ONE', 'A'],
+  ])('the same id twice: %s', async (_, events, fire) => {
+    const { live } = await compare(
       (note) =>
         chart({
           on: {
             ONE: { actions: raise({ type: 'A' }, { id: 'same', delay: 10 }) },
             TWO: { actions: sendTo(({ self }) => self, { type: 'B' }, { id: 'same', delay: 20 }) },
             CANCEL: { actions: cancel('same') },
-            '*': { actions: ({ event }: { event: unknown }) => note(event) },
+            '*': { actions: ({ event }: Args) => note(event.type) },
           },
         }),
-      [...events.map((type) => (type === 'WAIT' ? { advance: 12 } : { type })), { advance: 100 }],
+      [...events.split(' ').map((type) => (type === 'WAIT' ? { advance: 12 } : { type })), { advance: 100 }],
     );
+    expect(kinds(live.trace).join('')).toBe(fire);
   });
 
   test('a name is one of its actor only', async () => {
@@ -473,7 +474,7 @@ describe('snapshots of children that are actors of their own', () => {
         logic.step(actor.env, actor.snapshot, { type: 'UP' }, meta(seq), String(seq)),
       );
     const sends = [...pendingSends(actor.tables.outbox ?? emptyOutbox())];
-    expect(sends.map((s) => [s.id, (s.event?.['snapshot'] as { context: unknown }).context])).toEqual([
+    expect(sends.map((s) => [s.id, (s.event?.['snapshot'] as { context: unknown } | undefined)?.context])).toEqual([
       ['p/c@1.0!4.0', { n: 3 }],
     ]);
   });
@@ -506,11 +507,7 @@ describe('sends by hand', () => {
         ),
       [{ type: 'LEAF' }, { type: 'GO', n: 4 }],
     );
-    const numbers = (trace: readonly unknown[]): unknown[] =>
-      kinds(trace)
-        .map((e) => (e as EventObject)['n'])
-        .toSorted();
-    expect(numbers(live.trace)).toEqual([1, 2, 3, 4]);
+    expect(kinds(live.trace).map((e) => (e as EventObject)['n'])).toEqual([2, 1, 3, 4]);
     expect(
       ours.root.log.map((text) => JSON.parse(text) as LogRecord).filter((r) => r.kind === 'mark' && r.sends !== undefined),
     ).toHaveLength(1);
@@ -518,7 +515,7 @@ describe('sends by hand', () => {
 
   test('in a guard or an assign leave with the step', async () => {
     const child = chart({ on: { HI: { actions: sendParent({ type: 'UP' }) } } });
-    await compare(
+    const { live } = await compare(
       (note) =>
         chart(
           {
@@ -537,6 +534,7 @@ describe('sends by hand', () => {
         ),
       [{ type: 'GO' }],
     );
+    expect(kinds(live.trace)).toEqual([{ emit: { type: 'E' } }, { type: 'UP' }, { type: 'SELF' }]);
   });
 });
 

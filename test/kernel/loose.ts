@@ -15,15 +15,15 @@ export interface Args {
   readonly system: { get(id: string): AnyActorRef };
 }
 export interface AssignArgs extends Args {
-  spawn(src: string | AnyActorLogic, options?: object): AnyActorRef;
+  readonly spawn: (src: string | AnyActorLogic, options?: object) => AnyActorRef;
 }
 export interface InputArgs {
   readonly input: { readonly [key: string]: unknown };
-  spawn(src: string | AnyActorLogic, options?: object): AnyActorRef;
+  readonly spawn: (src: string | AnyActorLogic, options?: object) => AnyActorRef;
 }
 export interface EnqueueArgs extends Args {
   readonly enqueue: ((action: unknown) => void) & { readonly [name: string]: (...args: unknown[]) => void };
-  check(guard: unknown): boolean;
+  readonly check: (guard: unknown) => boolean;
 }
 
 type Of<A, T> = T | ((args: A) => T);
@@ -37,7 +37,7 @@ type Part = object;
 
 export const chart = (config: object, implementations: object = {}): AnyStateMachine =>
   xstate.createMachine(config as never, implementations as never);
-export const assign = (to: Of<AssignArgs, object>): Part => xstate.assign(to as never);
+export const assign = xstate.assign as unknown as (to: Of<AssignArgs, object>) => Part;
 export const raise = (event: Of<Args, EventObject>, options?: Delayed): Part => xstate.raise(event as never, options as never);
 export const sendTo = (to: Target, event: Of<Args, EventObject>, options?: Delayed): Part =>
   xstate.sendTo(to as never, event as never, options as never);

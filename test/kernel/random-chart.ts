@@ -2,7 +2,7 @@
  * Random charts as data, and the machines that they describe: nested, parallel and history states, eventless and delayed transitions,
  * guards, and every action that leaves something to be done. What could loop for ever burns fuel, of which each actor has a little.
  */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { AnyActorLogic, AnyActorRef } from 'xstate';
 import type { EventObject } from '../../core/effect.ts';
 import {
@@ -140,7 +140,7 @@ const stateOf = (depth: number, invokes: boolean): fc.Arbitrary<StateD> =>
     after: maybe(fc.record({ ...target, delay })),
     onDone: maybe(fc.record(target)),
     invoke: invokes ? maybe(fc.nat(1)) : fc.constant(undefined),
-  }) as fc.Arbitrary<StateD>;
+  });
 
 const isHistory = (d: StateD): boolean => d.kind === 'shallow' || d.kind === 'deep';
 const rootOf = (depth: number, invokes: boolean): fc.Arbitrary<StateD> =>

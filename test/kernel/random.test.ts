@@ -1,5 +1,5 @@
 /** Random charts by a live XState actor and by our kernel, with and without recovery before each event. `test/long` runs more of them. */
-import { afterEach, beforeEach, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { checkRandomCharts } from './random-run.ts';
 
 beforeEach(() => {
@@ -10,5 +10,5 @@ afterEach(() => {
 });
 
 test('random charts: the same states, effects and order', async () => {
-  await checkRandomCharts({ numRuns: 300, seed: 1 });
+  await expect(checkRandomCharts({ numRuns: 250, seed: 1 })).resolves.toBeUndefined();
 });
