@@ -38,7 +38,7 @@ export function processIo(): Io {
     note: (line) => void stderr.write(`${line}\n`),
     json: (value) => void stdout.write(`${JSON.stringify(value)}\n`),
     paint: (style, text) => styleText(style, text, { stream: stdout }),
-    isTerminal: Boolean(stdout.isTTY),
+    isTerminal: (stdout as { readonly isTTY?: boolean }).isTTY === true,
     get columns() {
       return stdout.columns ?? COLUMNS;
     },

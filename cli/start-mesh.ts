@@ -3,7 +3,7 @@
  *
  *   config -> plan -> logics (code, modules, gateways) -> store, mailboxes, tracer -> node -> mesh
  */
-import { isAbsolute, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Address } from '../core/address.ts';
 import { IN_CODE } from '../core/config/load.ts';
 import { type MeshPlan, planOf } from '../core/config/plan.ts';
@@ -21,6 +21,7 @@ import { direct } from '../transport/direct.ts';
 import type { ActorLike } from './actor-modules.ts';
 import { liveGateways, loadLogics, type Registry } from './logics.ts';
 import type { Env, LoadedMesh } from './mesh-file.ts';
+import { openStore } from './stores.ts';
 import { systemClock, systemEntropy } from './system.ts';
 
 export interface StartOptions {
@@ -40,11 +41,14 @@ export interface StartOptions {
   readonly tracer?: Tracer;
   /** Contexts are checked after every step, not only at init. @default NODE_ENV is not 'production' */
   readonly development?: boolean;
+  /** Makes changed modules load anew. */
+  readonly version?: number;
 }
 
 /** A mesh that is composed, its store open, and not started. */
 export interface Composed {
   readonly mesh: Mesh;
+  readonly store: MeshStore & Directory;
   readonly folder: string;
   /** What the mesh looks logic up in: new code takes its place here. */
   readonly registry: Registry;
@@ -91,7 +95,8 @@ export async function composeMesh(
   const clock = options.clock ?? systemClock();
   const entropy = options.entropy ?? systemEntropy();
   const development = options.development ?? process.env['NODE_ENV'] !== 'production';
-  const registry = await loadLogics(plan, { folder, actors, development });
+  const { version } = options;
+  const registry = await loadLogics(plan, { folder, actors, development, ...(version !== undefined && { version }) });
   const gateways = await liveGateways(plan, folder, {
     env: options.env ?? process.env,
     clock,
@@ -127,18 +132,7 @@ export async function composeMesh(
     await telemetry.flush();
     if (options.store === undefined) await store.close();
   };
-  return { mesh: new Mesh({ plan, nodePlan: forNode, node, store, emitted, close }), folder, registry };
-}
-
-/** Where the store lies; undefined: nowhere. */
-export const storePath = (plan: MeshPlan, folder: string): string | undefined =>
-  plan.store.kind === 'memory' ? undefined : isAbsolute(plan.store.path) ? plan.store.path : resolve(folder, plan.store.path);
-
-/** Throws STORE_*. */
-export async function openStore(plan: MeshPlan, folder: string, readOnly = false): Promise<MeshStore & Directory> {
-  const path = storePath(plan, folder);
-  if (path === undefined) return (await import('../persistence/memory.ts')).memory();
-  return (await import('../persistence/sqlite.ts')).sqlite({ path, readOnly });
+  return { mesh: new Mesh({ plan, nodePlan: forNode, node, store, emitted, close }), store, folder, registry };
 }
 
 async function tracing(

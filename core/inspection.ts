@@ -2,7 +2,7 @@
  * What people ask of a store: which actors there are, their records, states, frames and dead letters. Reads only, so it works beside
  * the process that runs the mesh as well as without one; what has to be folded is folded here, by the code at hand.
  */
-import { type Address, importedShard, isImported, type Shard } from './address.ts';
+import { type Address, importedShard, isImported, shardOf, topOf } from './address.ts';
 import { decodeCheckpoint } from './checkpoint.ts';
 import type { EventObject } from './effect.ts';
 import { MeshError } from './errors.ts';
@@ -53,8 +53,7 @@ export interface StoredLetter {
 
 export interface InspectionOptions {
   readonly store: ReadableStore;
-  readonly logicOf: NodePlan['logicOf'];
-  shardOf(address: Address): Shard;
+  readonly plan: Pick<NodePlan, 'logicOf' | 'groupOf' | 'shards'>;
   /** Looks at the logs that were imported under this name, instead of the living ones. */
   readonly imported?: string;
 }
@@ -70,14 +69,15 @@ export class Inspection {
     this.store = options.store;
     this.source = {
       store: options.store,
-      logicOf: (name, at) => options.logicOf(name, at),
+      logicOf: (name, at) => options.plan.logicOf(name, at),
       inflate: (record) => inflateRecord(record, options.store),
     };
   }
 
   stream(address: Address): StreamId {
-    const { imported } = this.options;
-    return { shard: imported === undefined ? this.options.shardOf(address) : importedShard(imported), actor: address };
+    const { imported, plan } = this.options;
+    const shard = imported === undefined ? shardOf(plan.groupOf(topOf(address)), address, plan.shards) : importedShard(imported);
+    return { shard, actor: address };
   }
 
   /** Every stream, in no order. */

@@ -4,13 +4,15 @@
  */
 import { type Address, checkAddress, ROOT } from './address.ts';
 import { AddressBook } from './address-book.ts';
+import { decodeCheckpoint } from './checkpoint.ts';
 import { SUPERVISOR_LOGIC } from './child-spec.ts';
 import type { MeshPlan } from './config/plan.ts';
 import type { EventObject } from './effect.ts';
+import { isMeshError } from './errors.ts';
 import { type ActorState, Inspection, type StoredActor } from './inspection.ts';
 import type { ActorStatus, Node, NodePlan } from './node.ts';
 import { Operations } from './operations.ts';
-import type { BlobStore, EventStore, StoreAdmin } from './ports/event-store.ts';
+import type { BlobStore, EventStore, StoreAdmin, StreamId } from './ports/event-store.ts';
 import type { Frame, FrameOptions } from './replay.ts';
 import type { SupervisionState } from './supervision-state.ts';
 import { type LogOwner, Upkeep } from './upkeep.ts';
@@ -88,11 +90,7 @@ export class Mesh {
     this.book = new AddressBook(plan);
     this.node = node;
     this.store = store;
-    this.inspect = new Inspection({
-      store,
-      logicOf: (name, at) => nodePlan.logicOf(name, at),
-      shardOf: (address) => node.shardOf(address),
-    });
+    this.inspect = new Inspection({ store, plan: nodePlan });
     this.operations = new Operations({ plan, node, inspect: this.inspect });
     this.upkeep = new Upkeep({ plan, inspect: this.inspect, store, owner: ownerOf(node), now: () => node.clock.now() });
   }
@@ -152,6 +150,33 @@ export class Mesh {
   async list(): Promise<ListedActor[]> {
     return withLive(await this.inspect.list(), this.node.live());
   }
+  /**
+   * Opens every actor whose machine is another than the one its records name, one after the other: so one that no longer fits its log is
+   * known at once, and not at its next message. Resolves with how many there were.
+   */
+  async openChanged(): Promise<number> {
+    let found = 0;
+    for await (const stream of this.inspect.streams()) {
+      if (stream.tombstone || this.node.cells.has(stream.actor) || !(await this.isChanged(stream))) continue;
+      found++;
+      // What keeps it from being opened is told as an event.
+      await this.node.cellAt(stream.actor).catch(() => undefined);
+    }
+    return found;
+  }
+
+  private async isChanged(stream: StreamId): Promise<boolean> {
+    const checkpoint = await this.store.loadCheckpoint(stream);
+    if (checkpoint === undefined) return false;
+    const { init, logic } = decodeCheckpoint(checkpoint.bytes, stream.actor).tables;
+    try {
+      return init.logic !== '' && this.parts.nodePlan.logicOf(init.logic, stream.actor).hash !== logic.hash;
+    } catch (error) {
+      if (isMeshError(error, 'LOGIC_NOT_FOUND')) return true;
+      throw error;
+    }
+  }
+
   /** Events that actors `emit`, as they leave. Returns what ends it. */
   onEmitted(listener: (actor: Address, event: EventObject) => void): () => void {
     this.parts.emitted.add(listener);

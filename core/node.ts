@@ -8,11 +8,12 @@
 import { type Address, type EffectId, type Shard, shardOf, topOf } from './address.ts';
 import type { Cell } from './cell.ts';
 import { type OpeningHost, Openings } from './cell-opening.ts';
-import type { CellHost, CellLimits } from './cell-host.ts';
+import type { CellHost } from './cell-host.ts';
 import type { EventObject, Lane } from './effect.ts';
 import type { CursorReport, Envelope } from './envelope.ts';
 import { errorData, MeshError } from './errors.ts';
 import { type AskOptions, FrontDoor, type SendOptions, type Sent } from './front-door.ts';
+import { DEFAULT_LIMITS, type NodeLimits } from './limits.ts';
 import type { Logic, View } from './logic.ts';
 import { fork, type LifecycleContext, type LossOptions, migrate, remove, reset } from './lifecycle.ts';
 import { Ownership, type OwnershipOptions } from './ownership.ts';
@@ -54,22 +55,6 @@ export interface NodePlan {
   retriesOf(address: Address): boolean;
   atMostOnce(address: Address, action: string): boolean;
 }
-
-export interface NodeLimits extends CellLimits {
-  /** Recoveries at once. */
-  readonly recoveries: number;
-  /** Envelopes that wait while an actor is opened. */
-  readonly opening: number;
-  /** JSON bytes of one event from outside. */
-  readonly payloadBytes: number;
-}
-export const DEFAULT_LIMITS: NodeLimits = {
-  mailbox: 10_000,
-  ordersMs: 30_000,
-  recoveries: 16,
-  opening: 1_000,
-  payloadBytes: 16 * 1024 * 1024,
-};
 
 /** What a node tells the outside: lines of a log, never truth. */
 export interface NodeEvent {

@@ -27,7 +27,7 @@ export interface Answering {
   /** Aborts when the client has gone. */
   readonly signal: AbortSignal;
   /** One item of an answer that comes in many. A follower that lags far behind is cut off. */
-  item(value: unknown): void;
+  readonly item: (value: unknown) => void;
 }
 export type Operation = (params: Readonly<Record<string, unknown>>, answering: Answering) => unknown;
 

@@ -13,7 +13,7 @@ import {
   POOL_LOGIC,
   supervisorFlags,
 } from '../child-spec.ts';
-import { DEFAULT_LIMITS, type NodeLimits } from '../node.ts';
+import { DEFAULT_LIMITS, type NodeLimits } from '../limits.ts';
 import type { PoolConfig } from '../pool.ts';
 import { checkBudgetSpendable } from '../restart-budget.ts';
 import { checkMesh, type ConfigSource, IN_CODE } from './load.ts';

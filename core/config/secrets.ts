@@ -15,11 +15,23 @@ const KEY_SHAPES: readonly RegExp[] = [
   /\bhf_[A-Za-z0-9]{20,}/,
   /\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\./,
   /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
+  // A password in a URL.
+  /\b[a-z][a-z0-9+.-]*:\/\/[^/@\s:]*:[^/@\s]+@/,
 ];
 const SECRET_KEY = /(?:api[-_]?key|token|secret|passw(?:or)?d|credentials?|authorization)$/i;
 const CURE = 'write { env: NAME } or { file: PATH }, so that no plan, record or log ever holds it';
 
 export const looksSecret = (text: string): boolean => KEY_SHAPES.some((shape) => shape.test(text));
+
+const MASK = '[masked]';
+
+/** A copy in which everything that looks like a secret is masked. Plain JSON only. */
+export function redacted(value: unknown): unknown {
+  if (typeof value === 'string') return looksSecret(value) ? MASK : value;
+  if (Array.isArray(value)) return value.map(redacted);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redacted(item)]));
+}
 
 /** Everything in `value` that is a secret, or a reference where none is allowed. */
 export function secretProblems(value: unknown): ConfigProblem[] {

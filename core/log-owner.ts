@@ -11,7 +11,7 @@ import type { Entropy } from './ports/entropy.ts';
 import type { EventStore, StreamId } from './ports/event-store.ts';
 import type { LogOwner } from './upkeep.ts';
 
-export interface StoreOwnerParts {
+export interface LogOwnerParts {
   readonly store: EventStore & Directory;
   readonly inspect: Inspection;
   readonly clock: Pick<Clock, 'now'>;
@@ -19,7 +19,7 @@ export interface StoreOwnerParts {
 }
 
 /** For a store that this process alone may write. */
-export function storeOwner(parts: StoreOwnerParts): LogOwner {
+export function logOwner(parts: LogOwnerParts): LogOwner {
   const owning = <T>(address: Address, act: (ctx: LifecycleContext, stream: StreamId) => Promise<T>): Promise<T> =>
     withClaim(parts, address, act);
   return {
@@ -32,7 +32,7 @@ export function storeOwner(parts: StoreOwnerParts): LogOwner {
 }
 
 async function withClaim<T>(
-  { store, inspect, clock, entropy }: StoreOwnerParts,
+  { store, inspect, clock, entropy }: LogOwnerParts,
   address: Address,
   act: (ctx: LifecycleContext, stream: StreamId) => Promise<T>,
 ): Promise<T> {

@@ -1,0 +1,81 @@
+/** What the CLI may ask of a mesh that runs. Parameters are checked here: whoever connects is this user, but not always this version. */
+import { MeshError } from '../../core/errors.ts';
+import type { EventObject } from '../../core/effect.ts';
+import type { Mesh } from '../../core/mesh.ts';
+import type { Decision } from '../../core/operations.ts';
+import { importLogs } from '../log-file.ts';
+import { lossOptions, migrationOf } from '../loss.ts';
+import type { MeshLog } from './log.ts';
+import { storeOperations } from './remote-store.ts';
+import type { Operation } from './server.ts';
+
+type Params = Readonly<Record<string, unknown>>;
+
+export interface ControlParts {
+  readonly mesh: Mesh;
+  readonly log: MeshLog;
+  /** Folder that modules are named from. */
+  readonly folder: string;
+}
+
+export function controlOperations({ mesh, log, folder }: ControlParts): Readonly<Record<string, Operation>> {
+  const { operations, upkeep } = mesh;
+  const losses = (p: Params) =>
+    lossOptions(mesh.inspect, text(p, 'actor'), { old: optional(p, 'old'), acceptLoss: p['acceptLoss'] === true, folder });
+  return {
+    ...storeOperations(mesh.store),
+    hello: () => ({ mesh: mesh.plan.mesh, pid: process.pid, node: mesh.node.node }),
+    live: () => mesh.node.live(),
+    send: (p) => mesh.send(text(p, 'actor'), event(p), id(p)),
+    ask: (p) =>
+      mesh.ask(text(p, 'actor'), event(p), {
+        ...id(p),
+        ...(p['timeoutMs'] !== undefined && { timeoutMs: whole(p, 'timeoutMs') }),
+      }),
+    logs: async (p, { item, signal }) => {
+      const actor = optional(p, 'actor');
+      for (const line of log.last(whole(p, 'last'), actor)) item(line);
+      if (p['follow'] === true) await log.follow(item, signal, actor);
+    },
+    resend: (p) => operations.resend(text(p, 'actor'), whole(p, 'seq')),
+    resolve: (p) => operations.resolve(text(p, 'effect'), p['decision'] as Decision),
+    unpark: (p) => operations.unpark(text(p, 'actor')),
+    restart: (p) => operations.restart(text(p, 'actor')),
+    stop: (p) => operations.stop(text(p, 'actor')),
+    reset: async (p) => upkeep.reset(text(p, 'actor'), await losses(p)),
+    migrate: async (p) => upkeep.migrate(text(p, 'actor'), await migrationOf(text(p, 'with'), folder), await losses(p)),
+    fork: (p) =>
+      upkeep.fork(text(p, 'actor'), {
+        ...(p['at'] !== undefined && { at: whole(p, 'at') }),
+        ...(p['as'] !== undefined && { as: text(p, 'as') }),
+      }),
+    delete: async (p) => upkeep.remove(text(p, 'actor'), await losses(p)),
+    prune: async (p) => {
+      const what = await upkeep.prunable();
+      if (p['dryRun'] !== true) await upkeep.prune(what);
+      return what;
+    },
+    import: (p) => importLogs(mesh.store, text(p, 'path'), text(p, 'as')),
+  };
+}
+
+// ---- parameters --------------------------------------------------------------------------------------------------------
+
+function text(params: Params, name: string): string {
+  const value = params[name];
+  if (typeof value === 'string' && value !== '') return value;
+  throw new MeshError('USAGE', `the request needs '${name}'`);
+}
+const optional = (params: Params, name: string): string | undefined =>
+  params[name] === undefined ? undefined : text(params, name);
+function whole(params: Params, name: string): number {
+  const value = params[name];
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw new MeshError('USAGE', `'${name}' of the request is no whole number`);
+}
+function event(params: Params): EventObject {
+  const value = params['event'];
+  if (typeof value === 'object' && value !== null && 'type' in value) return value as EventObject;
+  throw new MeshError('USAGE', 'the request needs an event with a type');
+}
+const id = (params: Params): { readonly id?: string } => (params['id'] === undefined ? {} : { id: text(params, 'id') });

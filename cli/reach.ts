@@ -1,0 +1,118 @@
+/**
+ * How a verb gets at its mesh: the plan from the mesh file; the process that runs it, if one does, through the control socket; its logs
+ * from the store, beside that process or without one. Opens only what is asked for.
+ */
+import { resolve } from 'node:path';
+import { type Address, checkAddress } from '../core/address.ts';
+import { AddressBook } from '../core/address-book.ts';
+import type { MeshPlan } from '../core/config/plan.ts';
+import { MeshError } from '../core/errors.ts';
+import { Inspection, type ReadableStore } from '../core/inspection.ts';
+import type { MeshStore } from '../core/mesh.ts';
+import { nodePlan } from '../core/node-plan.ts';
+import type { Directory } from '../core/ports/directory.ts';
+import type { Upkeep } from '../core/upkeep.ts';
+import type { Call } from './command.ts';
+import { type ControlClient, runningMesh } from './control/client.ts';
+import { controlPath } from './control/place.ts';
+import { remoteStore } from './control/remote-store.ts';
+import type { Registry } from './logics.ts';
+import { type LoadedMesh, planOfFile, readMesh } from './mesh-file.ts';
+import { openStore, storePath } from './stores.ts';
+import { systemClock, systemEntropy } from './system.ts';
+
+/** Where the control socket of a mesh is. */
+export const controlOf = (plan: MeshPlan, folder: string): string =>
+  controlPath(storePath(plan, folder) ?? resolve(folder, `.${plan.mesh}`));
+
+export class Reach implements AsyncDisposable {
+  readonly loaded: LoadedMesh;
+  readonly plan: MeshPlan;
+  readonly book: AddressBook;
+  private readonly imported: string | undefined;
+  private client: Promise<ControlClient | undefined> | undefined;
+  private readonly opened: { close(): Promise<void> }[] = [];
+
+  /** Throws CONFIG_INVALID. */
+  constructor(call: Call) {
+    this.loaded = readMesh(call.file, call.io.env);
+    this.plan = planOfFile(this.loaded);
+    this.book = new AddressBook(this.plan);
+    this.imported = call.text('imported');
+  }
+
+  get folder(): string {
+    return this.loaded.folder;
+  }
+
+  /** The mesh that runs; undefined: none does. */
+  running(): Promise<ControlClient | undefined> {
+    return (this.client ??= runningMesh(controlOf(this.plan, this.folder)));
+  }
+  /** Throws MESH_NOT_RUNNING. */
+  async mesh(): Promise<ControlClient> {
+    const running = await this.running();
+    if (running !== undefined) return running;
+    throw new MeshError('MESH_NOT_RUNNING', `the mesh '${this.plan.mesh}' of ${this.loaded.file} is not running`);
+  }
+
+  /** Reads logs; those of the named actors can be folded too. Throws STORE_*, MESH_NOT_RUNNING, CONFIG_INVALID. */
+  async inspect(...actors: readonly Address[]): Promise<Inspection> {
+    const store = await this.readable();
+    return this.inspection(store, actors.length === 0 ? new Map() : await this.logics(actors));
+  }
+
+  /** Who only lists or sends needs no code at all. */
+  private async logics(actors: readonly Address[]): Promise<Registry> {
+    const { loadLogics, silentGateways } = await import('./logics.ts');
+    const wanted = new Set(actors.flatMap((address) => this.book.at(address)?.logic ?? []));
+    const registry = await loadLogics(this.plan, { folder: this.folder }, wanted);
+    for (const [name, gateway] of await silentGateways(this.plan, wanted)) registry.set(name, gateway);
+    return registry;
+  }
+
+  private inspection(store: ReadableStore, registry: Registry): Inspection {
+    return new Inspection({
+      store,
+      plan: nodePlan(this.plan, registry),
+      ...(this.imported !== undefined && { imported: this.imported }),
+    });
+  }
+
+  private async readable(): Promise<ReadableStore> {
+    if (this.plan.store.kind === 'memory') return remoteStore(await this.mesh());
+    const store = await openStore(this.plan, this.folder, true);
+    this.opened.push(store);
+    return store;
+  }
+
+  /** The store, to write in while no mesh runs. Throws STORE_LOCKED. */
+  async own(): Promise<MeshStore & Directory> {
+    if (this.plan.store.kind === 'memory') await this.mesh();
+    const store = await openStore(this.plan, this.folder);
+    this.opened.push(store);
+    return store;
+  }
+
+  /** Upkeep of these actors' logs while no mesh runs. Throws STORE_LOCKED. */
+  async upkeep(...actors: readonly Address[]): Promise<{ readonly upkeep: Upkeep; readonly inspect: Inspection }> {
+    const [{ logOwner }, { Upkeep }] = await Promise.all([import('../core/log-owner.ts'), import('../core/upkeep.ts')]);
+    const store = await this.own();
+    const inspect = this.inspection(store, await this.logics(actors));
+    const clock = systemClock();
+    const owner = logOwner({ store, inspect, clock, entropy: systemEntropy() });
+    return { upkeep: new Upkeep({ plan: this.plan, inspect, store, owner, now: () => clock.now() }), inspect };
+  }
+
+  /** An address that was typed. Throws ADDRESS_INVALID; ACTOR_NOT_FOUND, naming what was meant, when neither the mesh file nor a log has it. */
+  async actor(text: string, inspect?: Inspection): Promise<Address> {
+    const address = checkAddress(text);
+    const hasLog = inspect !== undefined && (await inspect.store.head(inspect.stream(address))).epoch > 0;
+    if (!hasLog && this.imported === undefined) this.book.receiver(address);
+    return address;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const opened of this.opened) await opened.close();
+  }
+}

@@ -1,0 +1,62 @@
+/** What `reprise up` prints where there is no terminal: a line of JSON for each thing that happened. */
+import type { Address } from '../core/address.ts';
+import type { NodeEvent } from '../core/node.ts';
+import type { LogRecord } from '../core/record.ts';
+import type { Io } from './io.ts';
+import { choicesOf, type Misfit } from './misfit.ts';
+
+/** What is known about a mesh when it is up. */
+export interface Ready {
+  readonly mesh: string;
+  readonly pid: number;
+  readonly actors: number;
+  readonly store: string;
+  /** What an acknowledged record survives, in words. */
+  readonly survives: string;
+}
+
+export interface Report {
+  ready(ready: Ready): void;
+  event(event: NodeEvent): void;
+  records(actor: Address, records: readonly LogRecord[]): void;
+  misfit(misfit: Misfit): void;
+  /** A line of our own, such as why a changed file was not taken up. */
+  note(text: string): void;
+  stopping(): void;
+  /** Nothing comes any more. */
+  end(): void;
+}
+
+/** Only these are told with `--quiet`: they need a person. */
+export const URGENT: ReadonlySet<NodeEvent['type']> = new Set([
+  'actor.parked',
+  'actor.crashed',
+  'actor.in_doubt',
+  'actor.dead_letter',
+  'store.stalled',
+  'node.session_ended',
+]);
+/** How a node goes about its work: of no interest to who runs it. */
+const INNER: ReadonlySet<NodeEvent['type']> = new Set(['shard.claimed', 'shard.released', 'actor.passivated', 'actor.recovered']);
+export const isTold = (event: NodeEvent, quiet: boolean): boolean => (quiet ? URGENT.has(event.type) : !INNER.has(event.type));
+
+export function lineReport(io: Io, quiet: boolean): Report {
+  const say = (line: object): void => io.json({ ts: Date.now(), ...line });
+  return {
+    ready: (ready) => say({ type: 'mesh.ready', ...ready }),
+    event: (event) => {
+      if (isTold(event, quiet)) say(event);
+    },
+    records: () => undefined,
+    misfit: ({ divergence, ...misfit }) =>
+      say({
+        type: 'actor.misfit',
+        ...misfit,
+        ...(divergence !== undefined && { divergence }),
+        choices: choicesOf(misfit.actor).map((choice) => choice.command),
+      }),
+    note: (text) => say({ type: 'mesh.note', text }),
+    stopping: () => say({ type: 'mesh.stopping' }),
+    end: () => undefined,
+  };
+}

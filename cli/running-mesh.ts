@@ -1,0 +1,205 @@
+/** One run of a mesh under `reprise up`: composed, opened to the CLI, started, and stopped again. With `--watch` it takes up changed code. */
+import { resolve } from 'node:path';
+import { type Address, ROOT } from '../core/address.ts';
+import { errorData, MeshError } from '../core/errors.ts';
+import type { LossOptions } from '../core/lifecycle.ts';
+import type { NodeEvent } from '../core/node.ts';
+import type { EventStoreCapabilities } from '../core/ports/event-store.ts';
+import { logOwner } from '../core/log-owner.ts';
+import { Upkeep } from '../core/upkeep.ts';
+import { loadActor } from './actor-modules.ts';
+import { runningMesh } from './control/client.ts';
+import { MeshLog } from './control/log.ts';
+import { controlOperations } from './control/operations.ts';
+import { type ControlServer, serveControl } from './control/server.ts';
+import { registered } from './logics.ts';
+import { lossOptions } from './loss.ts';
+import type { LoadedMesh } from './mesh-file.ts';
+import { misfitOf } from './misfit.ts';
+import { controlOf } from './reach.ts';
+import { isTold, type Report } from './report.ts';
+import { begin, type Composed, composeMesh } from './start-mesh.ts';
+import { storePath } from './stores.ts';
+import { systemClock, systemEntropy } from './system.ts';
+
+export interface RunOptions {
+  readonly report: Report;
+  /** Actors that begin anew, and actors beside which another goes on, before the mesh starts. */
+  readonly reset: readonly Address[];
+  readonly fork: readonly Address[];
+  /** Code that wrote the logs of those that are reset: FILE or FILE#EXPORT, absolute. */
+  readonly old: string | undefined;
+  readonly acceptLoss: boolean;
+  /** Of the modules; undefined: they are loaded once. */
+  readonly version?: number;
+}
+
+const SURVIVES: Readonly<Record<EventStoreCapabilities['survives'], string>> = {
+  nothing: 'survives nothing: all is gone when this process ends',
+  process: 'survives kill -9, and not a power loss',
+  power: 'survives kill -9 and power loss',
+};
+
+export class RunningMesh {
+  readonly loaded: LoadedMesh;
+  readonly composed: Composed;
+  private readonly report: Report;
+  private readonly control: ControlServer;
+  private version: number;
+
+  private constructor(loaded: LoadedMesh, composed: Composed, control: ControlServer, { report, version = 0 }: RunOptions) {
+    this.loaded = loaded;
+    this.composed = composed;
+    this.control = control;
+    this.report = report;
+    this.version = version;
+  }
+
+  /** Resolves when it is up. Throws CONFIG_INVALID, LINT_FAILED, STORE_*, CONTROL_UNSAFE, and what a reset or fork throws. */
+  static async start(loaded: LoadedMesh, options: RunOptions): Promise<RunningMesh> {
+    const { report, version } = options;
+    const log = new MeshLog();
+    let running: RunningMesh | undefined;
+    const composed = await composeMesh(
+      loaded,
+      {},
+      {
+        ...(version !== undefined && { version }),
+        onEvent: (event) => {
+          if (isTold(event, false)) log.say(event, Date.now());
+          report.event(event);
+          void running?.explain(event);
+        },
+        onRecords: (actor, records) => report.records(actor, records),
+      },
+    );
+    const { mesh, folder } = composed;
+    try {
+      const path = controlOf(mesh.plan, folder);
+      await aloneAt(path, mesh.plan.mesh);
+      await prepare(composed, options);
+      running = new RunningMesh(loaded, composed, await serveControl(path, controlOperations({ mesh, log, folder })), options);
+    } catch (error) {
+      await mesh.stop(0).catch(() => undefined);
+      throw error;
+    }
+    try {
+      await begin(mesh);
+    } catch (error) {
+      await running.control.close();
+      throw error;
+    }
+    running.tellReady();
+    void mesh.openChanged().catch((error: unknown) => report.note(`looking for changed actors: ${errorData(error).message}`));
+    return running;
+  }
+
+  private tellReady(): void {
+    const { mesh, store, folder } = this.composed;
+    const { plan } = mesh;
+    this.report.ready({
+      mesh: plan.mesh,
+      pid: process.pid,
+      actors: plan.actors.filter((actor) => actor.address !== ROOT).length,
+      store: storePath(plan, folder) ?? 'memory:',
+      survives: SURVIVES[store.capabilities.survives],
+    });
+  }
+
+  /** An actor that does not fit its code is worth more than a line. */
+  private async explain(event: NodeEvent): Promise<void> {
+    const { actor, type } = event;
+    if (type !== 'actor.parked' || actor === undefined) return;
+    if (event['code'] !== 'REPLAY_DIVERGED' && event['code'] !== 'CHECKPOINT_INCOMPATIBLE') return;
+    try {
+      this.report.misfit(await misfitOf(this.composed.mesh.inspect, actor, String(event['reason'])));
+    } catch (error) {
+      this.report.note(`${actor} cannot be explained: ${errorData(error).message}`);
+    }
+  }
+
+  // ---- changed code ------------------------------------------------------------------------------------------------
+
+  /** Where the logics come from that are loaded from modules, by name. */
+  modules(): Map<string, string> {
+    const { plan } = this.composed.mesh;
+    const files = new Map<string, string>();
+    for (const [name, where] of Object.entries(plan.logics))
+      if (where.from === 'module') files.set(name, resolve(this.loaded.folder, where.file));
+    return files;
+  }
+
+  /** Loads these logics anew and takes up the actors that run them from their logs. What cannot be loaded stays as it was. */
+  async reload(names: readonly string[]): Promise<void> {
+    const { mesh, registry } = this.composed;
+    this.version++;
+    const fresh = new Set<string>();
+    for (const name of names) {
+      const where = mesh.plan.logics[name];
+      if (where?.from !== 'module') continue;
+      try {
+        registry.set(
+          name,
+          registered(await loadActor(where.file, where.name, this.loaded.folder, where.path, this.version), name, true),
+        );
+        fresh.add(name);
+      } catch (error) {
+        this.report.note(`${errorData(error).message}\n  (${name} goes on in the code that it had)`);
+      }
+    }
+    const changed = [...mesh.node.live()]
+      .map((status) => status.address)
+      .filter((address) => fresh.has(this.logicNameOf(address)));
+    for (const address of changed) {
+      mesh.node.forget(address);
+      await mesh.node.reopen(address);
+    }
+    if (fresh.size > 0)
+      this.report.note(`new code of ${[...fresh].join(', ')}: ${changed.length} actors were taken up from their logs`);
+    await mesh.openChanged();
+  }
+
+  /** Of the chart at the root of it: a child runs in its parent's module. */
+  private logicNameOf(address: Address): string {
+    const { node, plan } = this.composed.mesh;
+    const name = node.cells.get(address)?.actor.tables.init.logic;
+    return name?.split('>')[0] ?? plan.actors.find((actor) => actor.address === address)?.logic ?? '';
+  }
+
+  /** For the modules of the next run. */
+  get nextVersion(): number {
+    return this.version + 1;
+  }
+
+  /** Stops intake, finishes what is in hand, saves checkpoints. */
+  async stop(): Promise<void> {
+    await this.control.close();
+    await this.composed.mesh.stop();
+  }
+}
+
+/** A store in memory has no lock that would say so. */
+async function aloneAt(path: string, mesh: string): Promise<void> {
+  const other = await runningMesh(path);
+  if (other === undefined) return;
+  const { pid } = await other.call<{ pid: number }>('hello');
+  throw new MeshError('STORE_LOCKED', `the mesh '${mesh}' runs already, as process ${pid}`);
+}
+
+/** Before anything runs. */
+async function prepare({ mesh, store }: Composed, { reset, fork, old, acceptLoss, report }: RunOptions): Promise<void> {
+  if (reset.length + fork.length === 0) return;
+  const clock = systemClock();
+  const { plan, inspect } = mesh;
+  const owner = logOwner({ store, inspect, clock, entropy: systemEntropy() });
+  const upkeep = new Upkeep({ plan, inspect, store, owner, now: () => clock.now() });
+  for (const address of reset) {
+    const losses: LossOptions = await lossOptions(inspect, address, { old, acceptLoss, folder: process.cwd() });
+    await upkeep.reset(address, losses);
+    report.note(`${address} begins anew; its old log stays below`);
+  }
+  for (const address of fork) {
+    const made = await upkeep.fork(address);
+    report.note(`${made.address} goes on where ${address} was after record ${made.from}`);
+  }
+}

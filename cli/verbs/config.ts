@@ -1,0 +1,45 @@
+/** `reprise config validate|schema|print` */
+import { meshSchemaFile } from '../../core/config/schema.ts';
+import { problemText, suggest } from '../../core/config/problems.ts';
+import { redacted } from '../../core/config/secrets.ts';
+import { MeshError } from '../../core/errors.ts';
+import type { Call } from '../command.ts';
+import { loadLogics } from '../logics.ts';
+import { planOfFile, readMesh } from '../mesh-file.ts';
+
+const ACTIONS = ['validate', 'schema', 'print'];
+
+export async function run(call: Call): Promise<void> {
+  const action = call.arg(0);
+  switch (action) {
+    case 'validate':
+      return validate(call);
+    case 'schema':
+      call.io.stdout.write(meshSchemaFile());
+      return;
+    case 'print':
+      return print(call);
+    default:
+      throw new MeshError('USAGE', `config knows ${ACTIONS.join(', ')}, not '${action}'${suggest(action, ACTIONS)}`);
+  }
+}
+
+/** The file, and the modules that it names: each must load and pass the lint. */
+async function validate(call: Call): Promise<void> {
+  const loaded = readMesh(call.file, call.io.env);
+  const plan = planOfFile(loaded);
+  await loadLogics(plan, { folder: loaded.folder });
+  const { warnings } = plan;
+  const counts = { actors: plan.actors.length - 1, tools: plan.tools.length, models: plan.models.length };
+  if (call.isJson) return call.io.json({ ok: true, mesh: plan.mesh, ...counts, warnings });
+  for (const warning of warnings) call.io.note(`warning: ${problemText(warning)}`);
+  call.io.out(`${loaded.file} is right: ${counts.actors} actors, ${counts.tools} tool servers, ${counts.models} models`);
+}
+
+/** With all defaults. Secrets are references; what looks like one all the same is masked. */
+function print(call: Call): void {
+  const { root: _tree, warnings: _warnings, specHash: _hash, ...plan } = planOfFile(readMesh(call.file, call.io.env));
+  const shown = redacted(plan);
+  if (call.isJson) call.io.json(shown);
+  else call.io.out(JSON.stringify(shown, undefined, 2));
+}

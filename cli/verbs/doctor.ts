@@ -1,0 +1,75 @@
+/** `reprise doctor` */
+import { dirname } from 'node:path';
+import { errorData } from '../../core/errors.ts';
+import type { MeshPlan } from '../../core/config/plan.ts';
+import type { Call } from '../command.ts';
+import {
+  checked,
+  clockOf,
+  conformance,
+  type Finding,
+  meshFile,
+  modelOf,
+  nodeVersion,
+  storeOf,
+  toolServer,
+  traces,
+} from '../doctor.ts';
+import { EXIT } from '../exit.ts';
+import type { Style } from '../io.ts';
+import { type LoadedMesh, planOfFile, readMesh } from '../mesh-file.ts';
+import { storePath } from '../stores.ts';
+
+const MARKS: Readonly<Record<Finding['status'], readonly [string, Style]>> = {
+  ok: ['ok', 'green'],
+  warning: ['warning', 'yellow'],
+  failed: ['failed', 'red'],
+  skipped: ['skipped', 'dim'],
+};
+
+export async function run(call: Call): Promise<number> {
+  const findings: Finding[] = [];
+  const { io } = call;
+  const tell = (finding: Finding): void => {
+    findings.push(finding);
+    const [mark, style] = MARKS[finding.status];
+    if (!call.isJson) io.out(`${io.paint(style, mark.padEnd(8))} ${finding.name.padEnd(20)} ${finding.message}`);
+  };
+  tell(nodeVersion(process.version));
+  const mesh = read(call, tell);
+  const kind = call.text('store') ?? (mesh?.plan.store.kind === 'memory' ? 'memory:' : 'sqlite:');
+  if (mesh !== undefined) await ofMesh(call, mesh, tell);
+  const path = mesh === undefined ? undefined : storePath(mesh.plan, mesh.loaded.folder);
+  const folder = path === undefined ? process.cwd() : dirname(path);
+  tell(await checked(`conformance of ${kind}`, () => conformance(kind, folder)));
+  const isOk = findings.every((finding) => finding.status !== 'failed');
+  if (call.isJson) io.json({ ok: isOk, checks: findings });
+  return isOk ? EXIT.ok : EXIT.failure;
+}
+
+interface Read {
+  readonly loaded: LoadedMesh;
+  readonly plan: MeshPlan;
+}
+
+/** Undefined: what hangs on the mesh file cannot be looked at. */
+function read(call: Call, tell: (finding: Finding) => void): Read | undefined {
+  try {
+    const loaded = readMesh(call.file, call.io.env);
+    return { loaded, plan: planOfFile(loaded) };
+  } catch (error) {
+    tell({ name: 'config', status: 'failed', message: errorData(error).message });
+    return undefined;
+  }
+}
+
+async function ofMesh(call: Call, { loaded, plan }: Read, tell: (finding: Finding) => void): Promise<void> {
+  const { folder } = loaded;
+  const { env } = call.io;
+  tell(await checked('config', () => meshFile(loaded, plan)));
+  tell(await checked('store', () => storeOf(plan, folder)));
+  tell(await checked('clock', () => clockOf(plan, folder)));
+  for (const tool of plan.tools) tell(await checked(`tools.${tool.name}`, () => toolServer(tool, folder, env)));
+  for (const model of plan.models) tell(await checked(`models.${model.name}`, () => modelOf(model, folder, env)));
+  tell(await checked('telemetry', () => traces(plan)));
+}

@@ -1,0 +1,34 @@
+/** `reprise events` */
+import { MeshError } from '../../core/errors.ts';
+import type { Inspection } from '../../core/inspection.ts';
+import type { LogRecord } from '../../core/record.ts';
+import type { Call } from '../command.ts';
+import { Reach } from '../reach.ts';
+import { recordText } from '../render/record.ts';
+import { jsonList, timeText } from '../render/text.ts';
+
+const LAST = 100;
+
+export async function run(call: Call): Promise<void> {
+  await using reach = new Reach(call);
+  const inspect = await reach.inspect();
+  const actor = await reach.actor(call.arg(0), inspect);
+  const records = await chosen(call, inspect, actor);
+  if (call.isJson) return jsonList(call.io, { actor }, 'events', records);
+  const { io } = call;
+  for await (const record of records)
+    io.out(
+      `${io.paint('bold', String(record.seq).padStart(6))}  ${io.paint('dim', timeText(record.meta.ts))}  ${recordText(record, io.isTerminal ? io.columns : 200)}`,
+    );
+}
+
+async function chosen(call: Call, inspect: Inspection, actor: string): Promise<AsyncGenerator<LogRecord>> {
+  const from = call.number('from', 1);
+  const to = call.number('to', 1);
+  const last = call.number('last', 1);
+  if (last !== undefined && (from !== undefined || to !== undefined))
+    throw new MeshError('USAGE', '--last goes without --from and --to');
+  if (from !== undefined || to !== undefined) return inspect.records(actor, from ?? 1, to);
+  const { head } = await inspect.store.head(inspect.stream(actor));
+  return inspect.records(actor, Math.max(1, head - (last ?? LAST) + 1));
+}

@@ -1,0 +1,20 @@
+/** `reprise import` */
+import { basename, resolve } from 'node:path';
+import { importLogs, type ImportedLog } from '../log-file.ts';
+import type { Call } from '../command.ts';
+import { Reach } from '../reach.ts';
+
+const TIMEOUT_MS = 600_000;
+
+export async function run(call: Call): Promise<void> {
+  await using reach = new Reach(call);
+  const path = resolve(call.arg(0));
+  const as = call.text('as') ?? basename(path).replace(/\.(?:jsonl|ndjson|json)$/, '');
+  const running = await reach.running();
+  const logs =
+    running === undefined
+      ? await importLogs(await reach.own(), path, as)
+      : await running.call<ImportedLog[]>('import', { path, as }, TIMEOUT_MS);
+  for (const { actor, records } of logs) call.io.out(`${actor}: ${records} records`);
+  call.io.note(`look at them with --imported ${as}, as in: reprise replay ${logs[0]?.actor ?? 'ACTOR'} --imported ${as}`);
+}

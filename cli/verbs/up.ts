@@ -1,0 +1,121 @@
+/** `reprise up` */
+import { resolve } from 'node:path';
+import { errorData, MeshError } from '../../core/errors.ts';
+import type { Call } from '../command.ts';
+import { EXIT } from '../exit.ts';
+import { liveReport } from '../live-report.ts';
+import { type LoadedMesh, planOfFile, readMesh } from '../mesh-file.ts';
+import { lineReport, type Report } from '../report.ts';
+import { type RunOptions, RunningMesh } from '../running-mesh.ts';
+import { StopSignals } from '../stop-signals.ts';
+import { FileWatch, ModuleGraph } from '../watch.ts';
+
+export async function run(call: Call): Promise<number> {
+  const signals = new StopSignals();
+  loadEnvFile(call.text('env-file'));
+  const loaded = readMesh(call.file, call.io.env);
+  if (call.flag('watch')) return watched(call, loaded, signals);
+  const report = reportOf(call, loaded);
+  const running = await RunningMesh.start(loaded, optionsOf(call, report));
+  await signals.asked;
+  report.stopping();
+  await running.stop();
+  report.end();
+  return EXIT.ok;
+}
+
+function loadEnvFile(file: string | undefined): void {
+  if (file === undefined) return;
+  try {
+    process.loadEnvFile(file);
+  } catch (cause) {
+    throw new MeshError('USAGE', `--env-file: ${errorData(cause).message}`, { cause });
+  }
+}
+
+function reportOf(call: Call, loaded: LoadedMesh): Report {
+  const quiet = call.flag('quiet');
+  return call.io.isTerminal ? liveReport(call.io, planOfFile(loaded), quiet) : lineReport(call.io, quiet);
+}
+
+function optionsOf(call: Call, report: Report): RunOptions {
+  const old = call.text('old');
+  return {
+    report,
+    reset: call.texts('reset'),
+    fork: call.texts('fork'),
+    old: old === undefined ? undefined : resolve(old),
+    acceptLoss: call.flag('accept-loss'),
+  };
+}
+
+// ---- --watch -------------------------------------------------------------------------------------------------------------
+
+/** Changed modules are taken up while the mesh runs; a changed mesh file starts it again. */
+async function watched(call: Call, first: LoadedMesh, signals: StopSignals): Promise<number> {
+  using graph = new ModuleGraph();
+  const file = resolve(call.file);
+  let loaded = first;
+  let version = 1;
+  for (
+    let options = optionsOf(call, reportOf(call, loaded));
+    ;
+    options = { ...options, reset: [], fork: [], report: reportOf(call, loaded) }
+  ) {
+    const { report } = options;
+    const running = await RunningMesh.start(loaded, { ...options, version });
+    const next = await untilChanged(call, running, report, graph, file, signals);
+    report.stopping();
+    await running.stop();
+    report.end();
+    if (next === undefined) return EXIT.ok;
+    loaded = next;
+    version = running.nextVersion;
+  }
+}
+
+/** Resolves with the new mesh file, or with nothing when the mesh shall stop. */
+async function untilChanged(
+  call: Call,
+  running: RunningMesh,
+  report: Report,
+  graph: ModuleGraph,
+  file: string,
+  signals: StopSignals,
+): Promise<LoadedMesh | undefined> {
+  const { promise: restart, resolve: restartWith } = Promise.withResolvers<LoadedMesh>();
+  let turn = Promise.resolve();
+  const modules = running.modules();
+  const filesOf = (): ReadonlySet<string> =>
+    new Set([file, ...[...modules.values()].flatMap((module) => [...graph.filesOf(module)])]);
+  const changed = async (files: ReadonlySet<string>): Promise<void> => {
+    if (files.has(file)) {
+      const next = reread(call, report);
+      if (next !== undefined) return restartWith(next);
+    }
+    const names = [...modules]
+      .filter(([, module]) => [...graph.filesOf(module)].some((part) => files.has(part)))
+      .map(([name]) => name);
+    if (names.length > 0) await running.reload(names);
+    watching.watch(filesOf());
+  };
+  using watching = new FileWatch((files) => {
+    turn = turn.then(() => changed(files)).catch((error: unknown) => report.note(errorData(error).message));
+  });
+  watching.watch(filesOf());
+  const next = await Promise.race([restart, signals.asked.then(() => undefined)]);
+  await turn;
+  return next;
+}
+
+/** Undefined: it is wrong, and the mesh goes on as it is. */
+function reread(call: Call, report: Report): LoadedMesh | undefined {
+  try {
+    const loaded = readMesh(call.file, call.io.env);
+    planOfFile(loaded);
+    return loaded;
+  } catch (error) {
+    report.note(`${errorData(error).message}\n  (the mesh goes on as it was)`);
+    return undefined;
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Code that changes while a mesh runs. Modules are loaded under a version, and so is what they import by a relative path: a new version
+ * loads both anew. Who imported what is remembered, so that a changed file is known to be part of an actor.
+ */
+import { type FSWatcher, watch } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** ms of quiet after which a change is taken up: editors write a file in several steps. */
+const QUIET_MS = 100;
+
+const isVersioned = (url: string): boolean => url.startsWith('file:') && /\?v=\d+$/.test(url);
+const pathOf = (url: string): string => fileURLToPath(url.replace(/\?v=\d+$/, ''));
+
+/** What imported what, by path, among modules that were loaded under a version. */
+export class ModuleGraph implements Disposable {
+  private readonly imports = new Map<string, Set<string>>();
+  private readonly hooks: { deregister(): void };
+
+  constructor() {
+    this.hooks = registerHooks({
+      resolve: (specifier, context, next) => {
+        const resolved = next(specifier, context);
+        const { parentURL = '' } = context;
+        if (!/^\.{1,2}\//.test(specifier) || !isVersioned(parentURL) || !resolved.url.startsWith('file:')) return resolved;
+        const parent = pathOf(parentURL);
+        const known = this.imports.get(parent) ?? new Set();
+        known.add(pathOf(resolved.url));
+        this.imports.set(parent, known);
+        const version = parentURL.slice(parentURL.lastIndexOf('?'));
+        return isVersioned(resolved.url) ? resolved : { ...resolved, url: `${resolved.url}${version}` };
+      },
+    });
+  }
+
+  /** The file, and all that it imports by relative paths. */
+  filesOf(file: string): Set<string> {
+    const files = new Set<string>();
+    const walk = (path: string): void => {
+      if (files.has(path)) return;
+      files.add(path);
+      for (const imported of this.imports.get(path) ?? []) walk(imported);
+    };
+    walk(resolve(file));
+    return files;
+  }
+
+  [Symbol.dispose](): void {
+    this.hooks.deregister();
+  }
+}
+
+/** Calls `changed` with the files that were written, once they have been quiet for a moment. */
+export class FileWatch implements Disposable {
+  private readonly watchers = new Map<string, FSWatcher>();
+  private files: ReadonlySet<string> = new Set();
+  private readonly found = new Set<string>();
+  private timer: NodeJS.Timeout | undefined;
+  private readonly changed: (files: ReadonlySet<string>) => void;
+
+  constructor(changed: (files: ReadonlySet<string>) => void) {
+    this.changed = changed;
+  }
+
+  /** Absolute paths. Folders are watched, not files: editors replace files. */
+  watch(files: ReadonlySet<string>): void {
+    this.files = files;
+    for (const folder of new Set([...files].map((file) => dirname(file)))) {
+      if (this.watchers.has(folder)) continue;
+      const watcher = watch(folder, (_event, name) => {
+        if (name !== null) this.touched(join(folder, name));
+      });
+      watcher.on('error', () => this.watchers.delete(folder));
+      this.watchers.set(folder, watcher);
+    }
+  }
+
+  private touched(file: string): void {
+    if (!this.files.has(file)) return;
+    this.found.add(file);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      const files = new Set(this.found);
+      this.found.clear();
+      this.changed(files);
+    }, QUIET_MS);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.timer);
+    for (const watcher of this.watchers.values()) watcher.close();
+  }
+}
