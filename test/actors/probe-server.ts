@@ -94,4 +94,5 @@ if (PROBE_NOISE !== undefined) {
     return (write as (...args: unknown[]) => boolean)(chunk, ...rest);
   };
 }
+process.stderr.write(`pid ${process.pid}\n`);
 serveStdio(probe);
