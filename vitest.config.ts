@@ -1,9 +1,17 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+const source = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+
 export default defineConfig({
-  resolve: { conditions: ['source', 'node', 'import', 'default'] },
-  ssr: {
-    resolve: { conditions: ['source', 'node', 'import', 'default'], externalConditions: ['source', 'node', 'import', 'default'] },
+  resolve: {
+    // The package by its name is this source. By a condition it could be, too, but other packages have one of that name
+    // (`eventsource` under the MCP client), whose TypeScript Node refuses to run.
+    alias: [
+      { find: /^reprise$/, replacement: source('./index.ts') },
+      { find: /^reprise\/testing$/, replacement: source('./testing.ts') },
+      { find: /^reprise\/conformance$/, replacement: source('./test/conformance/index.ts') },
+    ],
   },
   test: {
     include: ['test/**/*.test.ts'],
