@@ -18,7 +18,7 @@ import type { LoadedMesh } from './mesh-file.ts';
 import { misfitOf } from './misfit.ts';
 import { controlOf } from './reach.ts';
 import { isTold, type Report } from './report.ts';
-import { begin, type Composed, composeMesh } from './start-mesh.ts';
+import { begin, type Composed, composeMesh } from './compose-mesh.ts';
 import { storePath } from './stores.ts';
 import { systemClock, systemEntropy } from './system.ts';
 

@@ -1,28 +1,15 @@
-/**
- * The composition root: a config and actors in, a running mesh out. Here adapters are chosen.
- *
- *   config -> plan -> logics (code, modules, gateways) -> store, mailboxes, tracer -> node -> mesh
- */
-import { resolve } from 'node:path';
+/** The way to a mesh in code. Loads what it needs when it is called, so that machine files which import the package stay light. */
 import type { Address } from '../core/address.ts';
-import { IN_CODE } from '../core/config/load.ts';
-import { type MeshPlan, planOf } from '../core/config/plan.ts';
 import type { MeshConfig } from '../core/config/schema.ts';
-import type { EventObject } from '../core/effect.ts';
-import { Mesh, type MeshStore } from '../core/mesh.ts';
-import { Node, type NodeEvent } from '../core/node.ts';
-import { nodePlan } from '../core/node-plan.ts';
+import type { Mesh, MeshStore } from '../core/mesh.ts';
+import type { NodeEvent } from '../core/node.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Directory } from '../core/ports/directory.ts';
 import type { Entropy } from '../core/ports/entropy.ts';
 import type { Tracer } from '../core/ports/tracer.ts';
 import type { LogRecord } from '../core/record.ts';
-import { direct } from '../transport/direct.ts';
 import type { ActorLike } from './actor-modules.ts';
-import { liveGateways, loadLogics, type Registry } from './logics.ts';
-import type { Env, LoadedMesh } from './mesh-file.ts';
-import { openStore } from './stores.ts';
-import { systemClock, systemEntropy } from './system.ts';
+import type { Env } from './mesh-file.ts';
 
 export interface StartOptions {
   /** Folder that relative paths of the config start from. @default the current one, or that of the mesh file */
@@ -45,17 +32,8 @@ export interface StartOptions {
   readonly version?: number;
 }
 
-/** A mesh that is composed, its store open, and not started. */
-export interface Composed {
-  readonly mesh: Mesh;
-  readonly store: MeshStore & Directory;
-  readonly folder: string;
-  /** What the mesh looks logic up in: new code takes its place here. */
-  readonly registry: Registry;
-}
-
 /**
- * Starts a mesh in this process.
+ * Starts a mesh in this process. Resolves when its tree of actors is up.
  *
  * ```ts
  * await using mesh = await startMesh({ mesh: 'hello', store: 'memory:', actors: { greeter: {} } }, { greeter: machine });
@@ -69,78 +47,11 @@ export async function startMesh(
   actors: Readonly<Record<string, ActorLike>> = {},
   options: StartOptions = {},
 ): Promise<Mesh> {
+  const [{ begin, composeMesh }, { IN_CODE }] = await Promise.all([
+    import('./compose-mesh.ts'),
+    import('../core/config/load.ts'),
+  ]);
   const { mesh } = await composeMesh({ ...IN_CODE, config, folder: options.folder ?? process.cwd() }, actors, options);
   await begin(mesh);
   return mesh;
-}
-
-/** Starts it, or leaves nothing open. */
-export async function begin(mesh: Mesh): Promise<void> {
-  try {
-    await mesh.start();
-  } catch (error) {
-    await mesh.stop(0).catch(() => undefined);
-    throw error;
-  }
-}
-
-/** Everything but the start. Throws CONFIG_INVALID, LINT_FAILED, STORE_*. */
-export async function composeMesh(
-  loaded: LoadedMesh,
-  actors: Readonly<Record<string, ActorLike>>,
-  options: StartOptions = {},
-): Promise<Composed> {
-  const folder = resolve(options.folder ?? loaded.folder);
-  const plan = planOf(loaded.config, Object.keys(actors), loaded);
-  const clock = options.clock ?? systemClock();
-  const entropy = options.entropy ?? systemEntropy();
-  const development = options.development ?? process.env['NODE_ENV'] !== 'production';
-  const { version } = options;
-  const registry = await loadLogics(plan, { folder, actors, development, ...(version !== undefined && { version }) });
-  const gateways = await liveGateways(plan, folder, {
-    env: options.env ?? process.env,
-    clock,
-    entropy,
-    onEvent: options.onEvent,
-  });
-  for (const [name, gateway] of gateways) registry.set(name, gateway);
-  const telemetry = await tracing(plan, options.tracer);
-  const { tracer } = telemetry;
-  const store = options.store ?? (await openStore(plan, folder));
-  const name = options.node ?? 'n1';
-  const forNode = nodePlan(plan, registry);
-  const emitted = new Set<(actor: Address, event: EventObject) => void>();
-  const node: Node = new Node({
-    name,
-    plan: forNode,
-    store,
-    blobs: store,
-    directory: store,
-    clock,
-    entropy,
-    limits: plan.limits,
-    groups: [...new Set(plan.actors.map((a) => a.group))],
-    mailboxes: direct({ node: name, ownerOf: (shard) => node.ownership.ownerOf(shard), soon: (fn) => clock.soon(fn) }),
-    ...(tracer !== undefined && { tracer }),
-    ...(options.onEvent !== undefined && { onEvent: options.onEvent }),
-    ...(options.onRecords !== undefined && { onRecords: options.onRecords }),
-    onEmitted: (actor, event) => {
-      for (const listener of emitted) listener(actor, event);
-    },
-  });
-  const close = async (): Promise<void> => {
-    await telemetry.flush();
-    if (options.store === undefined) await store.close();
-  };
-  return { mesh: new Mesh({ plan, nodePlan: forNode, node, store, emitted, close }), store, folder, registry };
-}
-
-async function tracing(
-  plan: MeshPlan,
-  given: Tracer | undefined,
-): Promise<{ readonly tracer: Tracer | undefined; flush(): Promise<unknown> }> {
-  if (given !== undefined || plan.telemetry === undefined) return { tracer: given, flush: () => Promise.resolve() };
-  const { otlp, service, links } = plan.telemetry;
-  const exporter = (await import('../telemetry/otlp.ts')).otlp({ url: otlp, service, links });
-  return { tracer: exporter.tracer, flush: () => exporter.shutdown() };
 }

@@ -2,7 +2,6 @@
  * A model behind the chat completions API: OpenAI, Ollama, vLLM, LM Studio, OpenRouter and whoever else speaks it. Streams, so that a call
  * shows signs of life; one request for one `generate`, never repeated here: the gateway owns tries and pauses.
  */
-import { createParser } from 'eventsource-parser';
 import { isMeshError, MeshError, type PlainOrSecret, type SecretRef } from '../../core/index.ts';
 import { boundedFetch, failureWords, type Fetch } from '../bounded-fetch.ts';
 import {
@@ -93,6 +92,8 @@ async function read(id: string, response: Response, answer: Answer): Promise<voi
 }
 
 async function readStream(id: string, response: Response, answer: Answer): Promise<void> {
+  // Loaded at the first call: who imports this file may never make one.
+  const { createParser } = await import('eventsource-parser');
   let failure: unknown;
   let done = false;
   const parser = createParser({

@@ -1,0 +1,59 @@
+/**
+ * What `import … from 'reprise'` gives: the way to start a mesh, what machines call (tools, models, other actors), ports of models, and
+ * the errors. Machines themselves stay plain XState.
+ */
+
+// ---- a mesh in code ----------------------------------------------------------------------------------------------------
+export { startMesh, type StartOptions } from './cli/start-mesh.ts';
+export type { ActorDefinition, ActorLike } from './cli/actor-modules.ts';
+export type { ActorConfig, MeshConfig, ModelConfig, SecretRef, ToolServerConfig } from './core/config/schema.ts';
+export type { AskOptions as MeshAskOptions, ListedActor, Mesh, Ref, SendOptions } from './core/mesh.ts';
+export type { ActorState, Inspection, StoredActor, StoredLetter } from './core/inspection.ts';
+export type { Decision, Operations } from './core/operations.ts';
+export type { Fork, MigrateSnapshot, Prunable, Upkeep } from './core/upkeep.ts';
+export type { LossOptions } from './core/lifecycle.ts';
+export type { NodeEvent } from './core/node.ts';
+export type { StandardSchema } from './core/standard-schema.ts';
+
+// ---- what machines call --------------------------------------------------------------------------------------------------
+export { ask, type AskInput, type AskOptions } from './actors/ask.ts';
+export { anyTool, tool, type ToolDescription, toolList, type ToolOptions, type TypedToolOptions } from './actors/tool.ts';
+export { model, type ModelOptions } from './actors/model.ts';
+export type { AskLogic, RetryPolicy } from './actors/ask-logic.ts';
+export { currentEffect } from './core/action-run.ts';
+
+// ---- models --------------------------------------------------------------------------------------------------------------
+export {
+  type FinishReason,
+  type GenerateContext,
+  jsonOf,
+  type ModelDelta,
+  type ModelFailure,
+  modelFailed,
+  type ModelMessage,
+  type ModelPort,
+  type ModelRequest,
+  type ModelResult,
+  type ModelSettings,
+  type ModelTool,
+  type ModelUsage,
+  textOf,
+  type ToolCallPart,
+  type ToolResultPart,
+  toolCallsOf,
+} from './actors/model-port.ts';
+export { callsTool, scripted, type ScriptedAnswer, type ScriptedOptions } from './actors/models/scripted.ts';
+export { openaiCompatible, type OpenAiCompatibleOptions } from './actors/models/openai-compatible.ts';
+export { type AiSdkModel, fromAiSdk } from './actors/models/ai-sdk.ts';
+
+// ---- logs and errors -----------------------------------------------------------------------------------------------------
+export { type Address, type EffectId, segment } from './core/address.ts';
+export type { Effect, EventObject } from './core/effect.ts';
+export type { View } from './core/logic.ts';
+export type { LogRecord } from './core/record.ts';
+export type { Frame, FrameOptions } from './core/replay.ts';
+export { CODES, type ErrorCode, type ErrorData, isMeshError, MeshError } from './core/errors.ts';
+
+// ---- tracing -------------------------------------------------------------------------------------------------------------
+export { openTelemetry, type OpenTelemetryOptions } from './telemetry/opentelemetry.ts';
+export type { Tracer } from './core/ports/tracer.ts';

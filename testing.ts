@@ -1,0 +1,14 @@
+/**
+ * What `import … from 'reprise/testing'` gives, for tests of machines in a mesh: models that answer from a list or from a log, a store in
+ * memory that outlives a mesh, and time that moves when it is told.
+ *
+ * ```ts
+ * const store = memory();
+ * const clock = virtualClock();
+ * await using mesh = await startMesh(config, actors, { store, clock, entropy: seededEntropy(1) });
+ * ```
+ */
+export { callsTool, scripted, type ScriptedAnswer, type ScriptedOptions } from './actors/models/scripted.ts';
+export { recorded, type Recording, recordingsOf } from './actors/models/recorded.ts';
+export { memory, type MemoryOptions, type MemoryStore } from './persistence/memory.ts';
+export { seededEntropy, seededRandom, type Turn, virtualClock, type VirtualClock } from './core/virtual.ts';
