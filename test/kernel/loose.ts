@@ -2,6 +2,7 @@
 import * as xstate from 'xstate';
 import type { AnyActorLogic, AnyActorRef, AnyStateMachine } from 'xstate';
 import type { EventObject } from '../../core/effect.ts';
+import { currentEffect } from '../../core/kernel.ts';
 
 export interface Args {
   readonly context: {
@@ -61,25 +62,40 @@ export const { and, not, or, stateIn } = xstate as unknown as {
 /** Keeps each event that it takes in `got`. */
 export const keep: Part = assign(({ context, event }) => ({ got: [...context.got, event] }));
 
-/** Promise logic that tests answer: `answer` resolves or rejects the n-th run. */
+/** Promise logic that tests answer. A run that was answered is never begun again: that would throw. */
 export interface Gate {
-  readonly logic: AnyActorLogic;
+  /** For one run of a chart. */
+  logic(): AnyActorLogic;
   readonly inputs: unknown[];
-  answer(run: number, output: unknown): void;
-  reject(run: number, error: unknown): void;
+  /** Resolves or rejects a run; default: the last. */
+  answer(output: unknown, run?: number): void;
+  reject(error: unknown): void;
 }
 export function gate(): Gate {
   const inputs: unknown[] = [];
-  const runs: PromiseWithResolvers<unknown>[] = [];
+  const runs: { readonly effect: string | undefined; readonly promise: PromiseWithResolvers<unknown> }[] = [];
+  const completed = new Set<string | undefined>();
+  const end = (run: number): PromiseWithResolvers<unknown> | undefined => {
+    const found = runs.at(run);
+    if (found?.effect !== undefined) completed.add(found.effect);
+    return found?.promise;
+  };
+  const logic = xstate.fromPromise(({ input }: { input: unknown }) => {
+    const effect = currentEffect();
+    if (completed.has(effect)) throw new RangeError(`${effect} was performed again`);
+    const promise = Promise.withResolvers<unknown>();
+    inputs.push(input);
+    runs.push({ effect, promise });
+    return promise.promise;
+  });
   return {
     inputs,
-    logic: xstate.fromPromise(({ input }: { input: unknown }) => {
-      const run = Promise.withResolvers<unknown>();
-      inputs.push(input);
-      runs.push(run);
-      return run.promise;
-    }),
-    answer: (run, output) => runs[run]?.resolve(output),
-    reject: (run, error) => runs[run]?.reject(error),
+    logic() {
+      completed.clear();
+      runs.length = inputs.length = 0;
+      return logic;
+    },
+    answer: (output, run = -1) => end(run)?.resolve(output),
+    reject: (error) => end(-1)?.reject(error),
   };
 }
