@@ -1,6 +1,7 @@
 /** Where an actor with a log differs from a live one on purpose (STATECHARTS §2.2, *ours*). */
 import { describe, expect, test } from 'vitest';
 import { compare } from '../compare.ts';
+import { runCells } from '../cells.ts';
 import { runLive } from '../live.ts';
 import { type Args, assign, chart, emit, sendParent, sendTo } from '../loose.ts';
 import { runMesh } from '../mesh.ts';
@@ -95,5 +96,52 @@ describe('*ours*', () => {
     const { ours } = await compare(machineOf, [{ type: 'GO', n: 0 }]);
     expect(ours.trace).toEqual([[1, { type: 'GO', n: 5 }]]);
     expect(ours.root.log).toHaveLength(7);
+  });
+
+  test('a custom action that throws is recorded under its effect id and tried again', async () => {
+    let tries = 0;
+    const { trace, records } = await runCells(
+      (note) =>
+        chart({
+          on: {
+            GO: {
+              actions: () => {
+                if (++tries < 3) throw new RangeError(`try ${tries}`);
+                note('done');
+              },
+            },
+          },
+        }),
+      [{ type: 'GO' }, { advance: 60_000 }, { type: 'AFTER' }],
+      { killed: false },
+    );
+    expect(trace).toEqual(['done']);
+    expect(records.flatMap((r) => (r.kind === 'failed' ? [[r.action, r.attempt, r.error.message]] : []))).toEqual([
+      ['root!2.0', 1, 'try 1'],
+      ['root!2.0', 2, 'try 2'],
+    ]);
+  });
+
+  test('one that goes on throwing fails its actor, and its parent handles that as in XState', async () => {
+    const child = chart({
+      on: {
+        GO: {
+          actions: () => {
+            throw new RangeError('no');
+          },
+        },
+      },
+    });
+    const machineOf = (note: Note) =>
+      chart(
+        {
+          invoke: { src: 'child', id: 'kid', onError: { actions: ({ event }: Args) => note((event['error'] as Error).message) } },
+          on: { GO: { actions: sendTo('kid', { type: 'GO' }) } },
+        },
+        { actors: { child } },
+      );
+    const script = [{ type: 'GO' }, { advance: 60_000 }];
+    expect(kinds((await runLive(machineOf, script)).trace)).toEqual(['no']);
+    expect((await runCells(machineOf, script, { killed: false })).trace).toEqual(['no']);
   });
 });
