@@ -1,8 +1,9 @@
 /**
- * Group commit. Everything that asks to be written in one turn of the event loop is one transaction and one flush of the disk; each
- * write has its own verdict, and none is answered before the commit.
+ * Group commit. Everything that asks to be written before the running job and the promises that it settled are through is one
+ * transaction and one flush of the disk; each write has its own verdict, and none is answered before the commit. A node steps all its
+ * actors in one job of the event loop, so that all of them share a commit.
  *
- *   write -> queue -> (end of the turn) BEGIN, apply, apply, ..., COMMIT -> answers
+ *   write -> queue -> (microtask, or the next turn) BEGIN, apply, apply, ..., COMMIT -> answers
  *
  * The commit runs on the main thread: nothing arrives while it is under way, so what arrives after it is the next one.
  */
@@ -34,6 +35,8 @@ export class Commits {
   private readonly db: DatabaseSync;
   private queue: Write[] = [];
   private armed = false;
+  /** There was a commit in this turn of the event loop: the next one waits for the next turn. */
+  private turnIsSpent = false;
   private closed = false;
 
   constructor(db: DatabaseSync, path: string, hooks: CommitHooks) {
@@ -50,7 +53,7 @@ export class Commits {
    */
   write<T>(apply: () => T, unclear?: (cause: MeshError) => T): Promise<T> {
     if (this.closed) return Promise.reject(new MeshError('STORE_UNAVAILABLE', `${this.path} is closed`));
-    if (!this.armed) { this.armed = true; queueMicrotask(() => this.flush()); }
+    this.arm();
     return new Promise((resolve, reject) => {
       let value: T;
       this.queue.push({
@@ -66,6 +69,13 @@ export class Commits {
     });
   }
 
+  private arm(): void {
+    if (this.armed) return;
+    this.armed = true;
+    if (this.turnIsSpent) setImmediate(() => this.flush());
+    else queueMicrotask(() => this.flush());
+  }
+
   /** A transaction of its own, at once. */
   now(apply: () => void): void {
     const failure = this.commit([apply]);
@@ -76,6 +86,13 @@ export class Commits {
   flush(): void {
     if (!this.armed) return;
     this.armed = false;
+    // Once a turn: who writes, awaits and writes again in a loop must not keep timers and sockets from their turn.
+    if (!this.turnIsSpent) {
+      this.turnIsSpent = true;
+      setImmediate(() => {
+        this.turnIsSpent = false;
+      });
+    }
     const writes = this.queue;
     this.queue = [];
     const failure = this.commit(writes.map((write) => () => write.apply()));
