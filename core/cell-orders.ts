@@ -5,11 +5,10 @@
 import type { Address } from './address.ts';
 import type { Cell } from './cell.ts';
 import type { CellHost } from './cell-host.ts';
-import { effectsDigest } from './digest.ts';
 import type { EventObject } from './effect.ts';
 import type { Envelope } from './envelope.ts';
 import { errorData, MeshError } from './errors.ts';
-import { checkEffects, stampOf, stopsOf, unborn } from './fold.ts';
+import { seal, stampOf, stopsOf, unborn } from './fold.ts';
 import type { Logic } from './logic.ts';
 import { NOBODY } from './recovery.ts';
 import type { InitData, RecordMeta } from './record.ts';
@@ -107,14 +106,13 @@ export function begin(cell: Cell, host: CellHost, init: InitData, meta: RecordMe
   cell.actor = { ...unborn(cell.address, logic, { init }), tables: old.tables };
   const full = { ...cell.plainMeta(), ...meta };
   const step = logic.init(cell.actor.env, init.input, full, String(old.tables.head + 1));
-  const failed = step.failed ?? checkEffects(cell.actor, step.effects);
-  if (failed !== undefined) {
+  const sealed = seal(cell.actor, step);
+  if (sealed.failed !== undefined) {
     cell.actor = old;
-    cell.record({ kind: 'failed', init, error: failed, attempt: 1, ends: true, meta: full });
+    cell.record({ kind: 'failed', init, error: sealed.failed, attempt: 1, ends: true, meta: full });
     return;
   }
-  const digests = { digest: logic.digest(step.snapshot), effectsDigest: effectsDigest(step.effects) };
-  cell.record({ kind: 'init', init, meta: full, ...digests, logic: stampOf(logic) }, step);
+  cell.record({ kind: 'init', init, meta: full, ...sealed, logic: stampOf(logic) }, step);
   cell.goOn();
 }
 

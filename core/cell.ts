@@ -11,11 +11,10 @@ import { begin, born, obey } from './cell-orders.ts';
 import type { CellHost } from './cell-host.ts';
 import { encodeCheckpoint } from './checkpoint.ts';
 import { Doors } from './doors.ts';
-import { effectsDigest } from './digest.ts';
 import type { EventObject, Lane } from './effect.ts';
 import type { CursorReport, Envelope } from './envelope.ts';
 import { assert, type ErrorData, errorData, MeshError } from './errors.ts';
-import { applyRecord, checkEffects, type Folded, isExpected, seedOf, stampOf, UNSTEPPED, type Work } from './fold.ts';
+import { applyRecord, type Folded, isExpected, seal, seedOf, stampOf, UNSTEPPED, type Work } from './fold.ts';
 import { Journal } from './journal.ts';
 import type { View } from './logic.ts';
 import { type Item, Mailbox, type Result } from './mailbox.ts';
@@ -357,15 +356,14 @@ export class Cell {
     const span = this.host.tracing ? this.host.spanOf(this, event, input.envelope) : undefined;
     const full: RecordMeta = span?.context === undefined ? meta : { ...meta, trace: span.context };
     const step = actor.logic.step(actor.env, actor.snapshot, event, full, String(actor.tables.head + 1));
-    const failed = step.failed ?? checkEffects(actor, step.effects);
-    if (failed !== undefined) {
-      span?.end(failed);
-      return this.stepFailed(failed, event, full, input);
+    const sealed = seal(actor, step);
+    if (sealed.failed !== undefined) {
+      span?.end(sealed.failed);
+      return this.stepFailed(sealed.failed, event, full, input);
     }
     if (span !== undefined) this.leaving.spans.push(span);
-    const digests = { digest: actor.logic.digest(step.snapshot), effectsDigest: effectsDigest(step.effects) };
     const changed = actor.tables.logic.hash !== actor.logic.hash && { logic: stampOf(actor.logic) };
-    this.record({ kind: 'event', event, meta: full, ...digests, ...changed }, step);
+    this.record({ kind: 'event', event, meta: full, ...sealed, ...changed }, step);
     const { outbox } = actor.tables;
     if (outbox !== undefined && outboxSize(outbox) > SENDS_MAX) this.park('OUTBOX_FULL: nobody takes what it sends');
   }

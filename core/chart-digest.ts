@@ -14,7 +14,7 @@ export function chartDigest(logic: AnyActorLogic, version: string | undefined): 
 
 /** Plain JSON that shows each part once; later sights of it by number. */
 function describe(v: unknown, seen: Map<object, number>): unknown {
-  if (typeof v === 'function') return describeFunction(v as object, seen);
+  if (typeof v === 'function') return describeFunction(v, seen);
   if (typeof v === 'symbol' || typeof v === 'bigint') return String(v);
   if (typeof v !== 'object' || v === null) return v;
   const known = seen.get(v);

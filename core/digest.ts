@@ -1,10 +1,11 @@
 /**
- * A structural 53-bit hash of JSON values, specified in docs/digest.md: independent of the order of keys, the same in every language.
+ * A structural 53-bit hash of JSON values, specified in docs/format.md: independent of the order of keys, the same in every language.
  *
  * Objects count as immutable. What took work to hash is remembered, so appending one message to a long list costs one message.
  * It finds divergence; it is no protection against tampering.
  */
 import type { Effect } from './effect.ts';
+import { MeshError } from './errors.ts';
 
 const TWO32 = 4_294_967_296;
 /**
@@ -26,6 +27,10 @@ let memo = new WeakMap<object, number>();
 /** Effects are made anew by each step: what was kept for the state is used for them, and nothing is kept. */
 let keeping = true;
 let work = 0;
+
+/** Levels of nesting; what contains itself has no end. */
+const DEPTH_MAX = 1_000;
+let depth = 0;
 
 /** Final mix of two 32-bit lanes into 53 bits, as in cyrb53. */
 function pack(a: number, b: number): number {
@@ -94,7 +99,10 @@ export function hashMembers(members: readonly number[], length = members.length)
   return pack(sum1, sum2);
 }
 
-/** Hash of what JSON keeps of a value. `undefined` and functions are no members, as in JSON; a `toJSON` is asked. */
+/**
+ * Hash of what JSON keeps of a value. `undefined` and functions are no members, as in JSON; a `toJSON` is asked.
+ * Throws CONTEXT_NOT_PLAIN for what contains itself.
+ */
 export function hashValue(v: unknown): number {
   switch (typeof v) {
     case 'string':
@@ -123,9 +131,15 @@ function hashObject(v: object): number {
     work += KEEP;
     return known;
   }
+  if (depth === DEPTH_MAX) {
+    depth = 0;
+    throw new MeshError('CONTEXT_NOT_PLAIN', `an object contains itself, or is nested deeper than ${DEPTH_MAX} levels`);
+  }
   if (typeof (v as { toJSON?: unknown }).toJSON === 'function') return hashValue((v as { toJSON(): unknown }).toJSON());
   const before = work;
+  depth++;
   const h = Array.isArray(v) ? hashArray(v) : hashPlain(v as Record<string, unknown>);
+  depth--;
   if (keeping && work - before >= KEEP) memo.set(v, h);
   return h;
 }

@@ -58,7 +58,7 @@ export const stampOf = (logic: Logic): LogicStamp => ({
 });
 
 /** Why these effects cannot be entered: then the step counts as failed. */
-export function checkEffects(actor: Folded, effects: readonly Effect[]): ErrorData | undefined {
+function checkEffects(actor: Folded, effects: readonly Effect[]): ErrorData | undefined {
   const { address } = actor.env;
   if (effects.length >= EFFECTS_MAX - 16)
     return errorData(new MeshError('STEP_BUDGET', `${address} made ${effects.length} effects in one step`));
@@ -72,6 +72,21 @@ export function checkEffects(actor: Folded, effects: readonly Effect[]): ErrorDa
       );
   }
   return undefined;
+}
+
+/** What a record says of a step: digests of the state and the effects. Or why it cannot be recorded. */
+export type Sealed =
+  | { readonly digest: string; readonly effectsDigest: string; readonly failed?: undefined }
+  | { readonly failed: ErrorData };
+
+export function seal(actor: Folded, step: Step): Sealed {
+  const failed = step.failed ?? checkEffects(actor, step.effects);
+  if (failed !== undefined) return { failed };
+  try {
+    return { digest: actor.logic.digest(step.snapshot), effectsDigest: effectsDigest(step.effects) };
+  } catch (error) {
+    return { failed: errorData(error) };
+  }
 }
 
 /** The step that a record stands for; undefined for kinds that do not step the logic. */

@@ -3,6 +3,7 @@
  * A step that throws has failed and changes nothing. It adds no features: what an actor does is in the function.
  */
 import type { Address } from './address.ts';
+import { fraction, numbersOf } from './determinism.ts';
 import { digestOf } from './digest.ts';
 import type { Effect, EventObject } from './effect.ts';
 import { errorData } from './errors.ts';
@@ -98,13 +99,7 @@ function attempt<S>(turn: () => Reduced<S>): Step {
 }
 
 function contextOf(env: ActorEnv, meta: StepMeta): ReducerContext {
-  let at = meta.seed | 0;
-  // Mulberry32.
-  const random = (): number => {
-    at = (at + 0x6d2b79f5) | 0;
-    let t = Math.imul(at ^ (at >>> 15), 1 | at);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
+  let next: (() => number) | undefined;
+  const random = (): number => fraction((next ??= numbersOf(meta.ts, meta.seed)));
   return { address: env.address, parent: env.parent, ts: meta.ts, random };
 }

@@ -6,7 +6,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Address, type EffectId, OUTSIDE, positionOf } from '../../core/address.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../core/checkpoint.ts';
 import { seedOf } from '../../core/determinism.ts';
-import { effectsDigest } from '../../core/digest.ts';
 import type { EventObject } from '../../core/effect.ts';
 import {
   applyRecord,
@@ -14,12 +13,13 @@ import {
   foldRecord,
   isExpected,
   resolveTarget,
+  seal,
   unborn,
   UNSTEPPED,
   type Work,
 } from '../../core/fold.ts';
 import { machineLogic, runAction } from '../../core/kernel.ts';
-import type { LeafHandle, Logic, Step } from '../../core/logic.ts';
+import type { LeafHandle, Logic } from '../../core/logic.ts';
 import { cursorKey } from '../../core/protocol/cursors.ts';
 import { afterOf, type Outbox, settleSend } from '../../core/protocol/outbox.ts';
 import { FORMAT, type InitData, type LogRecord, type RecordMeta } from '../../core/record.ts';
@@ -132,8 +132,9 @@ export class Actor {
     this.busy = true;
     const meta = this.meta(taken);
     const step = this.logic.init(this.folded.env, data.input, meta, '1');
-    if (step.failed === undefined) this.record({ kind: 'init', init: data, meta, ...this.digests(step) }, step);
-    else this.record({ kind: 'failed', init: data, error: step.failed, attempt: 1, ends: true, meta });
+    const sealed = seal(this.folded, step);
+    if (sealed.failed === undefined) this.record({ kind: 'init', init: data, meta, ...sealed }, step);
+    else this.record({ kind: 'failed', init: data, error: sealed.failed, attempt: 1, ends: true, meta });
     this.endedAtOnce = this.folded.tables.status !== 'active';
     this.busy = false;
     this.drain();
@@ -191,8 +192,9 @@ export class Actor {
     const meta = this.meta(item);
     const { env, snapshot } = this.folded;
     const step = this.logic.step(env, snapshot, item.event, meta, String(tables.head + 1));
-    if (step.failed === undefined) this.record({ kind: 'event', event: item.event, meta, ...this.digests(step) }, step);
-    else this.record({ kind: 'failed', error: step.failed, attempt: 1, ends: true, meta });
+    const sealed = seal(this.folded, step);
+    if (sealed.failed === undefined) this.record({ kind: 'event', event: item.event, meta, ...sealed }, step);
+    else this.record({ kind: 'failed', error: sealed.failed, attempt: 1, ends: true, meta });
   }
 
   /** It answers something that is not pending any more. */
@@ -210,10 +212,6 @@ export class Actor {
       ...(item?.from !== undefined && { from: item.from }),
       ...(item?.via !== undefined && { via: item.via }),
     };
-  }
-
-  private digests(step: Step): { readonly digest: string; readonly effectsDigest: string } {
-    return { digest: this.logic.digest(step.snapshot), effectsDigest: effectsDigest(step.effects) };
   }
 
   private record(draft: Draft, step = UNSTEPPED): void {
