@@ -29,8 +29,11 @@ export interface ToolOptions {
   /** ms for the whole call: waiting, tries and pauses together. Default ten times `timeoutMs`, ten minutes without. */
   readonly deadlineMs?: number;
   readonly retry?: RetryPolicy;
-  /** What to do when nobody knows whether a call took effect. The config wins over this, this over the tool's annotations. */
-  readonly inDoubt?: InDoubt;
+  /**
+   * What to do when nobody knows whether a call took effect. The config wins over this, this over the tool's annotations. `ask` is the
+   * config's to say: it names the tool to ask.
+   */
+  readonly inDoubt?: Exclude<InDoubt, 'ask'>;
 }
 
 /** What types a tool: given a schema, arguments and result are checked and typed by it. */

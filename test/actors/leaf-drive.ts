@@ -1,5 +1,5 @@
 /** The leaves of a tool gateway with a real server behind them, and no gateway before them. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions } from '../../actors/mcp-client.ts';
@@ -35,7 +35,7 @@ export function folder(): { readonly path: string; file(name: string): string; l
   return {
     path,
     file,
-    lines: (name) => readFileSync(file(name), 'utf8').split('\n').filter(Boolean),
+    lines: (name) => (existsSync(file(name)) ? readFileSync(file(name), 'utf8').split('\n').filter(Boolean) : []),
     remove: () => rmSync(path, { recursive: true, force: true }),
   };
 }
