@@ -4,7 +4,7 @@
  */
 import type { Address } from '../../core/address.ts';
 import type { Effect, EventObject } from '../../core/effect.ts';
-import type { Leaf, Logic } from '../../core/logic.ts';
+import type { InDoubt, Leaf, Logic } from '../../core/logic.ts';
 import { MeshError } from '../../core/errors.ts';
 import { Node, type NodeEvent, type NodeOptions, type NodePlan } from '../../core/node.ts';
 import type { Directory } from '../../core/ports/directory.ts';
@@ -22,6 +22,8 @@ import { msgpack } from '../../transport/msgpack.ts';
 export interface Call {
   readonly key: string;
   readonly input: unknown;
+  /** It may have been made before: the tool is asked first. */
+  readonly asks: boolean;
   ended: boolean;
 }
 
@@ -108,7 +110,7 @@ export class World {
 
   /** A tool that counts, under the in-doubt policy of the input. */
   readonly tool: Leaf = {
-    inDoubt: (input) => (input as { policy?: 'retry' | 'park' | 'fail' } | undefined)?.policy ?? 'retry',
+    inDoubt: (input) => (input as { policy?: InDoubt } | undefined)?.policy ?? 'retry',
     start: (job, deliver) => {
       const node = [...this.nodes.keys()].at(-1) ?? '';
       const handle = {
@@ -119,7 +121,7 @@ export class World {
       };
       let stopped = !this.passes('call.before', node, job.id);
       if (stopped) return handle;
-      const call: Call = { key: job.id, input: job.input, ended: false };
+      const call: Call = { key: job.id, input: job.input, ended: false, asks: job.doubt === true };
       this.calls.push(call);
       if (this.completed.has(job.id)) this.again.push(job.id);
       if (!this.passes('call.after', node, job.id)) return handle;
