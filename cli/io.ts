@@ -40,7 +40,8 @@ export function processIo(): Io {
     paint: (style, text) => styleText(style, text, { stream: stdout }),
     isTerminal: (stdout as { readonly isTTY?: boolean }).isTTY === true,
     get columns() {
-      return stdout.columns ?? COLUMNS;
+      // A terminal that does not know its size says 0.
+      return stdout.columns > 0 ? stdout.columns : COLUMNS;
     },
   };
 }

@@ -570,6 +570,8 @@ class Registrar {
     const { t } = this;
     t.status = status;
     t.endedAt = this.record.meta.ts;
+    // Nobody has to let it go on any more.
+    t.parked = undefined;
     // Timers and delayed sends die with their actor; leaves are stopped with it.
     t.timers = undefined;
     if (t.leaves !== undefined)

@@ -132,7 +132,10 @@ export class Inspection {
       return { address, seq: frame.seq, ...frame.after };
     }
     const { actor } = await recover(this.source, stream);
-    if (actor.logic === NOBODY) throw new MeshError('ACTOR_NOT_FOUND', `nothing lives at ${address}: its log was removed`);
+    if (actor.logic === NOBODY) {
+      const why = actor.tables.toBegin === true ? 'it was reset, and begins anew when the mesh runs' : 'its log was removed';
+      throw new MeshError('ACTOR_NOT_FOUND', `nothing lives at ${address}: ${why}`);
+    }
     return { address, seq: actor.tables.head, ...actor.logic.view(actor.snapshot) };
   }
 

@@ -26,8 +26,9 @@ export interface AskOptions extends SendOptions {
   readonly timeoutMs?: number;
 }
 
-/** ms that a start waits for the tree, and between two looks at it. */
+/** ms that a start waits for the tree, a reset for its first record, and between two looks. */
 const START_MS = 30_000;
+const BEGIN_MS = 5_000;
 const LOOK_MS = 2;
 
 /** A handle to send to an actor; it holds nothing of it. */
@@ -194,12 +195,24 @@ export class Mesh {
 }
 
 const ownerOf = (node: Node): LogOwner => ({
-  reset: (address, options) => node.reset(address, options),
+  reset: async (address, options) => {
+    await node.reset(address, options);
+    await begun(node, address);
+  },
   migrate: (address, snapshotOf, options) => node.migrate(address, snapshotOf, options),
   fork: (target, persisted, init) => node.fork(target, persisted, init),
   remove: (address, admin, options) => node.remove(address, admin, options),
   isOpen: (address) => node.cells.has(address),
 });
+
+/** The new life is begun by the cell that is opened next; whoever asked for it may look at it at once. */
+async function begun(node: Node, address: Address): Promise<void> {
+  const until = node.clock.monotonic() + BEGIN_MS;
+  for (; node.clock.monotonic() < until; await node.sleep(LOOK_MS)) {
+    const cell = node.cells.get(address);
+    if (cell !== undefined && cell.actor.tables.toBegin !== true && cell.actor.tables.head === cell.durableHead) return;
+  }
+}
 
 /** What is stored, with what is in memory laid over it. */
 export function withLive(stored: readonly StoredActor[], live: readonly ActorStatus[]): ListedActor[] {

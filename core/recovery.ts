@@ -80,7 +80,8 @@ function revive(logic: Logic, address: Address, saved: Saved): Folded {
 
 /**
  * The code is not the one that wrote the checkpoint. XState restores a renamed state as `error` and an edited `after` without a word,
- * so the saved state is held against the new chart, and the log is folded from the oldest point that is kept.
+ * so the saved state is held against the new chart, and the log is folded from where the present life began, as far as it is kept:
+ * what lies below may have been written by any code.
  */
 async function changed(source: RecoverySource, stream: StreamId, logic: Logic, saved: Saved, seq: number): Promise<Folding> {
   const timers = [...(saved.tables.timers?.values() ?? [])].map((t) => t.event.type);
@@ -100,8 +101,15 @@ async function changed(source: RecoverySource, stream: StreamId, logic: Logic, s
       },
     );
   }
-  const whole = await foldFrom(source, stream, undefined, 0, true);
-  return whole ?? complete(await foldFrom(source, stream, revive(logic, stream.actor, saved), seq, true), stream);
+  await foldFrom(source, stream, undefined, (await lifeBegan(source, stream)) - 1, true);
+  return complete(await foldFrom(source, stream, revive(logic, stream.actor, saved), seq, true), stream);
+}
+
+/** Seq of the last `init` or `bridge`; 1: the beginning was truncated. */
+async function lifeBegan(source: RecoverySource, stream: StreamId): Promise<number> {
+  let seq = 1;
+  for await (const { kind, seq: at } of source.store.read(stream, 1)) if (kind === 'init' || kind === 'bridge') seq = at;
+  return seq;
 }
 
 /** Undefined: the log does not go back far enough to be folded from `from`. */

@@ -92,7 +92,8 @@ async function serve(socket: Socket, operations: Readonly<Record<string, Operati
         'USAGE',
         `the running mesh does not know '${request.op}' of protocol ${request.v}: use the CLI of its version`,
       );
-    send({ ok: await operation(request.params, { signal: gone.signal, item: (item) => send({ item }) }) });
+    const result = await operation(request.params, { signal: gone.signal, item: (item) => send({ item }) });
+    send({ ok: result ?? null });
   } catch (error) {
     send({ error: errorData(error) });
   }

@@ -14,7 +14,7 @@ export async function run(call: Call): Promise<void> {
   const inspect = await reach.inspect();
   const actor = await reach.actor(call.arg(0), inspect);
   const records = await chosen(call, inspect, actor);
-  if (call.isJson) return jsonList(call.io, { actor }, 'events', records);
+  if (call.isJson) return await jsonList(call.io, { actor }, 'events', records);
   const { io } = call;
   for await (const record of records)
     io.out(

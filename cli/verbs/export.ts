@@ -16,7 +16,7 @@ export async function run(call: Call): Promise<void> {
   const actors = await wanted(inspect, named);
   const out = call.text('out');
   const lines = Readable.from(withNewlines(exportLines(inspect, actors)));
-  if (out === undefined) return pipeline(lines, call.io.stdout, { end: false });
+  if (out === undefined) return await pipeline(lines, call.io.stdout, { end: false });
   try {
     await pipeline(lines, createWriteStream(out, { flags: 'wx' }));
   } catch (cause) {

@@ -18,7 +18,7 @@ export async function run(call: Call): Promise<void> {
   if (running === undefined) {
     if (call.flag('follow')) await reach.mesh();
     call.io.note(`${reach.plan.mesh} is not running: this is what its records say`);
-    return fromRecords(await reach.inspect(), of, last, print);
+    return await fromRecords(await reach.inspect(), of, last, print);
   }
   const actor = of === undefined ? {} : { actor: await reach.actor(of, await reach.inspect()) };
   const follow = call.flag('follow');

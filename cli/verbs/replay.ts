@@ -17,11 +17,11 @@ export async function run(call: Call): Promise<number | void> {
   const actor = await reach.actor(call.arg(0), inspect);
   const { io } = call;
   if (call.flag('step') && !call.isJson) {
-    if (io.isTerminal && io.stdin.isTTY) return byHand(call, inspect, actor);
+    if (io.isTerminal && io.stdin.isTTY) return await byHand(call, inspect, actor);
     io.note('this is no terminal: all records follow, without stops');
   }
   const frames = inspect.frames(actor, range(call));
-  if (call.isJson) return jsonList(io, { actor }, 'frames', mapped(frames));
+  if (call.isJson) return await jsonList(io, { actor }, 'frames', mapped(frames));
   for await (const frame of frames) for (const line of frameLines(frame, io)) io.out(line);
 }
 

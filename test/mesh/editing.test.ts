@@ -1,0 +1,242 @@
+/** Editing an agent between two runs: what fits goes on, what does not is parked alone, and every choice that a person has. */
+import { afterEach, describe, expect, test } from 'vitest';
+import type { AnyActorLogic } from 'xstate';
+import { composeMesh } from '../../cli/compose-mesh.ts';
+import { IN_CODE } from '../../core/config/load.ts';
+import type { EventObject } from '../../core/effect.ts';
+import { isMeshError } from '../../core/errors.ts';
+import type { Mesh } from '../../core/mesh.ts';
+import { machineLogic } from '../../core/kernel.ts';
+import type { NodeEvent } from '../../core/node.ts';
+import { memory, type MemoryStore } from '../../persistence/memory.ts';
+import { order } from './edited.ts';
+import { greeter } from './machines.ts';
+
+const CONFIG = { mesh: 'shop', actors: { order: {}, greeter: {} } };
+const open: Mesh[] = [];
+afterEach(async () => {
+  for (const mesh of open.splice(0)) await stop(mesh);
+});
+
+/** Packing never ends: nobody waits for it. */
+const stop = (mesh: Mesh): Promise<void> => mesh.stop(20);
+
+/** Runs the shop with this order over the store. */
+async function shop(store: MemoryStore, machine: AnyActorLogic, events: NodeEvent[] = []): Promise<Mesh> {
+  const { mesh } = await composeMesh(
+    { ...IN_CODE, config: CONFIG, folder: '.' },
+    { order: machine, greeter },
+    { store, onEvent: (event) => events.push(event) },
+  );
+  open.push(mesh);
+  await mesh.start();
+  await mesh.openChanged();
+  return mesh;
+}
+
+async function send(mesh: Mesh, ...events: EventObject[]): Promise<void> {
+  for (const event of events) await mesh.send('order', event);
+}
+const paid = (sum: number): EventObject => ({ type: 'paid', sum });
+
+/** A store in which the old order took these events and was then stopped. `killed`: without a checkpoint. */
+async function written(machine: AnyActorLogic, events: readonly EventObject[], killed = false): Promise<MemoryStore> {
+  const store = memory();
+  const mesh = await shop(store, machine);
+  await send(mesh, ...events);
+  if (killed) {
+    mesh.node.crash();
+    open.splice(open.indexOf(mesh), 1);
+    // What a process that is gone does not renew is ended by who opens its store.
+    for (const { session, counter } of await store.sessions()) await store.end(session, counter);
+  } else await stop(mesh);
+  return store;
+}
+
+const parkedOf = (events: readonly NodeEvent[]): NodeEvent | undefined => events.find((e) => e.type === 'actor.parked');
+
+describe.each([
+  ['after a clean stop', false],
+  ['after kill -9', true],
+])('%s', (_when, killed) => {
+  describe('what fits goes on', () => {
+    test.each([
+      ['nothing but the version', order({ returned: false, price: 10 })],
+      ['a state that the log has never been in', order({ returned: true })],
+      ['a guard that decides all that has happened as before', order({ price: 9 })],
+      ['the delay of an `after` that is not waited for', order({ patience: 1 })],
+    ])('%s', async (_what, edited) => {
+      const store = await written(order(), [paid(4), paid(6)], killed);
+      const events: NodeEvent[] = [];
+      const mesh = await shop(store, edited, events);
+      expect(parkedOf(events)).toBeUndefined();
+      expect(await mesh.inspect.state('order')).toMatchObject({ value: 'packing', context: { paid: 10 } });
+      await send(mesh, { type: 'packed' });
+      expect(await mesh.inspect.state('order')).toMatchObject({ value: 'sent' });
+    });
+
+    test('and takes the edit from then on', async () => {
+      const store = await written(order(), [paid(4)], killed);
+      const mesh = await shop(store, order({ price: 5 }));
+      await send(mesh, paid(1));
+      expect(await mesh.inspect.state('order')).toMatchObject({ value: 'packing', context: { paid: 5 } });
+    });
+  });
+
+  describe('what does not fit is parked alone', () => {
+    test.each([
+      ['a renamed state', [paid(10)], order({ packing: 'wrapping' })],
+      ['a guard that decides otherwise', [paid(4), paid(6)], order({ price: 4 })],
+      ['an invoke of another id', [paid(10)], order({ invoke: { id: 'wrap', src: 'pack' } })],
+      ['an invoke of another source', [paid(10)], order({ invoke: { id: 'pack', src: 'wrap' } })],
+      ['an `after` where there was none', [paid(1)], order({ impatient: true })],
+    ])('%s', async (_what, events, edited) => {
+      const store = await written(order(), events, killed);
+      const seen: NodeEvent[] = [];
+      const mesh = await shop(store, edited, seen);
+      expect(parkedOf(seen)).toMatchObject({ actor: 'order' });
+      expect(['REPLAY_DIVERGED', 'CHECKPOINT_INCOMPATIBLE']).toContain(parkedOf(seen)?.['code']);
+      await expect(send(mesh, { type: 'packed' })).rejects.toSatisfy(
+        (error) => isMeshError(error, 'REPLAY_DIVERGED') || isMeshError(error, 'CHECKPOINT_INCOMPATIBLE'),
+      );
+      // Its neighbours run.
+      expect(await mesh.ask('greeter', { type: 'greet', name: 'Ada' })).toMatchObject({ type: 'hello' });
+      const row = (await mesh.list()).find((actor) => actor.address === 'order');
+      expect(row?.phase).toBe('parked');
+    });
+
+    test('an edited delay of an `after` that is waited for', async () => {
+      const store = await written(order({ impatient: true }), [paid(1)], killed);
+      const events: NodeEvent[] = [];
+      await shop(store, order({ impatient: true, patience: 1_000 }), events);
+      expect(parkedOf(events)).toMatchObject({ actor: 'order', code: 'REPLAY_DIVERGED' });
+    });
+
+    test('an `after` that is gone while its timer is set', async () => {
+      const store = await written(order({ impatient: true }), [paid(1)], killed);
+      const events: NodeEvent[] = [];
+      await shop(store, order(), events);
+      expect(parkedOf(events)).toMatchObject({ actor: 'order' });
+    });
+
+    test('and goes on when the edit is undone', async () => {
+      const store = await written(order(), [paid(10)], killed);
+      await stop(await shop(store, order({ packing: 'wrapping' })));
+      const mesh = await shop(store, order());
+      await send(mesh, { type: 'packed' });
+      expect(await mesh.inspect.state('order')).toMatchObject({ value: 'sent' });
+    });
+  });
+});
+
+describe('the choices', () => {
+  const edited = order({ packing: 'wrapping' });
+  const rename = (old: unknown): unknown => ({ ...(old as object), value: 'wrapping' });
+
+  test('migrate goes on from what a function makes of the old snapshot', async () => {
+    const mesh = await shop(await written(order(), [paid(10)]), edited);
+    let from: unknown;
+    await mesh.upkeep.migrate('order', (old, was) => {
+      from = { old, was };
+      return rename(old);
+    });
+    expect(from).toMatchObject({ old: { value: 'packing', context: { paid: 10 } }, was: { version: '{}' } });
+    expect(await mesh.inspect.state('order')).toMatchObject({ value: 'wrapping', context: { paid: 10 } });
+    await send(mesh, { type: 'packed' });
+    expect(await mesh.inspect.state('order')).toMatchObject({ value: 'sent' });
+  });
+
+  test('what a migration makes must fit the new chart', async () => {
+    const mesh = await shop(await written(order(), [paid(10)]), edited);
+    await expect(mesh.upkeep.migrate('order', (old) => old)).rejects.toMatchObject({ code: 'CHECKPOINT_INCOMPATIBLE' });
+    await mesh.upkeep.migrate('order', rename);
+  });
+
+  test('far from a checkpoint it needs the old code, or says what is lost', async () => {
+    const store = await written(order(), [paid(4), paid(6)], true);
+    const mesh = await shop(store, edited);
+    await expect(mesh.upkeep.migrate('order', rename)).rejects.toMatchObject({ code: 'CHECKPOINT_INCOMPATIBLE' });
+    await mesh.upkeep.migrate('order', rename, { old: machineLogic(order()) });
+    expect(await mesh.inspect.state('order')).toMatchObject({ value: 'wrapping', context: { paid: 10 } });
+    expect(await mesh.inspect.deadLetters('order')).toEqual([]);
+  });
+
+  test('reset begins anew above the old log, and tells what could not be derived', async () => {
+    const store = await written(order(), [paid(4), paid(6)], true);
+    const mesh = await shop(store, edited);
+    const before = (await store.head(mesh.inspect.stream('order'))).head;
+    await expect(mesh.upkeep.reset('order')).rejects.toMatchObject({ code: 'CHECKPOINT_INCOMPATIBLE' });
+    await mesh.upkeep.reset('order', { acceptLoss: true });
+    expect(await mesh.inspect.state('order')).toMatchObject({ value: 'unpaid', context: { paid: 0 } });
+    expect((await store.head(mesh.inspect.stream('order'))).head).toBeGreaterThan(before);
+    expect((await mesh.inspect.deadLetters('order')).map((l) => l.cause)).toEqual(['underivable', 'underivable', 'underivable']);
+    await send(mesh, paid(10));
+    expect(await mesh.inspect.state('order')).toMatchObject({ value: 'wrapping' });
+  });
+
+  test('fork goes on beside it from the last record that the new code repeats', async () => {
+    const store = await written(order(), [paid(4), paid(6)]);
+    const mesh = await shop(store, order({ price: 4 }));
+    const fork = await mesh.upkeep.fork('order');
+    expect(fork).toMatchObject({ address: 'order~1' });
+    expect(await mesh.inspect.state('order~1')).toMatchObject({ value: 'unpaid', context: { paid: 0 } });
+    await mesh.send('order~1', paid(4));
+    expect(await mesh.inspect.state('order~1')).toMatchObject({ value: 'packing', context: { paid: 4 } });
+    expect((await mesh.list()).find((a) => a.address === 'order')?.phase).toBe('parked');
+    expect((await mesh.upkeep.fork('order')).address).toBe('order~2');
+    await expect(mesh.upkeep.fork('order', { as: '1' })).rejects.toMatchObject({ code: 'USAGE' });
+  });
+
+  test('fork at any record, telling what does not come along', async () => {
+    const mesh = await shop(await written(order(), [paid(4), paid(6)]), order());
+    const { head } = await mesh.store.head(mesh.inspect.stream('order'));
+    expect(await mesh.upkeep.fork('order', { as: 'whole' })).toEqual({ address: 'order~whole', from: head, pending: ['pack'] });
+    const early = await mesh.upkeep.fork('order', { at: 2, as: 'early' });
+    expect(early.pending).toEqual([]);
+    expect(await mesh.inspect.state('order~early')).toMatchObject({ value: 'unpaid', context: { paid: 4 } });
+  });
+
+  test.each([
+    ['migrated', (mesh: Mesh) => mesh.upkeep.migrate('order', rename)],
+    ['reset', (mesh: Mesh) => mesh.upkeep.reset('order')],
+  ])('one that was %s takes the next edit as any other does', async (_how, choose) => {
+    const store = await written(order(), [paid(10)]);
+    const first = await shop(store, edited);
+    await choose(first);
+    await send(first, { type: 'packed' }, paid(10), { type: 'packed' });
+    await stop(first);
+    // The code that wrote what lies below no longer counts.
+    const events: NodeEvent[] = [];
+    const mesh = await shop(store, order({ packing: 'wrapping', returned: true }), events);
+    expect(parkedOf(events)).toBeUndefined();
+    await send(mesh, { type: 'cancel' });
+    expect((await mesh.inspect.state('order')).status).toBe('done');
+  });
+
+  test('a life that was begun by hand is all that counts', async () => {
+    const store = await written(order(), [paid(4), paid(6)]);
+    const first = await shop(store, order());
+    await first.operations.stop('order');
+    expect(await first.operations.restart('order')).toBe('started');
+    await stop(first);
+    const events: NodeEvent[] = [];
+    const mesh = await shop(store, order({ price: 4 }), events);
+    expect(parkedOf(events)).toBeUndefined();
+    await send(mesh, paid(4));
+    expect(await mesh.inspect.state('order')).toMatchObject({ value: 'packing', context: { paid: 4 } });
+  });
+
+  test('and once more after kill -9', async () => {
+    const store = await written(order(), [paid(10)]);
+    const first = await shop(store, edited);
+    await first.upkeep.migrate('order', rename);
+    await send(first, { type: 'packed' });
+    first.node.crash();
+    open.splice(open.indexOf(first), 1);
+    for (const { session, counter } of await store.sessions()) await store.end(session, counter);
+    const events: NodeEvent[] = [];
+    const mesh = await shop(store, order({ packing: 'wrapping', returned: true }), events);
+    expect(parkedOf(events)).toBeUndefined();
+    expect(await mesh.inspect.state('order')).toMatchObject({ value: 'sent' });
+  });
+});
