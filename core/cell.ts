@@ -196,7 +196,8 @@ export class Cell {
     if (this.journal.waiting >= AHEAD_MAX) return false;
     // A checkpoint needs a head at which nothing is open: no stepping ahead until it is taken.
     if (this.journal.inFlight && this.checkpointDue) return false;
-    if (this.trial === 'over' || !this.hasItem) return true;
+    // What has ended steps no more: nothing of it can hurt.
+    if (this.trial === 'over' || !this.hasItem || this.actor.tables.status !== 'active') return true;
     if (this.trial === 'owed') this.beginTrial();
     return this.trial === 'begun' && this.journal.quiet;
   }

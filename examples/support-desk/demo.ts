@@ -201,7 +201,7 @@ function report(
     return 1;
   }
   say('As it had to be. What one agent did, step by step:');
-  say(`  npx reprise replay ${caseAddress(interesting(expected))} --step -f ${path.relative(process.cwd(), MESH)}`);
+  say(`  npm run reprise -- replay ${caseAddress(interesting(expected))} --step -f ${path.relative(process.cwd(), MESH)}`);
   return 0;
 }
 
