@@ -300,9 +300,9 @@ export class Node implements OpeningHost {
   }
 
   failed(address: Address, failure: MeshError): void {
-    if (failure.code === 'NOT_OWNER') return;
     if (!failure.retryable) return this.setAside(address, failure);
-    // What waits there must not be forgotten.
+    if (this.epochOf(this.shardOf(address)) < 0) return;
+    // What waits there must not be forgotten. That it was fenced proves nothing: an append of the cell before may have moved the head.
     this.sleepers.set(address, this.clock.now() + REOPEN_MS);
     this.armWake();
   }

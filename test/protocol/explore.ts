@@ -7,11 +7,14 @@
  */
 export type State = readonly number[];
 
+/** A fault is done by the environment against us (loss, a crash): progress may not depend on it. */
+export type To = (label: string, next: State, fault?: boolean) => void;
+
 export interface Model {
   readonly name: string;
   readonly init: State;
-  /** Calls `to` for each step. A fault is done by the environment against us (loss, a crash): progress may not depend on it. */
-  steps(state: State, to: (label: string, next: State, fault?: boolean) => void): void;
+  /** Calls `to` for each step, always in the same order. */
+  steps(state: State, to: To): void;
   /** What is wrong in this state, or undefined. */
   broken(state: State): string | undefined;
   /** Nothing is left to be done. */
@@ -44,26 +47,26 @@ export function explore(model: Model, limit = LIMIT): Report {
   const goesTo = new Ints();
   let steps = 0;
 
-  const report = (complete: boolean, what?: string, at = 0): Report => ({
+  const report = (complete: boolean, what?: string, which = 0): Report => ({
     name: model.name,
     states: found.size,
     steps,
     ms: performance.now() - begun,
     complete,
-    ...(what !== undefined && { violation: { what, trace: found.trace(at) } }),
+    ...(what !== undefined && { violation: { what, trace: found.trace(which) } }),
   });
 
   found.add(model.init, 0, 0);
-  for (let at = 0; at < found.size; at++) {
-    const state = found.state(at);
+  for (let from = 0; from < found.size; from++) {
+    const state = found.state(from);
     const wrong = model.broken(state);
-    if (wrong !== undefined) return report(false, wrong, at);
-    if (model.settled(state)) settled.push(at);
+    if (wrong !== undefined) return report(false, wrong, from);
+    if (model.settled(state)) settled.push(from);
     begins.push(goesTo.length);
     let nth = 0;
     model.steps(state, (_label, next, fault) => {
-      const to = found.add(next, at, nth++);
-      if (fault !== true && to !== at) goesTo.push(to);
+      const to = found.add(next, from, nth++);
+      if (fault !== true && to !== from) goesTo.push(to);
     });
     steps += nth;
     if (found.size > limit) return report(false);
@@ -84,9 +87,9 @@ function firstStuck(count: number, begins: Ints, goesTo: Ints, settled: readonly
     for (let i = begins.at(from); i < begins.at(from + 1); i++) comesFrom[fill[goesTo.at(i)]!++] = from;
   const live = new Uint8Array(count);
   const queue = [...settled];
-  for (const at of queue) live[at] = 1;
-  for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
-    for (let i = starts[at]!; i < starts[at + 1]!; i++) {
+  for (const one of queue) live[one] = 1;
+  for (let to = queue.pop(); to !== undefined; to = queue.pop()) {
+    for (let i = starts[to]!; i < starts[to + 1]!; i++) {
       const from = comesFrom[i]!;
       if (live[from] === 1) continue;
       live[from] = 1;
@@ -111,23 +114,23 @@ class Found {
   get size(): number {
     return this.texts.length;
   }
-  state(at: number): State {
-    return (this.texts[at] as string).split(',').map(Number);
+  state(which: number): State {
+    return (this.texts[which] as string).split(',').map(Number);
   }
   add(state: State, parent: number, nth: number): number {
     const text = state.join(',');
     const known = this.index.get(text);
     if (known !== undefined) return known;
-    const at = this.texts.push(text) - 1;
-    this.index.set(text, at);
+    const which = this.texts.push(text) - 1;
+    this.index.set(text, which);
     this.parents.push(parent);
     this.nths.push(nth);
-    return at;
+    return which;
   }
   /** Labels are not kept: the steps are made again. */
-  trace(at: number): string[] {
+  trace(which: number): string[] {
     const labels: string[] = [];
-    for (let i = at; i > 0; i = this.parents.at(i)) {
+    for (let i = which; i > 0; i = this.parents.at(i)) {
       let nth = this.nths.at(i);
       this.model.steps(this.state(this.parents.at(i)), (label) => {
         if (nth-- === 0) labels.push(label);
@@ -156,6 +159,15 @@ class Ints {
 }
 
 // ---- parts of a state ------------------------------------------------------------------------------------------------------
+
+export const at = (state: State, part: number): number => state[part] as number;
+/** For `put`: one fewer of what may still happen. */
+export const less = (state: State, part: number): readonly [number, number] => [part, at(state, part) - 1];
+export function put(state: State, ...parts: readonly (readonly [part: number, value: number])[]): State {
+  const next = [...state];
+  for (const [part, value] of parts) next[part] = value;
+  return next;
+}
 
 /** What one part of a state can be, as plain JSON, by number: equal text, equal number. */
 export class Values<T> {

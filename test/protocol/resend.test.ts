@@ -1,6 +1,7 @@
 /** That what is pending leaves: the outbox in the hands of the cell, on real nodes under virtual time. */
 import { expect, test } from 'vitest';
-import { sendTo, World } from '../simulation/world.ts';
+import type { Logic } from '../../core/logic.ts';
+import { sendTo, spawn, World } from '../simulation/world.ts';
 
 test('an actor that was put away with a send that nobody acknowledged sends it again when another node owns it', async () => {
   const world = new World({ passivateAfterMs: 1_000 });
@@ -49,4 +50,44 @@ test('a checkpoint waits for what is durable and has not left: its owner dies, t
   await world.up('n3', ['a']);
   await world.advance(600_000);
   expect(await world.taken('b.plain1')).toEqual(['m1']);
+});
+
+test('a cell that breaks down while two records are on their way is opened again, although they move the head under its feet', async () => {
+  const world = new World();
+  const plain = world.logics['plain'] as Logic;
+  world.logics['frail'] = {
+    ...plain,
+    step: (env, snapshot, event, ...rest) => {
+      if (event['n'] === 'break') throw new RangeError('a bug in this logic');
+      return plain.step(env, snapshot, event, ...rest);
+    },
+  };
+  let end: (() => void) | undefined;
+  world.answer = (_call, done) => (end = () => done('result'));
+  await world.up('n1');
+  const node = world.node('n1');
+  const tell = (n: string): void => void node.send('frail1', { type: 'm', n }, { internal: 'user' }).catch(() => undefined);
+  await world.send('frail1', { type: 'm', n: 'one', do: [spawn('call', 'tool', 1)] });
+
+  const first = world.fault({ on: 'append', how: 'hold' });
+  tell('two');
+  await world.advance(1);
+  const both = world.fault({ on: 'append', how: 'hold' });
+  tell('three');
+  tell('four');
+  await world.advance(1);
+  first.held?.[0]?.();
+  await world.advance(1);
+  expect(both.held).toHaveLength(1);
+  const reopening = world.fault({ on: 'append', how: 'hold' });
+  tell('break');
+  await world.advance(15);
+  expect(reopening.held).toHaveLength(1);
+  both.held?.[0]?.();
+  await world.advance(1);
+  reopening.held?.[0]?.();
+  await world.advance(1);
+  end?.();
+  await world.advance(60_000);
+  expect(await world.taken('frail1')).toEqual(['one', 'two', 'three', 'four', 'xstate.done.actor.call']);
 });

@@ -3,7 +3,7 @@
  * up, replaced, or made again. Senders and receiver run on the protocol's own functions; the network, the operator and time are here.
  */
 import type { Lane } from '../../../core/effect.ts';
-import { memo, type Model, Sets, type State, Values } from '../explore.ts';
+import { at, less, memo, type Model, put, Sets, type State, type To, Values } from '../explore.ts';
 import { addressOf, type Receiver, Receivers } from './messages-receiver.ts';
 import { type Sender, Senders } from './messages-sender.ts';
 
@@ -61,8 +61,6 @@ export interface Ack {
 const LANES: readonly Lane[] = ['user', 'system'];
 /** Records that the receiver makes ahead of its store. */
 const AHEAD_MAX = 2;
-
-type To = Parameters<Model['steps']>[1];
 
 export function messages(o: MessagesOptions): Model {
   return new Messages(o);
@@ -288,12 +286,4 @@ function wrongOf(sender: Sender, pending: readonly number[], from: number, r: Re
     if (!entries.some((e) => e.position === i + 1)) return `${send.of} is acknowledged, and neither taken nor dead`;
   }
   return undefined;
-}
-
-const at = (state: State, part: number): number => state[part] as number;
-const less = (state: State, part: number): readonly [number, number] => [part, at(state, part) - 1];
-function put(state: State, ...parts: readonly (readonly [part: number, value: number])[]): State {
-  const next = [...state];
-  for (const [part, value] of parts) next[part] = value;
-  return next;
 }
