@@ -8,6 +8,8 @@ import {
   type EventObject,
   type InDoubt,
   MeshError,
+  type StandardSchema,
+  validated,
 } from '../core/index.ts';
 import {
   type AskLogic,
@@ -21,7 +23,6 @@ import {
   REPLY_GRACE_MS,
   type RetryPolicy,
 } from './ask-logic.ts';
-import { passed, type StandardSchema } from './standard-schema.ts';
 
 export interface ToolOptions {
   /** ms without an answer or a sign of progress after which one try is cancelled. Default: `timeout` of the server in the mesh file. */
@@ -167,6 +168,15 @@ export function toolList(
 function refusal(error: ErrorData): unknown {
   const { content } = (error.data ?? {}) as { content?: unknown };
   return content ?? error.message;
+}
+
+/** The value as the schema makes it. Throws TOOL_FAILED with `data.issues`. */
+function passed<Output>(schema: StandardSchema<unknown, Output>, value: unknown, what: string): Output {
+  const result = validated(schema, value, what);
+  if (result.issues === undefined) return result.value;
+  throw new MeshError('TOOL_FAILED', `${what} do not pass the schema of the code: ${result.issues.join('; ')}`, {
+    data: { issues: result.issues, retryable: false },
+  });
 }
 
 /** How the gateway of a server is spoken to, with limits and policy checked. */

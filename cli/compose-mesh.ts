@@ -57,6 +57,7 @@ export async function composeMesh(
     clock,
     entropy,
     onEvent: options.onEvent,
+    onDelta: options.onDelta,
   });
   for (const [name, gateway] of gateways) registry.set(name, gateway);
   const telemetry = await tracing(plan, options.tracer);

@@ -18,6 +18,7 @@ import type { Entropy } from '../core/ports/entropy.ts';
 import { supervisor } from '../core/supervisor.ts';
 import { type ActorDefinition, type ActorLike, definitionOf, loadActor } from './actor-modules.ts';
 import type { Env } from './mesh-file.ts';
+import type { StartOptions } from './start-mesh.ts';
 
 export type Registry = Map<string, Registered>;
 
@@ -38,6 +39,7 @@ export interface Reachable {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly onEvent?: ((event: NodeEvent) => void) | undefined;
+  readonly onDelta?: StartOptions['onDelta'] | undefined;
 }
 
 /** `wanted`: only these names (supervisors and pools are always there). Throws CONFIG_INVALID, LINT_FAILED. */
@@ -75,7 +77,7 @@ export function registered(definition: ActorDefinition, name: string, developmen
 
 /** Gateways of tools and models that call. Throws CONFIG_INVALID, PEER_DEPENDENCY_MISSING. */
 export async function liveGateways(plan: MeshPlan, folder: string, reach: Reachable): Promise<Registry> {
-  const { env, clock, entropy, onEvent } = reach;
+  const { env, clock, entropy, onEvent, onDelta } = reach;
   const secrets = { env, readFile: (path: string) => readFileSync(resolve(folder, path), 'utf8') };
   const registry: Registry = new Map();
   // Loaded only where a mesh has tools or models: their clients are most of what there is to load.
@@ -103,7 +105,11 @@ export async function liveGateways(plan: MeshPlan, folder: string, reach: Reacha
     ]);
     for (const model of plan.models) {
       const { source, terms, redactor } = await modelSource(model, folder, secrets);
-      const leaves = modelLeaves(source, terms, { clock, redactor });
+      const leaves = modelLeaves(source, terms, {
+        clock,
+        redactor,
+        ...(onDelta !== undefined && { onDelta: (effect, delta) => onDelta(model.address, effect, delta) }),
+      });
       registry.set(model.address, { logic: modelGateway({ name: model.name, leaves }) });
     }
   }

@@ -1,5 +1,6 @@
 /** The way to a mesh in code. Loads what it needs when it is called, so that machine files which import the package stay light. */
-import type { Address } from '../core/address.ts';
+import type { ModelDelta } from '../actors/model-port.ts';
+import type { Address, EffectId } from '../core/address.ts';
 import type { MeshConfig } from '../core/config/schema.ts';
 import type { Mesh, MeshStore } from '../core/mesh.ts';
 import type { NodeEvent } from '../core/node.ts';
@@ -21,6 +22,8 @@ export interface StartOptions {
   readonly onEvent?: (event: NodeEvent) => void;
   /** Records as they become durable. */
   readonly onRecords?: (actor: Address, records: readonly LogRecord[]) => void;
+  /** What models say while they answer: for eyes, never in a log. `effect` is the id of the effect that asked. */
+  readonly onDelta?: (model: Address, effect: EffectId, delta: ModelDelta) => void;
   /** Instead of the store of the config: to share one, or for tests. It is not closed with the mesh. */
   readonly store?: MeshStore & Directory;
   readonly clock?: Clock;

@@ -14,3 +14,4 @@ export type { Clock } from './ports/clock.ts';
 export type { LogRecord } from './record.ts';
 export { reducer, type ReducerContext } from './reducer.ts';
 export { backoffMs } from './restart-budget.ts';
+export { type StandardSchema, validated } from './standard-schema.ts';

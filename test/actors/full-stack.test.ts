@@ -325,6 +325,7 @@ describe('a model', () => {
   it('over HTTP is asked again after the pause that it wants; its key is in no log', async () => {
     const server = await new OpenAiServer().listen();
     const key = 'sk-0123456789abcdef';
+    const deltas: unknown[] = [];
     server.next = [
       { status: 429, headers: { 'retry-after-ms': '20' }, body: { error: { message: `slow down, ${key}` } } },
       { chunks: words('hello there').slice(0, 2), cut: 'reset' },
@@ -332,7 +333,7 @@ describe('a model', () => {
     const s = new Stack(
       { think: caller(model('main', QUICK)) },
       { models: { main: { kind: 'openai-compatible', baseUrl: server.baseUrl, model: 'tiny', apiKey: { env: 'MODEL_KEY' } } } },
-      { env: { MODEL_KEY: key } },
+      { env: { MODEL_KEY: key }, onDelta: (...delta) => deltas.push(delta) },
     );
     stacks.push(s);
     await s.up();
@@ -341,6 +342,7 @@ describe('a model', () => {
     });
     expect(server.received.map((r) => r.headers.authorization)).toEqual(Array(3).fill(`Bearer ${key}`));
     expect(new Set(server.received.map((r) => r.headers['idempotency-key'])).size).toBe(1);
+    expect(deltas.at(-1)).toEqual(['models/main', 'think/1!1.0', { type: 'text', text: 'there' }]);
     const log = JSON.stringify([await s.records('models/main'), await s.records('think/1'), s.events]);
     expect(log).toContain('slow down, [secret MODEL_KEY]');
     expect(log).not.toContain(key);

@@ -44,6 +44,7 @@ export class HttpProbe {
   }[] = [];
   /** For the next calls, one each; then it behaves. */
   next: Behaviour[] = [];
+  requests = 0;
   /** Needed in `authorization`, if any. */
   password: string | undefined;
   private readonly sessions = new Set<string>();
@@ -70,6 +71,7 @@ export class HttpProbe {
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.requests++;
     if (request.method !== 'POST') return void response.writeHead(405).end();
     let text = '';
     for await (const chunk of request) text += String(chunk);

@@ -75,7 +75,6 @@ describe('a call that was answered badly', () => {
     ['503', { status: 503 }, { code: 'MCP_FAILED', data: { sent: true, retryable: true } }],
     ['429', { status: 429 }, { code: 'MCP_FAILED', data: { sent: false, retryable: true } }],
     ['403', { status: 403 }, { code: 'TOOL_FAILED', data: { status: 403, retryable: false } }],
-    ['302 to another place', { status: 302, headers: { location: 'http://127.0.0.1:1/' } }, { code: 'MCP_FAILED' }],
     ['a stream that ends without an answer', 'cut', { code: 'MCP_FAILED', data: { sent: true, retryable: true } }],
     ['a reset connection', 'reset', { code: 'MCP_FAILED', data: { sent: true, retryable: true } }],
     ['a web page', { contentType: 'text/html' }, { code: 'MCP_FAILED', data: { sent: true } }],
@@ -88,6 +87,15 @@ describe('a call that was answered badly', () => {
     probe.next = [how];
     expect(await server.call('get')).toMatchObject({ error });
     expect(await server.output('get')).toBe('did get');
+  });
+
+  it('with a redirect to another place is not followed: the credentials stay here', async () => {
+    const other = await new HttpProbe().listen();
+    const server = drive(http(probe.url));
+    probe.next = [{ status: 307, headers: { location: other.url } }];
+    expect(await server.call('get')).toMatchObject({ error: { code: 'MCP_FAILED' } });
+    expect(other.requests).toBe(0);
+    await other.close();
   });
 
   it('is in doubt when it must not be repeated', async () => {

@@ -189,10 +189,17 @@ describe('a failure', () => {
     ['an answer without choices', { json: { object: 'list', data: [] } }, { retryable: true }],
     ['a web page', { text: '<html>log in</html>', contentType: 'text/html' }, { retryable: false }],
     ['no content type', { text: 'hello' }, { retryable: false }],
-    ['a redirect', { status: 307, headers: { location: 'http://127.0.0.1:1/' } }, { retryable: true }],
     ['a reset connection', 'reset', { retryable: true }],
   ] as readonly [string, Behaviour, object][])('%s', async (_what, how, data) => {
     expect(await failing(how)).toMatchObject({ code: 'MODEL_FAILED', data });
+  });
+
+  it('a redirect is not followed: the key goes to the address that was named, and nowhere else', async () => {
+    const other = await new OpenAiServer().listen();
+    const location = `${other.baseUrl}/chat/completions`;
+    expect(await failing({ status: 307, headers: { location } })).toMatchObject({ code: 'MODEL_FAILED' });
+    expect(other.received).toEqual([]);
+    await other.close();
   });
 
   it('has the words of the provider in its message, shortened', async () => {
