@@ -61,7 +61,7 @@ export function onLateSend(listener: LateSend): () => void {
 export function sendByHand(from: Address, send: ActionSend): void {
   const acting = current.getStore();
   if (acting?.sends !== undefined) acting.sends.push(send);
-  else if (acting !== undefined && late !== undefined) late(from, send, acting.id);
+  else if (acting !== undefined && late !== undefined) late(acting.id.slice(0, acting.id.lastIndexOf('!')), send, acting.id);
   else
     throw new MeshError(
       'USAGE',

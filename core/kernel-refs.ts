@@ -6,6 +6,7 @@ import { type Address, childAddress } from './address.ts';
 import type { EventObject, Target } from './effect.ts';
 import { MeshError } from './errors.ts';
 import type { ActorEnv } from './logic.ts';
+import type { RefMarker } from './plain.ts';
 
 /** What the references need of the kernel that made them. */
 export interface RefHost {
@@ -190,4 +191,18 @@ export function hiddenSnapshot(this: ChildRef): unknown {
 export function leafSnapshot(this: ChildRef): unknown {
   const { status, output, error, context } = this[STUB];
   return { status, output, error, input: undefined, ...(context !== undefined && { context }) };
+}
+
+/** How a reference travels: as an address. Undefined: it is none of ours. */
+export function markerOf(ref: object): RefMarker | undefined {
+  if (ref instanceof RemoteRef || ref instanceof SelfRef) return ref.toJSON();
+  return stubOf(ref) === undefined ? undefined : { xstate$$type: 1, id: addressOfChild(ref as ChildRef) };
+}
+
+/** In a persisted context a child is named as XState does, by its id. */
+export function contextMarker(ref: object): RefMarker | undefined {
+  if (ref instanceof GoneRef) return ref.toJSON();
+  if (stubOf(ref) !== undefined) return { xstate$$type: 1, id: (ref as ChildRef).id };
+  const foreign = markerOf(ref);
+  return foreign && { ...foreign, at: 'address' };
 }
