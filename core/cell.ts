@@ -282,8 +282,8 @@ export class Cell {
     if (verdict === 'busy')
       return this.refuse(e, new MeshError('BUSY', `${this.address} remembers too many messages from outside`));
     // It was taken before, maybe by a record that is on its way: the answer leaves when that is durable.
-    this.doors?.taken(e.id, this.actor.tables.head);
-    if (verdict !== 'known') this.leaving.work.push({ kind: 'reply', id: e.id, event: verdict.reply });
+    this.doors?.taken(e.id, verdict.seq);
+    if (verdict.reply !== undefined) this.leaving.work.push({ kind: 'reply', id: e.id, event: verdict.reply });
   }
 
   /** A message whose turn it is. */

@@ -253,7 +253,7 @@ function beginLife(t: Tables, record: InitRecord): void {
 function take(t: Tables, meta: RecordMeta): void {
   if (meta.id === undefined || meta.from === undefined) return;
   if (meta.from === OUTSIDE) {
-    recordOutside((t.outside ??= emptyOutside()), meta.id, meta.ts);
+    recordOutside((t.outside ??= emptyOutside()), meta.id, meta.ts, t.head);
     return;
   }
   advance((t.cursors ??= new Map()), meta.from, meta.lane ?? 'user', positionOf(meta.id), meta.ts);

@@ -11,7 +11,9 @@ export const OUTSIDE_MAX = 10_000;
 export const OUTSIDE_CHARS_MAX = 16 * 1024 * 1024;
 
 interface Entry {
+  /** `ts` of the record that took it, ms since 1970, and its seq. */
   readonly at: number;
+  readonly seq: number;
   reply: EventObject | undefined;
   chars: number;
 }
@@ -23,28 +25,28 @@ export interface Outside {
 
 export const emptyOutside = (): Outside => ({ ids: new Map(), chars: 0 });
 
-/** 'known': taken, not answered yet. 'busy': the window is full. */
+/** 'busy': the window is full. Otherwise where it was taken before, with the answer that it got, if any. */
 export function acceptOutside(
   outside: Outside | undefined,
   id: string,
   now: number,
-): 'take' | 'known' | 'busy' | { readonly reply: EventObject } {
+): 'take' | 'busy' | { readonly seq: number; readonly reply: EventObject | undefined } {
   if (outside === undefined) return 'take';
   const entry = outside.ids.get(id);
-  if (entry !== undefined) return entry.reply === undefined ? 'known' : { reply: entry.reply };
+  if (entry !== undefined) return entry;
   if (outside.ids.size < OUTSIDE_MAX && outside.chars < OUTSIDE_CHARS_MAX) return 'take';
   const [oldest] = outside.ids.values();
   return oldest !== undefined && oldest.at < now - OUTSIDE_MS ? 'take' : 'busy';
 }
 
 /** A record says that it is taken (or dead). Those that are a day old go. */
-export function recordOutside(outside: Outside, id: string, ts: number): void {
+export function recordOutside(outside: Outside, id: string, ts: number, seq: number): void {
   for (const [old, entry] of outside.ids) {
     if (entry.at >= ts - OUTSIDE_MS) break;
     outside.ids.delete(old);
     outside.chars -= entry.chars;
   }
-  if (!outside.ids.has(id)) outside.ids.set(id, { at: ts, reply: undefined, chars: 0 });
+  if (!outside.ids.has(id)) outside.ids.set(id, { at: ts, seq, reply: undefined, chars: 0 });
 }
 
 /** The first reply counts. An id that is no longer remembered has nobody who waits for it. */
@@ -57,12 +59,12 @@ export function recordReply(outside: Outside, id: string, reply: EventObject): v
 }
 
 export const encodeOutside = (outside: Outside): unknown =>
-  Array.from(outside.ids, ([id, e]) => (e.reply === undefined ? [id, e.at] : [id, e.at, e.reply]));
+  Array.from(outside.ids, ([id, e]) => (e.reply === undefined ? [id, e.at, e.seq] : [id, e.at, e.seq, e.reply]));
 
 export function decodeOutside(json: unknown): Outside {
   const outside = emptyOutside();
-  for (const [id, at, reply] of json as [string, number, EventObject?][]) {
-    outside.ids.set(id, { at, reply: undefined, chars: 0 });
+  for (const [id, at, seq, reply] of json as [string, number, number, EventObject?][]) {
+    outside.ids.set(id, { at, seq, reply: undefined, chars: 0 });
     if (reply !== undefined) recordReply(outside, id, reply);
   }
   return outside;

@@ -122,5 +122,8 @@ describe('dead letters', () => {
     await world.advance(1_000);
     expect(await again).toEqual({ type: 'answer', n: 42 });
     expect(await world.taken(B)).toEqual(['ask']);
+    const { seq } = (await world.records(B)).find((r) => r.kind === 'event') ?? {};
+    await world.send(B, { type: 'm', n: 'another' });
+    expect(await world.send(B, ask, 'client-1')).toBe(seq);
   });
 });
