@@ -27,8 +27,9 @@ export interface Io {
 
 const COLUMNS = 100;
 
-export function processIo(): Io {
-  const { stdin, stdout, stderr, env } = process;
+export const processIo = (): Io => ioOf(process);
+
+export function ioOf({ stdin, stdout, stderr, env }: Pick<Io, 'stdin' | 'stdout' | 'stderr' | 'env'>): Io {
   return {
     stdin,
     stdout,

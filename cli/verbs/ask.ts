@@ -9,14 +9,15 @@ const TIMEOUT_MS = 30_000;
 const GRACE_MS = 5_000;
 
 export async function run(call: Call): Promise<void> {
+  const event = typedEvent(call.arg(1));
+  const timeoutMs = call.number('timeout', 1) ?? TIMEOUT_MS;
   await using reach = new Reach(call);
   const actor = await reach.actor(call.arg(0));
   const id = call.text('id');
-  const timeoutMs = call.number('timeout', 1) ?? TIMEOUT_MS;
   const mesh = await reach.mesh();
   const reply = await mesh.call<EventObject>(
     'ask',
-    { actor, event: typedEvent(call.arg(1)), timeoutMs, ...(id !== undefined && { id }) },
+    { actor, event, timeoutMs, ...(id !== undefined && { id }) },
     timeoutMs + GRACE_MS,
   );
   call.io.json(reply);

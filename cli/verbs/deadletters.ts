@@ -34,8 +34,8 @@ async function list(call: Call): Promise<void> {
 
 async function resend(call: Call, [actor = '', seq = '']: readonly string[]): Promise<void> {
   if (actor === '' || seq === '') throw new MeshError('USAGE', 'deadletters resend needs ACTOR and SEQ');
-  await using reach = new Reach(call);
   const at = wholeNumber(seq, 'SEQ', 1);
+  await using reach = new Reach(call);
   const id = await (await reach.mesh()).call<string>('resend', { actor: await reach.actor(actor), seq: at });
   if (call.isJson) call.io.json({ actor, seq: at, id });
   else call.io.out(`sent again as ${id}`);

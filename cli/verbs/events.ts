@@ -10,10 +10,11 @@ import { jsonList, timeText } from '../render/text.ts';
 const LAST = 100;
 
 export async function run(call: Call): Promise<void> {
+  const range = rangeOf(call);
   await using reach = new Reach(call);
   const inspect = await reach.inspect();
   const actor = await reach.actor(call.arg(0), inspect);
-  const records = await chosen(call, inspect, actor);
+  const records = await chosen(range, inspect, actor);
   if (call.isJson) return await jsonList(call.io, { actor }, 'events', records);
   const { io } = call;
   for await (const record of records)
@@ -22,12 +23,23 @@ export async function run(call: Call): Promise<void> {
     );
 }
 
-async function chosen(call: Call, inspect: Inspection, actor: string): Promise<AsyncGenerator<LogRecord>> {
+interface Range {
+  readonly from: number | undefined;
+  readonly to: number | undefined;
+  readonly last: number | undefined;
+}
+
+/** Throws USAGE. */
+function rangeOf(call: Call): Range {
   const from = call.number('from', 1);
   const to = call.number('to', 1);
   const last = call.number('last', 1);
   if (last !== undefined && (from !== undefined || to !== undefined))
     throw new MeshError('USAGE', '--last goes without --from and --to');
+  return { from, to, last };
+}
+
+async function chosen({ from, to, last }: Range, inspect: Inspection, actor: string): Promise<AsyncGenerator<LogRecord>> {
   if (from !== undefined || to !== undefined) return inspect.records(actor, from ?? 1, to);
   const { head } = await inspect.store.head(inspect.stream(actor));
   return inspect.records(actor, Math.max(1, head - (last ?? LAST) + 1));

@@ -12,6 +12,7 @@ import { jsonList } from '../render/text.ts';
 import { Stepper } from '../stepper.ts';
 
 export async function run(call: Call): Promise<number | void> {
+  const wanted = range(call);
   await using reach = new Reach(call);
   const inspect = await reach.inspect(call.arg(0));
   const actor = await reach.actor(call.arg(0), inspect);
@@ -20,7 +21,7 @@ export async function run(call: Call): Promise<number | void> {
     if (io.isTerminal && io.stdin.isTTY) return await byHand(call, inspect, actor);
     io.note('this is no terminal: all records follow, without stops');
   }
-  const frames = inspect.frames(actor, range(call));
+  const frames = inspect.frames(actor, wanted);
   if (call.isJson) return await jsonList(io, { actor }, 'frames', mapped(frames));
   for await (const frame of frames) for (const line of frameLines(frame, io)) io.out(line);
 }

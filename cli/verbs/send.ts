@@ -5,6 +5,7 @@ import { type Call, typedJson } from '../command.ts';
 import { Reach } from '../reach.ts';
 
 export async function run(call: Call): Promise<void> {
+  const event = typedEvent(call.arg(1));
   await using reach = new Reach(call);
   const actor = await reach.actor(call.arg(0));
   const id = call.text('id');
@@ -12,7 +13,7 @@ export async function run(call: Call): Promise<void> {
     await reach.mesh()
   ).call<{ id: string; seq: number }>('send', {
     actor,
-    event: typedEvent(call.arg(1)),
+    event,
     ...(id !== undefined && { id }),
   });
   if (call.isJson) call.io.json({ actor, ...sent });

@@ -6,9 +6,10 @@ import { Reach } from '../reach.ts';
 import { stateText } from '../render/text.ts';
 
 export async function run(call: Call): Promise<void> {
+  const at = call.number('at', 1);
   await using reach = new Reach(call);
   const inspect = await reach.inspect(call.arg(0));
-  const state = await inspect.state(await reach.actor(call.arg(0), inspect), call.number('at', 1));
+  const state = await inspect.state(await reach.actor(call.arg(0), inspect), at);
   if (call.isJson) return call.io.json(state);
   print(call.io, state);
 }

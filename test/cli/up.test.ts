@@ -92,7 +92,7 @@ describe('a mesh that runs', () => {
     );
     expect(frames.map((f) => f.after.context.greeted.length)).toEqual([0, 1, 2]);
     expect(frames[2]?.effects).toMatchObject([{ kind: 'send', event: { type: 'hello' }, id: 'greeter!3.0' }]);
-    const { stdout } = await folder.run('replay', 'greeter', '--from', '2', '--to', '2');
+    const { stdout } = await folder.call('replay', 'greeter', '--from', '2', '--to', '2');
     expect(stdout).toContain('#2');
     expect(stdout).toContain('+ context.greeted[0]: "Ada"');
   });
@@ -102,7 +102,7 @@ describe('a mesh that runs', () => {
   });
 
   test('says what happens', async () => {
-    const { stdout } = await folder.run('logs', 'greeter', '--json');
+    const { stdout } = await folder.call('logs', 'greeter', '--json');
     expect(
       stdout
         .trim()
@@ -112,13 +112,13 @@ describe('a mesh that runs', () => {
   });
 
   test('a poison message becomes a dead letter, is listed, and can be sent again', async () => {
-    await folder.run('send', 'greeter', greet('nobody'));
+    await folder.call('send', 'greeter', greet('nobody'));
     await up.until((line) => line['type'] === 'actor.dead_letter');
     const { letters } = await folder.json<{ letters: { actor: string; seq: number; cause: string }[] }>('deadletters', '--json');
     expect(letters).toMatchObject([{ actor: 'greeter', cause: 'poison', event: { type: 'greet', name: 'nobody' } }]);
     const [letter] = letters;
-    expect((await folder.run('deadletters', 'resend', 'greeter', String(letter?.seq))).code).toBe(0);
-    const again = await folder.run('deadletters', 'resend', 'greeter', String(letter?.seq));
+    expect((await folder.call('deadletters', 'resend', 'greeter', String(letter?.seq))).code).toBe(0);
+    const again = await folder.call('deadletters', 'resend', 'greeter', String(letter?.seq));
     expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('was sent again already')]);
   });
 
@@ -130,9 +130,9 @@ describe('a mesh that runs', () => {
 
   test('what is unknown is named with what was meant', async () => {
     const [actor, verb, event] = await Promise.all([
-      folder.run('state', 'greter'),
-      folder.run('stat', 'greeter'),
-      folder.run('send', 'greeter', '{"name":"x"}'),
+      folder.call('state', 'greter'),
+      folder.call('stat', 'greeter'),
+      folder.call('send', 'greeter', '{"name":"x"}'),
     ]);
     expect([actor.code, actor.stderr]).toEqual([1, expect.stringContaining(`no actor 'greter' (did you mean "greeter"?)`)]);
     expect([verb.code, verb.stderr]).toEqual([2, expect.stringContaining(`unknown command 'stat' (did you mean "state"?)`)]);
@@ -142,19 +142,19 @@ describe('a mesh that runs', () => {
   test('parked when its budget is spent, it goes on when a person says so', async () => {
     const parked = await up.until((line) => line['type'] === 'actor.parked');
     expect(parked).toMatchObject({ actor: 'greeter', reason: 'more than 1 restarts within 5000 ms' });
-    const { stdout } = await folder.run('ps');
+    const { stdout } = await folder.call('ps');
     expect(stdout).toMatch(/greeter +parked +awake .* more than 1 restarts within 5000 ms/);
-    expect((await folder.run('send', 'greeter', greet('Eve'))).stderr).toContain('ACTOR_PARKED');
-    expect((await folder.run('unpark', 'greeter')).stdout).toBe('greeter goes on\n');
-    expect((await folder.run('unpark', 'greeter')).stderr).toContain('greeter is not parked');
+    expect((await folder.call('send', 'greeter', greet('Eve'))).stderr).toContain('ACTOR_PARKED');
+    expect((await folder.call('unpark', 'greeter')).stdout).toBe('greeter goes on\n');
+    expect((await folder.call('unpark', 'greeter')).stderr).toContain('greeter is not parked');
   });
 
   test('stops by hand and is started again', async () => {
-    expect((await folder.run('stop', 'greeter')).stdout).toBe('greeter is stopped\n');
-    const refused = await folder.run('send', 'greeter', greet('Cy'));
+    expect((await folder.call('stop', 'greeter')).stdout).toBe('greeter is stopped\n');
+    const refused = await folder.call('send', 'greeter', greet('Cy'));
     expect(refused.stderr).toContain('ACTOR_STOPPED');
-    expect((await folder.run('restart', 'greeter')).stdout).toBe('greeter was started\n');
-    expect((await folder.run('send', 'greeter', greet('Cy'))).code).toBe(0);
+    expect((await folder.call('restart', 'greeter')).stdout).toBe('greeter was started\n');
+    expect((await folder.call('send', 'greeter', greet('Cy'))).code).toBe(0);
   });
 
   test('SIGTERM: finishes, saves checkpoints, exits 0; then its log is read without it', async () => {
@@ -168,7 +168,7 @@ describe('a mesh that runs', () => {
       ['greeter', 'passive'],
     ]);
     expect((await folder.json<State>('state', 'greeter', '--json')).context.greeted).toEqual(['Cy']);
-    const send = await folder.run('send', 'greeter', greet('Dee'));
+    const send = await folder.call('send', 'greeter', greet('Dee'));
     expect([send.code, send.stderr]).toEqual([1, expect.stringMatching(/^MESH_NOT_RUNNING: /)]);
   });
 });
@@ -218,11 +218,11 @@ describe('a mesh that is killed', () => {
 
 test('a store in memory is read through the mesh that holds it', async () => {
   await using folder = new Folder({ ...HELLO, 'mesh.yaml': `${HELLO['mesh.yaml']}store: "memory:"\n` });
-  const before = await folder.run('ps');
+  const before = await folder.call('ps');
   expect([before.code, before.stderr]).toEqual([1, expect.stringMatching(/^MESH_NOT_RUNNING: /)]);
   const up = await folder.up();
   expect(up.lines.at(-1)).toMatchObject({ store: 'memory:', survives: 'survives nothing: all is gone when this process ends' });
-  await folder.run('send', 'greeter', greet('Ada'));
+  await folder.call('send', 'greeter', greet('Ada'));
   const [state, events, second] = await Promise.all([
     folder.json<State>('state', 'greeter', '--json'),
     folder.json<{ events: unknown[] }>('events', 'greeter', '--json'),

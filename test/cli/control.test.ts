@@ -1,0 +1,218 @@
+/** The control socket: who may connect, what is read from it, and what ends a connection. */
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { afterEach, describe, expect, test } from 'vitest';
+import { ControlClient, runningMesh } from '../../cli/control/client.ts';
+import { frame, FrameReader } from '../../cli/control/frames.ts';
+import { MeshLog } from '../../cli/control/log.ts';
+import { controlPath } from '../../cli/control/place.ts';
+import { type Answering, type ControlServer, serveControl } from '../../cli/control/server.ts';
+import { MeshError } from '../../core/errors.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'reprise-control-'));
+let made = 0;
+const path = (): string => join(folder, `${++made}.sock`);
+const open: ControlServer[] = [];
+afterEach(async () => {
+  for (const server of open.splice(0)) await server.close();
+});
+
+async function serve(operations: Parameters<typeof serveControl>[1], at = path()): Promise<ControlClient> {
+  open.push(await serveControl(at, operations));
+  return new ControlClient(at);
+}
+
+describe('frames', () => {
+  test('come out as they went in, however the bytes are cut', () => {
+    const values = fc.array(fc.jsonValue(), { minLength: 1, maxLength: 5 });
+    const cuts = fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 5 });
+    const check = fc.property(values, cuts, (sent, sizes) => {
+      const bytes = Buffer.concat(sent.map((value) => frame(value)));
+      const reader = new FrameReader();
+      const got: unknown[] = [];
+      for (let at = 0, i = 0; at < bytes.length; i++) {
+        const size = sizes[i % sizes.length] as number;
+        got.push(...reader.push(bytes.subarray(at, at + size)));
+        at += size;
+      }
+      expect(got).toEqual(JSON.parse(JSON.stringify(sent)));
+    });
+    expect(() => fc.assert(check, { numRuns: 200 })).not.toThrow();
+  });
+  test('a length beyond the bound is refused before it is waited for', () => {
+    const head = Buffer.alloc(4);
+    head.writeUInt32BE(101);
+    expect(() => new FrameReader(100).push(head)).toThrow(expect.objectContaining({ code: 'CODEC_FAILED' }));
+  });
+  test('garbage is refused', () => {
+    expect(() => new FrameReader().push(Buffer.from([0, 0, 0, 2, 0x7b, 0x7b]))).toThrow(
+      expect.objectContaining({ code: 'CODEC_FAILED' }),
+    );
+  });
+});
+
+describe('a request', () => {
+  test('is answered with the result, or with the error and its code', async () => {
+    const client = await serve({
+      double: ({ n }) => Number(n) * 2,
+      nothing: () => undefined,
+      fail: () => {
+        throw new MeshError('BUSY', 'not now', { data: { n: 1 } });
+      },
+    });
+    expect(await client.call('double', { n: 21 })).toBe(42);
+    expect(await client.call('nothing')).toBe(null);
+    await expect(client.call('fail')).rejects.toMatchObject({ code: 'BUSY', message: 'not now', data: { n: 1 } });
+  });
+  test('of another version or name is refused in words', async () => {
+    const client = await serve({});
+    await expect(client.call('constructor')).rejects.toMatchObject({ code: 'USAGE' });
+    const socket = connect(client.path);
+    socket.write(frame({ v: 99, op: 'ps', params: {} }));
+    const [answer] = await answersOf(socket);
+    expect(answer).toMatchObject({ error: { code: 'USAGE', message: expect.stringContaining('protocol 99') as unknown } });
+  });
+  test.each([
+    ['no request', { v: 1 }],
+    ['null', null],
+    ['a list', []],
+  ])('that is %s is refused', async (_what, request) => {
+    const client = await serve({});
+    const socket = connect(client.path);
+    socket.write(frame(request));
+    expect(await answersOf(socket)).toMatchObject([{ error: { code: 'CODEC_FAILED' } }]);
+  });
+  test('that nobody waits for any more is told so', async () => {
+    const gone = Promise.withResolvers<void>();
+    const client = await serve({
+      wait: (_params, { signal }) =>
+        new Promise((resolve) =>
+          signal.addEventListener('abort', () => {
+            gone.resolve();
+            resolve(0);
+          }),
+        ),
+    });
+    await expect(client.call('wait', {}, 50)).rejects.toMatchObject({ code: 'MESH_NOT_RUNNING' });
+    await gone.promise;
+  });
+  test('while the mesh ends gets an error, not a silence', async () => {
+    const client = await serve({ wait: () => new Promise(() => undefined) });
+    const asked = expect(client.call('wait')).rejects.toMatchObject({
+      code: 'MESH_NOT_RUNNING',
+      message: expect.stringContaining('stopped before it answered') as unknown,
+    });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await open.pop()?.close();
+    await asked;
+  });
+});
+
+describe('a follower', () => {
+  test('gets lines as they come, of one actor if it wants', async () => {
+    const log = new MeshLog();
+    log.say({ type: 'actor.started', actor: 'desk/a' }, 1);
+    log.say({ type: 'actor.started', actor: 'other' }, 2);
+    const client = await serve({ logs: (_params, { item, signal }) => followed(log, { item, signal }) });
+    const stop = new AbortController();
+    const got: unknown[] = [];
+    for await (const line of client.follow('logs', {}, stop.signal)) {
+      got.push(line);
+      if (got.length === 1) log.say({ type: 'actor.ended', actor: 'desk/a/child@1.0' }, 3);
+      if (got.length === 2) stop.abort();
+    }
+    expect(got).toEqual([
+      { ts: 1, type: 'actor.started', actor: 'desk/a' },
+      { ts: 3, type: 'actor.ended', actor: 'desk/a/child@1.0' },
+    ]);
+  });
+  test('that does not read is cut off, and nobody waits for it', async () => {
+    const line = { text: 'x'.repeat(100_000) };
+    let sent = 0;
+    const client = await serve({
+      flood: async (_params, { item, signal }) => {
+        for (; !signal.aborted && sent < 10_000; sent++) {
+          item(line);
+          if (sent % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
+        }
+      },
+    });
+    const socket = connect(client.path);
+    socket.pause();
+    socket.on('error', () => undefined);
+    socket.write(frame({ v: 1, op: 'flood', params: {} }));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(sent).toBeGreaterThan(10);
+    expect(sent).toBeLessThan(10_000);
+    socket.destroy();
+  });
+  const followed = async (log: MeshLog, { item, signal }: Answering): Promise<void> => {
+    for (const line of log.last(10, 'desk/a')) item(line);
+    await log.follow(item, signal, 'desk/a');
+  };
+  test('the log keeps a bounded number of lines', () => {
+    const log = new MeshLog();
+    for (let i = 0; i < 5_000; i++) log.say({ type: 'actor.log', actor: 'a', value: i }, i);
+    expect(log.last(10_000)).toHaveLength(2_000);
+    expect(log.last(1)).toMatchObject([{ value: 4_999 }]);
+    expect(log.last(0)).toEqual([]);
+  });
+});
+
+describe('the place', () => {
+  test('only this user may connect', async () => {
+    const { path: at } = await serve({});
+    expect(statSync(at).mode & 0o777).toBe(0o600);
+  });
+  test('a socket that a dead mesh left is replaced, and one that answers nobody is no mesh', async () => {
+    const at = path();
+    const dead = createServer();
+    await new Promise<void>((resolve) => void dead.listen(at, resolve));
+    // As kill -9 leaves it: the file stays, nobody listens.
+    dead.close();
+    writeFileSync(`${at}.kept`, '');
+    expect(await runningMesh(at)).toBeUndefined();
+    const client = await serve({ hello: () => 'here' }, at);
+    expect(await (await runningMesh(at))?.call('hello')).toBe('here');
+    expect(client.path).toBe(at);
+  });
+  test('a file in its place is neither connected to nor removed', async () => {
+    const at = path();
+    writeFileSync(at, 'mine');
+    await expect(runningMesh(at)).rejects.toMatchObject({ code: 'CONTROL_UNSAFE' });
+    await expect(serveControl(at, {})).rejects.toMatchObject({ code: 'CONTROL_UNSAFE' });
+    expect(existsSync(at)).toBe(true);
+  });
+  test('a folder that everybody may write to is refused', async () => {
+    const unsafe = join(folder, 'unsafe');
+    mkdirSync(unsafe);
+    chmodSync(unsafe, 0o777);
+    await expect(serveControl(join(unsafe, 'a.sock'), {})).rejects.toMatchObject({ code: 'CONTROL_UNSAFE' });
+  });
+  test('a path too long for a socket leads to a private folder, always the same', async () => {
+    const long = join(folder, 'x'.repeat(120), 'mesh.db');
+    const at = controlPath(long);
+    expect(Buffer.byteLength(at)).toBeLessThanOrEqual(103);
+    expect(controlPath(long)).toBe(at);
+    expect(controlPath(`${long}2`)).not.toBe(at);
+    expect(statSync(join(at, '..')).mode & 0o777).toBe(0o700);
+    expect(controlPath('/a/mesh.db')).toBe('/a/mesh.db.sock');
+    const client = await serve({ hello: () => 1 }, at);
+    expect(await client.call('hello')).toBe(1);
+  });
+});
+
+async function answersOf(socket: ReturnType<typeof connect>): Promise<unknown[]> {
+  const reader = new FrameReader();
+  const answers: unknown[] = [];
+  for await (const chunk of socket) answers.push(...reader.push(chunk as Buffer));
+  return answers;
+}
+
+test('no folder of the tests is left', () => {
+  rmSync(folder, { recursive: true, force: true });
+  expect(existsSync(folder)).toBe(false);
+});

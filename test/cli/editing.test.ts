@@ -1,0 +1,181 @@
+/** What a person sees and does when an agent was edited between two runs. */
+import { describe, expect, test } from 'vitest';
+import { Folder, type Up } from './processes.ts';
+
+/** An order that waits for its payment; `packing` is the state that the edit renames, `price` what it changes. */
+const order = (packing: string, price = 10): string => `
+import { assign, setup } from 'xstate';
+export const order = setup({
+  types: { context: {} as { paid: number }, events: {} as { type: 'paid'; sum: number } | { type: 'packed' } },
+  guards: { isEnough: ({ context }) => context.paid >= ${price} },
+}).createMachine({
+  id: 'order',
+  version: '1',
+  context: { paid: 0 },
+  initial: 'unpaid',
+  states: {
+    unpaid: { on: { paid: { target: 'checking', actions: assign({ paid: ({ context, event }) => context.paid + event.sum }) } } },
+    checking: { always: [{ guard: 'isEnough', target: '${packing}' }, { target: 'unpaid' }] },
+    ${packing}: { on: { packed: 'sent' } },
+    sent: {},
+  },
+});
+`;
+const OTHER = `
+import { setup } from 'xstate';
+export const other = setup({}).createMachine({ id: 'other', version: '1', initial: 'idle', states: { idle: { on: { go: 'gone' } }, gone: {} } });
+`;
+const MESH = 'mesh: shop\nactors:\n  order: { module: ./order.ts }\n  other: { module: ./other.ts }\n';
+const files = { 'order.ts': order('packing'), 'other.ts': OTHER, 'mesh.yaml': MESH };
+
+async function send(folder: Folder, ...sums: number[]): Promise<void> {
+  for (const sum of sums) expect((await folder.call('send', 'order', JSON.stringify({ type: 'paid', sum }))).code).toBe(0);
+}
+async function stateOf(folder: Folder, actor = 'order'): Promise<unknown> {
+  const { stdout, stderr, code } = await folder.run('state', actor, '--json');
+  expect([code, stderr]).toEqual([0, '']);
+  return JSON.parse(stdout) as unknown;
+}
+/** A folder in which the order took these payments and its mesh was stopped. */
+async function stopped(signal: 'SIGTERM' | 'SIGKILL', ...sums: number[]): Promise<Folder> {
+  const folder = new Folder(files);
+  const up = await folder.up();
+  await send(folder, ...sums);
+  await up.kill(signal);
+  return folder;
+}
+const misfit = (up: Up) => up.until((line) => line['type'] === 'actor.misfit');
+
+describe('an edit that does not fit', () => {
+  test('parks that actor alone, with the record, the difference and the choices', async () => {
+    await using folder = await stopped('SIGTERM', 4, 6);
+    folder.write('order.ts', order('wrapping'));
+    const up = await folder.up();
+    expect(await misfit(up)).toMatchObject({
+      actor: 'order',
+      divergence: { seq: 3, what: 'state', record: { event: { type: 'paid', sum: 6 } } },
+      before: { value: 'unpaid', context: { paid: 4 } },
+      after: { value: 'wrapping', context: { paid: 10 } },
+      changes: [{ path: 'value', before: 'packing', after: 'wrapping' }],
+      choices: ['reprise migrate order --with FILE', 'reprise fork order', 'reprise reset order'],
+    });
+    expect((await folder.call('send', 'other', 'go')).code).toBe(0);
+    const { stderr, code } = await folder.call('send', 'order', 'packed');
+    expect([code, stderr]).toEqual([
+      3,
+      expect.stringMatching(/^CHECKPOINT_INCOMPATIBLE: order was saved at seq \d+ in a state that 'order' no longer has/),
+    ]);
+  });
+
+  test('is seen by verify before it is run, with the difference, exit code 3', async () => {
+    await using folder = await stopped('SIGTERM', 4, 6);
+    folder.write('new.ts', order('packing', 4));
+    const { code, stdout } = await folder.run('verify', '--against', 'new.ts', '--json');
+    expect(code).toBe(3);
+    expect(JSON.parse(stdout)).toMatchObject({
+      actors: [
+        {
+          actor: 'order',
+          ok: false,
+          divergence: { seq: 2, what: 'state', record: { event: { sum: 4 } } },
+          changes: [{ path: 'value', before: 'unpaid', after: 'packing' }],
+        },
+      ],
+    });
+    const text = await folder.run('verify', 'order', '--against', 'new.ts');
+    expect(text.stdout).toContain(
+      'order: diverged at seq 2 (state)\n  event paid {"sum":4} from @outside\n    value: "unpaid" -> "packing"',
+    );
+    folder.write('same.ts', `${order('packing')}\n// a comment changes nothing\n`);
+    expect(await folder.json('verify', '--against', folder.file('same.ts'), '--json')).toMatchObject({
+      actors: [{ actor: 'order', ok: true }],
+    });
+  });
+
+  test('migrate, while the mesh runs', async () => {
+    await using folder = await stopped('SIGTERM', 10);
+    folder.write('order.ts', order('wrapping'));
+    folder.write(
+      'migrate.ts',
+      `export default (old: any, was: { version?: string }) => ({ ...old, value: was.version === '1' ? 'wrapping' : old.value });\n`,
+    );
+    const up = await folder.up();
+    await misfit(up);
+    const missing = await folder.call('migrate', 'order');
+    expect([missing.code, missing.stderr]).toEqual([2, expect.stringContaining('migrate needs --with MODULE')]);
+    expect(await folder.run('migrate', 'order', '--with', 'migrate.ts')).toMatchObject({
+      code: 0,
+      stdout: 'order goes on in the new code\n',
+    });
+    expect(await stateOf(folder)).toMatchObject({ value: 'wrapping', context: { paid: 10 } });
+    expect((await folder.call('send', 'order', 'packed')).code).toBe(0);
+  });
+
+  test('migrate without a mesh that runs, far from a checkpoint, by the old code', async () => {
+    await using folder = await stopped('SIGKILL', 4, 6);
+    folder.write('old.ts', order('packing'));
+    folder.write('order.ts', order('wrapping'));
+    folder.write('migrate.ts', `export const rename = (old: object) => ({ ...old, value: 'wrapping' });\n`);
+    const without = await folder.run('migrate', 'order', '--with', 'migrate.ts#rename');
+    expect([without.code, without.stderr]).toEqual([
+      3,
+      expect.stringContaining('only the old code can fold: name it with --old MODULE'),
+    ]);
+    expect(await folder.run('migrate', 'order', '--with', 'migrate.ts#rename', '--old', 'old.ts')).toMatchObject({ code: 0 });
+    const up = await folder.up();
+    expect(await stateOf(folder)).toMatchObject({ value: 'wrapping', context: { paid: 10 } });
+    expect((await folder.call('send', 'order', 'packed')).code).toBe(0);
+    expect(up.lines.filter((line) => line['type'] === 'actor.misfit')).toEqual([]);
+  });
+
+  test('fork: another goes on beside it', async () => {
+    await using folder = await stopped('SIGTERM', 4, 6);
+    folder.write('order.ts', order('packing', 4));
+    const up = await folder.up('--fork', 'order');
+    expect(await up.until((line) => line['type'] === 'mesh.note')).toMatchObject({
+      text: expect.stringMatching(/^order~1 goes on where order was after record 1$/) as unknown,
+    });
+    await misfit(up);
+    expect((await folder.call('send', 'order~1', '{"type":"paid","sum":4}')).code).toBe(0);
+    expect(await stateOf(folder, 'order~1')).toMatchObject({ value: 'packing', context: { paid: 4 } });
+    expect((await folder.run('fork', 'order', '--as', 'again')).stdout).toBe(
+      'order~again stands where order stood after record 1\n',
+    );
+  });
+
+  test('reset: it begins anew, the old log stays below', async () => {
+    await using folder = await stopped('SIGTERM', 10);
+    folder.write('order.ts', order('wrapping'));
+    const first = await folder.up('--reset', 'order');
+    expect(await stateOf(folder)).toMatchObject({ value: 'unpaid', context: { paid: 0 } });
+    await send(folder, 10);
+    expect(await stateOf(folder)).toMatchObject({ value: 'wrapping' });
+    await first.kill('SIGTERM');
+    expect((await folder.run('reset', 'order')).stdout).toBe('order begins anew; its old log stays below\n');
+    expect((await folder.run('state', 'order')).stderr).toContain('it was reset, and begins anew when the mesh runs');
+    await folder.up();
+    expect(await stateOf(folder)).toMatchObject({ value: 'unpaid' });
+    const { events } = await folder.json<{ events: { kind: string; event?: { type: string } }[] }>('events', 'order', '--json');
+    expect(events.filter((record) => record.event?.type === 'paid')).toHaveLength(2);
+    expect(events.filter((record) => record.kind === 'bridge')).toHaveLength(2);
+  });
+
+  test('reset of what nobody can fold says what is lost, and loses it only when told to', async () => {
+    await using folder = await stopped('SIGKILL', 4, 6);
+    folder.write('order.ts', order('wrapping'));
+    const refused = await folder.run('reset', 'order');
+    expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('give their sends up with --accept-loss')]);
+    expect((await folder.run('reset', 'order', '--accept-loss')).code).toBe(0);
+    const { letters } = await folder.json<{ letters: { cause: string }[] }>('deadletters', '--json');
+    expect(letters.map((letter) => letter.cause)).toEqual(['underivable', 'underivable', 'underivable']);
+  });
+});
+
+test('an edit that fits goes on without a word', async () => {
+  await using folder = await stopped('SIGKILL', 4);
+  folder.write('order.ts', order('wrapping'));
+  const up = await folder.up();
+  await send(folder, 6);
+  expect(await stateOf(folder)).toMatchObject({ value: 'wrapping', context: { paid: 10 } });
+  expect(up.lines.some((line) => line['type'] === 'actor.misfit' || line['type'] === 'actor.parked')).toBe(false);
+});
