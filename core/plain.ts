@@ -20,11 +20,13 @@ const PATH_KEY = /^[A-Za-z_$][\w$]*$/;
 const at = (path: string, key: string | number): string =>
   typeof key === 'number' || !PATH_KEY.test(key) ? `${path}[${JSON.stringify(key)}]` : `${path}.${key}`;
 
+const article = (name: string): string => `${/^[AEIO]/i.test(name) ? 'an' : 'a'} ${name}`;
+
 /** How a value that JSON cannot give back is called in messages. */
 function nameOf(v: unknown): string {
   if (typeof v === 'function') return `a function${v.name === '' ? '' : ` (${v.name})`}`;
   if (typeof v === 'object' && v !== null)
-    return `a ${(v.constructor as { name?: string } | undefined)?.name ?? 'object without prototype'}`;
+    return article((v.constructor as { name?: string } | undefined)?.name ?? 'object without prototype');
   return typeof v === 'number' ? String(v) : `a ${typeof v}`;
 }
 
@@ -84,7 +86,7 @@ export const pathOfCycle = (value: unknown): string | undefined => (isPlain(valu
 
 function cycle(v: unknown, path: string, open: object[]): string | undefined {
   if (typeof v !== 'object' || v === null || isRef(v)) return undefined;
-  if (open.includes(v)) return path.slice(1);
+  if (open.includes(v)) return withoutDot(path);
   const { toJSON } = v as { toJSON?: unknown };
   open.push(v);
   const seen = typeof toJSON === 'function' ? (v as { toJSON(): unknown }).toJSON() : v;
@@ -93,8 +95,8 @@ function cycle(v: unknown, path: string, open: object[]): string | undefined {
     open.pop();
     return found;
   }
-  for (const key in v) {
-    const found = cycle((v as Record<string, unknown>)[key], at(path, key), open);
+  for (const [key, x] of Object.entries(v)) {
+    const found = cycle(x, at(path, Array.isArray(v) ? Number(key) : key), open);
     if (found !== undefined) return found;
   }
   open.pop();
@@ -146,13 +148,15 @@ function isPlain(v: unknown, depth: number): boolean {
 /** Long lists that were looked through: they count as immutable. */
 const vetted = new WeakSet<object>();
 
-function refuse(v: unknown, path: string, options: PlainOptions): never {
+function refuse(what: string, path: string, options: PlainOptions): never {
+  const where = withoutDot(path);
   throw new MeshError(
     options.code,
-    `${options.what} holds ${nameOf(v)}${path === '' ? '' : ` at ${path.slice(path.startsWith('.') ? 1 : 0)}`}, which JSON cannot carry: hand over plain data`,
-    { data: { path } },
+    `${options.what} holds ${what}${where === '' ? '' : ` at ${where}`}, which JSON cannot carry: hand over plain data`,
+    { data: { path: where } },
   );
 }
+const withoutDot = (path: string): string => (path.startsWith('.') ? path.slice(1) : path);
 
 const LOST = [Map, Set, WeakMap, WeakSet, Promise, ArrayBuffer] as const;
 
@@ -167,20 +171,20 @@ function convert(v: unknown, path: string, options: PlainOptions, open: object[]
     case 'bigint':
     case 'symbol':
     case 'function':
-      return refuse(v, path, options);
+      return refuse(nameOf(v), path, options);
     case 'object':
       break;
   }
   if (v === null) return null;
   const object = v;
   if (isRef(object)) {
-    return options.marker(object) ?? refuse(v, path, options);
+    return options.marker(object) ?? refuse('a reference to no actor of this mesh', path, options);
   }
   if (typeof (object as { toJSON?: unknown }).toJSON === 'function')
     return convert((object as { toJSON(): unknown }).toJSON(), path, options, open);
   if (object instanceof Error) return convert(errorData(object), path, options, open);
-  if (open.length > 200 || open.includes(object)) return refuse(v, path, options);
-  if (ArrayBuffer.isView(object) || LOST.some((type) => object instanceof type)) return refuse(v, path, options);
+  if (open.length > 200 || open.includes(object)) return refuse('an object that contains itself', path, options);
+  if (ArrayBuffer.isView(object) || LOST.some((type) => object instanceof type)) return refuse(nameOf(v), path, options);
   open.push(object);
   const out = Array.isArray(object)
     ? convertList(object, path, options, open)

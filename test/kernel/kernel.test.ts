@@ -159,6 +159,33 @@ describe('the contract', () => {
     expect(d.logic.view(d.snapshot).status).toBe('active');
   });
 
+  test('a step that fails has learnt nothing of its children', () => {
+    const d = drive(
+      setup({ actors: { call: never } }).createMachine({
+        initial: 'a',
+        states: {
+          a: {
+            invoke: {
+              src: 'call',
+              id: 'call',
+              onDone: {
+                actions: assign(() => {
+                  throw new Error('no');
+                }),
+              },
+            },
+            on: { LEAVE: 'b' },
+          },
+          b: {},
+        },
+      }),
+    );
+    const before = throughJson(d.logic.persist(d.snapshot));
+    d.send({ type: 'xstate.done.actor.call', actorId: 'call', output: 1 });
+    expect([d.failed?.message, d.logic.persist(d.snapshot)]).toEqual(['no', before]);
+    expect(d.send('LEAVE')).toEqual([{ kind: 'stop', child: 'call' }]);
+  });
+
   test('transition logic is logic like any other', () => {
     const d = drive(fromTransition((state, event: { type: string; by: number }) => ({ sum: state.sum + event.by }), { sum: 1 }));
     d.send({ type: 'ADD', by: 4 });

@@ -1,5 +1,5 @@
 /** References, snapshots, sends by hand and what is persisted, where a prototype of the kernel differed from a live actor (STATECHARTS §2.2). */
-import { type AnyActorRef, fromCallback, fromPromise } from 'xstate';
+import { type AnyActorLogic, type AnyActorRef, fromCallback, fromPromise } from 'xstate';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { EventObject } from '../../../core/effect.ts';
 import { applyRecord, unborn } from '../../../core/fold.ts';
@@ -11,6 +11,7 @@ import { compare } from '../compare.ts';
 import { drive, throughJson } from '../drive.ts';
 import { type Args, assign, chart, emit, gate, type InputArgs, raise, sendParent, sendTo, spawnChild } from '../loose.ts';
 import { runMesh } from '../mesh.ts';
+import type { Note } from '../outcome.ts';
 
 const kinds = (trace: readonly unknown[]): unknown[] => trace.map((t) => (t as [number, unknown])[1]);
 
@@ -199,6 +200,34 @@ describe('snapshots of children that are actors of their own', () => {
       script.slice(0, 3),
     );
     expect(live.trace).toHaveLength(4);
+  });
+
+  test('of the same machine as their parent', async () => {
+    const tree = (note: Note): AnyActorLogic => {
+      const machine = chart({
+        id: 'tree',
+        context: ({ input, spawn }: InputArgs) => {
+          const n = (input?.['n'] ?? 2) as number;
+          return { n, kid: n === 0 ? undefined : spawn('tree', { id: 'kid', input: { n: n - 1 }, syncSnapshot: true }) };
+        },
+        on: {
+          'xstate.snapshot.kid': {
+            actions: ({ context, event, self }: Args) =>
+              note([self.id, context.n, (event['snapshot'] as { context: { n: number } }).context.n]),
+          },
+          DOWN: {
+            actions: [
+              assign(({ context }) => ({ n: context.n + 10 })),
+              sendTo(({ context, self }) => context.kid ?? self, { type: 'STOP' }),
+            ],
+          },
+        },
+      });
+      (machine.implementations.actors as Record<string, unknown>)['tree'] = machine;
+      return machine;
+    };
+    const { live } = await compare(tree, [{ type: 'DOWN' }]);
+    expect(live.trace.length).toBeGreaterThan(2);
   });
 
   test('one that is still on its way gives way to the next', () => {
