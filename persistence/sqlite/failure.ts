@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { type ErrorCode, isMeshError, MeshError } from '../../core/errors.ts';
 
 /** https://sqlite.org/rescode.html */
+const SQL_ERROR = 1;
 const BUSY = 5;
 const LOCKED = 6;
 const READ_ONLY = 8;
@@ -42,6 +43,8 @@ export function storeError(error: unknown, path: string, doing: string): MeshErr
 function verdict(error: unknown, path: string): readonly [ErrorCode, string] {
   if (resultOf(error) === IO_SHM_SIZE) return ['STORE_FULL', 'the disk is full'];
   switch (resultOf(error) & 0xff) {
+    case SQL_ERROR:
+      return ['STORE_CORRUPT', 'its tables are not those of a store; nothing was changed'];
     case BUSY:
     case LOCKED:
       return ['STORE_UNAVAILABLE', 'another program holds the file; it is tried again'];
@@ -73,6 +76,8 @@ function fileVerdict(error: unknown): readonly [ErrorCode, string] {
     case 'ENOSPC':
     case 'EDQUOT':
       return ['STORE_FULL', 'the disk is full'];
+    case 'ERR_INVALID_ARG_TYPE':
+      return ['STORE_CORRUPT', 'it holds what no store does; nothing was changed'];
     case 'ERR_INVALID_STATE':
       return ['STORE_UNAVAILABLE', 'the store is closed'];
     default:

@@ -90,7 +90,10 @@ export class Reading {
   }
 
   states(shard: Shard, after: Address): StreamState[] {
+    let before = after;
     return many<StateRow>(this.statements.states, shard, after, PAGE).map((row) => {
+      if (row.actor <= before) throw corrupt(`the streams of ${shard} are out of order at ${row.actor}`);
+      before = row.actor;
       const head = row.top ?? row.base;
       const checkpointSeq = row.saved ?? 0;
       return {
@@ -110,8 +113,7 @@ export class Reading {
     const stream = this.stream(id);
     const row = stream === undefined ? undefined : (one(this.statements.checkpoint, stream.id) as CheckpointRow | undefined);
     if (row === undefined) return undefined;
-    if (crc32(row.bytes) !== row.crc) throw corrupt(`the checkpoint of ${id.actor} at seq ${row.seq} was changed`);
-    return {
+    const checkpoint = {
       seq: row.seq,
       epoch: row.epoch,
       wakeAt: row.wake_at ?? undefined,
@@ -119,6 +121,8 @@ export class Reading {
       tombstone: row.tombstone === 1,
       bytes: row.bytes,
     };
+    if (checkpointSum(checkpoint) !== row.crc) throw corrupt(`the checkpoint of ${id.actor} at seq ${row.seq} was changed`);
+    return checkpoint;
   }
 
   blob(hash: string): Uint8Array | undefined {
@@ -127,7 +131,12 @@ export class Reading {
     return bytes;
   }
   blobs(after: string): { readonly hash: string; readonly bytes: number; readonly putAt: number }[] {
-    return many<{ hash: string; bytes: number; putAt: number }>(this.statements.blobs, after, PAGE).map((row) => ({ ...row }));
+    let before = after;
+    return many<{ hash: string; bytes: number; putAt: number }>(this.statements.blobs, after, PAGE).map((row) => {
+      if (row.hash <= before) throw corrupt(`the blobs are out of order at ${row.hash}`);
+      before = row.hash;
+      return { ...row };
+    });
   }
 
   shards(): Shard[] {
@@ -166,10 +175,15 @@ export class Reading {
   }
 }
 
+/** Over all of a checkpoint, what is told of it included. */
+export const checkpointSum = (c: Checkpoint): number =>
+  crc32(`${c.seq} ${c.epoch} ${c.wakeAt} ${c.leaf} ${c.tombstone === true}`, crc32(c.bytes));
+
 export const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 function recordOf(row: EventRow, actor: Address): LogRecord {
-  if (crc32(row.record) !== row.crc) throw corrupt(`record ${row.seq} of ${actor} was changed`);
+  // A changed bit can also make bytes of what was text.
+  if (typeof row.record !== 'string' || crc32(row.record) !== row.crc) throw corrupt(`record ${row.seq} of ${actor} was changed`);
   const record = JSON.parse(row.record) as LogRecord;
   if (record.seq !== row.seq) throw corrupt(`record ${row.seq} of ${actor} calls itself ${record.seq}`);
   return record;

@@ -4,6 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Address, Shard } from '../../core/address.ts';
 import type { Claim, SessionState } from '../../core/ports/directory.ts';
 import type { Checkpoint, StreamId } from '../../core/ports/event-store.ts';
+import { checkpointSum } from './reading.ts';
 
 /** Ended sessions that are remembered. */
 const ENDED_MAX = 1_000;
@@ -36,7 +37,7 @@ export class Writing {
       c.wakeAt ?? null,
       c.leaf ? 1 : 0,
       c.tombstone === true ? 1 : 0,
-      crc32(c.bytes),
+      checkpointSum(c),
       c.bytes,
     );
   }
