@@ -16,10 +16,13 @@ export interface LeafLimits {
   readonly deliver: Deliver;
 }
 
-/** `work` gets a signal that aborts at a limit or at stop, and a function to call at each sign of life. `timeout` makes the error. */
+/**
+ * `work` gets a signal that aborts at a limit or at stop, and a function to call at each sign of life. `timeout` makes the error, of the
+ * limit (ms) that was met.
+ */
 export function runLeaf(
   limits: LeafLimits,
-  timeout: () => Error,
+  timeout: (limitMs: number) => Error,
   work: (signal: AbortSignal, alive: () => void) => Promise<unknown>,
 ): LeafHandle {
   const { clock, child, deliver } = limits;
@@ -33,18 +36,19 @@ export function runLeaf(
     if (event !== undefined) deliver(event);
   };
   const fail = (error: unknown): void => end({ type: `xstate.error.actor.${child}`, error: errorData(error), actorId: child });
-  const expire = (): void => {
+  const expire = (limitMs: number): void => {
     if (ended) return;
-    const error = timeout();
+    const error = timeout(limitMs);
     fail(error);
     abort.abort(error);
   };
-  let cancelSilence = clock.after(limits.timeoutMs, expire);
-  const cancelTotal = clock.after(limits.totalMs, expire);
+  const silence = (): (() => void) => clock.after(limits.timeoutMs, () => expire(limits.timeoutMs));
+  let cancelSilence = silence();
+  const cancelTotal = clock.after(limits.totalMs, () => expire(limits.totalMs));
   const alive = (): void => {
     if (ended) return;
     cancelSilence();
-    cancelSilence = clock.after(limits.timeoutMs, expire);
+    cancelSilence = silence();
   };
   work(abort.signal, alive).then((output) => end({ type: `xstate.done.actor.${child}`, output, actorId: child }), fail);
   return {

@@ -92,11 +92,15 @@ function httpFailure(tool: string, error: SdkHttpError): CallFailure {
     case 403:
       return refused(`'${tool}' is not allowed with these credentials (403)`, { status }, error);
     default:
-      return {
-        error: failed(`'${tool}' was answered with HTTP ${status}`, { sent: true, retryable: status >= 500, status }, error),
-        sessionLost: false,
-      };
+      return otherStatus(tool, status, error);
   }
+}
+
+/** Below 500 the server did not take the call, but for one that it gave up waiting for (408). */
+function otherStatus(tool: string, status: number, error: SdkHttpError): CallFailure {
+  const message = `'${tool}' was answered with HTTP ${status}: ${failureWords(error)}`;
+  const taken = status >= 500 || status === 408;
+  return { error: failed(message, { sent: taken, retryable: taken, status }, error), sessionLost: false };
 }
 
 const isUnauthorized = (error: unknown): boolean =>

@@ -123,7 +123,7 @@ function generateLeaf(
       const { request, nth, key, timeoutMs, remainingMs } = job.input as GenerateInput;
       return runLeaf(
         { clock, child: job.child, timeoutMs, totalMs: remainingMs, deliver: (event) => deliver(redactor.json(event)) },
-        () => new MeshError('MODEL_TIMEOUT', `the model did not answer within ${timeoutMs} ms`),
+        (limitMs) => new MeshError('MODEL_TIMEOUT', `the model did not answer within ${limitMs} ms`),
         async (signal, alive) => {
           const port = await opened.port.when(signal);
           const delta = (d: ModelDelta): void => {

@@ -1,5 +1,5 @@
 /** Asks a model from inside a chart. The gateway of that model owns the key and the retries; one call is one effect. */
-import { type Address, checkAddress, type EventObject, type InDoubt } from '../core/index.ts';
+import { type Address, checkAddress, type EventObject, type InDoubt, MeshError } from '../core/index.ts';
 import {
   type AskLogic,
   askLogic,
@@ -54,11 +54,15 @@ export function model(name: string, options: ModelOptions = {}): AskLogic<ModelR
   if (options.retry?.attempts !== undefined) positive(`model '${name}'`, 'retry.attempts', options.retry.attempts);
   const policy: GenerateCall['policy'] = { ...options.retry, ...(options.inDoubt !== undefined && { inDoubt: options.inDoubt }) };
   return askLogic<ModelResult, ModelRequest>(`model '${name}'`, {
-    request: (request, key) => ({
-      to,
-      event: { type: 'reprise.generate', request, key, ...limits, policy },
-      timeoutMs: limits.deadlineMs + REPLY_GRACE_MS,
-    }),
+    request(request, key) {
+      if (!Array.isArray((request as Partial<ModelRequest> | null | undefined)?.messages))
+        throw new MeshError('USAGE', `model '${name}' is asked nothing: the input of the invoke is { messages: [...] }`);
+      return {
+        to,
+        event: { type: 'reprise.generate', request, key, ...limits, policy },
+        timeoutMs: limits.deadlineMs + REPLY_GRACE_MS,
+      };
+    },
     result: readReply,
     cancel: cancelAt(to),
   });

@@ -24,6 +24,8 @@ interface Call {
 }
 
 export class Answer {
+  /** There was at least a piece of an answer. */
+  begun = false;
   private text = '';
   private reasoning = '';
   private readonly calls: Call[] = [];
@@ -58,6 +60,7 @@ export class Answer {
     if (isObject(chunk['usage'])) this.usage = usageOf(chunk['usage']);
     const choice = Array.isArray(chunk['choices']) ? (chunk['choices'] as unknown[])[0] : undefined;
     if (!isObject(choice)) return;
+    this.begun = true;
     const part = isObject(choice['delta']) ? choice['delta'] : choice['message'];
     if (isObject(part)) this.part(part);
     if (typeof choice['finish_reason'] === 'string') this.finish = choice['finish_reason'];

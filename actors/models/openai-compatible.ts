@@ -68,9 +68,10 @@ export function openaiCompatible(options: OpenAiCompatibleOptions): ModelPort {
   return {
     id,
     async generate(asked: ModelRequest, context: GenerateContext): Promise<ModelResult> {
+      const body = bodyOf(asked, { model, settings, maxTokens });
       const answer = new Answer(id, (delta) => context.onDelta?.(delta));
       try {
-        await read(id, await request(bodyOf(asked, { model, settings, maxTokens }), context), answer);
+        await read(id, await request(body, context), answer);
       } catch (error) {
         context.signal.throwIfAborted();
         throw cleaned(vault, id, error);
@@ -88,7 +89,7 @@ async function read(id: string, response: Response, answer: Answer): Promise<voi
   if (!/\bjson\b/.test(type))
     throw modelFailed(`${id} answered with ${type === '' ? 'no content type' : type}: ${excerpt(text)}`, { retryable: false });
   answer.take(parsed(id, text));
-  if (!answer.finished) throw modelFailed(`${id} gave an answer without choices: ${excerpt(text)}`, { retryable: true });
+  if (!answer.begun) throw modelFailed(`${id} gave an answer without choices: ${excerpt(text)}`, { retryable: true });
 }
 
 async function readStream(id: string, response: Response, answer: Answer): Promise<void> {

@@ -142,6 +142,8 @@ it('model() asks the gateway of its model', () => {
     timeoutMs: 10_000,
   });
   expect(sourceOf(think).cancel?.({}, KEY)).toEqual({ to: 'models/main', event: { type: 'reprise.cancel', key: KEY } });
+  for (const input of [undefined, null, {}, { messages: 'hi' }])
+    expect(() => request(think, input)).toThrow(expect.objectContaining({ code: 'USAGE' }));
   expect(() => model('no/such name')).toThrow(expect.objectContaining({ code: 'ADDRESS_INVALID' }));
 });
 

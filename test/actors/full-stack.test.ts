@@ -21,7 +21,7 @@ const CALLERS = {
   given: caller(tool('probe.given')),
   set: caller(tool('probe.set', QUICK)),
   post: caller(tool('probe.post', QUICK)),
-  asked: caller(tool('asking.post', QUICK)),
+  asked: caller(tool('asking.post', { ...QUICK, timeoutMs: 800 })),
   failing: caller(tool('probe.post', { ...QUICK, inDoubt: 'fail' })),
   brief: caller(tool('probe.post', { timeoutMs: 5_000, deadlineMs: 5_000 })),
   wait: caller(tool('probe.wait', QUICK)),
@@ -135,6 +135,11 @@ describe('the server dies in the middle of a call', () => {
     expect(await shared.call('asked/1', { line: 'asked', end: 'die-after' })).toEqual({ output: { posted: 'asked' } });
     expect(sharedFolder.lines('log')).toContain('asked asked/1!1.0');
     expect(times('asked')).toBe(1);
+  });
+
+  it('or does not answer, and whose fate can be asked: it is', async () => {
+    expect(await shared.call('asked/2', { line: 'mute', end: 'hang' })).toEqual({ output: { posted: 'mute' } });
+    expect(times('mute')).toBe(1);
   });
 
   it('whose chart shall decide: it gets an error', async () => {

@@ -28,6 +28,7 @@ export type Behaviour =
   /** An answer of this many bytes, as JSON or as an event stream. */
   | { readonly bytes: number; readonly as: 'json' | 'stream' }
   | { readonly contentType: string }
+  | { readonly says: string }
   /** JSON that is no JSON-RPC. */
   | { readonly raw: string };
 
@@ -114,6 +115,7 @@ function behave(how: Behaviour | undefined, rpc: Rpc, response: ServerResponse):
   }
   if ('status' in how) return void response.writeHead(how.status, how.headers).end(how.body ?? 'no');
   if ('contentType' in how) return void response.writeHead(200, { 'content-type': how.contentType }).end('<html>hello</html>');
+  if ('says' in how) return answer(response, rpc, said(how.says));
   if ('raw' in how) return void response.writeHead(200, { 'content-type': 'application/json' }).end(how.raw);
   const result = said('x'.repeat(how.bytes));
   if (how.as === 'json') return answer(response, rpc, result);

@@ -74,6 +74,12 @@ describe('a call that was answered badly', () => {
     ['500', { status: 500 }, { code: 'MCP_FAILED', data: { sent: true, retryable: true, status: 500 } }],
     ['503', { status: 503 }, { code: 'MCP_FAILED', data: { sent: true, retryable: true } }],
     ['429', { status: 429 }, { code: 'MCP_FAILED', data: { sent: false, retryable: true } }],
+    ['408', { status: 408 }, { code: 'MCP_FAILED', data: { sent: true, retryable: true } }],
+    [
+      '422',
+      { status: 422, body: 'no such field' },
+      { code: 'MCP_FAILED', message: expect.stringContaining('no such field'), data: { sent: false, retryable: false } },
+    ],
     ['403', { status: 403 }, { code: 'TOOL_FAILED', data: { status: 403, retryable: false } }],
     ['a stream that ends without an answer', 'cut', { code: 'MCP_FAILED', data: { sent: true, retryable: true } }],
     ['a reset connection', 'reset', { code: 'MCP_FAILED', data: { sent: true, retryable: true } }],
@@ -93,7 +99,9 @@ describe('a call that was answered badly', () => {
     const other = await new HttpProbe().listen();
     const server = drive(http(probe.url));
     probe.next = [{ status: 307, headers: { location: other.url } }];
-    expect(await server.call('get')).toMatchObject({ error: { code: 'MCP_FAILED' } });
+    expect(await server.call('post', {}, { inDoubt: 'park' })).toMatchObject({
+      error: { code: 'MCP_FAILED', data: { sent: false, retryable: false } },
+    });
     expect(other.requests).toBe(0);
     await other.close();
   });
@@ -105,6 +113,30 @@ describe('a call that was answered badly', () => {
       expect(await server.call('post', {}, { inDoubt: 'park' })).toMatchObject({ doubt: { code: 'MCP_FAILED' } });
     // Refused before anything happened: no doubt about that.
     expect(await server.call('post', {}, { inDoubt: 'park' })).toMatchObject({ error: { data: { sent: false } } });
+  });
+});
+
+describe('a call in doubt whose fate can be asked', () => {
+  const doubtful = { doubt: true as const, inDoubt: 'ask' as const, query: { tool: 'get', keyArgument: 'key' } };
+  const called = (): string[] => probe.calls.map((c) => c.name);
+
+  it('stays in doubt until the asking is answered: it is asked again and again, and not made', async () => {
+    const server = drive(http(probe.url));
+    probe.next = [{ status: 429 }, 'reset', { says: '{"found":true,"result":7}' }];
+    expect(await server.output('post', {}, doubtful)).toBe(7);
+    expect(called()).toEqual(['get', 'get', 'get']);
+  });
+
+  it('stays in doubt when the server is not there to be asked', async () => {
+    const server = drive(http(`http://127.0.0.1:${await freePort()}/mcp`));
+    expect(await server.call('post', {}, { ...doubtful, timeoutMs: 80 })).toMatchObject({ doubt: { code: 'TOOL_TIMEOUT' } });
+  });
+
+  it('is an ordinary call again when it did not happen', async () => {
+    const server = drive(http(probe.url));
+    probe.next = [{ says: '{"found":false}' }, { status: 429 }];
+    expect(await server.call('post', {}, doubtful)).toMatchObject({ error: { code: 'MCP_FAILED', data: { sent: false } } });
+    expect(called()).toEqual(['get', 'post']);
   });
 });
 

@@ -200,6 +200,15 @@ describe('a call in doubt whose fate can be asked', () => {
     expect(times('b agent!2.0')).toBe(1);
   });
 
+  it('is asked about too when it only did not answer in time', async () => {
+    const late = await shared.call(
+      'post',
+      { line: 'd', end: 'hang' },
+      { key: 'agent!4.0', inDoubt: 'ask', query, timeoutMs: 100 },
+    );
+    expect(late).toMatchObject({ doubt: { code: 'TOOL_TIMEOUT' } });
+  });
+
   it('is not made when the answer is unclear', async () => {
     for (const tool of ['vague', 'no-such-tool']) {
       const unclear = { ...after, key: 'agent!3.0', query: { tool, keyArgument: 'key' } };
@@ -225,7 +234,7 @@ describe('limits', () => {
     await shared.connected();
     expect(await shared.output('wait', { ms: 400, every: 40 }, { timeoutMs: 250 })).toBe('waited 400 ms');
     const endless = await shared.call('wait', { ms: 60_000, every: 20 }, { timeoutMs: 250, remainingMs: 300 });
-    expect(endless).toMatchObject({ error: { code: 'TOOL_TIMEOUT' } });
+    expect(endless).toMatchObject({ error: { code: 'TOOL_TIMEOUT', message: expect.stringContaining('within 300 ms') } });
   });
 
   it('a call that is stopped says nothing more and is cancelled at the server', async () => {

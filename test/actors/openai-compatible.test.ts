@@ -73,6 +73,13 @@ describe('an answer', () => {
     });
   });
 
+  it('that is not streamed and does not say why it ended is taken too', async () => {
+    expect(await answeredBy({ json: { choices: [{ message: { content: 'hi' } }] } })).toMatchObject({
+      finishReason: 'other',
+      content: [{ text: 'hi' }],
+    });
+  });
+
   it('with reasoning keeps it apart', async () => {
     const chunks = [
       choice({ reasoning_content: 'let me ' }),
