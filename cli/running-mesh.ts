@@ -21,6 +21,7 @@ import { isTold, type Report } from './report.ts';
 import { begin, type Composed, composeMesh } from './compose-mesh.ts';
 import { storePath } from './stores.ts';
 import { systemClock, systemEntropy } from './system.ts';
+import { counted } from './words.ts';
 
 export interface RunOptions {
   readonly report: Report;
@@ -155,7 +156,7 @@ export class RunningMesh {
       await mesh.node.reopen(address);
     }
     if (fresh.size > 0)
-      this.report.note(`new code of ${[...fresh].join(', ')}: ${changed.length} actors were taken up from their logs`);
+      this.report.note(`new code of ${[...fresh].join(', ')}: ${counted(changed.length, 'actor')} taken up from the log`);
     await mesh.openChanged();
   }
 

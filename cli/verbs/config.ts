@@ -6,6 +6,7 @@ import { MeshError } from '../../core/errors.ts';
 import type { Call } from '../command.ts';
 import { loadLogics } from '../logics.ts';
 import { planOfFile, readMesh } from '../mesh-file.ts';
+import { counted } from '../words.ts';
 
 const ACTIONS = ['validate', 'schema', 'print'];
 
@@ -33,7 +34,9 @@ async function validate(call: Call): Promise<void> {
   const counts = { actors: plan.actors.length - 1, tools: plan.tools.length, models: plan.models.length };
   if (call.isJson) return call.io.json({ ok: true, mesh: plan.mesh, ...counts, warnings });
   for (const warning of warnings) call.io.note(`warning: ${problemText(warning)}`);
-  call.io.out(`${loaded.file} is right: ${counts.actors} actors, ${counts.tools} tool servers, ${counts.models} models`);
+  call.io.out(
+    `${loaded.file} is right: ${counted(counts.actors, 'actor')}, ${counted(counts.tools, 'tool server')}, ${counted(counts.models, 'model')}`,
+  );
 }
 
 /** With all defaults. Secrets are references; what looks like one all the same is masked. */
