@@ -17,13 +17,23 @@ export type { StandardSchema } from './core/standard-schema.ts';
 
 // ---- what machines call --------------------------------------------------------------------------------------------------
 export { ask, type AskInput, type AskOptions } from './actors/ask.ts';
-export { anyTool, tool, type ToolDescription, toolList, type ToolOptions, type TypedToolOptions } from './actors/tool.ts';
+export {
+  anyTool,
+  tool,
+  type ToolAnnotations,
+  type ToolAnswer,
+  type ToolDescription,
+  toolList,
+  type ToolOptions,
+  type TypedToolOptions,
+} from './actors/tool.ts';
 export { model, type ModelOptions } from './actors/model.ts';
 export type { AskLogic, RetryPolicy } from './actors/ask-logic.ts';
 export { currentEffect } from './core/action-run.ts';
 
 // ---- models --------------------------------------------------------------------------------------------------------------
 export {
+  type FilePart,
   type FinishReason,
   type GenerateContext,
   jsonOf,
@@ -37,14 +47,16 @@ export {
   type ModelSettings,
   type ModelTool,
   type ModelUsage,
+  type ReasoningPart,
   textOf,
+  type TextPart,
   type ToolCallPart,
   type ToolResultPart,
   toolCallsOf,
 } from './actors/model-port.ts';
 export { callsTool, scripted, type ScriptedAnswer, type ScriptedOptions } from './actors/models/scripted.ts';
 export { openaiCompatible, type OpenAiCompatibleOptions } from './actors/models/openai-compatible.ts';
-export { type AiSdkModel, fromAiSdk } from './actors/models/ai-sdk.ts';
+export { type AiSdkModel, type AiSdkOptions, fromAiSdk } from './actors/models/ai-sdk.ts';
 
 // ---- logs and errors -----------------------------------------------------------------------------------------------------
 export { type Address, type EffectId, segment } from './core/address.ts';
