@@ -11,7 +11,7 @@ import { loadLogics } from './logics.ts';
 import type { Env, LoadedMesh } from './mesh-file.ts';
 import { openStore, storePath } from './stores.ts';
 import { systemClock, systemEntropy } from './system.ts';
-import { counted } from './words.ts';
+import { contentsOf } from './words.ts';
 
 export interface Finding {
   readonly name: string;
@@ -48,8 +48,7 @@ export function nodeVersion(version: string): Finding {
 export async function meshFile(loaded: LoadedMesh, plan: MeshPlan): Promise<Finding> {
   await loadLogics(plan, { folder: loaded.folder });
   const [first] = plan.warnings;
-  const counts = `${counted(plan.actors.length - 1, 'actor')}, ${counted(plan.tools.length, 'tool server')}, ${counted(plan.models.length, 'model')}`;
-  return first === undefined ? ok('config', `${loaded.file}: ${counts}`) : warning('config', problemText(first));
+  return first === undefined ? ok('config', `${loaded.file}: ${contentsOf(plan)}`) : warning('config', problemText(first));
 }
 
 // ---- store -------------------------------------------------------------------------------------------------------------

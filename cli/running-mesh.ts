@@ -1,6 +1,6 @@
 /** One run of a mesh under `reprise up`: composed, opened to the CLI, started, and stopped again. With `--watch` it takes up changed code. */
 import { resolve } from 'node:path';
-import { type Address, ROOT } from '../core/address.ts';
+import type { Address } from '../core/address.ts';
 import { errorData, MeshError } from '../core/errors.ts';
 import type { LossOptions } from '../core/lifecycle.ts';
 import type { NodeEvent } from '../core/node.ts';
@@ -21,7 +21,7 @@ import { isTold, type Report } from './report.ts';
 import { begin, type Composed, composeMesh } from './compose-mesh.ts';
 import { storePath } from './stores.ts';
 import { systemClock, systemEntropy } from './system.ts';
-import { counted } from './words.ts';
+import { actorCount, counted } from './words.ts';
 
 export interface RunOptions {
   readonly report: Report;
@@ -101,7 +101,7 @@ export class RunningMesh {
     this.report.ready({
       mesh: plan.mesh,
       pid: process.pid,
-      actors: plan.actors.filter((actor) => actor.address !== ROOT).length,
+      actors: actorCount(plan),
       store: storePath(plan, folder) ?? 'memory:',
       survives: SURVIVES[store.capabilities.survives],
     });

@@ -6,7 +6,7 @@ import { MeshError } from '../../core/errors.ts';
 import type { Call } from '../command.ts';
 import { loadLogics } from '../logics.ts';
 import { planOfFile, readMesh } from '../mesh-file.ts';
-import { counted } from '../words.ts';
+import { actorCount, contentsOf } from '../words.ts';
 
 const ACTIONS = ['validate', 'schema', 'print'];
 
@@ -31,12 +31,10 @@ async function validate(call: Call): Promise<void> {
   const plan = planOfFile(loaded);
   await loadLogics(plan, { folder: loaded.folder });
   const { warnings } = plan;
-  const counts = { actors: plan.actors.length - 1, tools: plan.tools.length, models: plan.models.length };
+  const counts = { actors: actorCount(plan), tools: plan.tools.length, models: plan.models.length };
   if (call.isJson) return call.io.json({ ok: true, mesh: plan.mesh, ...counts, warnings });
   for (const warning of warnings) call.io.note(`warning: ${problemText(warning)}`);
-  call.io.out(
-    `${loaded.file} is right: ${counted(counts.actors, 'actor')}, ${counted(counts.tools, 'tool server')}, ${counted(counts.models, 'model')}`,
-  );
+  call.io.out(`${loaded.file} is right: ${contentsOf(plan)}`);
 }
 
 /** With all defaults. Secrets are references; what looks like one all the same is masked. */
