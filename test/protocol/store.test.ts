@@ -1,6 +1,7 @@
 /** The store of the models does what the real one does. */
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { isMeshError } from '../../core/errors.ts';
 import type { StreamId } from '../../core/ports/event-store.ts';
 import type { LogRecord } from '../../core/record.ts';
 import { memory } from '../../persistence/memory.ts';
@@ -38,6 +39,12 @@ const recordOf = (seq: number, { is, epoch }: Rec): LogRecord => ({
   meta: { ts: 0, seed: 0, id: is },
 });
 
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
 /** The real store and the plain one, side by side: each call returns both answers. */
 class Both {
   readonly real = memory();
@@ -63,10 +70,13 @@ class Both {
     return [real, next === undefined ? 'refused' : 'saved'];
   }
   async truncate(seq: number): Promise<[string, string]> {
-    if (seq > (this.plain.saved?.seq ?? 0)) return ['', ''];
-    await this.real.truncateBefore(stream, seq);
-    this.plain = truncate(this.plain, seq);
-    return ['', ''];
+    const next = truncate(this.plain, seq);
+    this.plain = next ?? this.plain;
+    const real = await this.real.truncateBefore(stream, seq).then(
+      () => 'truncated',
+      (error: unknown) => (isMeshError(error, 'STORE_CONFLICT') ? 'refused' : String(error)),
+    );
+    return [real, next === undefined ? 'refused' : 'truncated'];
   }
   call(o: Op): Promise<[string, string]> {
     const { plain } = this;
@@ -95,8 +105,8 @@ test('with claimFence, after any calls: the same answers, the same content', asy
         const [real, ours] = await both.call(o);
         expect(real).toBe(ours);
         const { plain } = both;
-        const [state] = await Array.fromAsync(both.real.streams(stream.shard));
-        const records = await Array.fromAsync(both.real.read(stream, 1));
+        const [state] = await all(both.real.streams(stream.shard));
+        const records = await all(both.real.read(stream, 1));
         expect(records.map((r) => ({ is: r.meta.id, epoch: r.epoch }))).toEqual(aboveOf(plain, 0));
         expect(state?.head ?? 0).toBe(headOf(plain));
         expect(state?.epoch ?? 0).toBe(plain.epoch);

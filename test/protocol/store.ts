@@ -56,6 +56,8 @@ export function save(s: Store, saved: Saved): Store | undefined {
   return { ...s, saved, epoch };
 }
 
-/** Records up to `seq` go. */
-export const truncate = (s: Store, seq: number): Store =>
-  seq <= s.base ? s : { ...s, records: aboveOf(s, seq), base: Math.min(seq, headOf(s)) };
+/** Records up to `seq` go. Undefined: refused, the checkpoint does not cover them. */
+export function truncate(s: Store, seq: number): Store | undefined {
+  if (seq > (s.saved?.seq ?? 0)) return undefined;
+  return seq <= s.base ? s : { ...s, records: aboveOf(s, seq), base: seq };
+}

@@ -117,7 +117,7 @@ function fold(node: NodeState, store: Store, dirty: boolean, o: OwnershipOptions
 export function heardOpening(node: NodeState, store: Store, o: OwnershipOptions): NodeState {
   const { expected, epoch, answer } = node.opening as Open;
   const ours = answer === 'done' || (headOf(store) === expected + 1 && store.epoch === epoch);
-  return { ...node, opening: null, ...(ours ? { cell: fold(node, store, true, o) } : {}) };
+  return { ...node, opening: null, ...(ours ? { cell: fold(node, store, true, o) } : { wants: 'open' }) };
 }
 
 /** The answer was lost: the same again. */
@@ -183,7 +183,8 @@ export function hears(node: NodeState, which: number, o: OwnershipOptions): Node
   const { expected, epoch, records } = open;
   const { found } = open.answer;
   const above = recordsOf(expected, records);
-  if (o.variant === 'identical-is-done' && found.above.length > 0 && isPrefix(found.above, above)) return written(node, which);
+  const isThere = above.every((record, i) => JSON.stringify(record) === JSON.stringify(found.above[i]));
+  if (o.variant === 'identical-is-done' && isThere) return written(node, which);
   const outcome = settle({ expected, epoch, records: above }, found, node.epoch === cell.epoch);
   switch (outcome.kind) {
     case 'done':
@@ -193,17 +194,12 @@ export function hears(node: NodeState, which: number, o: OwnershipOptions): Node
     case 'again':
       return { ...node, cell: { ...cell, open: { ...open, answer: 'asked' } } };
     case 'prefix': {
-      const rest =
-        o.variant === 'repeats-after-prefix'
-          ? open
-          : { ...open, expected: expected + outcome.count, records: records.slice(outcome.count) };
-      return { ...node, cell: { ...cell, open: { ...rest, answer: 'asked' } } };
+      if (o.variant === 'prefix-is-done') return written(node, which);
+      const rest = { expected: expected + outcome.count, records: records.slice(outcome.count), answer: 'asked' as const };
+      return { ...node, cell: { ...cell, open: { ...open, ...rest } } };
     }
   }
 }
-
-const isPrefix = (found: readonly LogRecord[], records: readonly LogRecord[]): boolean =>
-  records.every((r, i) => found[i] === undefined || JSON.stringify(found[i]) === JSON.stringify(r));
 
 /** Its records are durable. */
 function written(node: NodeState, which: number): NodeState {

@@ -40,17 +40,20 @@ export interface OwnershipOptions {
   readonly breaks?: number;
   /** How often the shard is given back in good order. */
   readonly releases?: number;
-  /** How often the directory forgets its claims. Without claimFence only. */
+  /** How often the directory forgets its claims, while nobody believes to hold one. Without claimFence only. */
   readonly forgets?: number;
   /** How many other messages b takes. */
   readonly others?: number;
-  /** `none`: nothing is checked before acks and effects. `outcome`: an effect starts as the outcome of its append is heard, and nothing else protects it. */
+  /**
+   * `none`: nothing is checked before acks and effects. `outcome`: what an append of unknown outcome causes starts as that is settled, and
+   * nothing but the settling protects it; sessions end only then.
+   */
   readonly gate?: 'claim' | 'none' | 'outcome';
   readonly variant?:
     | 'append-unfenced'
     | 'no-activated'
     | 'identical-is-done'
-    | 'repeats-after-prefix'
+    | 'prefix-is-done'
     | 'effect-before-append'
     | 'session-revives'
     | 'reopens-plainly'
@@ -158,7 +161,9 @@ class Ownership implements Model {
     }
     for (const request of this.sets.of(at(state, FLIGHT))) this.landing(state, to, request);
     for (const saving of this.sets.of(at(state, SAVES))) this.saving(state, to, saving);
-    if (at(state, FORGETS) > 0 && this.store(state).claim > 0) {
+    // With a zombie about, or an append of its, nothing would help: see docs/protocol.md.
+    const owned = [0, 1].some((i) => this.node(state, i).epoch > 0);
+    if (at(state, FORGETS) > 0 && this.store(state).claim > 0 && !owned && at(state, FLIGHT) === this.sets.empty) {
       const forgot = this.stores.id({ ...this.store(state), claim: 0 });
       to('the directory loses its claims', put(state, [STORE, forgot], [HOLDER, 0], less(state, FORGETS)), true);
     }
@@ -240,8 +245,7 @@ class Ownership implements Model {
     if (at(state, ACKED) === 0 && !told) to(`${who}: b meets m1`, this.goes(state, i, meetsM1(node, i)));
     if (at(state, OTHERS) > 0 && cell.active)
       to(`${who}: b meets something else`, put(this.goes(state, i, meetsOther(node, i)), less(state, OTHERS)));
-    if (cell.open !== null && cell.open.answer === 'lost')
-      to(`${who} looks up what became of it`, this.goes(state, i, looksUp(node, store)));
+    if (cell.open !== null && cell.open.answer === 'lost') this.unknown(state, to, i, node);
     else if (cell.open !== null && cell.open.answer !== 'asked') this.outcome(state, to, i, node);
     if (may && cell.owes.ack) {
       const acked = put(this.goes(state, i, { ...node, cell: { ...cell, owes: { ...cell.owes, ack: false } } }), [ACKED, 1]);
@@ -267,11 +271,22 @@ class Ownership implements Model {
 
   private outcome(state: State, to: To, i: number, node: NodeState): void {
     const next = hears(node, i, this.o);
-    const heard = this.goes(state, i, next);
-    const label = `${NAMES[i]} hears what became of its append: ${next.cell === null ? 'the cell stops' : next.cell.open?.answer === 'asked' ? 'again' : 'done'}`;
-    if (this.o.gate === 'outcome' && next.cell?.owes.start === true)
-      to(`${label}; it makes the call`, this.starts(heard, i, next));
-    else to(label, heard);
+    const open = next.cell?.open?.answer === 'asked' && next.cell.open.expected === node.cell?.open?.expected;
+    const what = next.cell === null ? 'the cell stops' : open ? 'the same again' : 'done';
+    to(`${NAMES[i]} hears what became of its append: ${what}`, this.goes(state, i, next));
+  }
+  /** Nobody knows what became of its append. */
+  private unknown(state: State, to: To, i: number, node: NodeState): void {
+    const found = looksUp(node, this.store(state));
+    if (this.o.gate !== 'outcome') {
+      to(`${NAMES[i]} looks up what became of its append`, this.goes(state, i, found));
+      return;
+    }
+    const next = hears(found, i, this.o);
+    const settled = this.goes(state, i, next);
+    const starts = next.cell?.owes.start === true;
+    const label = `${NAMES[i]} settles what became of its append${starts ? ', makes the call' : ''}`;
+    to(label, starts ? this.starts(settled, i, next) : settled);
   }
 
   /** A call that runs in this process is adopted, never made twice at once. */
@@ -292,7 +307,7 @@ class Ownership implements Model {
       to(`${who} dies`, put(this.goes(state, i, dead), less(state, CRASHES)), true);
     }
     const open = node.cell?.open ?? node.opening;
-    const inDoubt = open !== null && open.answer !== 'asked';
+    const inDoubt = open !== null && open.answer === 'lost';
     if (at(state, ENDS) > 0 && node.live && node.epoch > 0 && (this.o.gate !== 'outcome' || inDoubt))
       to(`${who} freezes, its session ends`, put(this.goes(state, i, { ...node, live: false }), less(state, ENDS)), true);
     if (at(state, BREAKS) > 0 && node.cell !== null)
