@@ -19,6 +19,7 @@ interface StartOrder {
   readonly input?: unknown;
   readonly marks?: true;
   readonly parent?: InitData['parent'];
+  readonly system?: InitData['system'];
   readonly mode?: 'fresh' | 'history';
 }
 
@@ -62,13 +63,15 @@ function start(cell: Cell, host: CellHost, e: Envelope): void {
     const answer = run === undefined ? [] : [{ to: e.from, event: { type: 'reprise.started', run, child: cell.address } }];
     return void cell.mark(e, answer);
   }
-  // One keyed actor is ordered without an input: it keeps that of its first message.
-  const input = order.input === undefined && t.init.logic !== '' ? t.init.input : (order.input ?? null);
+  // One keyed actor is ordered without an input: it keeps that of its first message. A child of a chart may have none.
+  const given = order.input !== undefined || order.parent !== undefined;
+  const input = given ? order.input : t.init.logic === '' ? null : t.init.input;
   const init: InitData = {
     logic: order.logic,
     input,
     ...(order.marks === true && { marks: true }),
     ...(order.parent !== undefined && { parent: order.parent }),
+    ...(order.system !== undefined && { system: order.system }),
     ...(supervisor !== undefined && { supervisor }),
   };
   begin(cell, host, init, cell.metaOf(e));

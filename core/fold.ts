@@ -13,7 +13,7 @@ import type { ActorEnv, AskSource, Logic, Step } from './logic.ts';
 import { advance } from './protocol/cursors.ts';
 import { addSend, emptyOutbox, giveUp, type PendingSend, settleSend } from './protocol/outbox.ts';
 import { emptyOutside, recordOutside, recordReply } from './protocol/outside.ts';
-import type { FailedRecord, InitRecord, LogicStamp, LogRecord, RecordMeta } from './record.ts';
+import type { FailedRecord, InitData, InitRecord, LogicStamp, LogRecord, RecordMeta } from './record.ts';
 import { emptyTables, type PendingLeaf, type Tables } from './tables.ts';
 import { cancelTimer, setTimer, takeTimer } from './timers.ts';
 
@@ -43,7 +43,7 @@ export const UNSTEPPED: Step = { snapshot: undefined, effects: [] };
 /** The fold of nothing: what an `init` record is applied to. */
 export function unborn(address: Address, logic: Logic, record: Pick<InitRecord, 'init'>): Folded {
   return {
-    env: { address, parent: record.init.parent?.address },
+    env: envOf(address, record.init),
     logic,
     snapshot: undefined,
     tables: emptyTables(record.init, stampOf(logic)),
@@ -51,6 +51,13 @@ export function unborn(address: Address, logic: Logic, record: Pick<InitRecord, 
 }
 
 /** How a log names the logic that wrote it. */
+/** Who steps, as its `init` says. */
+export const envOf = (address: Address, init: InitData): ActorEnv => ({
+  address,
+  parent: init.parent?.address,
+  ...(init.system !== undefined && { system: init.system }),
+});
+
 export const stampOf = (logic: Logic): LogicStamp => ({
   id: logic.id,
   ...(logic.version !== undefined && { version: logic.version }),
@@ -452,12 +459,13 @@ class Registrar {
     const children = (this.t.children ??= new Map());
     if (source.kind === 'actor') {
       const address = childAddress(this.actor.env.address, e.child, id);
-      children.set(e.child, { spawn: id, kind: 'actor', address });
+      const named = e.systemId !== undefined && { systemId: e.systemId };
+      children.set(e.child, { spawn: id, kind: 'actor', address, ...named });
       const parent = { address: this.actor.env.address, child: e.child, via: id, sync: e.sync };
       this.send(
         i,
         address,
-        { type: 'reprise.start', logic: `${this.t.init.logic}>${e.src}`, input: e.input, parent },
+        { type: 'reprise.start', logic: `${this.t.init.logic}>${e.src}`, input: e.input, parent, ...this.system() },
         'user',
         undefined,
       );
@@ -487,6 +495,14 @@ class Registrar {
     if (chain.includes(to)) return { to, deadline, chain, refused: errorData(askCycle(chain, to)) };
     this.send(i, to, { ...event, replyTo: reference(id) }, 'user', undefined, deadline);
     return { to, deadline, chain };
+  }
+
+  /** What a child finds by system id. Names that are given later it does not know. */
+  private system(): { readonly system?: Readonly<Record<string, Address>> } {
+    const system: Record<string, Address> = { ...this.t.init.system };
+    for (const { systemId, address } of this.t.children?.values() ?? [])
+      if (systemId !== undefined && address !== undefined) system[systemId] = address;
+    return Object.keys(system).length === 0 ? {} : { system };
   }
 
   private stop(name: string, i: number): void {

@@ -238,14 +238,18 @@ class Kernel implements Logic, RefHost, RecordingHost {
     system._sendInspectionEvent = (event) => {
       if (event.type === '@xstate.microstep') this.recording?.microstep();
     };
-    system.get = (systemId) => this.living(systemId) ?? (isAddress(systemId) ? this.remote(systemId) : undefined);
-    system.getAll = () =>
-      Object.fromEntries(
-        Object.values(childrenOf(this.seen())).flatMap(({ systemId }) => {
-          const child = systemId === undefined ? undefined : this.living(systemId);
-          return child === undefined ? [] : [[systemId as string, child]];
-        }),
-      );
+    system.get = (systemId) => {
+      const address = this.self?.env.system?.[systemId] ?? systemId;
+      return this.living(systemId) ?? (isAddress(address) ? this.remote(address) : undefined);
+    };
+    system.getAll = () => {
+      const names = [
+        ...Object.keys(this.self?.env.system ?? {}),
+        ...Object.values(childrenOf(this.seen())).flatMap((c) => c.systemId ?? []),
+      ];
+      const found = names.map((name) => [name, system.get(name)] as const);
+      return Object.fromEntries(found.filter(([, ref]) => ref !== undefined));
+    };
     return system;
   }
 

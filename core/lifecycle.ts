@@ -5,7 +5,7 @@
  */
 import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
 import { MeshError } from './errors.ts';
-import { applyRecord, foldRecord, type Folded, seedOf, stampOf, stopsOf, unborn, UNSTEPPED } from './fold.ts';
+import { applyRecord, envOf, foldRecord, type Folded, seedOf, stampOf, stopsOf, unborn, UNSTEPPED } from './fold.ts';
 import type { Logic } from './logic.ts';
 import type { EventStore, StoreAdmin, StreamId } from './ports/event-store.ts';
 import { nobody, reborn, type RecoverySource } from './recovery.ts';
@@ -44,7 +44,7 @@ export async function tablesAtHead(ctx: LifecycleContext, stream: StreamId, opti
   let snapshot: unknown = saved?.snapshot;
   let snapshotSeq = checkpoint?.seq ?? 0;
   if (old !== undefined && saved !== undefined && saved.tables.init.logic !== '') {
-    const env = { address: stream.actor, parent: saved.tables.init.parent?.address };
+    const env = envOf(stream.actor, saved.tables.init);
     actor = { env, logic: old, snapshot: old.restore(env, structuredClone(saved.snapshot)), tables: saved.tables };
   }
   const lost: LogRecord[] = [];

@@ -18,6 +18,8 @@ export interface StepMeta {
 export interface ActorEnv {
   readonly address: Address;
   readonly parent: Address | undefined;
+  /** Actors that it finds by system id, besides its own children. */
+  readonly system?: Readonly<Record<string, Address>>;
   /** Scratch of the logic (the kernel's facade of `self`). */
   cache?: unknown;
 }

@@ -14,6 +14,8 @@ export interface InitData {
   readonly parent?: { readonly address: Address; readonly child: string; readonly via: EffectId; readonly sync: boolean };
   /** A child under a supervisor: the run is the id of its start order. */
   readonly supervisor?: { readonly address: Address; readonly run: string } | undefined;
+  /** Actors that it finds by system id: what its ancestors had named when it was spawned, and itself. */
+  readonly system?: Readonly<Record<string, Address>>;
   /** It tells its supervisor what it takes of it: a pool counts with that. */
   readonly marks?: true;
 }

@@ -5,7 +5,7 @@
 import type { Address } from './address.ts';
 import { decodeCheckpoint, type Saved } from './checkpoint.ts';
 import { MeshError } from './errors.ts';
-import { foldRecord, type Folded, unborn } from './fold.ts';
+import { envOf, foldRecord, type Folded, unborn } from './fold.ts';
 import type { Logic } from './logic.ts';
 import type { EventStore, StreamId } from './ports/event-store.ts';
 import type { LogRecord } from './record.ts';
@@ -66,7 +66,7 @@ function complete(recovered: Folding | undefined, stream: StreamId): Folding {
 }
 
 function revive(logic: Logic, address: Address, saved: Saved): Folded {
-  const env = { address, parent: saved.tables.init.parent?.address };
+  const env = envOf(address, saved.tables.init);
   return {
     env,
     logic,
@@ -182,7 +182,7 @@ export function bridged(
   const tables = { ...decodeTables(structuredClone(record.tables)), head, epoch, lastTs: record.meta.ts, init, logic: stamp };
   if (record.reason === 'reset') return nobody(address, tables);
   const logic = source.logicOf(init.logic, address);
-  const env = { address, parent: init.parent?.address };
+  const env = envOf(address, init);
   return { env, logic, snapshot: logic.restore(env, structuredClone(record.snapshot)), tables };
 }
 

@@ -6,7 +6,7 @@ import { type EffectId, effectId } from './address.ts';
 import { decodeCheckpoint } from './checkpoint.ts';
 import type { Effect } from './effect.ts';
 import { isMeshError, MeshError } from './errors.ts';
-import { applyRecord, type Divergence, divergence, type Folded, stepOf, UNSTEPPED } from './fold.ts';
+import { applyRecord, type Divergence, divergence, envOf, type Folded, stepOf, UNSTEPPED } from './fold.ts';
 import type { Logic, Step, View } from './logic.ts';
 import type { StreamId } from './ports/event-store.ts';
 import { bridged, NOBODY, nobody, reborn, type RecoverySource } from './recovery.ts';
@@ -162,7 +162,7 @@ async function beginning(
   const saved = decodeCheckpoint(checkpoint.bytes, stream.actor);
   if (saved.tables.init.logic === '') return { actor: nobody(stream.actor, saved.tables), seq: checkpoint.seq };
   const logic = logicOf(saved.tables.init.logic, stream.actor);
-  const env = { address: stream.actor, parent: saved.tables.init.parent?.address };
+  const env = envOf(stream.actor, saved.tables.init);
   return { actor: { env, logic, snapshot: logic.restore(env, saved.snapshot), tables: saved.tables }, seq: checkpoint.seq };
 }
 

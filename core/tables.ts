@@ -46,6 +46,7 @@ export interface Child {
   readonly kind: 'actor' | 'leaf' | 'ask';
   /** Of an actor of its own. */
   readonly address?: Address;
+  readonly systemId?: string;
 }
 export interface DeadLetter {
   readonly seq: number;

@@ -9,6 +9,7 @@ import { seedOf } from '../../core/determinism.ts';
 import type { EventObject } from '../../core/effect.ts';
 import {
   applyRecord,
+  envOf,
   type Folded,
   foldRecord,
   isExpected,
@@ -66,10 +67,15 @@ export class Mesh {
 
   deliver(to: Address, item: Item): void {
     if (item.event.type === 'reprise.start') {
-      const { logic: name, input, parent } = item.event as unknown as InitData;
+      const { logic: name, input, parent, system } = item.event as unknown as InitData;
       const source = this.actors.get(item.from as Address)?.folded.logic.source(name.slice(name.lastIndexOf('>') + 1));
       if (source?.kind === 'actor')
-        this.begin(to, source.logic, { logic: name, input, ...(parent !== undefined && { parent }) }, item);
+        this.begin(
+          to,
+          source.logic,
+          { logic: name, input, ...(parent !== undefined && { parent }), ...(system !== undefined && { system }) },
+          item,
+        );
       return;
     }
     const actor = this.actors.get(to);
@@ -317,7 +323,7 @@ export class Actor {
     let folded = unborn(this.address, this.logic, records[0] as Extract<LogRecord, { kind: 'init' }>);
     if (checkpoint !== undefined) {
       const saved = decodeCheckpoint(checkpoint.bytes, this.address);
-      const env = { address: this.address, parent: saved.tables.init.parent?.address };
+      const env = envOf(this.address, saved.tables.init);
       const snapshot = saved.snapshot === null ? undefined : this.logic.restore(env, saved.snapshot);
       folded = { env, logic: this.logic, snapshot, tables: saved.tables };
     }

@@ -200,6 +200,59 @@ export const ACTORS: readonly Row[] = [
     notes: [1, 2],
   },
   {
+    construct: 'systemId across actors',
+    live: 'A child finds itself, its siblings and those of its ancestors by their system ids.',
+    recovered: 'As live; it knows the names that were given before it was spawned.',
+    make: () => {
+      const named = chart({
+        context: ({ input }: InputArgs) => ({ n: input['n'] as number }),
+        on: { HI: { actions: sendParent(({ context, event }) => ({ type: 'UP', n: [context.n, event['by']] })) } },
+      });
+      const asking = chart(
+        {
+          initial: 'a',
+          states: { a: { invoke: { src: 'deep', id: 'deep', systemId: 'deep' } } },
+          on: {
+            GO: {
+              actions: [sendTo(({ system }) => system.get('box'), { type: 'HI', by: 'child' }), sendTo('deep', { type: 'GO' })],
+            },
+          },
+        },
+        {
+          actors: {
+            deep: chart({
+              on: {
+                GO: {
+                  actions: [
+                    sendTo(({ system }) => system.get('box'), { type: 'HI', by: 'grandchild' }),
+                    sendTo(({ system }) => system.get('deep'), { type: 'SELF' }),
+                  ],
+                },
+                SELF: { actions: sendTo(({ system }) => system.get('box'), { type: 'HI', by: 'itself' }) },
+              },
+            }),
+          },
+        },
+      );
+      return {
+        machineOf: (note) =>
+          chart(
+            {
+              entry: [spawnChild('named', { id: 'one', systemId: 'box', input: { n: 1 } }), spawnChild('asking', { id: 'kid' })],
+              on: { GO: { actions: forwardTo('kid') }, UP: { actions: noteEvent(note, 'n') } },
+            },
+            { actors: { named, asking } },
+          ),
+        script: [go],
+      };
+    },
+    notes: [
+      [1, 'child'],
+      [1, 'grandchild'],
+      [1, 'itself'],
+    ],
+  },
+  {
     construct: 'onSnapshot of a machine',
     live: 'The first snapshot and each after: a message from the child after its append.',
     recovered: 'One that is still on its way gives way to the next.',

@@ -184,6 +184,32 @@ export const STATES: readonly Row[] = [
     notes: [7],
   },
   {
+    construct: 'no input',
+    live: 'A child that is given none has none, so defaults count.',
+    recovered: SAME,
+    make: () => ({
+      machineOf: (note) =>
+        chart(
+          {
+            invoke: { src: 'child', id: 'kid', onDone: { actions: noteEvent(note, 'output') } },
+            on: { GO: { actions: forwardTo('kid') } },
+          },
+          {
+            actors: {
+              child: chart({
+                context: ({ input = { n: 5 } }: Partial<InputArgs>) => ({ n: input['n'] }),
+                initial: 'a',
+                states: { a: { on: { GO: 'z' } }, z: { type: 'final' } },
+                output: ({ context }: Args) => context.n,
+              }),
+            },
+          },
+        ),
+      script: [go],
+    }),
+    notes: [5],
+  },
+  {
     construct: 'always',
     live: 'Within the step, until no guard holds.',
     recovered: SAME,
