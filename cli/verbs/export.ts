@@ -15,7 +15,7 @@ export async function run(call: Call): Promise<void> {
   const named = await Promise.all(call.args.map((actor) => reach.actor(actor, inspect)));
   const actors = await wanted(inspect, named);
   const out = call.text('out');
-  const lines = Readable.from(withNewlines(exportLines(inspect, actors)));
+  const lines = Readable.from(withNewlines(exportLines(inspect, reach.plan.mesh, actors)));
   if (out === undefined) return await pipeline(lines, call.io.stdout, { end: false });
   try {
     await pipeline(lines, createWriteStream(out, { flags: 'wx' }));

@@ -1,6 +1,7 @@
 /** `reprise import` */
 import { basename, resolve } from 'node:path';
-import { importLogs, type ImportedLog } from '../log-file.ts';
+import type { ImportedLog } from '../../core/archive.ts';
+import { importLogs } from '../log-file.ts';
 import type { Call } from '../command.ts';
 import { Reach } from '../reach.ts';
 

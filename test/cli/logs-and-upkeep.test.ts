@@ -16,6 +16,10 @@ const files = {
 };
 const greet = (name: string): string => JSON.stringify({ type: 'greet', name });
 
+const head = (actor: string, last: number): string =>
+  JSON.stringify({ stream: { format: 1, mesh: 'hello', actor, after: 0, head: last } });
+const ready = (seq: number): string => JSON.stringify({ v: 1, seq, epoch: 1, kind: 'ready', meta: { ts: 1, seed: 0 } });
+
 interface Listed {
   readonly actors: readonly { readonly address: string; readonly phase: string; readonly seq: number }[];
 }
@@ -59,7 +63,8 @@ describe('logs of a mesh that was stopped', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
-    expect(lines[0]).toEqual({ stream: { actor: 'greeter', after: 0 } });
+    const logic = { id: 'greeter', version: '1', hash: expect.any(String) as unknown };
+    expect(lines[0]).toEqual({ stream: { format: 1, mesh: 'hello', actor: 'greeter', logic, after: 0, head: 3 } });
     expect(lines.slice(1).map((record) => record['kind'])).toEqual(['init', 'event', 'event']);
 
     expect(await folder.call('import', out, '--as', 'copy')).toMatchObject({
@@ -78,18 +83,10 @@ describe('logs of a mesh that was stopped', () => {
   test.each([
     ['no JSON', 'x', /:1: the line is no JSON/],
     ['no head', '{"v":1,"seq":1}', /:1: the line begins no actor/],
-    ['a record that is none', '{"stream":{"actor":"a","after":0}}\n{"seq":1}', /:2: the line is no record/],
-    [
-      'a gap',
-      '{"stream":{"actor":"a","after":0}}\n{"v":1,"kind":"ready","seq":2,"meta":{"ts":1,"seed":0}}',
-      /:2: the line has seq 2 where 1 must be/,
-    ],
-    [
-      'a later format',
-      '{"stream":{"actor":"a","after":0}}\n{"v":9,"kind":"ready","seq":1,"meta":{"ts":1,"seed":0}}',
-      /STORE_NEWER.*:2: the record is of format 9/,
-    ],
-    ['an address that is none', '{"stream":{"actor":"a b","after":0}}', /ADDRESS_INVALID/],
+    ['a record that is none', `${head('a', 1)}\n{"seq":1}`, /:2: the line is no record/],
+    ['a log that was cut', `${head('a', 2)}\n${ready(1)}`, /:2: the line ends the log of a before seq 2 of 2/],
+    ['a later format', `${head('a', 1)}\n${ready(1).replace('"v":1', '"v":9')}`, /STORE_NEWER.*:2: the record is of format 9/],
+    ['one good log and a bad one', `${head('a', 1)}\n${ready(1)}\n${head('a b', 0)}`, /:3: the line names no actor/],
   ])('an import of %s is refused at its line, and leaves nothing behind', async (what, text, expected) => {
     writeFileSync(folder.file('bad.jsonl'), text);
     const { code, stderr } = await folder.call('import', folder.file('bad.jsonl'), '--as', `bad ${what}`);
