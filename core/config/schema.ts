@@ -287,7 +287,7 @@ export const meshSchema = z
     limits: limits.optional(),
     telemetry: telemetry.optional(),
   })
-  .meta({ title: 'Reprise mesh file', description: 'See docs/config.md.' });
+  .meta({ title: 'Reprise mesh file', description: 'See docs/mesh-file.md.' });
 
 /** A mesh file as users write it, and the first argument of `startMesh`. */
 export type MeshConfig = z.input<typeof meshSchema>;
