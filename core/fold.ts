@@ -433,8 +433,8 @@ class Registrar {
     if (to === OUTSIDE) {
       if (via === undefined) return;
       const id = via.slice(via.indexOf('!') + 1);
-      recordReply((this.t.outside ??= emptyOutside()), id, event);
-      this.work?.push({ kind: 'reply', id, event });
+      const counts = recordReply((this.t.outside ??= emptyOutside()), id, event);
+      this.work?.push({ kind: 'reply', id, event: counts });
       return;
     }
     const { ts, trace } = this.record.meta;

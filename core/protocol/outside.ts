@@ -49,13 +49,15 @@ export function recordOutside(outside: Outside, id: string, ts: number, seq: num
   if (!outside.ids.has(id)) outside.ids.set(id, { at: ts, seq, reply: undefined, chars: 0 });
 }
 
-/** The first reply counts. An id that is no longer remembered has nobody who waits for it. */
-export function recordReply(outside: Outside, id: string, reply: EventObject): void {
+/** Returns the reply that counts: the first. An id that is no longer remembered has nobody who waits for it. */
+export function recordReply(outside: Outside, id: string, reply: EventObject): EventObject {
   const entry = outside.ids.get(id);
-  if (entry === undefined || entry.reply !== undefined) return;
+  if (entry === undefined) return reply;
+  if (entry.reply !== undefined) return entry.reply;
   entry.reply = reply;
   entry.chars = JSON.stringify(reply).length;
   outside.chars += entry.chars;
+  return reply;
 }
 
 export const encodeOutside = (outside: Outside): unknown =>
