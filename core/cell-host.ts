@@ -1,12 +1,13 @@
 /** What a cell needs of its node. */
 import type { Address, EffectId, Shard } from './address.ts';
 import type { EventObject } from './effect.ts';
-import type { CursorReport, Envelope } from './envelope.ts';
+import type { CursorReport, Envelope, TraceContext } from './envelope.ts';
 import type { Logic } from './logic.ts';
 import type { Clock } from './ports/clock.ts';
 import type { EventStore } from './ports/event-store.ts';
 import type { Span } from './ports/tracer.ts';
 import type { LogRecord } from './record.ts';
+import type { PendingLeaf } from './tables.ts';
 import type { TrialQueue } from './trial-queue.ts';
 import type { RunningLeaves } from './running-leaves.ts';
 import type { Cell } from './cell.ts';
@@ -54,8 +55,11 @@ export interface CellHost {
   replied(id: EffectId, event: EventObject): void;
   emitted(cell: Cell, event: EventObject): void;
   logged(cell: Cell, label: string | undefined, value: unknown): void;
-  spanOf(cell: Cell, event: EventObject, envelope: Envelope | undefined): Span;
-  leafSpan(cell: Cell, src: string, input: unknown): Span | undefined;
+  /** `parent`: the turn that set off a result or a timer. */
+  spanOf(cell: Cell, event: EventObject, envelope: Envelope | undefined, parent: TraceContext | undefined): Span;
+  leafSpan(cell: Cell, leaf: PendingLeaf): Span | undefined;
+  /** A message leaves for the first time: the context that it carries. */
+  sendSpan(envelope: Envelope): TraceContext | undefined;
   /** How a message creates the actor at an address where none is. Throws EVENT_REJECTED. */
   birth(address: Address, event: EventObject): Birth | undefined;
   stalled(cell: Cell, error: unknown): void;

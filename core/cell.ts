@@ -12,7 +12,7 @@ import type { CellHost } from './cell-host.ts';
 import { encodeCheckpoint } from './checkpoint.ts';
 import { Doors } from './doors.ts';
 import type { EventObject, Lane } from './effect.ts';
-import type { CursorReport, Envelope } from './envelope.ts';
+import type { CursorReport, Envelope, TraceContext } from './envelope.ts';
 import { assert, type ErrorData, errorData, MeshError } from './errors.ts';
 import { applyRecord, type Folded, isExpected, seal, seedOf, stampOf, UNSTEPPED, type Work } from './fold.ts';
 import { Journal } from './journal.ts';
@@ -354,7 +354,7 @@ export class Cell {
 
   step(event: EventObject, meta: RecordMeta, input: Item): void {
     const { actor } = this;
-    const span = this.host.tracing ? this.host.spanOf(this, event, input.envelope) : undefined;
+    const span = this.host.tracing ? this.host.spanOf(this, event, input.envelope, this.causeOf(meta.via)) : undefined;
     const full: RecordMeta = span?.context === undefined ? meta : { ...meta, trace: span.context };
     const step = actor.logic.step(actor.env, actor.snapshot, event, full, String(actor.tables.head + 1));
     const sealed = seal(actor, step);
@@ -367,6 +367,12 @@ export class Cell {
     this.record({ kind: 'event', event, meta: full, ...sealed, ...changed }, step);
     const { outbox } = actor.tables;
     if (outbox !== undefined && outboxSize(outbox) > SENDS_MAX) this.park('OUTBOX_FULL: nobody takes what it sends');
+  }
+
+  /** The turn that began what this answers. */
+  private causeOf(via: EffectId | undefined): TraceContext | undefined {
+    const { leaves, timers } = this.actor.tables;
+    return via === undefined ? undefined : (leaves?.get(via)?.trace ?? timers?.get(via)?.trace);
   }
 
   private stepFailed(error: ErrorData, event: EventObject, meta: RecordMeta, input: Item): void {

@@ -8,6 +8,7 @@ import { type Address, childAddress, type EffectId, effectId, EFFECTS_MAX, OUTSI
 import { seedOf } from './determinism.ts';
 import { effectsDigest } from './digest.ts';
 import type { ActionEffect, Effect, EventObject, Lane, SendEffect, SpawnEffect, Target } from './effect.ts';
+import type { TraceContext } from './envelope.ts';
 import { assert, type ErrorData, errorData, MeshError } from './errors.ts';
 import type { ActorEnv, AskSource, Logic, Step } from './logic.ts';
 import { advance } from './protocol/cursors.ts';
@@ -376,6 +377,12 @@ class Registrar {
     return effectId(this.actor.env.address, this.record.seq, index);
   }
 
+  /** What is begun here belongs to the trace of this record. */
+  private traced(): { readonly trace?: TraceContext } {
+    const { trace } = this.record.meta;
+    return trace === undefined ? {} : { trace };
+  }
+
   effects(effects: readonly Effect[]): void {
     this.extra = effects.length;
     for (let i = 0; i < effects.length; i++) this.effect(effects[i] as Effect, i);
@@ -390,7 +397,13 @@ class Registrar {
       case 'stop':
         return this.stop(e.child, i);
       case 'timer':
-        return setTimer(this.t, { id: this.id(i), timer: e.timer, due: this.record.meta.ts + e.delay, event: e.event });
+        return setTimer(this.t, {
+          id: this.id(i),
+          timer: e.timer,
+          due: this.record.meta.ts + e.delay,
+          event: e.event,
+          ...this.traced(),
+        });
       case 'cancel':
         return cancelTimer(this.t, e.timer);
       case 'action':
@@ -413,7 +426,7 @@ class Registrar {
     if (target === undefined) return;
     if (typeof e.delay === 'number') {
       const id = this.id(i);
-      const timer = { id, timer: e.sendId ?? id, due: this.record.meta.ts + e.delay, event: e.event };
+      const timer = { id, timer: e.sendId ?? id, due: this.record.meta.ts + e.delay, event: e.event, ...this.traced() };
       // To itself it is a timer of the chart: it is due in its order among them, and needs no message.
       if (target.leaf !== undefined) return setTimer(this.t, { ...timer, leaf: target.leaf });
       return setTimer(this.t, target.to === this.actor.env.address ? timer : { ...timer, ...destination(target.to) });
@@ -437,7 +450,7 @@ class Registrar {
       this.work?.push({ kind: 'reply', id, event: counts });
       return;
     }
-    const { ts, trace } = this.record.meta;
+    const { ts } = this.record.meta;
     const send = addSend((this.t.outbox ??= emptyOutbox()), {
       id: this.id(i),
       position: this.record.seq * EFFECTS_MAX + i,
@@ -447,7 +460,7 @@ class Registrar {
       ts,
       ...(via !== undefined && { via }),
       ...(deadline !== undefined && { deadline }),
-      ...(trace !== undefined && { trace }),
+      ...this.traced(),
     });
     this.work?.push({ kind: 'send', send });
   }
@@ -472,7 +485,7 @@ class Registrar {
       return;
     }
     children.set(e.child, { spawn: id, kind: source.kind });
-    const common = { id, child: e.child, src: e.src, input: e.input, sync: e.sync, at: this.record.meta.ts };
+    const common = { id, child: e.child, src: e.src, input: e.input, sync: e.sync, at: this.record.meta.ts, ...this.traced() };
     let leaf: PendingLeaf = common;
     if (source.kind === 'ask') leaf = { ...common, ask: this.ask(source.ask, e.input, i) };
     (this.t.leaves ??= new Map()).set(id, leaf);

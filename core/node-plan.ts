@@ -2,7 +2,7 @@
  * A mesh plan as a node asks it: which logic a name stands for, which group an address belongs to, how a message creates a keyed
  * actor. Addresses below a declared one (pool members, keyed actors) follow it.
  */
-import { type Address, ROOT } from './address.ts';
+import { type Address, ROOT, topOf } from './address.ts';
 import { AddressBook } from './address-book.ts';
 import type { MeshPlan } from './config/plan.ts';
 import type { EventObject } from './effect.ts';
@@ -45,6 +45,12 @@ export function nodePlan(plan: MeshPlan, registry: ReadonlyMap<string, Registere
     horizonMs: plan.horizonMs,
     logicOf,
     groupOf: (top) => book.at(top)?.group ?? 'default',
+    templateOf(address): string {
+      const top = topOf(address);
+      const keyed = book.keyed(top);
+      const below = address.slice(top.length).replaceAll(/@\d+\.\d+/g, '');
+      return keyed === undefined ? top + below : `${keyed.plan.address}/{key}${below}`;
+    },
     birth(address, event): Birth | undefined {
       const keyed = event.type.startsWith('reprise.') || event.type.startsWith('xstate.') ? undefined : book.keyed(address);
       if (keyed === undefined) return undefined;

@@ -10,7 +10,7 @@ import type { Cell } from './cell.ts';
 import { type OpeningHost, Openings } from './cell-opening.ts';
 import type { CellHost } from './cell-host.ts';
 import type { EventObject, Lane } from './effect.ts';
-import type { CursorReport, Envelope } from './envelope.ts';
+import type { CursorReport, Envelope, TraceContext } from './envelope.ts';
 import { errorData, MeshError } from './errors.ts';
 import { type AskOptions, FrontDoor, type SendOptions, type Sent } from './front-door.ts';
 import { DEFAULT_LIMITS, type NodeLimits } from './limits.ts';
@@ -27,7 +27,8 @@ import type { Span, Tracer } from './ports/tracer.ts';
 import type { RecoverySource } from './recovery.ts';
 import type { InitData, LogRecord } from './record.ts';
 import { RunningLeaves } from './running-leaves.ts';
-import { leafSpan, processSpan } from './spans.ts';
+import { leafSpan, processSpan, sendSpan } from './spans.ts';
+import type { PendingLeaf } from './tables.ts';
 import { TrialQueue } from './trial-queue.ts';
 import { WakeQueue } from './wake-queue.ts';
 
@@ -45,6 +46,8 @@ export interface NodePlan {
   /** Throws LOGIC_NOT_FOUND. */
   logicOf(name: string, address: Address): Logic;
   groupOf(top: Address): string;
+  /** The address with its keys left out: a name of few values, for traces. */
+  templateOf(address: Address): string;
   /** Throws EVENT_REJECTED when the message does not pass the schema. Undefined: messages do not create this address. */
   birth(address: Address, event: EventObject): Birth | undefined;
   /** Checks an event from outside. Throws EVENT_REJECTED. */
@@ -501,11 +504,18 @@ export class Node implements OpeningHost {
   mailboxMax(address: Address): number {
     return this.plan.mailboxMax(address) ?? this.limits.mailbox;
   }
-  spanOf(cell: Cell, event: EventObject, envelope: Envelope | undefined): Span {
-    return processSpan(this.options.tracer as Tracer, cell.address, cell.actor.logic.id, event, envelope);
+  spanOf(cell: Cell, event: EventObject, envelope: Envelope | undefined, parent: TraceContext | undefined): Span {
+    const { id, version } = cell.actor.logic;
+    const destination = this.plan.templateOf(cell.address);
+    return processSpan(this.options.tracer as Tracer, cell.address, id, event, envelope, { destination, parent, version });
   }
-  leafSpan(cell: Cell, src: string, input: unknown): Span | undefined {
-    return this.options.tracer === undefined ? undefined : leafSpan(this.options.tracer, cell.address, src, input, undefined);
+  leafSpan(cell: Cell, leaf: PendingLeaf): Span | undefined {
+    const { tracer } = this.options;
+    return tracer === undefined ? undefined : leafSpan(tracer, cell.address, leaf.src, leaf.input, leaf.trace, leaf.id);
+  }
+  sendSpan(envelope: Envelope): TraceContext | undefined {
+    const { tracer } = this.options;
+    return tracer === undefined ? envelope.trace : sendSpan(tracer, envelope, this.plan.templateOf(envelope.to));
   }
   stalled(cell: Cell, error: unknown): void {
     this.say({ type: 'store.stalled', actor: cell.address, error: errorData(error).message });

@@ -58,6 +58,7 @@ export class Performer {
     const { outbox } = t;
     if (outbox === undefined || !outbox.byId.has(send.id)) return;
     const now = this.host.clock.now();
+    const isFirst = send.nextAt === Infinity;
     sent(outbox, send, now, this.host.custodyMs);
     if (event === undefined) return;
     const leaf = t.leaves?.get(send.id);
@@ -77,6 +78,10 @@ export class Performer {
     if (send.via !== undefined) envelope.via = send.via;
     if (leaf?.ask !== undefined) envelope.chain = leaf.ask.chain;
     if (send.trace !== undefined) envelope.trace = send.trace;
+    if (isFirst && this.host.tracing) {
+      const trace = this.host.sendSpan(envelope);
+      if (trace !== undefined) send.trace = envelope.trace = trace;
+    }
     this.host.transmit(envelope);
   }
 
@@ -102,7 +107,7 @@ export class Performer {
       event.type === 'reprise.doubt' ? this.lostSight(leaf) : cell.result({ via: leaf.id, event });
     (this.started ??= new Set()).add(leaf.id);
     if (this.host.leaves.adopt(leaf.id, sink)) return;
-    const span = this.host.leafSpan(cell, leaf.src, leaf.input);
+    const span = this.host.leafSpan(cell, leaf);
     this.host.leaves.start(
       source.leaf,
       {

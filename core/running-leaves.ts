@@ -8,6 +8,7 @@ import { errorData } from './errors.ts';
 import type { Leaf, LeafHandle } from './logic.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Span } from './ports/tracer.ts';
+import { endLeaf } from './spans.ts';
 
 const ORPHAN_MS = 60_000;
 const ENDS = /^xstate\.(?:done|error)\.actor\./;
@@ -43,7 +44,7 @@ export class RunningLeaves {
       if (entry.ended) return;
       if (ENDS.test(event.type)) {
         entry.ended = true;
-        span?.end(event.type.startsWith('xstate.error') ? event['error'] : undefined);
+        if (span !== undefined) endLeaf(span, event);
       }
       if (entry.sink === undefined) entry.waiting.push(event);
       else entry.sink(event);

@@ -4,6 +4,7 @@
  */
 import type { Address, EffectId } from './address.ts';
 import type { ActionEffect, EventObject } from './effect.ts';
+import type { TraceContext } from './envelope.ts';
 import type { ErrorData } from './errors.ts';
 import { type Cursors, decodeCursors, encodeCursors } from './protocol/cursors.ts';
 import { decodeOutbox, encodeOutbox, type Outbox } from './protocol/outbox.ts';
@@ -18,6 +19,8 @@ export interface PendingLeaf {
   readonly input: unknown;
   readonly sync: boolean;
   readonly at: number;
+  /** Of the turn that started it. */
+  readonly trace?: TraceContext;
   /** An ask: it needs no process. */
   readonly ask?: {
     readonly to: Address;
@@ -40,6 +43,8 @@ export interface PendingTimer {
   readonly via?: EffectId;
   /** A delayed send to what this effect has started in this process. */
   readonly leaf?: EffectId;
+  /** Of the turn that set it. */
+  readonly trace?: TraceContext;
 }
 export interface Child {
   readonly spawn: EffectId;

@@ -31,10 +31,13 @@ export interface NewSend {
   readonly via?: EffectId;
   /** ms since 1970. */
   readonly deadline?: number;
+  /** Of the turn that made it. */
   readonly trace?: TraceContext;
 }
 
-export interface PendingSend extends Omit<NewSend, 'event'> {
+export interface PendingSend extends Omit<NewSend, 'event' | 'trace'> {
+  /** Of the span that sent it first, once it has left: re-sends carry the same. */
+  trace?: TraceContext;
   /** Undefined: it lies in the checkpoint only. */
   event: EventObject | undefined;
   /** Its neighbours in the lane: one that goes out of turn (a snapshot that a later one replaces) leaves the order whole. */

@@ -10,6 +10,7 @@ import { Node, type NodeEvent, type NodeOptions, type NodePlan } from '../../cor
 import type { Directory } from '../../core/ports/directory.ts';
 import type { EventStore, StreamId } from '../../core/ports/event-store.ts';
 import type { Mailboxes } from '../../core/ports/mailboxes.ts';
+import type { Tracer } from '../../core/ports/tracer.ts';
 import type { LogRecord } from '../../core/record.ts';
 import { reducer } from '../../core/reducer.ts';
 import { type NodeClock, seededEntropy, timeline } from '../../core/virtual.ts';
@@ -71,6 +72,7 @@ export interface WorldOptions {
   readonly jitterMs?: number;
   readonly logics?: Readonly<Record<string, Logic>>;
   readonly limits?: NodeOptions['limits'];
+  readonly tracer?: Tracer;
 }
 
 export class World {
@@ -188,6 +190,7 @@ export class World {
       horizonMs: this.options.horizonMs ?? 7 * 86_400_000,
       logicOf: (name) => this.logicOf(name),
       groupOf: (top) => (top.includes('.') ? top.slice(0, top.indexOf('.')) : 'default'),
+      templateOf: (address) => address.replace(/\d+$/, '{key}'),
       birth: (address, event) =>
         address.startsWith('@') || address.includes('@', 1) || event.type === 'nobirth'
           ? undefined
@@ -227,6 +230,7 @@ export class World {
       ),
       onEvent: (event) => this.events.push({ ...event, node: name }),
       ...(this.options.limits !== undefined && { limits: this.options.limits }),
+      ...(this.options.tracer !== undefined && { tracer: this.options.tracer }),
     });
     this.nodes.set(name, node);
     let started = false;
