@@ -10,7 +10,8 @@ export type { ActorConfig, MeshConfig, ModelConfig, SecretRef, ToolServerConfig 
 export type { AskOptions as MeshAskOptions, ListedActor, Mesh, Ref, SendOptions } from './core/mesh.ts';
 export type { ActorState, Inspection, StoredActor, StoredLetter } from './core/inspection.ts';
 export type { Decision, Operations } from './core/operations.ts';
-export type { Fork, MigrateSnapshot, Prunable, Upkeep } from './core/upkeep.ts';
+export type { Prunable } from './core/retention.ts';
+export type { Fork, MigrateSnapshot, Upkeep } from './core/upkeep.ts';
 export type { LossOptions } from './core/lifecycle.ts';
 export type { NodeEvent } from './core/node.ts';
 export type { StandardSchema } from './core/standard-schema.ts';

@@ -4,15 +4,14 @@
  */
 import { type Address, ROOT } from './address.ts';
 import { AddressBook, forkAddress } from './address-book.ts';
-import { decodeCheckpoint } from './checkpoint.ts';
 import type { MeshPlan } from './config/plan.ts';
 import { MeshError } from './errors.ts';
 import type { Inspection } from './inspection.ts';
 import type { LossOptions } from './lifecycle.ts';
-import { blobOf } from './payload.ts';
-import type { BlobStore, StoreAdmin, StreamState } from './ports/event-store.ts';
+import type { BlobStore, EventStore, StoreAdmin } from './ports/event-store.ts';
 import type { InitData } from './record.ts';
 import { agreed } from './replay.ts';
+import { type Prunable, prunable, prune, removeLog, type RetentionParts } from './retention.ts';
 
 /** Makes a snapshot that the new code can be in from the one that the old code left. */
 export type MigrateSnapshot = (old: unknown, from: { readonly version?: string; readonly hash: string }) => unknown;
@@ -31,7 +30,7 @@ export interface LogOwner {
 export interface UpkeepParts {
   readonly plan: MeshPlan;
   readonly inspect: Inspection;
-  readonly store: BlobStore & StoreAdmin;
+  readonly store: EventStore & BlobStore & StoreAdmin;
   readonly owner: LogOwner;
   /** ms since 1970. */
   readonly now: () => number;
@@ -45,25 +44,15 @@ export interface Fork {
   readonly pending: readonly string[];
 }
 
-/** What is past its retention. */
-export interface Prunable {
-  /** Finished actors whose logs go. */
-  readonly actors: readonly { readonly address: Address; readonly records: number; readonly endedAt: number }[];
-  /** Addresses of which the last trace goes. */
-  readonly tombstones: readonly Address[];
-  /** Payloads that nothing names. */
-  readonly blobs: readonly { readonly hash: string; readonly bytes: number }[];
-}
-
-const DAY_MS = 86_400_000;
-
 export class Upkeep {
   private readonly parts: UpkeepParts;
   private readonly book: AddressBook;
+  private readonly retention: RetentionParts;
 
   constructor(parts: UpkeepParts) {
     this.parts = parts;
     this.book = new AddressBook(parts.plan);
+    this.retention = this.retentionOf(parts);
   }
 
   /** A new life from the same input; the old log stays below it. Throws CHECKPOINT_INCOMPATIBLE when that needs `old` or `acceptLoss`. */
@@ -100,69 +89,38 @@ export class Upkeep {
 
   /** Removes the log; what the address owes others is kept. Resolves with how many records went. */
   remove(address: Address, options: LossOptions = {}): Promise<number> {
-    return this.parts.owner.remove(address, this.parts.store, options);
+    return removeLog(this.retention, address, options);
+  }
+
+  /** What is past its retention. */
+  prunable(): Promise<Prunable> {
+    return prunable(this.retention);
+  }
+  /** Removes it. What has changed since is left alone. */
+  prune(what: Prunable): Promise<void> {
+    return prune(this.retention, what);
+  }
+
+  private retentionOf({ plan, store, inspect, owner, now }: UpkeepParts): RetentionParts {
+    return {
+      store,
+      now,
+      stream: (address) => inspect.stream(address),
+      streams: () => inspect.streams(),
+      isOpen: (address) => owner.isOpen(address),
+      remove: (address, options) => owner.remove(address, store, options),
+      rules: {
+        horizonMs: plan.horizonMs,
+        retentionMs: (address) => {
+          const declared = this.book.at(address);
+          return declared === undefined ? plan.retentionMs : declared.retentionMs;
+        },
+      },
+    };
   }
 
   private known(address: Address): Address {
     this.book.receiver(address);
     return address;
-  }
-
-  // ---- retention ---------------------------------------------------------------------------------------------------
-
-  async prunable(): Promise<Prunable> {
-    const { inspect, plan, owner } = this.parts;
-    const now = this.parts.now();
-    const actors: Prunable['actors'][number][] = [];
-    const tombstones: Address[] = [];
-    for await (const stream of inspect.streams()) {
-      if (stream.dirty || owner.isOpen(stream.actor)) continue;
-      const saved = await this.saved(stream);
-      if (saved === undefined) continue;
-      const { status, endedAt = saved.lastTs, outbox, lastTs } = saved;
-      if (stream.tombstone) {
-        // Nobody can ask for what it remembers any more, and it owes nobody anything.
-        if (outbox === undefined && lastTs + 2 * plan.horizonMs <= now) tombstones.push(stream.actor);
-        continue;
-      }
-      const declared = this.book.at(stream.actor);
-      const retentionMs = declared === undefined ? plan.retentionMs : declared.retentionMs;
-      if (status !== 'active' && retentionMs !== undefined && endedAt + retentionMs <= now)
-        actors.push({ address: stream.actor, records: await this.count(stream), endedAt });
-    }
-    return { actors, tombstones, blobs: await this.unnamedBlobs() };
-  }
-
-  /** Removes it. What has changed since is left alone. */
-  async prune(what: Prunable): Promise<void> {
-    const { store, inspect, owner } = this.parts;
-    for (const { address } of what.actors) await owner.remove(address, store, {});
-    for (const address of what.tombstones) if (!owner.isOpen(address)) await store.deleteStream(inspect.stream(address));
-    for (const { hash } of what.blobs) await store.delete(hash);
-  }
-
-  private async saved(stream: StreamState) {
-    const checkpoint = await this.parts.inspect.store.loadCheckpoint(stream);
-    return checkpoint === undefined ? undefined : decodeCheckpoint(checkpoint.bytes, stream.actor).tables;
-  }
-  private async count(stream: StreamState): Promise<number> {
-    for await (const first of this.parts.inspect.store.read(stream, 1)) return stream.head - first.seq + 1;
-    return 0;
-  }
-
-  /** Payloads that no record has named, put more than a day ago: a record that is on its way may still name a younger one. */
-  private async unnamedBlobs(): Promise<Prunable['blobs']> {
-    const { store, inspect } = this.parts;
-    const before = this.parts.now() - DAY_MS;
-    const old = new Map<string, number>();
-    for await (const { hash, bytes, putAt } of store.list()) if (putAt <= before) old.set(hash, bytes);
-    if (old.size === 0) return [];
-    for (const shard of await store.shards())
-      for await (const stream of inspect.store.streams(shard))
-        for await (const record of inspect.store.read(stream, 1)) {
-          const hash = blobOf(record);
-          if (hash !== undefined) old.delete(hash);
-        }
-    return [...old].map(([hash, bytes]) => ({ hash, bytes }));
   }
 }

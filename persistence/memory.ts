@@ -165,9 +165,9 @@ class Memory extends LocalDirectory implements EventStore, BlobStore, StoreAdmin
     return known === undefined ? undefined : Uint8Array.from(known.bytes);
   }
 
-  async delete(hash: string): Promise<void> {
+  async delete(hash: string, putBefore: number): Promise<void> {
     this.open();
-    this.blobs.delete(hash);
+    if ((this.blobs.get(hash)?.putAt ?? Infinity) < putBefore) this.blobs.delete(hash);
   }
 
   async *list(): AsyncGenerator<{ readonly hash: string; readonly bytes: number; readonly putAt: number }> {

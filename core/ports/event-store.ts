@@ -93,7 +93,8 @@ export interface BlobStore {
   put(bytes: Uint8Array): Promise<string>;
   /** Undefined: not there. */
   get(hash: string): Promise<Uint8Array | undefined>;
-  delete(hash: string): Promise<void>;
+  /** Removes it if it was last put before that, ms since 1970 (Infinity: at any age). */
+  delete(hash: string, putBefore: number): Promise<void>;
   list(): AsyncIterable<{ readonly hash: string; readonly bytes: number; readonly putAt: number }>;
 }
 

@@ -184,8 +184,8 @@ export class SqliteOwner extends ReadStore implements EventStore, BlobStore, Sto
     return hash;
   }
 
-  delete(hash: string): Promise<void> {
-    return this.commits.write(() => this.writing.deleteBlob(hash));
+  delete(hash: string, putBefore: number): Promise<void> {
+    return this.commits.write(() => this.writing.deleteBlob(hash, putBefore));
   }
 
   // ---- StoreAdmin --------------------------------------------------------------------------------------------------

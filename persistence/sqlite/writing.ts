@@ -45,8 +45,8 @@ export class Writing {
   blob(hash: string, putAt: number, bytes: Uint8Array): void {
     this.statements.blob.run(hash, putAt, bytes);
   }
-  deleteBlob(hash: string): void {
-    this.statements.deleteBlob.run(hash);
+  deleteBlob(hash: string, putBefore: number): void {
+    this.statements.deleteBlob.run(hash, putBefore);
   }
 
   // ---- streams that go or come -------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ function prepare(db: DatabaseSync) {
     blob: db.prepare(
       'INSERT INTO blobs(hash, put_at, bytes) VALUES (?, ?, ?) ON CONFLICT(hash) DO UPDATE SET put_at = excluded.put_at',
     ),
-    deleteBlob: db.prepare('DELETE FROM blobs WHERE hash = ?'),
+    deleteBlob: db.prepare('DELETE FROM blobs WHERE hash = ? AND put_at < ?'),
     raiseFloor: db.prepare('UPDATE shards SET floor = max(floor, ?) WHERE id = ?'),
     base: db.prepare('UPDATE streams SET base = ? WHERE id = ?'),
     truncate: db.prepare('DELETE FROM events WHERE stream = ? AND seq <= ?'),

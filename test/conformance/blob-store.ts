@@ -29,7 +29,7 @@ export const blobStoreCases: readonly Case<BlobStoreSubject>[] = [
   blob('what is not there is undefined, and deleting it is no harm', async (blobs) => {
     const nobody = sha256(bytesOf('nobody'));
     assert.equal(await blobs.get(nobody), undefined);
-    await blobs.delete(nobody);
+    await blobs.delete(nobody, Infinity);
     assert.equal(await blobs.get('no hash at all'), undefined);
     assert.deepEqual(await hashes(blobs), []);
   }),
@@ -53,7 +53,7 @@ export const blobStoreCases: readonly Case<BlobStoreSubject>[] = [
   blob('a deleted blob is gone, and may be put again', async (blobs) => {
     const hash = await blobs.put(bytesOf('a'));
     const other = await blobs.put(bytesOf('b'));
-    await blobs.delete(hash);
+    await blobs.delete(hash, Infinity);
     assert.equal(await blobs.get(hash), undefined);
     assert.deepEqual(await hashes(blobs), [other]);
     assert.equal(await blobs.put(bytesOf('a')), hash);
@@ -63,12 +63,12 @@ export const blobStoreCases: readonly Case<BlobStoreSubject>[] = [
   blob('all are listed, once, with their size', async (blobs) => {
     const texts = Array.from({ length: 600 }, (_, i) => `blob ${i} ${'.'.repeat(i)}`);
     await Promise.all(texts.map((text) => blobs.put(bytesOf(text))));
-    const listed = await all(blobs.list());
-    assert.deepEqual(listed.map((b) => b.hash).toSorted(), texts.map((text) => sha256(bytesOf(text))).toSorted());
-    for (const text of texts) assert.equal(listed.find((b) => b.hash === sha256(bytesOf(text)))?.bytes, bytesOf(text).length);
+    const listed = (await all(blobs.list())).map((b) => `${b.hash} ${b.bytes}`);
+    const expected = texts.map((text) => `${sha256(bytesOf(text))} ${bytesOf(text).length}`);
+    assert.deepEqual(listed.toSorted(), expected.toSorted());
   }),
 
-  blob('putting again renews the age', async (blobs, subject) => {
+  blob('putting again renews the age, and what is not old enough is not deleted', async (blobs, subject) => {
     const ageOf = async (hash: string): Promise<number> => (await all(blobs.list())).find((b) => b.hash === hash)?.putAt ?? 0;
     const [old, renewed] = [await blobs.put(bytesOf('old')), await blobs.put(bytesOf('renewed'))];
     const first = await ageOf(renewed);
@@ -76,5 +76,7 @@ export const blobStoreCases: readonly Case<BlobStoreSubject>[] = [
     await blobs.put(bytesOf('renewed'));
     assert.ok((await ageOf(renewed)) > first);
     assert.ok((await ageOf(old)) <= first);
+    for (const hash of [old, renewed]) await blobs.delete(hash, first + 1);
+    assert.deepEqual(await hashes(blobs), [renewed], 'what was put again meanwhile stays');
   }),
 ];
