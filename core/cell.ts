@@ -354,7 +354,7 @@ export class Cell {
 
   step(event: EventObject, meta: RecordMeta, input: Item): void {
     const { actor } = this;
-    const span = this.host.tracing ? this.host.spanOf(this, event, input.envelope, this.causeOf(meta.via)) : undefined;
+    const span = this.isTraced(input) ? this.host.spanOf(this, event, input.envelope, this.causeOf(meta.via)) : undefined;
     const full: RecordMeta = span?.context === undefined ? meta : { ...meta, trace: span.context };
     const step = actor.logic.step(actor.env, actor.snapshot, event, full, String(actor.tables.head + 1));
     const sealed = seal(actor, step);
@@ -367,6 +367,11 @@ export class Cell {
     this.record({ kind: 'event', event, meta: full, ...sealed, ...changed }, step);
     const { outbox } = actor.tables;
     if (outbox !== undefined && outboxSize(outbox) > SENDS_MAX) this.park('OUTBOX_FULL: nobody takes what it sends');
+  }
+
+  /** What supervisors do among themselves is in their logs, not in traces. */
+  private isTraced({ envelope }: Item): boolean {
+    return this.host.tracing && (envelope === undefined ? this.actor.logic.controls !== true : envelope.lane !== 'system');
   }
 
   /** The turn that began what this answers. */

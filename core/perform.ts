@@ -78,7 +78,8 @@ export class Performer {
     if (send.via !== undefined) envelope.via = send.via;
     if (leaf?.ask !== undefined) envelope.chain = leaf.ask.chain;
     if (send.trace !== undefined) envelope.trace = send.trace;
-    if (isFirst && this.host.tracing) {
+    // Orders and reports of supervisors are in their logs; in traces they would only hide what agents do.
+    if (isFirst && this.host.tracing && send.lane !== 'system') {
       const trace = this.host.sendSpan(envelope);
       if (trace !== undefined) send.trace = envelope.trace = trace;
     }

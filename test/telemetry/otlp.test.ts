@@ -1,5 +1,8 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { type AnyActorRef, sendTo, setup } from 'xstate';
+import { model } from '../../actors/model.ts';
+import { startMesh } from '../../cli/start-mesh.ts';
 import type { Envelope, TraceContext } from '../../core/envelope.ts';
 import { endLeaf, leafSpan, noopTracer, processSpan, sendSpan } from '../../core/spans.ts';
 import type { Tracer } from '../../core/ports/tracer.ts';
@@ -285,6 +288,50 @@ describe('spans at a real OTLP/HTTP receiver', () => {
     scene(exporting.tracer);
     expect(await exporting.shutdown(5_000)).toBe(true);
     expect(spans()).toHaveLength(8);
+  });
+
+  test('a mesh whose config asks for it: from a message over a model call to what another actor is told', async () => {
+    const { endpoint, named, spans, requests } = await receiver();
+    const book = setup({}).createMachine({ id: 'book', version: '1', on: { line: {} } });
+    const writer = setup({
+      types: { events: {} as { type: 'write' } },
+      actors: { think: model('main') },
+    }).createMachine({
+      id: 'writer',
+      version: '1',
+      initial: 'idle',
+      states: {
+        idle: { on: { write: 'thinking' } },
+        thinking: {
+          invoke: { id: 'think', src: 'think', input: { messages: [{ role: 'user', content: 'secret' }] }, onDone: 'done' },
+        },
+        done: { entry: sendTo(({ system }) => system.get('book') as AnyActorRef, { type: 'line' }) },
+      },
+    });
+    const mesh = await startMesh(
+      {
+        mesh: 'traced',
+        store: 'memory:',
+        actors: { writer: { kind: 'keyed' }, book: {} },
+        models: { main: { kind: 'scripted', replies: ['three lines'] } },
+        telemetry: { otlp: endpoint },
+      },
+      { writer, book },
+    );
+    await mesh.send('writer/ada', { type: 'write' });
+    await vi.waitFor(async () => expect((await mesh.ref('book').state()).seq).toBeGreaterThan(1));
+    await mesh.stop();
+
+    const told = named('process book');
+    expect(told.links).toHaveLength(1);
+    expect(named('send book').spanId).toBe(told.links?.[0]?.spanId);
+    const chat = named('chat main');
+    const asked = named('process models/main');
+    expect(chat.traceId).toBe(asked.traceId);
+    expect(spans().filter((s) => s.name === 'process writer/{key}').length).toBeGreaterThan(0);
+    expect(JSON.stringify(requests)).not.toContain('secret');
+    const [resource] = requests[0]?.batch.resourceSpans ?? [];
+    expect(attributesOf(resource?.resource.attributes ?? [])).toMatchObject({ 'service.name': 'traced' });
   });
 
   test('the path of a backend is kept', async () => {
