@@ -12,11 +12,14 @@ import type { Io, Style } from './io.ts';
 import { misfitLines } from './misfit.ts';
 import { eventText } from './render/event.ts';
 import { isTold, type Report, URGENT } from './report.ts';
+import { counted } from './words.ts';
 
 /** ms between two drawings. */
 const DRAW_MS = 100;
 /** Lines that are left for what stands above. */
 const ABOVE = 4;
+/** Of a terminal that does not know its size. */
+const ROWS = 24;
 /** Columns of the counts. */
 const COUNT = 14;
 
@@ -64,7 +67,7 @@ class LiveReport implements Report {
   ready({ mesh, actors, store, survives }: Parameters<Report['ready']>[0]): void {
     const { io } = this;
     this.header = [
-      `${io.paint('green', mesh)} is up: ${actors} actors. ${store} ${survives}.`,
+      `${io.paint('green', mesh)} is up: ${counted(actors, 'actor')}. ${store} ${survives}.`,
       io.paint('dim', 'Ctrl-C stops it; `reprise ps`, `send`, `replay` work beside it.'),
     ];
     this.above(this.header);
@@ -97,6 +100,10 @@ class LiveReport implements Report {
       case 'actor.recovered':
         row.parked.delete(actor);
         return;
+      case 'actor.dead_letter':
+        // What it failed on is out of the way.
+        row.trouble = '';
+        return;
       case 'actor.failed':
         row.trouble = `failed: ${String(event['error'])}`;
         return;
@@ -106,15 +113,24 @@ class LiveReport implements Report {
 
   records(actor: Address, records: readonly LogRecord[]): void {
     const row = this.rowOf(actor);
-    const last = records.at(-1);
-    if (row === undefined || last === undefined) return;
+    if (row === undefined) return;
     row.records += records.length;
-    if (actor === row.plan.address) row.seq = last.seq;
-    if (last.kind === 'event') {
-      row.last = last.event.type;
-      row.trouble = '';
-    } else if (last.kind === 'activated' && last.reason === 'unparked') row.parked.delete(actor);
+    for (const record of records) this.taken(row, actor, record);
     this.soon();
+  }
+
+  private taken(row: Row, actor: Address, record: LogRecord): void {
+    if (actor === row.plan.address) row.seq = record.seq;
+    switch (record.kind) {
+      case 'event':
+        row.last = record.event.type;
+        row.trouble = '';
+        return;
+      case 'activated':
+        if (record.reason === 'unparked') row.parked.delete(actor);
+        return;
+      default:
+    }
   }
 
   misfit(misfit: Parameters<Report['misfit']>[0]): void {
@@ -162,7 +178,7 @@ class LiveReport implements Report {
   }
 
   private body(): string[] {
-    const room = Math.max(1, (this.io.stdout.rows ?? 24) - ABOVE);
+    const room = Math.max(1, (this.io.stdout.rows || ROWS) - ABOVE);
     const rows = [...this.rows.values()];
     const width = Math.max(...rows.map((row) => row.plan.address.length), 0);
     const lines = rows.slice(0, rows.length > room ? room - 1 : room).map((row) => this.line(row, width));

@@ -2,7 +2,7 @@
  * Code that changes while a mesh runs. Modules are loaded under a version, and so is what they import by a relative path: a new version
  * loads both anew. Who imported what is remembered, so that a changed file is known to be part of an actor.
  */
-import { type FSWatcher, watch } from 'node:fs';
+import { type FSWatcher, statSync, watch } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -63,8 +63,11 @@ export class FileWatch implements Disposable {
     this.changed = changed;
   }
 
-  /** Absolute paths. Folders are watched, not files: editors replace files. */
-  watch(files: ReadonlySet<string>): void {
+  /**
+   * Absolute paths. Folders are watched, not files: editors replace files. What was written since `since` (ms since 1970, when the files
+   * began to be read) counts as changed.
+   */
+  watch(files: ReadonlySet<string>, since: number): void {
     this.files = files;
     for (const folder of new Set([...files].map((file) => dirname(file)))) {
       if (this.watchers.has(folder)) continue;
@@ -74,6 +77,7 @@ export class FileWatch implements Disposable {
       watcher.on('error', () => this.watchers.delete(folder));
       this.watchers.set(folder, watcher);
     }
+    for (const file of files) if ((statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) > since) this.touched(file);
   }
 
   private touched(file: string): void {

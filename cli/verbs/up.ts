@@ -63,8 +63,9 @@ async function watched(call: Call, first: LoadedMesh, signals: StopSignals): Pro
     options = { ...options, reset: [], fork: [], report: reportOf(call, loaded) }
   ) {
     const { report } = options;
+    const since = Date.now();
     const running = await RunningMesh.start(loaded, { ...options, version });
-    const next = await untilChanged(call, running, report, graph, file, signals);
+    const next = await untilChanged(call, running, report, graph, { file, since }, signals);
     report.stopping();
     await running.stop();
     report.end();
@@ -80,7 +81,7 @@ async function untilChanged(
   running: RunningMesh,
   report: Report,
   graph: ModuleGraph,
-  file: string,
+  { file, since }: { readonly file: string; readonly since: number },
   signals: StopSignals,
 ): Promise<LoadedMesh | undefined> {
   const { promise: restart, resolve: restartWith } = Promise.withResolvers<LoadedMesh>();
@@ -96,13 +97,14 @@ async function untilChanged(
     const names = [...modules]
       .filter(([, module]) => [...graph.filesOf(module)].some((part) => files.has(part)))
       .map(([name]) => name);
+    const reading = Date.now();
     if (names.length > 0) await running.reload(names);
-    watching.watch(filesOf());
+    watching.watch(filesOf(), reading);
   };
   using watching = new FileWatch((files) => {
     turn = turn.then(() => changed(files)).catch((error: unknown) => report.note(errorData(error).message));
   });
-  watching.watch(filesOf());
+  watching.watch(filesOf(), since);
   const next = await Promise.race([restart, signals.asked.then(() => undefined)]);
   await turn;
   return next;

@@ -103,7 +103,7 @@ export class Up {
   readonly lines: Line[] = [];
   stderr = '';
   private readonly exited: Promise<number | null>;
-  private wake = (): void => undefined;
+  private waiting: (() => void)[] = [];
 
   constructor(child: ChildProcess) {
     this.process = child;
@@ -116,6 +116,10 @@ export class Up {
       this.lines.push(JSON.parse(line) as Line);
       this.wake();
     });
+  }
+
+  private wake(): void {
+    for (const wake of this.waiting.splice(0)) wake();
   }
 
   get isRunning(): boolean {
@@ -131,7 +135,7 @@ export class Up {
         if (found !== undefined) return found;
         if (!this.isRunning)
           throw new Error(`the mesh ended: ${this.stderr}\n${this.lines.map((l) => JSON.stringify(l)).join('\n')}`);
-        await new Promise<void>((resolve) => (this.wake = resolve));
+        await new Promise<void>((resolve) => void this.waiting.push(resolve));
       }
     } finally {
       clearTimeout(deadline);
