@@ -4,10 +4,11 @@
  */
 import type { Shard } from '../core/address.ts';
 import { isImported } from '../core/address.ts';
-import type { Claim, Directory, SessionState } from '../core/ports/directory.ts';
+import type { Claim, Directory, Renewal, SessionState } from '../core/ports/directory.ts';
 
 /** Sessions that ended are remembered, so that none of them is opened again; only the last ones, because ids are unique. */
 const ENDED_MAX = 1_000;
+const ENDED: Renewal = { outcome: 'ended' };
 
 export interface DirectoryState {
   readonly sessions: Map<string, SessionState>;
@@ -39,11 +40,14 @@ const UNWRITTEN: DirectoryLog = {
 };
 
 export class LocalDirectory implements Directory {
+  private readonly clock: () => number;
   private readonly state: DirectoryState;
   private readonly log: DirectoryLog;
   private readonly watchers = new Set<() => void>();
 
-  constructor(state: DirectoryState = emptyDirectory(), log: DirectoryLog = UNWRITTEN) {
+  /** `clock`: ms since 1970. */
+  constructor(clock: () => number, state: DirectoryState = emptyDirectory(), log: DirectoryLog = UNWRITTEN) {
+    this.clock = clock;
     this.state = state;
     this.log = log;
   }
@@ -54,17 +58,17 @@ export class LocalDirectory implements Directory {
     return claim?.session === undefined ? -1 : claim.epoch;
   }
 
-  async renew(session: SessionState): Promise<'renewed' | 'ended'> {
+  async renew(session: SessionState): Promise<Renewal> {
     const { sessions, ended } = this.state;
     const known = sessions.get(session.session);
     // A counter that observers have seen already would prolong nothing in their eyes: its holder may not count on it.
-    if (ended.has(session.session) || session.counter <= (known?.counter ?? 0)) return 'ended';
-    if (known === undefined && session.counter !== 1) return 'ended';
+    if (ended.has(session.session) || session.counter <= (known?.counter ?? 0)) return ENDED;
+    if (known === undefined && session.counter !== 1) return ENDED;
     const differs = known === undefined || !same(known, session);
     if (differs) this.log.session(session);
     sessions.set(session.session, copy(session));
     if (differs) this.changed();
-    return 'renewed';
+    return { outcome: 'renewed', now: this.clock() };
   }
 
   async end(session: string, counter: number): Promise<'ended' | 'moved'> {

@@ -26,7 +26,7 @@ import { LocalDirectory } from './directory.ts';
 export type MemoryStore = EventStore & BlobStore & StoreAdmin & Directory;
 
 export interface MemoryOptions {
-  /** Age of blobs, ms since 1970. @default Date.now */
+  /** Age of blobs, and the clock of the directory, ms since 1970. @default Date.now */
   readonly now?: () => number;
 }
 
@@ -57,8 +57,9 @@ class Memory extends LocalDirectory implements EventStore, BlobStore, StoreAdmin
   private closed = false;
 
   constructor(options: MemoryOptions) {
-    super();
-    this.now = options.now ?? Date.now;
+    const now = options.now ?? Date.now;
+    super(now);
+    this.now = now;
   }
 
   // ---- EventStore --------------------------------------------------------------------------------------------------

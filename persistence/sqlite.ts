@@ -30,7 +30,7 @@ export interface SqliteOptions {
   readonly readOnly?: boolean;
   /** Size that the file may not outgrow; then writes are refused with STORE_FULL. @default no bound */
   readonly bytesMax?: number;
-  /** Age of blobs, ms since 1970. @default Date.now */
+  /** Age of blobs, and the clock of the directory, ms since 1970. @default Date.now */
   readonly now?: () => number;
 }
 

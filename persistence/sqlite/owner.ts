@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { type Address, isImported, type Shard } from '../../core/address.ts';
 import { assert, MeshError } from '../../core/errors.ts';
-import type { Claim, Directory, SessionState } from '../../core/ports/directory.ts';
+import type { Claim, Directory, SessionState, Renewal } from '../../core/ports/directory.ts';
 import type {
   AppendResult,
   BlobStore,
@@ -82,6 +82,7 @@ export class SqliteOwner extends ReadStore implements EventStore, BlobStore, Sto
   private openDirectory(): LocalDirectory {
     const { rows, writing, commits } = this;
     return new LocalDirectory(
+      this.now,
       {
         sessions: new Map(),
         ended: new Set(rows.endedSessions()),
@@ -271,7 +272,7 @@ export class SqliteOwner extends ReadStore implements EventStore, BlobStore, Sto
 
   // ---- Directory ---------------------------------------------------------------------------------------------------
 
-  renew(session: SessionState): Promise<'renewed' | 'ended'> {
+  renew(session: SessionState): Promise<Renewal> {
     return this.directory.renew(session);
   }
   end(session: string, counter: number): Promise<'ended' | 'moved'> {

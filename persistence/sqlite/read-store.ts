@@ -1,6 +1,7 @@
 /** The ports' reading half, and what both the owner and a reader beside it can do: follow, list, back up, check. */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Shard } from '../../core/address.ts';
 import { MeshError } from '../../core/errors.ts';
@@ -9,7 +10,7 @@ import type { LogRecord } from '../../core/record.ts';
 import { problemsOf } from './check.ts';
 import { copyPages, isThere } from './driver.ts';
 import { storeError } from './failure.ts';
-import type { Reading } from './reading.ts';
+import { type BlobState, PAGE, type Reading } from './reading.ts';
 
 export abstract class ReadStore {
   readonly capabilities: EventStoreCapabilities = { claimFence: true, atomicBatch: true, survives: 'power', reach: 'process' };
@@ -36,30 +37,41 @@ export abstract class ReadStore {
     }
   }
 
+  /** Page after page, until one is not full. In between others have their turn: a log may have a million records. */
+  private async *paged<Item, Cursor>(
+    first: Cursor,
+    pageAt: (reading: Reading, cursor: Cursor) => Item[],
+    after: (last: Item) => Cursor,
+  ): AsyncGenerator<Item> {
+    for (let cursor = first; ; await turn()) {
+      const page = this.look((reading) => pageAt(reading, cursor));
+      for (const item of page) yield item;
+      const last = page.at(-1);
+      if (last === undefined || page.length < PAGE) return;
+      cursor = after(last);
+    }
+  }
+
   // ---- EventStore --------------------------------------------------------------------------------------------------
 
-  async *read(id: StreamId, from: number, to = Number.MAX_SAFE_INTEGER): AsyncGenerator<LogRecord> {
-    for (let next = from; next <= to;) {
-      const page = this.look((reading) => reading.records(id, next, to));
-      yield* page;
-      const last = page.at(-1);
-      if (last === undefined) return;
-      next = last.seq + 1;
-    }
+  read(id: StreamId, from: number, to = Number.MAX_SAFE_INTEGER): AsyncGenerator<LogRecord> {
+    return this.paged(
+      from,
+      (reading, next) => reading.records(id, next, to),
+      (record) => record.seq + 1,
+    );
   }
 
   async head(id: StreamId): Promise<StreamHead> {
     return this.look((reading) => reading.head(id));
   }
 
-  async *streams(shard: Shard): AsyncGenerator<StreamState> {
-    for (let after = ''; ;) {
-      const page = this.look((reading) => reading.states(shard, after));
-      yield* page;
-      const last = page.at(-1);
-      if (last === undefined) return;
-      after = last.actor;
-    }
+  streams(shard: Shard): AsyncGenerator<StreamState> {
+    return this.paged(
+      '',
+      (reading, after) => reading.states(shard, after),
+      (state) => state.actor,
+    );
   }
 
   async loadCheckpoint(id: StreamId): Promise<Checkpoint | undefined> {
@@ -72,14 +84,12 @@ export abstract class ReadStore {
     return this.look((reading) => reading.blob(hash));
   }
 
-  async *list(): AsyncGenerator<{ readonly hash: string; readonly bytes: number; readonly putAt: number }> {
-    for (let after = ''; ;) {
-      const page = this.look((reading) => reading.blobs(after));
-      yield* page;
-      const last = page.at(-1);
-      if (last === undefined) return;
-      after = last.hash;
-    }
+  list(): AsyncGenerator<BlobState> {
+    return this.paged(
+      '',
+      (reading, after) => reading.blobs(after),
+      (blob) => blob.hash,
+    );
   }
 
   // ---- StoreAdmin --------------------------------------------------------------------------------------------------
@@ -114,7 +124,7 @@ export abstract class ReadStore {
         after = row;
         yield { stream, record };
       }
-      if (page.length === 0) after = last;
+      if (page.length < PAGE) after = last;
     }
   }
 

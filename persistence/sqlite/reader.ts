@@ -104,7 +104,7 @@ export class SqliteReader extends ReadStore implements EventStore, BlobStore, St
   async importStream(): Promise<number> {
     return this.refuse();
   }
-  async renew(): Promise<'ended'> {
+  async renew(): Promise<never> {
     return this.refuse();
   }
   async end(): Promise<'ended'> {

@@ -9,12 +9,18 @@ import type { Checkpoint, StreamHead, StreamId, StreamState } from '../../core/p
 import type { LogRecord } from '../../core/record.ts';
 
 /** Rows that are read at once: no statement stays open over an `await`, so readers never keep the log from being cut. */
-const PAGE = 256;
+export const PAGE = 256;
 
 export interface StreamRow {
   readonly id: number;
   /** Seq before the first record that is kept. */
   readonly base: number;
+}
+export interface BlobState {
+  readonly hash: string;
+  readonly bytes: number;
+  /** ms since 1970. */
+  readonly putAt: number;
 }
 interface EventRow {
   readonly seq: number;
@@ -130,9 +136,9 @@ export class Reading {
     if (bytes !== undefined && hashOf(bytes) !== hash) throw corrupt(`blob ${hash} was changed`);
     return bytes;
   }
-  blobs(after: string): { readonly hash: string; readonly bytes: number; readonly putAt: number }[] {
+  blobs(after: string): BlobState[] {
     let before = after;
-    return many<{ hash: string; bytes: number; putAt: number }>(this.statements.blobs, after, PAGE).map((row) => {
+    return many<BlobState>(this.statements.blobs, after, PAGE).map((row) => {
       if (row.hash <= before) throw corrupt(`the blobs are out of order at ${row.hash}`);
       before = row.hash;
       return { ...row };
