@@ -66,6 +66,7 @@ export interface NodeEvent {
     | 'node.stopping'
     | 'node.stopped'
     | 'node.session_ended'
+    | 'node.clock_skew'
     | 'shard.claimed'
     | 'shard.released'
     | 'actor.started'
@@ -202,6 +203,15 @@ export class Node implements OpeningHost {
       lost: (shard, reason) => this.dropShard(shard, reason),
       regained: () => {
         for (const fn of this.waitingForSession.splice(0)) fn();
+      },
+      skewed: (offsetMs) => {
+        const error = new MeshError('CLOCK_SKEW', `the clock of ${this.node} is ${-offsetMs} ms ahead of that of the store`);
+        this.say({
+          type: 'node.clock_skew',
+          node: this.node,
+          offsetMs,
+          ...(offsetMs !== 0 && { code: error.code, error: error.message }),
+        });
       },
       sessionEnded: () => {
         this.waitingForSession.length = 0;

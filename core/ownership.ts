@@ -4,11 +4,12 @@
  */
 import { hash32, type Shard } from './address.ts';
 import type { Clock } from './ports/clock.ts';
-import type { Claim, Directory, SessionState } from './ports/directory.ts';
+import type { Claim, Directory, Renewal, SessionState } from './ports/directory.ts';
 import type { Entropy } from './ports/entropy.ts';
 import type { EventStore } from './ports/event-store.ts';
 import {
   beginRenewal,
+  clockOffset,
   claimEpoch,
   type Holder,
   mayAct,
@@ -16,6 +17,7 @@ import {
   observe,
   type Observed,
   renewed,
+  SKEW_MS_MAX,
 } from './protocol/ownership.ts';
 
 export interface OwnershipOptions {
@@ -37,6 +39,8 @@ export interface OwnershipOptions {
   /** A renewal has succeeded after a time in which nothing was allowed. */
   regained?(): void;
   sessionEnded?(): void;
+  /** The clock is off by so many ms, and nothing is claimed; 0: it is right again. */
+  skewed?(offsetMs: number): void;
 }
 
 interface Held {
@@ -57,6 +61,8 @@ export class Ownership {
   private timer: (() => void) | undefined;
   private unwatch: (() => void) | undefined;
   private stopped = false;
+  /** Its clock differs from that of the directory by more than the maximum. */
+  private isOff = false;
   private turn: Promise<void> = Promise.resolve();
   private readonly seen = new Map<Shard, string>();
 
@@ -136,10 +142,12 @@ export class Ownership {
     this.session = `${this.o.node}~${this.o.entropy.id()}`;
     this.counter = 0;
     this.holder = newHolder(this.ttlMs, this.marginMs);
+    // The first one tells how far this clock is off; only then others count on this node.
+    await this.renew([]);
     await this.renew();
   }
 
-  private async renew(): Promise<'renewed' | 'ended'> {
+  private async renew(groups = this.isOff ? [] : this.o.groups): Promise<Renewal['outcome']> {
     const { clock } = this.o;
     const renewal = beginRenewal(clock.monotonic(), clock.now());
     const answer = await this.o.directory.renew({
@@ -147,13 +155,21 @@ export class Ownership {
       session: this.session,
       counter: this.counter + 1,
       endpoint: this.o.endpoint,
-      groups: this.o.groups,
+      groups,
     });
-    if (answer === 'renewed') {
+    if (answer.outcome === 'renewed') {
       this.counter++;
       renewed(this.holder, renewal);
+      this.compare(clockOffset(renewal.wall, clock.now(), answer.now));
     }
-    return answer;
+    return answer.outcome;
+  }
+
+  /** A node whose clock is off claims nothing, and says so to the others: its timers would fire at the wrong time. */
+  private compare(offsetMs: number): void {
+    const isOff = Math.abs(offsetMs) > SKEW_MS_MAX;
+    if (isOff !== this.isOff) this.o.skewed?.(isOff ? offsetMs : 0);
+    this.isOff = isOff;
   }
 
   private async tick(): Promise<void> {
@@ -196,7 +212,7 @@ export class Ownership {
           continue;
         }
         const free = claim?.session === undefined || !alive.has(claim.session) || claim.session === this.session;
-        if (free && ownerOf(shard, nodes)?.session === this.session) {
+        if (free && !this.isOff && ownerOf(shard, nodes)?.session === this.session) {
           const recovered = await this.claim(shard, claim);
           if (recovered !== undefined) begun.push(recovered.done);
         }

@@ -22,9 +22,12 @@ export interface Claim {
   readonly node: string | undefined;
 }
 
+/** `now`: wall clock of the directory, ms since 1970, by which nodes see how far they are off. */
+export type Renewal = { readonly outcome: 'renewed'; readonly now: number } | { readonly outcome: 'ended' };
+
 export interface Directory {
   /** Compare-and-set: 'ended' when an observer has ended this session (it is never renewed then). counter 1 opens it. */
-  renew(session: SessionState): Promise<'renewed' | 'ended'>;
+  renew(session: SessionState): Promise<Renewal>;
   /** Ends a session if its counter is still `counter`. */
   end(session: string, counter: number): Promise<'ended' | 'moved'>;
   sessions(): Promise<readonly SessionState[]>;

@@ -39,6 +39,15 @@ export function mayAct(holder: Holder, monotonic: number, wall: number): boolean
   return at !== undefined && Math.max(monotonic - at.monotonic, wall - at.wall) < holder.ttlMs - holder.marginMs;
 }
 
+/** A node that is off by more may not claim: timers are wall-clock instants, the one place where skew shows. */
+export const SKEW_MS_MAX = 30_000;
+
+/** How far the clock of the directory is ahead of this one, ms; what the answer took on its way is in this node's favour. */
+export function clockOffset(asked: number, answered: number, directory: number): number {
+  if (directory >= asked && directory <= answered) return 0;
+  return directory < asked ? directory - asked : directory - answered;
+}
+
 /** When an observer saw which counter last, by session. */
 export type Observed = Map<string, { counter: number; since: number }>;
 

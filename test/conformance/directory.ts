@@ -32,9 +32,9 @@ const directory = (name: string, body: (directory: Directory, subject: Directory
 export const directoryCases: readonly Case<DirectorySubject>[] = [
   directory('a session is opened by its first renewal, and shown as its holder describes it', async (d) => {
     assert.deepEqual(await d.sessions(), []);
-    assert.equal(await d.renew(session('n1~1', 1)), 'renewed');
-    assert.equal(await d.renew(session('n2~1', 1, { node: 'n2', groups: [], suspect: 'desk/case/7' })), 'renewed');
-    assert.equal(await d.renew(session('n1~1', 2)), 'renewed');
+    assert.equal((await d.renew(session('n1~1', 1))).outcome, 'renewed');
+    assert.equal((await d.renew(session('n2~1', 1, { node: 'n2', groups: [], suspect: 'desk/case/7' }))).outcome, 'renewed');
+    assert.equal((await d.renew(session('n1~1', 2))).outcome, 'renewed');
     assert.deepEqual(
       (await d.sessions()).toSorted((a, b) => (a.session < b.session ? -1 : 1)),
       [session('n1~1', 2), session('n2~1', 1, { node: 'n2', groups: [], suspect: 'desk/case/7' })],
@@ -42,15 +42,15 @@ export const directoryCases: readonly Case<DirectorySubject>[] = [
   }),
 
   directory('a renewal that raises no counter is none: its holder must not count on it', async (d) => {
-    assert.equal(await d.renew(session('s', 1)), 'renewed');
-    assert.equal(await d.renew(session('s', 2)), 'renewed');
-    for (const counter of [2, 1]) assert.equal(await d.renew(session('s', counter)), 'ended');
+    assert.equal((await d.renew(session('s', 1))).outcome, 'renewed');
+    assert.equal((await d.renew(session('s', 2))).outcome, 'renewed');
+    for (const counter of [2, 1]) assert.equal((await d.renew(session('s', counter))).outcome, 'ended');
     assert.equal((await d.sessions())[0]?.counter, 2);
-    assert.equal(await d.renew(session('s', 4)), 'renewed');
+    assert.equal((await d.renew(session('s', 4))).outcome, 'renewed');
   }),
 
   directory('a session that nobody opened is not renewed', async (d) => {
-    assert.equal(await d.renew(session('s', 2)), 'ended');
+    assert.equal((await d.renew(session('s', 2))).outcome, 'ended');
     assert.deepEqual(await d.sessions(), []);
   }),
 
@@ -59,7 +59,7 @@ export const directoryCases: readonly Case<DirectorySubject>[] = [
     await d.renew(session('s', 2));
     assert.equal(await d.end('s', 2), 'ended');
     assert.deepEqual(await d.sessions(), []);
-    for (const counter of [3, 1, 2]) assert.equal(await d.renew(session('s', counter)), 'ended');
+    for (const counter of [3, 1, 2]) assert.equal((await d.renew(session('s', counter))).outcome, 'ended');
     assert.deepEqual(await d.sessions(), []);
   }),
 
@@ -68,7 +68,7 @@ export const directoryCases: readonly Case<DirectorySubject>[] = [
     await d.renew(session('s', 2));
     assert.equal(await d.end('s', 1), 'moved');
     assert.deepEqual(await live(d), ['s']);
-    assert.equal(await d.renew(session('s', 3)), 'renewed');
+    assert.equal((await d.renew(session('s', 3))).outcome, 'renewed');
   }),
 
   directory('ending again, or what never was, is no harm', async (d) => {
@@ -80,7 +80,7 @@ export const directoryCases: readonly Case<DirectorySubject>[] = [
 
   directory('of a renewal and an end at once, one counts', async (d) => {
     await d.renew(session('s', 1));
-    const [renewed, ended] = await Promise.all([d.renew(session('s', 2)), d.end('s', 1)]);
+    const [{ outcome: renewed }, ended] = await Promise.all([d.renew(session('s', 2)), d.end('s', 1)]);
     assert.ok(
       (renewed === 'renewed' && ended === 'moved') || (renewed === 'ended' && ended === 'ended'),
       `${renewed} and ${ended}`,

@@ -364,6 +364,28 @@ describe('schedules of DELIVERY §8', () => {
     expect(world.repeated()).toEqual([]);
   });
 
+  test('D18: clocks an hour apart: the node that is off claims nothing, says so, and the others do not count on it', async () => {
+    const world = new World({ shards: 8 });
+    await world.up('n1');
+    const off = await world.up('n2', ['default'], HOUR);
+    await world.advance(20_000);
+    expect(off.ownership.held()).toEqual([]);
+    expect(world.events.filter((e) => e.type === 'node.clock_skew')).toMatchObject([
+      { node: 'n2', code: 'CLOCK_SKEW', offsetMs: -HOUR },
+    ]);
+    await world.send('plain1', { type: 'm', n: 1 });
+    world.crash('n1');
+    await world.advance(20_000);
+    expect(off.ownership.held()).toEqual([]);
+    const right = await world.up('n3');
+    await world.advance(20_000);
+    expect(right.ownership.held().length).toBe(8);
+    expect(await world.taken('plain1')).toEqual([1]);
+    world.clocks.get('n2')?.jump(-HOUR);
+    await world.advance(20_000);
+    expect(world.events.filter((e) => e.type === 'node.clock_skew').at(-1)).toMatchObject({ node: 'n2', offsetMs: 0 });
+  });
+
   test('D21: many cases wait for an approval, or for a group without nodes: memory stays flat', async () => {
     const world = new World({ passivateAfterMs: 500 });
     await world.up('n1');

@@ -78,7 +78,7 @@ export interface WorldOptions {
 export class World {
   readonly time = timeline();
   private readonly outer = this.time.clock();
-  readonly store: MemoryStore = memory();
+  readonly store: MemoryStore = memory({ now: () => this.outer.now() });
   readonly network: ReturnType<typeof localNetwork>;
   readonly nodes = new Map<string, Node>();
   readonly clocks = new Map<string, NodeClock>();
@@ -204,8 +204,8 @@ export class World {
   }
 
   /** Starts a node; time goes on until it is up. A name that was frozen or crashed before gets a new process. */
-  async up(name: string, groups: readonly string[] = ['default']): Promise<Node> {
-    const clock = this.time.clock();
+  async up(name: string, groups: readonly string[] = ['default'], offsetMs = 0): Promise<Node> {
+    const clock = this.time.clock({ offsetMs });
     this.clocks.set(name, clock);
     const link = this.network.link();
     await link.start(name);
