@@ -42,17 +42,22 @@ const nodesOf = (machine: AnyStateMachine): ReadonlyMap<string, StateNode> =>
 
 /**
  * Ids of the active states, where they are not simply those of the value in the order of the document. XState takes the `always` of
- * parallel regions in the order of its own list, as they were entered; and its list may lack a parent. It forgets both when it
- * restores, but a restored actor must not do things in another order.
+ * parallel regions in the order of its own list, as they were entered; and after some transitions its list lacks states that the value
+ * has. It forgets both when it restores, but a restored actor must not do things in another order.
  */
 function unusualNodes(snapshot: AnyMachineSnapshot): readonly string[] | undefined {
   const nodes = snapshot._nodes as readonly StateNode[];
-  let before = -1;
-  for (const { order, parent } of nodes) {
-    if (order < before || (parent !== undefined && !nodes.includes(parent))) return nodes.map((n) => n.id);
-    before = order;
-  }
-  return undefined;
+  const isUsual =
+    nodes.length === 1 + statesIn(snapshot.value) &&
+    nodes.every((n, i) => i === 0 || n.order > (nodes[i - 1] as StateNode).order);
+  return isUsual ? undefined : nodes.map((n) => n.id);
+}
+
+function statesIn(value: unknown): number {
+  if (typeof value === 'string') return 1;
+  let n = 0;
+  for (const inner of Object.values(value as object)) n += 1 + statesIn(inner);
+  return n;
 }
 
 /** As they were saved, or in the order of the document. Where the chart has lost one of them, the value counts. */

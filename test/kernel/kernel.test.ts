@@ -89,6 +89,56 @@ describe('the contract', () => {
     }
   });
 
+  test('a history remembers states whose id has a dot in it', () => {
+    const d = drive(
+      createMachine({
+        id: 'm',
+        initial: 'on',
+        states: {
+          on: {
+            initial: 'a',
+            states: { a: { on: { NEXT: 'b' } }, b: { id: 'odd.id' }, back: { type: 'history' } },
+            on: { OFF: 'off' },
+          },
+          off: { on: { ON: 'on.back' } },
+        },
+      }),
+    );
+    d.send('NEXT', 'OFF');
+    const env = { address: 'a', parent: undefined };
+    const restored = d.logic.restore(env, throughJson(d.logic.persist(d.snapshot)));
+    expect(d.logic.digest(restored)).toBe(d.digest);
+    const { snapshot } = d.logic.step(env, restored, { type: 'ON' }, { ts: 0, seed: 0 }, '9');
+    expect(d.logic.view(snapshot).value).toEqual({ on: 'b' });
+  });
+
+  test('active states that XState itself has lost track of are those of the actor that comes back', () => {
+    // A history state of a parallel root that was never left: nothing but the root is in XState's list, while the value says more.
+    const d = drive(
+      createMachine({
+        id: 'm',
+        type: 'parallel',
+        context: { n: 0 },
+        states: {
+          s: { always: { guard: ({ context }) => context.n === 1, target: '#m.back', reenter: true, actions: assign({ n: 2 }) } },
+          back: { type: 'history' },
+        },
+        on: { GO: { actions: assign({ n: ({ context }) => context.n + 1 }) } },
+      }),
+    );
+    for (const event of ['GO', 'GO', 'GO']) {
+      d.send(event);
+      const env = { address: 'a', parent: undefined };
+      const restored = d.logic.restore(env, throughJson(d.logic.persist(d.snapshot)));
+      const meta = { ts: 0, seed: 0 };
+      const [live, again] = [
+        d.logic.step(d.env, d.snapshot, { type: 'GO' }, meta, '9').snapshot,
+        d.logic.step(env, restored, { type: 'GO' }, meta, '9').snapshot,
+      ];
+      expect([d.logic.digest(again), d.logic.view(again)]).toEqual([d.logic.digest(live), d.logic.view(live)]);
+    }
+  });
+
   test('one kernel a machine: actors share it and do not see each other', () => {
     const a = drive(rich, { address: 'a', input: { n: 1 } });
     const b = drive(rich, { address: 'b', input: { n: 2 } });

@@ -83,14 +83,16 @@ describe('*ours*', () => {
     const machineOf = (note: Note) =>
       chart({
         on: {
-          GO: {
-            actions: sendTo(
-              ({ context }) => context['nobody'] as never,
-              ({ event }) => ({ type: 'GO', n: Number(event['n']) + 1 }),
-            ),
-            guard: ({ event }: Args) => Number(event['n']) < 5,
-          },
-          '*': { actions: ({ event }: Args) => note(event) },
+          GO: [
+            {
+              actions: sendTo(
+                ({ context }) => context['nobody'] as never,
+                ({ event }) => ({ type: 'GO', n: Number(event['n']) + 1 }),
+              ),
+              guard: ({ event }: Args) => Number(event['n']) < 5,
+            },
+            { actions: ({ event }: Args) => note(event) },
+          ],
         },
       });
     const { ours } = await compare(machineOf, [{ type: 'GO', n: 0 }]);
