@@ -3,8 +3,8 @@
  * memory that outlives a mesh, and time that moves when it is told.
  *
  * ```ts
- * const store = memory();
  * const clock = virtualClock();
+ * const store = memory({ now: () => clock.now() });
  * await using mesh = await startMesh(config, actors, { store, clock, entropy: seededEntropy(1) });
  * ```
  */

@@ -1,6 +1,6 @@
 /** User code from files: machines, schemas, model ports. Node strips the types itself (22.18 and newer). */
 import { access } from 'node:fs/promises';
-import { isAbsolute, resolve } from 'node:path';
+import { isAbsolute, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { AnyActorLogic } from 'xstate';
 import { errorData, MeshError } from '../core/errors.ts';
@@ -46,15 +46,10 @@ export async function loadExport(
   try {
     exports = (await import(version === undefined ? url : `${url}?v=${version}`)) as Record<string, unknown>;
   } catch (error) {
-    const at =
-      error instanceof Error
-        ? new RegExp(`${url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}[^:]*:(\\d+:\\d+)`).exec(error.stack ?? '')?.[1]
-        : undefined;
-    throw new MeshError(
-      'CONFIG_INVALID',
-      `${where}: ${file}${at === undefined ? '' : `:${at}`} cannot be loaded: ${errorData(error).message}`,
-      { cause: error },
-    );
+    const { message } = errorData(error);
+    throw new MeshError('CONFIG_INVALID', `${where}: ${file}${placeIn(error, path, folder)} cannot be loaded: ${message}`, {
+      cause: error,
+    });
   }
   const key = name ?? 'default';
   const value = exports[key] ?? (name === undefined && Object.keys(exports).length === 1 ? Object.values(exports)[0] : undefined);
@@ -65,6 +60,18 @@ export async function loadExport(
     );
   }
   return { value, exports };
+}
+
+/** `:2:24` in the module itself, or ` (lib/other.ts:7:1)` in one that it imports; nothing where the stack does not tell. */
+function placeIn(error: unknown, path: string, folder: string): string {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  for (const [, file = '', line = ''] of stack.matchAll(
+    /(?:file:\/\/)?(\/[^\s()?]+?\.[cm]?[jt]sx?)(?:\?v=\d+)?:(\d+(?::\d+)?)/g,
+  )) {
+    if (file.includes('/node_modules/')) continue;
+    return file === path ? `:${line}` : file.startsWith(folder) ? ` (${relative(folder, file)}:${line})` : '';
+  }
+  return '';
 }
 
 /** The actor that a module defines; `input` and `events` may be exports beside the machine. */

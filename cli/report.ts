@@ -35,6 +35,7 @@ export const URGENT: ReadonlySet<NodeEvent['type']> = new Set([
   'actor.dead_letter',
   'store.stalled',
   'node.session_ended',
+  'node.clock_skew',
 ]);
 /** How a node goes about its work: of no interest to who runs it. */
 const INNER: ReadonlySet<NodeEvent['type']> = new Set(['shard.claimed', 'shard.released', 'actor.passivated', 'actor.recovered']);

@@ -11,6 +11,7 @@ const STYLES: Partial<Record<LogLine['type'], Style>> = {
   'actor.in_doubt': 'red',
   'store.stalled': 'red',
   'node.session_ended': 'red',
+  'node.clock_skew': 'red',
 };
 
 /** `14:02:11.123 desk/intake started {"seq":1}` */
