@@ -366,7 +366,9 @@ export class Cell {
     const changed = actor.tables.logic.hash !== actor.logic.hash && { logic: stampOf(actor.logic) };
     this.record({ kind: 'event', event, meta: full, ...sealed, ...changed }, step);
     const { outbox } = actor.tables;
-    if (outbox !== undefined && outboxSize(outbox) > SENDS_MAX) this.park('OUTBOX_FULL: nobody takes what it sends');
+    if (outbox === undefined || outboxSize(outbox) <= SENDS_MAX) return;
+    const error = new MeshError('OUTBOX_FULL', `nobody acknowledges what it sends: ${outboxSize(outbox)} messages wait`);
+    this.park(`${error.code}: ${error.message}`);
   }
 
   /** What supervisors do among themselves is in their logs, not in traces. */

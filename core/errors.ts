@@ -78,7 +78,6 @@ export const CODES = {
   INTERNAL: row('Reprise broke a promise to itself.', 'Please report it with the log; `reprise export` writes one.'),
   LINT_FAILED: row('The machine breaks a rule that its log depends on.', 'Each finding names its path and its cure.'),
   LOGIC_NOT_FOUND: row('No actor logic of this name is registered.', 'Check the spelling; the message lists the known names.'),
-  MAILBOX_FULL: row('The mailbox is at its bound.', 'The sender keeps the message and sends again.', true),
   MCP_FAILED: row(
     'The MCP server could not be reached or broke off.',
     'See `reprise logs tools/NAME`; the gateway restarts it with backoff.',
