@@ -20,6 +20,9 @@ const DRAW_MS = 100;
 const ABOVE = 4;
 /** Of a terminal that does not know its size. */
 const ROWS = 24;
+/** Lines of one sort about one kind of actor that are told within so many ms. */
+const TOLD_MAX = 20;
+const TOLD_MS = 10_000;
 /** Columns of the counts. */
 const COUNT = 14;
 
@@ -49,6 +52,9 @@ class LiveReport implements Report {
   private timer: NodeJS.Timeout | undefined;
   private header: readonly string[] = [];
   private over = false;
+  /** Lines told in this stretch of time, by sort. */
+  private readonly told = new Map<string, number>();
+  private toldSince = 0;
 
   constructor(io: Io, plan: MeshPlan, quiet: boolean) {
     this.io = io;
@@ -78,9 +84,22 @@ class LiveReport implements Report {
     const { actor } = event;
     const row = actor === undefined || actor === ROOT ? undefined : this.rowOf(actor);
     if (row !== undefined && actor !== undefined) this.take(row, actor, event);
-    if (URGENT.has(event.type) || (event.type === 'actor.log' && isTold(event, this.quiet)))
+    if ((URGENT.has(event.type) || (event.type === 'actor.log' && isTold(event, this.quiet))) && this.isFew(event))
       this.above([eventText({ ts: Date.now(), ...event }, this.io)]);
     this.soon();
+  }
+
+  /** Not more of one sort than people read: the line of the actor counts the rest. */
+  private isFew({ type, actor }: NodeEvent): boolean {
+    const now = performance.now();
+    if (now - this.toldSince > TOLD_MS) {
+      this.toldSince = now;
+      this.told.clear();
+    }
+    const sort = `${type} ${actor === undefined ? '' : (this.book.at(actor)?.address ?? actor)}`;
+    const count = (this.told.get(sort) ?? 0) + 1;
+    this.told.set(sort, count);
+    return count <= TOLD_MAX;
   }
 
   private take(row: Row, actor: Address, event: NodeEvent): void {

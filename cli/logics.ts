@@ -16,6 +16,7 @@ import { pool } from '../core/pool.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Entropy } from '../core/ports/entropy.ts';
 import { supervisor } from '../core/supervisor.ts';
+import { checkCalledNames } from './called-names.ts';
 import { type ActorDefinition, type ActorLike, definitionOf, loadActor } from './actor-modules.ts';
 import type { Env } from './mesh-file.ts';
 import type { StartOptions } from './start-mesh.ts';
@@ -54,6 +55,7 @@ export async function loadLogics(plan: MeshPlan, options: LogicOptions, wanted?:
       where.from === 'code'
         ? definitionOf(options.actors?.[name], `actor '${name}'`)
         : await loadActor(where.file, where.name, options.folder, where.path, options.version);
+    checkCalledNames(definition.machine, plan, where.from === 'module' ? where.path : `actor '${name}'`);
     registry.set(name, registered(definition, name, options.development ?? false));
   }
   return registry;

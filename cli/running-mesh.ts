@@ -1,6 +1,7 @@
 /** One run of a mesh under `reprise up`: composed, opened to the CLI, started, and stopped again. With `--watch` it takes up changed code. */
 import { resolve } from 'node:path';
 import type { Address } from '../core/address.ts';
+import { AddressBook } from '../core/address-book.ts';
 import { errorData, MeshError } from '../core/errors.ts';
 import type { LossOptions } from '../core/lifecycle.ts';
 import type { NodeEvent } from '../core/node.ts';
@@ -47,6 +48,8 @@ export class RunningMesh {
   private readonly report: Report;
   private readonly control: ControlServer;
   private version: number;
+  /** Kinds of actors of which one misfit was explained: the others are like it. */
+  private readonly explained = new Set<Address>();
 
   private constructor(loaded: LoadedMesh, composed: Composed, control: ControlServer, { report, version = 0 }: RunOptions) {
     this.loaded = loaded;
@@ -112,6 +115,9 @@ export class RunningMesh {
     const { actor, type } = event;
     if (type !== 'actor.parked' || actor === undefined) return;
     if (event['code'] !== 'REPLAY_DIVERGED' && event['code'] !== 'CHECKPOINT_INCOMPATIBLE') return;
+    const kind = new AddressBook(this.composed.mesh.plan).at(actor)?.address ?? actor;
+    if (this.explained.has(kind)) return;
+    this.explained.add(kind);
     try {
       this.report.misfit(await misfitOf(this.composed.mesh.inspect, actor, String(event['reason'])));
     } catch (error) {
@@ -134,6 +140,7 @@ export class RunningMesh {
   async reload(names: readonly string[]): Promise<void> {
     const { mesh, registry } = this.composed;
     this.version++;
+    this.explained.clear();
     const fresh = new Set<string>();
     for (const name of names) {
       const where = mesh.plan.logics[name];

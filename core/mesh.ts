@@ -30,6 +30,8 @@ export interface AskOptions extends SendOptions {
 const START_MS = 30_000;
 const BEGIN_MS = 5_000;
 const LOOK_MS = 2;
+/** Actors of one kind that do not fit, after which the others are not looked at. */
+const MISFITS_MAX = 100;
 
 /** A handle to send to an actor; it holds nothing of it. */
 export interface Ref {
@@ -152,18 +154,19 @@ export class Mesh {
     return withLive(await this.inspect.list(), this.node.live());
   }
   /**
-   * Opens every actor whose machine is another than the one its records name, one after the other: so one that no longer fits its log is
-   * known at once, and not at its next message. Resolves with how many there were.
+   * Opens the actors whose machine is another than the one their records name, one after the other: so one that no longer fits its log is
+   * known at once, and not at its next message. Where many of a kind do not fit, the rest of that kind is left until they are spoken to.
    */
-  async openChanged(): Promise<number> {
-    let found = 0;
+  async openChanged(): Promise<void> {
+    const misfits = new Map<Address, number>();
     for await (const stream of this.inspect.streams()) {
-      if (stream.tombstone || this.node.cells.has(stream.actor) || !(await this.isChanged(stream))) continue;
-      found++;
+      const kind = this.book.at(stream.actor)?.address ?? stream.actor;
+      const known = misfits.get(kind) ?? 0;
+      if (known >= MISFITS_MAX || stream.tombstone || this.node.cells.has(stream.actor) || !(await this.isChanged(stream)))
+        continue;
       // What keeps it from being opened is told as an event.
-      await this.node.cellAt(stream.actor).catch(() => undefined);
+      await this.node.cellAt(stream.actor).catch(() => misfits.set(kind, known + 1));
     }
-    return found;
   }
 
   private async isChanged(stream: StreamId): Promise<boolean> {

@@ -35,13 +35,13 @@ export const pathText = (path: ConfigPath): string =>
     return text === '' ? part : `${text}.${part}`;
   }, '');
 
+/** Edits that make a slip of the pen of a name of this length; two letters exchanged are two. */
+const slips = (length: number): number => (length < 4 ? 1 : Math.max(2, Math.floor(length / 3)));
+
 /** ` (did you mean "module"?)`, or the known names when none is near. Starts with a blank. */
 export function suggest(given: string, known: readonly string[]): string {
   const near = known.length === 0 ? undefined : closest(given, [...known]);
-  if (
-    near !== undefined &&
-    distance(given.toLowerCase(), near.toLowerCase()) <= Math.max(1, Math.floor(Math.max(given.length, near.length) / 3))
-  )
+  if (near !== undefined && distance(given.toLowerCase(), near.toLowerCase()) <= slips(Math.max(given.length, near.length)))
     return ` (did you mean "${near}"?)`;
   return known.length === 0 ? ' (none is known)' : ` (known: ${known.toSorted().join(', ')})`;
 }

@@ -146,6 +146,6 @@ describe('config', () => {
   });
   test('validate loads every module and lints it', async () => {
     const { code, stdout } = await cli('config', 'validate', '-f', file);
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/is right: \d+ actors, 2 tool servers, 1 models\n$/)]);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/is right: \d+ actors, 2 tool servers, 1 model\n$/)]);
   });
 });

@@ -36,7 +36,7 @@ describe('whatever the text', () => {
     expect(() =>
       fc.assert(
         fc.property(text, (t) => void outcome(t)),
-        { numRuns: 500 },
+        { numRuns: 200 },
       ),
     ).not.toThrow();
   });
@@ -62,7 +62,7 @@ describe('whatever the text', () => {
     expect(() =>
       fc.assert(
         fc.property(text, (t) => void outcome(t)),
-        { numRuns: 1_000 },
+        { numRuns: 400 },
       ),
     ).not.toThrow();
   });
@@ -85,7 +85,7 @@ describe('whatever the text', () => {
     expect(() =>
       fc.assert(
         fc.property(text, (t) => void outcome(t)),
-        { numRuns: 1_000 },
+        { numRuns: 400 },
       ),
     ).not.toThrow();
   });
@@ -104,7 +104,7 @@ describe('whatever the text', () => {
     ].join('\n');
     for (let i = 0; i <= file.length; i++) outcome(file.slice(0, i));
     for (let i = 0; i < file.length; i++)
-      for (const c of ['\t', '"', '}', ':', '\0', '*']) outcome(file.slice(0, i) + c + file.slice(i + 1));
+      for (const c of ['\t', '"', '*']) outcome(file.slice(0, i) + c + file.slice(i + 1));
     expect(outcome(file)).toBe('accepted');
   });
 });

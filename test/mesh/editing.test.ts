@@ -129,6 +129,26 @@ describe.each([
   });
 });
 
+test('where many of a kind do not fit, the rest is left until it is spoken to', async () => {
+  const config = { mesh: 'shop', actors: { order: { kind: 'keyed' as const } } };
+  const store = memory();
+  const start = async (machine: AnyActorLogic): Promise<Mesh> => {
+    const { mesh } = await composeMesh({ ...IN_CODE, config, folder: '.' }, { order: machine }, { store });
+    open.push(mesh);
+    await mesh.start();
+    await mesh.openChanged();
+    return mesh;
+  };
+  const first = await start(order());
+  await Promise.all(Array.from({ length: 130 }, (_, i) => first.send(`order/${i}`, paid(1))));
+  await stop(first);
+  const mesh = await start(order({ impatient: true }));
+  const parked = mesh.node.live().filter((status) => status.phase === 'parked');
+  expect(parked).toHaveLength(100);
+  const other = (await mesh.list()).find((a) => a.phase === 'passive')?.address ?? '';
+  await expect(mesh.send(other, paid(1))).rejects.toMatchObject({ code: 'CHECKPOINT_INCOMPATIBLE' });
+});
+
 describe('the choices', () => {
   const edited = order({ packing: 'wrapping' });
   const rename = (old: unknown): unknown => ({ ...(old as object), value: 'wrapping' });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { emit, setup } from 'xstate';
 import { z } from 'zod';
-import { isMeshError, startMesh } from '../../index.ts';
+import { ask, isMeshError, type MeshConfig, model, startMesh, tool } from '../../index.ts';
 import { memory, seededEntropy, virtualClock } from '../../testing.ts';
 import { all } from '../conformance/records.ts';
 import { greeter } from './machines.ts';
@@ -199,5 +199,34 @@ describe('an edited tree', () => {
     const rows = (await mesh.list()).map((actor) => actor.address);
     expect(rows).toEqual(['@root', 'a', 'b', 'c']);
     expect((await all(mesh.inspect.records('b'))).map((record) => record.kind)).toContain('event');
+  });
+});
+
+describe('the names that a machine calls', () => {
+  const caller = (server: string, name: string) =>
+    setup({ actors: { read: tool(`${server}.read`), think: model(name), other: ask() } }).createMachine({
+      id: 'caller',
+      version: '1',
+    });
+  const config: MeshConfig = {
+    ...CONFIG,
+    actors: { caller: {} },
+    tools: { files: { stdio: { command: process.execPath, args: ['-e', ''] } } },
+    models: { main: { kind: 'scripted', replies: [] } },
+  };
+  test('lead somewhere, or are refused with what was meant', async () => {
+    await expect(startMesh(config, { caller: caller('filez', 'mian') })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: [
+        `actor 'caller': 'read' calls the tool server 'filez', which is not under tools: (did you mean "files"?)`,
+        `actor 'caller': 'think' calls the model 'mian', which is not under models: (did you mean "main"?)`,
+      ].join('\n'),
+    });
+    await using mesh = await startMesh(config, { caller: caller('files', 'main') });
+    expect(mesh.plan.tools.map((server) => server.name)).toEqual(['files']);
+  });
+  test('also in machines that it spawns', async () => {
+    const parent = setup({ actors: { child: caller('filez', 'main') } }).createMachine({ id: 'parent', version: '1' });
+    await expect(startMesh(config, { caller: parent })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 });

@@ -1,0 +1,106 @@
+/** What `up` draws on a terminal. */
+import { Writable } from 'node:stream';
+import { expect, test } from 'vitest';
+import { ioOf } from '../../cli/io.ts';
+import { liveReport } from '../../cli/live-report.ts';
+import { planOf } from '../../core/config/plan.ts';
+import type { LogRecord } from '../../core/record.ts';
+
+const plan = planOf({
+  mesh: 'desk',
+  actors: { intake: { module: './a.ts' }, desk: { kind: 'supervisor', children: { case: { kind: 'keyed', module: './b.ts' } } } },
+});
+const READY = { mesh: 'desk', pid: 1, actors: 2, store: 'desk.db', survives: 'survives kill -9' };
+
+/** A terminal of this size, and the screen that it shows. */
+function terminal(rows = 24, columns = 80, quiet = false) {
+  let text = '';
+  const stdout = Object.assign(
+    new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        text += chunk.toString();
+        done();
+      },
+    }),
+    { isTTY: true, rows, columns },
+  ) as unknown as NodeJS.WriteStream;
+  const report = liveReport(ioOf({ stdin: process.stdin, stdout, stderr: stdout, env: {} }), plan, quiet);
+  const screen = (): string[] => {
+    const lines: string[] = [];
+    // oxlint-disable-next-line no-control-regex -- escape sequences are what this is about
+    for (const part of text.replaceAll(/\u001b\[[0-9;]*m/g, '').split(/(\u001b\[\d+A\u001b\[J)/)) {
+      // oxlint-disable-next-line no-control-regex -- as above
+      const up = /^\u001b\[(\d+)A/.exec(part);
+      if (up === null) lines.push(...part.split('\n').slice(0, -1));
+      else lines.splice(lines.length - Number(up[1]));
+    }
+    return lines;
+  };
+  return { report, screen };
+}
+const event = (seq: number, type: string): LogRecord => ({
+  v: 1,
+  seq,
+  epoch: 1,
+  kind: 'event',
+  event: { type },
+  meta: { ts: 1, seed: 0 },
+  digest: '',
+  effectsDigest: '',
+});
+
+test('a line for each declared actor, drawn in its place', () => {
+  const { report, screen } = terminal();
+  report.event({ type: 'actor.started', actor: 'intake' });
+  report.ready(READY);
+  report.records('intake', [event(1, 'mail.read'), event(2, 'mail.sent')]);
+  report.event({ type: 'actor.started', actor: 'desk/case/7' });
+  report.records('desk/case/7', [event(1, 'opened')]);
+  report.end();
+  expect(screen()).toEqual([
+    'desk is up: 2 actors. desk.db survives kill -9.',
+    'Ctrl-C stops it; `reprise ps`, `send`, `replay` work beside it.',
+    '  intake     seq 2           mail.sent',
+    '  desk/case  1 records       1 open, 0 ended',
+  ]);
+});
+
+test('what needs a person stays above; what is over goes', () => {
+  const { report, screen } = terminal();
+  report.ready(READY);
+  report.event({ type: 'actor.failed', actor: 'intake', error: 'whom?' });
+  report.event({ type: 'actor.parked', actor: 'desk/case/7', reason: 'poison' });
+  report.note('new code of intake');
+  report.end();
+  expect(screen().slice(2)).toEqual([
+    expect.stringMatching(/desk\/case\/7 parked reason=poison$/),
+    'new code of intake',
+    expect.stringMatching(/^ {2}intake .* failed: whom\?$/),
+    expect.stringMatching(/^ {2}desk\/case .* 1 parked, 0 open, 0 ended$/),
+  ]);
+});
+
+test('a flood of one sort is counted, not told', () => {
+  const { report, screen } = terminal();
+  report.ready(READY);
+  for (let i = 0; i < 1_000; i++) report.event({ type: 'actor.parked', actor: `desk/case/${i}`, reason: 'x' });
+  report.event({ type: 'actor.parked', actor: 'intake', reason: 'y' });
+  report.end();
+  const lines = screen();
+  expect(lines.filter((line) => line.includes('reason=x'))).toHaveLength(20);
+  expect(lines.filter((line) => line.includes('reason=y'))).toHaveLength(1);
+  expect(lines.at(-1)).toContain('1000 parked');
+});
+
+test('fits its terminal', () => {
+  const small = terminal(5, 40);
+  small.report.ready(READY);
+  small.report.event({ type: 'actor.failed', actor: 'intake', error: 'x'.repeat(200) });
+  small.report.end();
+  expect(small.screen().at(-1)).toBe('… and 2 more');
+  const narrow = terminal(24, 40);
+  narrow.report.ready(READY);
+  narrow.report.event({ type: 'actor.failed', actor: 'intake', error: 'x'.repeat(200) });
+  narrow.report.end();
+  for (const line of narrow.screen().slice(2)) expect(line.length).toBeLessThanOrEqual(40);
+});
