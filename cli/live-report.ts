@@ -84,7 +84,9 @@ class LiveReport implements Report {
     const { actor } = event;
     const row = actor === undefined || actor === ROOT ? undefined : this.rowOf(actor);
     if (row !== undefined && actor !== undefined) this.take(row, actor, event);
-    if ((URGENT.has(event.type) || (event.type === 'actor.log' && isTold(event, this.quiet))) && this.isFew(event))
+    // Why an actor does not fit its code is explained below.
+    const isMisfit = event['code'] === 'REPLAY_DIVERGED' || event['code'] === 'CHECKPOINT_INCOMPATIBLE';
+    if (!isMisfit && (URGENT.has(event.type) || (event.type === 'actor.log' && isTold(event, this.quiet))) && this.isFew(event))
       this.above([eventText({ ts: Date.now(), ...event }, this.io)]);
     this.soon();
   }

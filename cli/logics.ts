@@ -49,20 +49,25 @@ export async function loadLogics(plan: MeshPlan, options: LogicOptions, wanted?:
     [SUPERVISOR_LOGIC, { logic: supervisor }],
     [POOL_LOGIC, { logic: pool }],
   ]);
-  for (const [name, where] of Object.entries(plan.logics)) {
-    if (where.from === 'reprise' || wanted?.has(name) === false) continue;
-    const definition =
-      where.from === 'code'
-        ? definitionOf(options.actors?.[name], `actor '${name}'`)
-        : await loadActor(where.file, where.name, options.folder, where.path, options.version);
-    checkCalledNames(definition.machine, plan, where.from === 'module' ? where.path : `actor '${name}'`);
-    registry.set(name, registered(definition, name, options.development ?? false));
-  }
+  for (const [name, where] of Object.entries(plan.logics))
+    if (where.from !== 'reprise' && wanted?.has(name) !== false) registry.set(name, await loadNamed(name, plan, options));
   return registry;
 }
 
+/** One logic of the plan that is not Reprise's own. Throws CONFIG_INVALID, LINT_FAILED. */
+export async function loadNamed(name: string, plan: MeshPlan, options: LogicOptions): Promise<Registered> {
+  const where = plan.logics[name];
+  const isModule = where?.from === 'module';
+  const place = isModule ? where.path : `actor '${name}'`;
+  const definition = isModule
+    ? await loadActor(where.file, where.name, options.folder, place, options.version)
+    : definitionOf(options.actors?.[name], place);
+  checkCalledNames(definition.machine, plan, place);
+  return registered(definition, name, options.development ?? false);
+}
+
 /** Throws LINT_FAILED. */
-export function registered(definition: ActorDefinition, name: string, development: boolean): Registered {
+function registered(definition: ActorDefinition, name: string, development: boolean): Registered {
   const findings = lintMachine(definition.machine);
   if (findings.length > 0)
     throw new MeshError(

@@ -6,6 +6,11 @@ import { onlyOurSource } from './source-condition.ts';
 // Most of a start is compiling: the cache of Node halves it from the second on.
 enableCompileCache();
 onlyOurSource();
+// Node 22 warns of what it has meanwhile made stable.
+const emitWarning = process.emitWarning.bind(process) as (...args: unknown[]) => void;
+process.emitWarning = (warning: string | Error, ...rest: unknown[]): void => {
+  if (!/\b(?:SQLite|Type Stripping) is an experimental feature/.test(String(warning))) emitWarning(warning, ...rest);
+};
 // Whoever reads our output may stop reading: that is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);

@@ -8,18 +8,17 @@ import type { NodeEvent } from '../core/node.ts';
 import type { EventStoreCapabilities } from '../core/ports/event-store.ts';
 import { logOwner } from '../core/log-owner.ts';
 import { Upkeep } from '../core/upkeep.ts';
-import { loadActor } from './actor-modules.ts';
 import { runningMesh } from './control/client.ts';
 import { MeshLog } from './control/log.ts';
 import { controlOperations } from './control/operations.ts';
 import { type ControlServer, serveControl } from './control/server.ts';
-import { registered } from './logics.ts';
+import { loadNamed } from './logics.ts';
 import { lossOptions } from './loss.ts';
 import type { LoadedMesh } from './mesh-file.ts';
 import { misfitOf } from './misfit.ts';
 import { controlOf } from './reach.ts';
 import { isTold, type Report } from './report.ts';
-import { begin, type Composed, composeMesh } from './compose-mesh.ts';
+import { type Composed, composeMesh } from './compose-mesh.ts';
 import { storePath } from './stores.ts';
 import { systemClock, systemEntropy } from './system.ts';
 import { actorCount, counted } from './words.ts';
@@ -88,9 +87,9 @@ export class RunningMesh {
       throw error;
     }
     try {
-      await begin(mesh);
+      await mesh.start();
     } catch (error) {
-      await running.control.close();
+      await running.stop(0).catch(() => undefined);
       throw error;
     }
     running.tellReady();
@@ -143,12 +142,10 @@ export class RunningMesh {
     this.explained.clear();
     const fresh = new Set<string>();
     for (const name of names) {
-      const where = mesh.plan.logics[name];
-      if (where?.from !== 'module') continue;
       try {
         registry.set(
           name,
-          registered(await loadActor(where.file, where.name, this.loaded.folder, where.path, this.version), name, true),
+          await loadNamed(name, mesh.plan, { folder: this.loaded.folder, development: true, version: this.version }),
         );
         fresh.add(name);
       } catch (error) {
@@ -179,10 +176,15 @@ export class RunningMesh {
     return this.version + 1;
   }
 
-  /** Stops intake, finishes what is in hand, saves checkpoints. */
-  async stop(): Promise<void> {
+  /**
+   * Stops intake, finishes what is in hand, saves checkpoints. Who asks meanwhile is answered; the socket goes before the store is let go,
+   * so that it is never that of the next owner.
+   */
+  async stop(deadlineMs?: number): Promise<void> {
+    const { mesh } = this.composed;
+    await mesh.node.stop(deadlineMs);
     await this.control.close();
-    await this.composed.mesh.stop();
+    await mesh.stop();
   }
 }
 
