@@ -229,7 +229,7 @@ class Memory extends LocalDirectory implements EventStore, BlobStore, StoreAdmin
   async importStream(id: StreamId, log: StreamImport): Promise<number> {
     this.open();
     if (!isImported(id.shard)) throw new MeshError('INTERNAL', `${id.shard} is no shard for imported logs`);
-    if (this.stream(id) !== undefined) throw new MeshError('STORE_CONFLICT', `${id.actor} is in ${id.shard} already`);
+    this.checkNew(id);
     const stream: Stream = { first: log.after + 1, texts: [], head: log.after, epoch: 1, checkpoint: log.checkpoint };
     for await (const record of log.records) {
       checkBatch(stream.head, [record]);
@@ -237,8 +237,14 @@ class Memory extends LocalDirectory implements EventStore, BlobStore, StoreAdmin
       stream.head = record.seq;
       stream.epoch = Math.max(stream.epoch, record.epoch);
     }
+    // Another import may have been faster.
+    this.checkNew(id);
     this.shard(id.shard).set(id.actor, stream);
     return stream.texts.length;
+  }
+
+  private checkNew(id: StreamId): void {
+    if (this.stream(id) !== undefined) throw new MeshError('STORE_CONFLICT', `${id.actor} is in ${id.shard} already`);
   }
 
   async backup(_path: string): Promise<void> {

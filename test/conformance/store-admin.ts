@@ -150,6 +150,19 @@ const deleting: readonly Case<StoreAdminSubject>[] = [
     assert.deepEqual(await store.head(streamOf('x', 'default/1')), { head: 0, epoch: 0 });
   }),
 
+  admin('a stream that is created after another was deleted has nothing of it', async (store) => {
+    for (const actor of ['first', 'second', 'third']) {
+      const stream = streamOf(actor);
+      const { head, epoch } = await store.head(stream);
+      assert.deepEqual([epoch, await store.loadCheckpoint(stream), await seqs(store.read(stream, 1))], [0, undefined, []]);
+      await grow(store, stream, 5);
+      assert.deepEqual(await seqs(store.read(stream, 1)), range(head + 1, head + 5));
+      assert.equal(await store.loadCheckpoint(stream), undefined);
+      await save(store, stream, head + 5, { wakeAt: 1, leaf: true });
+      await store.deleteStream(stream);
+    }
+  }),
+
   admin('a long log is deleted, and created again at once', async (store) => {
     await grow(store, A, 12_000);
     const deleting = store.deleteStream(A);
@@ -272,7 +285,20 @@ const importing: readonly Case<StoreAdminSubject>[] = [
     assert.deepEqual(await seqs(store.read(stream, 1)), [1, 2]);
     assert.equal(await store.importStream({ ...B, shard: elsewhere }, from(records(0, 1))), 1);
     await store.deleteStream(stream);
+    assert.deepEqual(await store.head(stream), { head: 0, epoch: 0 });
     assert.equal(await store.importStream(stream, from(records(0, 3))), 3);
+  }),
+
+  admin('of two logs of the same name and actor that come at once, one is there, whole', async (store) => {
+    const stream = { ...A, shard: elsewhere };
+    const imports = await Promise.allSettled([300, 700].map((count) => store.importStream(stream, from(records(0, count)))));
+    const failed = imports.filter((result) => result.status === 'rejected');
+    assert.deepEqual(
+      failed.map((result) => conflict(result.reason)),
+      [true],
+    );
+    const [count] = imports.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+    assert.deepEqual(await seqs(store.read(stream, 1)), range(1, count ?? 0));
   }),
 
   admin('of a log that breaks off, or is not dense, nothing stays', async (store) => {

@@ -14,9 +14,12 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { importedShard } from '../../core/address.ts';
 import { type ErrorCode, isMeshError, type MeshError } from '../../core/errors.ts';
+import type { LogRecord } from '../../core/record.ts';
 import { sqlite, storeOwner, type SqliteStore } from '../../persistence/sqlite.ts';
 import { all, range, records, seqs, SHARD, streamOf } from '../conformance/records.ts';
+import { eventually } from '../servers.ts';
 import { tryOpen } from './children.ts';
 import { claimAt, temporaryFolder } from './subjects.ts';
 
@@ -139,6 +142,41 @@ describe('a file that is no store of this version', () => {
   });
 });
 
+describe('what was removed', () => {
+  const rowsOf = (table: string): number => {
+    const db = new DatabaseSync(path, { readOnly: true });
+    const { n } = db.prepare(`SELECT count(*) AS n FROM ${table}`).get() as { n: number };
+    db.close();
+    return n;
+  };
+
+  test('leaves no rows in the file: a deleted stream, a log whose import broke off', async () => {
+    const store = await sqlite({ path });
+    await fill(store, 20);
+    await store.saveCheckpoint(A, 20, 1, { wakeAt: undefined, leaf: false }, new Uint8Array(9));
+    await store.deleteStream(A);
+    const broken = async function* (): AsyncGenerator<LogRecord> {
+      yield* records(0, 10);
+      await Promise.reject(new RangeError('cut'));
+    };
+    const log = { after: 0, checkpoint: undefined, records: broken() };
+    await expect(store.importStream({ shard: importedShard('x'), actor: 'a' }, log)).rejects.toThrow('cut');
+    await store.close();
+    expect(['events', 'streams', 'checkpoints'].map(rowsOf)).toEqual([0, 0, 0]);
+  });
+
+  test('is swept away by the next owner when a process died in between', async () => {
+    await made(10);
+    const db = new DatabaseSync(path);
+    db.exec('UPDATE streams SET shard = -id');
+    db.close();
+    const store = await sqlite({ path });
+    expect(await store.shards()).toEqual([]);
+    await store.close();
+    expect(['events', 'streams'].map(rowsOf)).toEqual([0, 0]);
+  });
+});
+
 describe('one who only reads', () => {
   test('a store that nobody has open changes no byte of it and leaves no file', async () => {
     await made(300);
@@ -203,6 +241,38 @@ describe('one who only reads', () => {
     await made(5);
     expect((await reader.head(A)).head).toBe(10);
     expect(await seqs(reader.read(A, 1))).toEqual(range(1, 10));
+    await reader.close();
+  });
+
+  test('misses nothing when the last records went before others came', async () => {
+    await made(5);
+    const reader = await sqlite({ path, readOnly: true });
+    const heard: string[] = [];
+    const stop = new AbortController();
+    const following = (async () => {
+      for await (const { stream, record } of reader.follow(SHARD, stop.signal)) heard.push(`${stream.actor} ${record.seq}`);
+    })();
+    /** What the next owner does, and what is heard of it. */
+    const next = async (does: (store: SqliteStore, epoch: number) => Promise<unknown>, expected: string): Promise<void> => {
+      const store = await sqlite({ path });
+      const epoch = ((await store.claims())[0]?.epoch ?? 0) + 1;
+      await claimAt(store, SHARD, epoch);
+      await does(store, epoch);
+      await store.close();
+      await eventually(expected, () => heard.at(-1) === expected);
+    };
+    const B = streamOf('desk/b');
+    await next((store, epoch) => store.append(A, 5, epoch, records(5, 3, epoch)), 'desk/a 8');
+    await next(async (store, epoch) => {
+      await store.saveCheckpoint(A, 8, epoch, { wakeAt: undefined, leaf: false }, new Uint8Array(1));
+      await store.truncateBefore(A, 8);
+    }, 'desk/a 8');
+    await next((store, epoch) => store.append(B, 0, epoch, records(0, 2, epoch)), 'desk/b 2');
+    await next((store) => store.deleteStream(B), 'desk/b 2');
+    await next((store, epoch) => store.append(A, 8, epoch, records(8, 1, epoch)), 'desk/a 9');
+    stop.abort();
+    await following;
+    expect(heard).toEqual(['desk/a 6', 'desk/a 7', 'desk/a 8', 'desk/b 1', 'desk/b 2', 'desk/a 9']);
     await reader.close();
   });
 
