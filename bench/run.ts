@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { sampled } from './lib/child.ts';
+import { type ChildOptions, sampled } from './lib/child.ts';
 import { readGoals, goalText, type Goals } from './lib/goals.ts';
 import { thisMachine } from './lib/machine.ts';
 import { type Options, optionsOf, USAGE } from './lib/options.ts';
@@ -71,12 +71,12 @@ function built(): boolean {
 }
 
 /** All turns of a scenario. The order of its subjects is turned round each time, so that none always comes first. */
-async function measured(scenario: Scenario, { samples, source, dir }: Options, goals: Goals): Promise<ScenarioReport> {
+async function measured(scenario: Scenario, { samples, source, quietMs, dir }: Options, goals: Goals): Promise<ScenarioReport> {
   const folder = mkdtempSync(join(dir, 'reprise-bench-'));
   const turns: Record<string, SampleResult>[] = [];
   try {
-    for (const subject of scenario.prepare ?? []) await sampled(subject, { folder, source });
-    for (let i = 0; i < samples; i++) turns.push(await turnOf(scenario, i, { folder, source }));
+    for (const subject of scenario.prepare ?? []) await sampled(subject, { folder, source, quietMs });
+    for (let i = 0; i < samples; i++) turns.push(await turnOf(scenario, i, { folder, source, quietMs }));
     return reportOf(scenario, turns, goals);
   } catch (error) {
     return { name: scenario.name, title: scenario.title, metrics: [], turns, failure: (error as Error).message };
@@ -89,14 +89,14 @@ async function measured(scenario: Scenario, { samples, source, dir }: Options, g
 async function turnOf(
   { subjects, prepare }: Scenario,
   number: number,
-  { folder, source }: { readonly folder: string; readonly source: boolean },
+  options: ChildOptions,
 ): Promise<Record<string, SampleResult>> {
   const turn: Record<string, SampleResult> = {};
   const order = Object.entries(subjects);
   for (const [name, subject] of number % 2 === 0 ? order : order.toReversed()) {
-    const own = prepare === undefined ? mkdtempSync(join(folder, 'sample-')) : folder;
-    turn[name] = await sampled(subject, { folder: own, source });
-    if (own !== folder) rmSync(own, { recursive: true, force: true });
+    const own = prepare === undefined ? mkdtempSync(join(options.folder, 'sample-')) : options.folder;
+    turn[name] = await sampled(subject, { ...options, folder: own });
+    if (own !== options.folder) rmSync(own, { recursive: true, force: true });
   }
   return turn;
 }

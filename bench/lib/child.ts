@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { busyMs, probeFsync } from './machine.ts';
+import { busyMs, probeFsync, waitForQuiet } from './machine.ts';
 import type { Measured, SampleResult, Subject } from './scenario.ts';
 
 const BENCH = join(import.meta.dirname, '..');
@@ -13,10 +13,13 @@ export interface ChildOptions {
   readonly folder: string;
   /** The TypeScript of the working tree instead of what was built. */
   readonly source: boolean;
+  /** How long it may wait for a quiet machine, ms. */
+  readonly quietMs: number;
 }
 
 /** Throws when it ends badly, with what it said. */
-export async function sampled(subject: Subject, { folder, source }: ChildOptions): Promise<SampleResult> {
+export async function sampled(subject: Subject, { folder, source, quietMs }: ChildOptions): Promise<SampleResult> {
+  await waitForQuiet(quietMs);
   const fsyncUs = probeFsync(folder);
   const ownCpu = process.cpuUsage();
   const busy = busyMs();

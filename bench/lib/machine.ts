@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { summary } from './statistics.ts';
 
 export interface Machine {
@@ -63,6 +64,19 @@ export function probeFsync(folder: string): number {
     rmSync(path);
   }
   return summary(times).median;
+}
+
+const LOOK_MS = 200;
+/** Cores that others may use in a quiet machine. */
+const QUIET = 0.5;
+
+/** Waits until nobody else does much, at most so many ms. */
+export async function waitForQuiet(mostMs: number): Promise<void> {
+  for (const until = performance.now() + mostMs; performance.now() < until;) {
+    const [busy, from] = [busyMs(), performance.now()];
+    await sleep(LOOK_MS);
+    if ((busyMs() - busy) / (performance.now() - from) < QUIET) return;
+  }
 }
 
 /** ms of CPU that all processes have used since the machine was started. */

@@ -8,6 +8,7 @@ export const USAGE = `npm run bench -- [options] [name ...]
   --samples N    turns of each scenario (default 5; quick: 1)
   --quick        small and short: shows that the benches work, its figures mean little
   --source       runs the TypeScript of the working tree instead of building and running what users get
+  --quiet SEC    before each sample, wait as long as this at most until other processes use less than half a core (default 0)
   --dir PATH     where the data goes; it has to be on the disk that is meant (default: the folder for temporary files)
   --json FILE    writes every sample as JSON
   --list         names of the scenarios and their goals
@@ -18,6 +19,8 @@ export interface Options {
   readonly samples: number;
   readonly quick: boolean;
   readonly source: boolean;
+  /** ms. */
+  readonly quietMs: number;
   readonly dir: string;
   readonly json: string | undefined;
   readonly list: boolean;
@@ -33,12 +36,15 @@ export function optionsOf(args: readonly string[]): Options {
       samples: { type: 'string' },
       quick: { type: 'boolean', default: false },
       source: { type: 'boolean', default: false },
+      quiet: { type: 'string', default: '0' },
       dir: { type: 'string', default: tmpdir() },
       json: { type: 'string' },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
+  const quietMs = Number(values.quiet) * 1e3;
+  if (!(quietMs >= 0)) throw new Error(`--quiet has to be a number of seconds, not '${values.quiet}'`);
   const samples = Number(values.samples ?? (values.quick ? 1 : 5));
   if (!Number.isInteger(samples) || samples < 1)
     throw new Error(`--samples has to be a number from 1 on, not '${values.samples}'`);
@@ -47,6 +53,7 @@ export function optionsOf(args: readonly string[]): Options {
     samples,
     quick: values.quick,
     source: values.source,
+    quietMs,
     dir: values.dir,
     json: values.json,
     list: values.list,

@@ -26,27 +26,18 @@ export async function measureRate(count: () => number, { warmMs, measureMs }: Sp
 }
 
 /**
- * us for one of what `batch` does, which says how many it did: the median of many short stretches, so that a neighbour's burst on the
- * same core spoils a few of them and not the figure.
+ * For what only computes: CPU time of this thread for one of what `batch` does, which says how many it did, in us. Neighbours on the same
+ * core do not count in it; `wallUs` is what the clock on the wall says.
  */
-export function measureEach(batch: () => number, { warmMs, measureMs }: Span): { readonly us: number; readonly cpuUs: number } {
+export function measureEach(batch: () => number, { warmMs, measureMs }: Span): { readonly us: number; readonly wallUs: number } {
   for (const until = performance.now() + warmMs; performance.now() < until;) batch();
-  const stretches: number[] = [];
-  const cpu = process.cpuUsage();
-  let all = 0;
-  for (const until = performance.now() + measureMs; performance.now() < until;) {
-    let n = 0;
-    let ms = 0;
-    const from = performance.now();
-    for (; ms < STRETCH_MS; ms = performance.now() - from) n += batch();
-    stretches.push((ms * 1e3) / n);
-    all += n;
-  }
-  const { user, system } = process.cpuUsage(cpu);
-  stretches.sort((a, b) => a - b);
-  return { us: stretches[stretches.length >> 1] as number, cpuUs: (user + system) / all };
+  const [cpu, from] = [process.threadCpuUsage(), performance.now()];
+  let n = 0;
+  let ms = 0;
+  for (; ms < measureMs; ms = performance.now() - from) n += batch();
+  const { user, system } = process.threadCpuUsage(cpu);
+  return { us: (user + system) / n, wallUs: (ms * 1e3) / n };
 }
-const STRETCH_MS = 20;
 
 /** Resident set of this process, MB (10^6 bytes). */
 export const rssMb = (): number => process.memoryUsage().rss / 1e6;

@@ -4,7 +4,7 @@ import { of, type Scenario, scenario } from '../lib/scenario.ts';
 export const folding = (quick: boolean): Scenario =>
   scenario({
     name: 'fold',
-    title: 'fold: records of the chart of 3 states become its state again, every digest compared',
+    title: 'fold: records of the chart of 3 states become its state again, every digest compared; for each second of CPU time',
     subjects: {
       ours: {
         sample: 'fold',

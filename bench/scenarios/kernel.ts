@@ -14,7 +14,7 @@ function kernel(chart: KernelInput['chart'], quick: boolean): Scenario {
   const subject = (way: KernelInput['way']): KernelInput => ({ sample: 'kernel', chart, way, ...span });
   return scenario({
     name: `kernel-${chart}`,
-    title: `kernel: ${TITLES[chart]}`,
+    title: `kernel: CPU time of ${TITLES[chart]}`,
     subjects: { step: subject('step'), digests: subject('digests'), send: subject('send'), transition: subject('transition') },
     metrics: ({ step, digests, send, transition }) => [
       { name: 'step', unit: 'us', value: of(step, 'us') },
