@@ -252,24 +252,28 @@ describe('one who only reads', () => {
     const following = (async () => {
       for await (const { stream, record } of reader.follow(SHARD, stop.signal)) heard.push(`${stream.actor} ${record.seq}`);
     })();
-    /** What the next owner does, and what is heard of it. */
-    const next = async (does: (store: SqliteStore, epoch: number) => Promise<unknown>, expected: string): Promise<void> => {
+    const hears = (last: string): Promise<void> => eventually(last, () => heard.at(-1) === last);
+    const owner = async (does: (store: SqliteStore, epoch: number) => Promise<unknown>): Promise<void> => {
       const store = await sqlite({ path });
       const epoch = ((await store.claims())[0]?.epoch ?? 0) + 1;
       await claimAt(store, SHARD, epoch);
       await does(store, epoch);
       await store.close();
-      await eventually(expected, () => heard.at(-1) === expected);
     };
     const B = streamOf('desk/b');
-    await next((store, epoch) => store.append(A, 5, epoch, records(5, 3, epoch)), 'desk/a 8');
-    await next(async (store, epoch) => {
+    await owner(async (store, epoch) => {
+      await store.append(A, 5, epoch, records(5, 3, epoch));
+      await hears('desk/a 8');
       await store.saveCheckpoint(A, 8, epoch, { wakeAt: undefined, leaf: false }, new Uint8Array(1));
       await store.truncateBefore(A, 8);
-    }, 'desk/a 8');
-    await next((store, epoch) => store.append(B, 0, epoch, records(0, 2, epoch)), 'desk/b 2');
-    await next((store) => store.deleteStream(B), 'desk/b 2');
-    await next((store, epoch) => store.append(A, 8, epoch, records(8, 1, epoch)), 'desk/a 9');
+    });
+    await owner(async (store, epoch) => {
+      await store.append(B, 0, epoch, records(0, 2, epoch));
+      await hears('desk/b 2');
+      await store.deleteStream(B);
+    });
+    await owner((store, epoch) => store.append(A, 8, epoch, records(8, 1, epoch)));
+    await hears('desk/a 9');
     stop.abort();
     await following;
     expect(heard).toEqual(['desk/a 6', 'desk/a 7', 'desk/a 8', 'desk/b 1', 'desk/b 2', 'desk/a 9']);
