@@ -118,7 +118,7 @@ class Kernel implements Logic, RefHost, RecordingHost {
     const previous = snapshot as PlainSnapshot;
     if (previous.status !== 'active') return { snapshot, effects: [] };
     return this.run(env, previous, meta, key, (recording) => {
-      const seen = this.incoming(event, recording);
+      const seen = this.incoming(event, meta.via, recording);
       const next = this.logic.transition(snapshot, seen, this.scope) as PlainSnapshot;
       // A machine ends itself; transition logic only sees the event.
       return seen.type === 'xstate.stop' && next.status === 'active' ? { ...next, status: 'stopped' } : next;
@@ -202,7 +202,7 @@ class Kernel implements Logic, RefHost, RecordingHost {
   };
 
   /** The event as the machine sees it. What it tells of a leaf is kept for `getSnapshot`. */
-  private incoming(event: EventObject, recording: Recording): EventObject {
+  private incoming(event: EventObject, via: string | undefined, recording: Recording): EventObject {
     const seen = reviveRefs(event, this.revive);
     if (!seen.type.startsWith('xstate.')) return seen;
     const children = childrenOf(recording.previous);
@@ -210,7 +210,7 @@ class Kernel implements Logic, RefHost, RecordingHost {
     if (ended !== null) {
       const stub = children[seen['actorId'] as string]?.[STUB];
       const status = ended[1] as 'done' | 'error';
-      if (stub !== undefined)
+      if (stub !== undefined && via === `${recording.self.address}!${stub.at}`)
         recording.learn(stub, stub.kind === 'actor' ? { status } : { status, output: seen['output'], error: seen['error'] });
       return seen;
     }

@@ -12,6 +12,8 @@ export interface StepMeta {
   readonly ts: number;
   /** Seeds `Math.random` and `crypto.randomUUID` inside the step. */
   readonly seed: number;
+  /** The effect that the event answers: so the end of a child is told from an error that it only escalates. */
+  readonly via?: EffectId;
 }
 
 /** Who is stepping. One small object an actor; the logic itself is shared. */

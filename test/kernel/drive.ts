@@ -23,7 +23,7 @@ export interface Drive {
   failed: ErrorData | undefined;
   /** Steps so far. */
   seq: number;
-  /** Takes events one after the other; returns the effects of the last. */
+  /** Takes events one after the other; returns the effects of the last. `via`: the effect that an event answers. */
   send(...events: (EventObject | string)[]): readonly Effect[];
   /** The context, as a view shows it. */
   readonly context: Record<string, unknown>;
@@ -46,8 +46,11 @@ export function drive(machine: AnyActorLogic, options: DriveOptions = {}): Drive
     send(...events) {
       for (const event of events) {
         driven.seq++;
-        const meta = { ts, seed: seedOf(address, driven.seq) };
-        keep(logic.step(env, driven.snapshot, typeof event === 'string' ? { type: event } : event, meta, String(driven.seq)));
+        const given = typeof event === 'string' ? { type: event } : event;
+        // What it answers is no part of an event.
+        const { via, ...seen } = given;
+        const meta = { ts, seed: seedOf(address, driven.seq), ...(typeof via === 'string' && { via }) };
+        keep(logic.step(env, driven.snapshot, seen as EventObject, meta, String(driven.seq)));
       }
       return driven.effects;
     },

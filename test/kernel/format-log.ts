@@ -96,7 +96,7 @@ const INPUTS: readonly (readonly [
   ],
   [{ type: 'TELL' }, { id: 'client-1', from: '@outside' }, [`${ACTOR}!2.0`]],
   ['ready', {}],
-  [{ type: 'xstate.done.actor.call', output: { text: 'grüß dich 👋', sum: 0.1 }, actorId: 'call' }, { via: `${ACTOR}!2.1` }],
+  [{ type: 'xstate.done.actor.call', output: { text: 'grüß dich 👋', sum: 0.1 }, actorId: 'call' }, { via: `${ACTOR}!2.3` }],
   [{ type: 'ASK' }, { id: 'desk/intake!9.0', from: 'desk/intake', lane: 'system' }, [`${ACTOR}!3.0`, `${ACTOR}!3.1`]],
 ];
 

@@ -231,7 +231,7 @@ describe('the contract', () => {
       }),
     );
     const before = throughJson(d.logic.persist(d.snapshot));
-    d.send({ type: 'xstate.done.actor.call', actorId: 'call', output: 1 });
+    d.send({ type: 'xstate.done.actor.call', actorId: 'call', output: 1, via: 'a!1.0' });
     expect([d.failed?.message, d.logic.persist(d.snapshot)]).toEqual(['no', before]);
     expect(d.send('LEAVE')).toEqual([{ kind: 'stop', child: 'call' }]);
   });

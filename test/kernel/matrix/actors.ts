@@ -200,6 +200,40 @@ export const ACTORS: readonly Row[] = [
     notes: [1, 2],
   },
   {
+    construct: 'an error that a machine escalates',
+    live: 'The child goes on, and its parent gets an error event of it. Leaving the state still stops it.',
+    recovered: SAME,
+    make: () => ({
+      machineOf: (note) =>
+        chart(
+          {
+            initial: 'on',
+            states: {
+              on: {
+                invoke: { src: 'child', id: 'kid', onError: { actions: noteEvent(note, 'error') } },
+                on: { GO: { actions: forwardTo('kid') }, NEXT: 'off' },
+              },
+              off: {},
+            },
+            on: { UP: { actions: () => note('still there') } },
+          },
+          {
+            actors: {
+              child: chart({
+                on: {
+                  GO: {
+                    actions: [sendParent({ type: 'xstate.error', data: 'down' }), sendParent({ type: 'UP' }, { delay: HOUR })],
+                  },
+                },
+              }),
+            },
+          },
+        ),
+      script: [go, go, next, { advance: 2 * HOUR }],
+    }),
+    notes: ['down', 'down'],
+  },
+  {
     construct: 'systemId across actors',
     live: 'A child finds itself, its siblings and those of its ancestors by their system ids.',
     recovered: 'As live; it knows the names that were given before it was spawned.',
