@@ -50,7 +50,7 @@ export function drive(machine: AnyActorLogic, options: DriveOptions = {}): Drive
         // What it answers is no part of an event.
         const { via, ...seen } = given;
         const meta = { ts, seed: seedOf(address, driven.seq), ...(typeof via === 'string' && { via }) };
-        keep(logic.step(env, driven.snapshot, seen as EventObject, meta, String(driven.seq)));
+        keep(logic.step(env, driven.snapshot, seen, meta, String(driven.seq)));
       }
       return driven.effects;
     },
