@@ -30,9 +30,6 @@ export const systemClock = (): Clock => ({
   soon: (fn) => void setImmediate(fn),
 });
 
-/** One turn of the event loop, for virtual time beside real I/O. */
-export const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
-
 function randomWords(): () => number {
   const words = new Uint32Array(256);
   let next = words.length;

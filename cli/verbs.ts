@@ -81,6 +81,7 @@ export const VERBS: readonly Verb[] = [
       { flags: '--from <seq>', about: 'First record' },
       { flags: '--to <seq>', about: 'Last record' },
       { flags: '--last <n>', about: 'So many of the last' },
+      { flags: '--follow', about: 'Go on with new records until Ctrl-C; with --json a line each' },
       IMPORTED,
     ],
     load: () => import('./verbs/events.ts'),

@@ -5,7 +5,7 @@
 import { type EffectId, effectId } from './address.ts';
 import { decodeCheckpoint } from './checkpoint.ts';
 import type { Effect } from './effect.ts';
-import { isMeshError, MeshError } from './errors.ts';
+import { MeshError } from './errors.ts';
 import { applyRecord, type Divergence, divergence, envOf, type Folded, stepOf, UNSTEPPED } from './fold.ts';
 import type { Logic, Step, View } from './logic.ts';
 import type { StreamId } from './ports/event-store.ts';
@@ -169,6 +169,3 @@ async function beginning(
 function viewOf(actor: Folded): View | undefined {
   return actor.logic === NOBODY ? undefined : actor.logic.view(actor.snapshot);
 }
-
-export const isDivergence = (error: unknown): boolean =>
-  isMeshError(error, 'REPLAY_DIVERGED') || isMeshError(error, 'CHECKPOINT_INCOMPATIBLE');

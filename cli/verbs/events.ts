@@ -1,13 +1,17 @@
 /** `reprise events` */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshError } from '../../core/errors.ts';
 import type { Inspection } from '../../core/inspection.ts';
 import type { LogRecord } from '../../core/record.ts';
 import type { Call } from '../command.ts';
+import type { Io } from '../io.ts';
 import { Reach } from '../reach.ts';
 import { recordText } from '../render/record.ts';
 import { jsonList, timeText } from '../render/text.ts';
 
 const LAST = 100;
+/** ms between two looks for new records. */
+const LOOK_MS = 200;
 
 export async function run(call: Call): Promise<void> {
   const range = rangeOf(call);
@@ -15,12 +19,34 @@ export async function run(call: Call): Promise<void> {
   const inspect = await reach.inspect();
   const actor = await reach.actor(call.arg(0), inspect);
   const records = await chosen(range, inspect, actor);
-  if (call.isJson) return await jsonList(call.io, { actor }, 'events', records);
-  const { io } = call;
-  for await (const record of records)
-    io.out(
-      `${io.paint('bold', String(record.seq).padStart(6))}  ${io.paint('dim', timeText(record.meta.ts))}  ${recordText(record, io.isTerminal ? io.columns : 200)}`,
-    );
+  const { io, isJson } = call;
+  if (call.flag('follow'))
+    return await follow(inspect, actor, records, (record) => (isJson ? io.json(record) : print(io, record)));
+  if (isJson) return await jsonList(io, { actor }, 'events', records);
+  for await (const record of records) print(io, record);
+}
+
+const print = (io: Io, record: LogRecord): void =>
+  io.out(
+    `${io.paint('bold', String(record.seq).padStart(6))}  ${io.paint('dim', timeText(record.meta.ts))}  ${recordText(record, io.isTerminal ? io.columns : 200)}`,
+  );
+
+/** Ctrl-C ends this process. */
+async function follow(
+  inspect: Inspection,
+  actor: string,
+  first: AsyncIterable<LogRecord>,
+  tell: (record: LogRecord) => void,
+): Promise<never> {
+  const stream = inspect.stream(actor);
+  let next = (await inspect.store.head(stream)).head + 1;
+  for (let records = first; ; records = inspect.records(actor, next)) {
+    for await (const record of records) {
+      tell(record);
+      next = record.seq + 1;
+    }
+    await sleep(LOOK_MS);
+  }
 }
 
 interface Range {

@@ -21,9 +21,3 @@ function measure(value: number | string, pattern: RegExp, units: Readonly<Record
   const factor = units[unit];
   return amount === undefined || factor === undefined ? undefined : Math.round(Number(amount) * factor);
 }
-
-/** The shortest of the forms above that says it exactly. */
-export function durationText(ms: number): string {
-  const unit = ['d', 'h', 'm', 's'].find((u) => ms > 0 && ms % (MS[u] as number) === 0) ?? 'ms';
-  return `${ms / (MS[unit] as number)}${unit}`;
-}

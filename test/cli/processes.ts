@@ -16,6 +16,7 @@ const PATIENCE_MS = 30_000;
 
 export interface Ended {
   readonly code: number | null;
+  readonly signal?: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -155,9 +156,9 @@ export async function ended(child: ChildProcess): Promise<Ended> {
   child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const deadline = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
-  const [code] = (await once(child, 'close')) as [number | null];
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
   clearTimeout(deadline);
-  return { code, stdout, stderr };
+  return { code, signal, stdout, stderr };
 }
 
 // ---- what the folders hold -----------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 /** `reprise up` and what works beside it, as processes. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Folder, HELLO, type Up } from './processes.ts';
+import { ended, Folder, HELLO, type Up } from './processes.ts';
 
 interface Listed {
   readonly running: boolean;
@@ -97,8 +98,18 @@ describe('a mesh that runs', () => {
     expect(stdout).toContain('+ context.greeted[0]: "Ada"');
   });
 
+  test('its log can be followed', async () => {
+    const following = folder.start(['events', 'greeter', '--follow', '--last', '1', '--json']);
+    const lines = createInterface({ input: following.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
+    expect(JSON.parse((await lines.next()).value as string)).toMatchObject({ seq: 3 });
+    await folder.call('send', 'greeter', greet('Dee'));
+    expect(JSON.parse((await lines.next()).value as string)).toMatchObject({ seq: 4, event: { name: 'Dee' } });
+    following.kill('SIGINT');
+    expect((await ended(following)).signal).toBe('SIGINT');
+  });
+
   test('repeats its log: verify', async () => {
-    expect(await folder.json('verify', 'greeter', '--json')).toEqual({ actors: [{ actor: 'greeter', head: 3, ok: true }] });
+    expect(await folder.json('verify', 'greeter', '--json')).toEqual({ actors: [{ actor: 'greeter', head: 4, ok: true }] });
   });
 
   test('says what happens', async () => {
