@@ -127,8 +127,9 @@ function killPoints(total: number, kills: number, seed: number): number[] {
 }
 
 function outcome(expected: Expected): Comparison & { readonly refunds: number } {
-  using ledger = openLedger(path.join(work, 'ledger.db'), ledgerKey);
+  const ledger = openLedger(path.join(work, 'ledger.db'), ledgerKey);
   const refunds = ledger.refunds().map((row) => ({ order: row.order, sum: { minor: row.amountMinor, currency: row.currency } }));
+  ledger[Symbol.dispose]();
   const outbox = path.join(work, 'files', 'outbox');
   const replies = new Map(
     answered().map((file) => [path.basename(file, '.txt'), fs.readFileSync(path.join(outbox, file), 'utf8')]),
