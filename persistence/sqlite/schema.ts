@@ -1,5 +1,5 @@
 /**
- * The file: its tables, its version, and how it is made. docs/format.md describes it for other programs.
+ * The file: its tables, its version, and how it is made. docs/store.md describes it for other programs.
  *
  * A new file is built under another name and renamed when it is whole, so a file that is there was a store once: an empty or torn
  * one is refused, never begun anew.

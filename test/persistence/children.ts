@@ -71,6 +71,7 @@ export function tryOpen(
     ...as,
     stdio: 'pipe',
   });
+  if (stderr.includes('SQLite is an experimental feature')) throw new RangeError(`people are bothered with: ${stderr}`);
   if (stdout === '') throw new RangeError(`the child said nothing: ${stderr}`);
   return JSON.parse(stdout) as { code?: string; message?: string; heads?: object };
 }

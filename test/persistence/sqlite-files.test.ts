@@ -244,6 +244,20 @@ describe('one who only reads', () => {
     await reader.close();
   });
 
+  test('and pauses in the middle of a log keeps no file from being cut back', async () => {
+    await made(1_000);
+    const store = await sqlite({ path });
+    const reader = await sqlite({ path, readOnly: true });
+    const paused = [reader.read(A, 1), store.read(A, 1)].map((log) => log[Symbol.asyncIterator]());
+    for (const log of paused) await log.next();
+    for (let i = 0; i < 100; i++) await store.put(Buffer.alloc(256 * 1024, String(i)));
+    expect(statSync(path).size).toBeGreaterThan(20_000_000);
+    expect(statSync(`${path}-wal`).size).toBeLessThan(8_000_000);
+    for (const log of paused) expect((await log.next()).value).toMatchObject({ seq: 2 });
+    await reader.close();
+    await store.close();
+  });
+
   test('misses nothing when the last records went before others came', async () => {
     await made(5);
     const reader = await sqlite({ path, readOnly: true });
