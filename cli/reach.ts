@@ -2,6 +2,7 @@
  * How a verb gets at its mesh: the plan from the mesh file; the process that runs it, if one does, through the control socket; its logs
  * from the store, beside that process or without one. Opens only what is asked for.
  */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Address, checkAddress } from '../core/address.ts';
 import { AddressBook } from '../core/address-book.ts';
@@ -86,17 +87,24 @@ export class Reach implements AsyncDisposable {
     return store;
   }
 
-  /** The store, to write in while no mesh runs. Throws STORE_LOCKED. */
+  /** The store, to write in while no mesh runs; it is made where there is none. Throws STORE_LOCKED, MESH_NOT_RUNNING (a store in memory). */
   async own(): Promise<MeshStore & Directory> {
-    if (this.plan.store.kind === 'memory') await this.mesh();
+    if (this.plan.store.kind === 'memory')
+      throw new MeshError(
+        'MESH_NOT_RUNNING',
+        `the store of '${this.plan.mesh}' is in the memory of the process that runs it, and none does`,
+      );
     const store = await openStore(this.plan, this.folder);
     this.opened.push(store);
     return store;
   }
 
-  /** Upkeep of these actors' logs while no mesh runs. Throws STORE_LOCKED. */
+  /** Upkeep of these actors' logs while no mesh runs. Throws STORE_LOCKED, STORE_MISSING. */
   async upkeep(...actors: readonly Address[]): Promise<{ readonly upkeep: Upkeep; readonly inspect: Inspection }> {
     const [{ logOwner }, { Upkeep }] = await Promise.all([import('../core/log-owner.ts'), import('../core/upkeep.ts')]);
+    const path = storePath(this.plan, this.folder);
+    if (path !== undefined && !existsSync(path))
+      throw new MeshError('STORE_MISSING', `there is no store ${path}: no mesh has run here`);
     const store = await this.own();
     const inspect = this.inspection(store, await this.logics(actors));
     const clock = systemClock();

@@ -4,6 +4,7 @@ import { errorData, MeshError } from '../../core/errors.ts';
 import type { Call } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import { liveReport } from '../live-report.ts';
+import { loadLogics } from '../logics.ts';
 import { type LoadedMesh, planOfFile, readMesh } from '../mesh-file.ts';
 import { lineReport, type Report } from '../report.ts';
 import { type RunOptions, RunningMesh } from '../running-mesh.ts';
@@ -91,7 +92,7 @@ async function untilChanged(
     new Set([file, ...[...modules.values()].flatMap((module) => [...graph.filesOf(module)])]);
   const changed = async (files: ReadonlySet<string>): Promise<void> => {
     if (files.has(file)) {
-      const next = reread(call, report);
+      const next = await reread(call, report, running.nextVersion);
       if (next !== undefined) return restartWith(next);
     }
     const names = [...modules]
@@ -110,11 +111,11 @@ async function untilChanged(
   return next;
 }
 
-/** Undefined: it is wrong, and the mesh goes on as it is. */
-function reread(call: Call, report: Report): LoadedMesh | undefined {
+/** Undefined: it, or a module that it names, is wrong, and the mesh goes on as it is. */
+async function reread(call: Call, report: Report, version: number): Promise<LoadedMesh | undefined> {
   try {
     const loaded = readMesh(call.file, call.io.env);
-    planOfFile(loaded);
+    await loadLogics(planOfFile(loaded), { folder: loaded.folder, version });
     return loaded;
   } catch (error) {
     report.note(`${errorData(error).message}\n  (the mesh goes on as it was)`);

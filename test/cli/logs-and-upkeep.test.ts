@@ -153,7 +153,9 @@ test('a payload too large for its record goes through export and import', async 
 
 test('a store that is not there yet says so', async () => {
   await using folder = new Folder(HELLO);
-  const { code, stderr } = await folder.call('ps');
-  expect([code, stderr]).toEqual([1, expect.stringContaining('STORE_MISSING')]);
+  for (const args of [['ps'], ['state', 'greeter'], ['prune'], ['reset', 'greeter'], ['export']]) {
+    const { code, stderr } = await folder.call(...args);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('STORE_MISSING')]);
+  }
   expect(existsSync(folder.file('hello.db'))).toBe(false);
 });

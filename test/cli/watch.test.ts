@@ -74,6 +74,9 @@ test('a changed mesh file starts the mesh again; a wrong one does not', async ()
   const note = noted(up, /mesh\.yaml:5:10 actors\.third.*needs "module"[\s\S]*goes on as it was/);
   folder.write('mesh.yaml', `${MESH}  third: {}\n`);
   await note;
+  const gone = noted(up, /actors\.third\.module: there is no file \.\/gone\.ts[\s\S]*goes on as it was/);
+  folder.write('mesh.yaml', `${MESH}  third: { module: ./gone.ts }\n`);
+  await gone;
   const from = up.lines.length;
   folder.write('mesh.yaml', `${MESH}  third: { module: ./still.ts }\n`);
   expect(await up.until((line) => line['type'] === 'mesh.ready', from)).toMatchObject({ actors: 3 });

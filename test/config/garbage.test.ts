@@ -103,8 +103,7 @@ describe('whatever the text', () => {
       '  m: { kind: openai-compatible, baseUrl: http://a, model: b, apiKey: { env: KEY } }',
     ].join('\n');
     for (let i = 0; i <= file.length; i++) outcome(file.slice(0, i));
-    for (let i = 0; i < file.length; i++)
-      for (const c of ['\t', '"', '*']) outcome(file.slice(0, i) + c + file.slice(i + 1));
+    for (let i = 0; i < file.length; i++) for (const c of ['\t', '"', '*']) outcome(file.slice(0, i) + c + file.slice(i + 1));
     expect(outcome(file)).toBe('accepted');
   });
 });

@@ -205,6 +205,12 @@ describe('secrets', () => {
       mesh('mesh: a', 'actors: {}', 'models:', '  m: { kind: openai-compatible, baseUrl: http://a, model: b, apiKey: abc }'),
       /models\.m\.apiKey: expected a reference to a secret/,
     ],
+    [
+      'a password in an address',
+      mesh('mesh: a', 'actors: {}', 'tools:', `  f: { http: { url: "https://me:${key}@host/mcp" } }`),
+      /tools\.f\.http\.url: this looks like a secret/,
+    ],
+    ['a key where a number belongs', mesh('mesh: a', `shards: ${key}`, 'actors: {}'), /shards: expected a number, got a text/],
   ])('%s is refused with the cure, and never repeated', (_name, text, expected) => {
     const found = problems(text, { OPENAI_API_KEY: key }).join('\n');
     expect(found).toMatch(expected);
