@@ -7,7 +7,7 @@ import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
 import { MeshError } from './errors.ts';
 import { applyRecord, envOf, foldRecord, type Folded, seedOf, stampOf, stopsOf, unborn, UNSTEPPED } from './fold.ts';
 import type { Logic } from './logic.ts';
-import type { EventStore, StoreAdmin, StreamId } from './ports/event-store.ts';
+import { APPEND_MAX, type EventStore, type StoreAdmin, type StreamId } from './ports/event-store.ts';
 import { nobody, reborn, type RecoverySource } from './recovery.ts';
 import type { InitData, LogRecord } from './record.ts';
 import { encodeTables, type Tables } from './tables.ts';
@@ -57,7 +57,7 @@ export async function tablesAtHead(ctx: LifecycleContext, stream: StreamId, opti
     } else if (steps) {
       lost.push(record);
       // Without a step its effects are unknown; what it took is not.
-      applyRecord(actor, { ...record, kind: 'mark' } as LogRecord, UNSTEPPED, undefined);
+      applyRecord(actor, { ...record, kind: 'mark' }, UNSTEPPED, undefined);
       if (record.kind === 'init') actor.tables.init = record.init;
     } else applyRecord(actor, record, UNSTEPPED, undefined);
   }
@@ -244,7 +244,13 @@ const meta = (ctx: LifecycleContext, actor: Folded): { ts: number; seed: number 
 });
 
 async function write(ctx: LifecycleContext, stream: StreamId, expected: number, records: readonly LogRecord[]): Promise<number> {
-  const result = await ctx.store.append(stream, expected, ctx.epoch, records);
-  if (result.outcome === 'done') return result.head;
-  throw new MeshError('STORE_CONFLICT', `${stream.actor} was written by another owner meanwhile (${result.outcome})`);
+  let head = expected;
+  while (head < expected + records.length) {
+    const part = records.slice(head - expected, head - expected + APPEND_MAX);
+    const result = await ctx.store.append(stream, head, ctx.epoch, part);
+    if (result.outcome !== 'done')
+      throw new MeshError('STORE_CONFLICT', `${stream.actor} was written by another owner meanwhile (${result.outcome})`);
+    ({ head } = result);
+  }
+  return head;
 }

@@ -7,6 +7,9 @@
 import type { Address, Shard } from '../address.ts';
 import type { LogRecord } from '../record.ts';
 
+/** Records that one append may hold. */
+export const APPEND_MAX = 4_096;
+
 export interface StreamId {
   readonly shard: Shard;
   readonly actor: Address;
@@ -66,7 +69,7 @@ export interface EventStoreCapabilities {
 export interface EventStore {
   readonly capabilities: EventStoreCapabilities;
   /**
-   * Append `records` (1 to 4096; dense, the first at expectedSeq + 1) if the head is `expectedSeq` and the fence lets `epoch` pass.
+   * Append `records` (1 to APPEND_MAX; dense, the first at expectedSeq + 1) if the head is `expectedSeq` and the fence lets `epoch` pass.
    * Resolves when durable. Never rejects for a conflict. Rejects with STORE_FULL, STORE_READ_ONLY, STORE_CORRUPT when nothing was written for sure.
    */
   append(stream: StreamId, expectedSeq: number, epoch: number, records: readonly LogRecord[]): Promise<AppendResult>;

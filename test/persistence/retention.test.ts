@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { importedShard, shardOf } from '../../core/address.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../core/checkpoint.ts';
+import { isMeshError } from '../../core/errors.ts';
 import { Inspection } from '../../core/inspection.ts';
 import { logOwner } from '../../core/log-owner.ts';
 import { deflateRecords } from '../../core/payload.ts';
@@ -206,6 +207,19 @@ describe('what is pruned', () => {
       encodeCheckpoint(undefined, undefined, { ...kept, outbox }).bytes,
     );
     expect(await w.pruned()).toEqual({ ...NOTHING, tombstones: ['a'] });
+  });
+
+  test('a person may remove a log that no code can fold, however long: each record becomes a dead letter', async () => {
+    const w = await world();
+    for (let i = 0; i < 5; i++)
+      await w.write(
+        'a',
+        Array.from({ length: 1_000 }, () => ({})),
+      );
+    await expect(removeLog(w.parts, 'a', {})).rejects.toSatisfy((error) => isMeshError(error, 'CHECKPOINT_INCOMPATIBLE'));
+    expect(await removeLog(w.parts, 'a', { acceptLoss: true })).toBe(10_001);
+    const kept = decodeCheckpoint((await w.store.loadCheckpoint(w.stream('a')))?.bytes ?? new Uint8Array(), 'a').tables;
+    expect([kept.head, kept.deadCount]).toEqual([10_001, 5_000]);
   });
 
   test('what has changed since it was listed is left alone', async () => {
