@@ -38,21 +38,6 @@ export const effectId = (actor: Address, seq: number, index: number): EffectId =
 /** Effects a step may have: one position is one number, seq * EFFECTS_MAX + index. */
 export const EFFECTS_MAX = 65_536;
 
-export interface EffectParts {
-  readonly actor: Address;
-  readonly seq: number;
-  readonly index: number;
-}
-
-export function parseEffectId(id: EffectId): EffectParts | undefined {
-  const bang = id.lastIndexOf('!');
-  const dot = id.indexOf('.', bang);
-  if (bang < 0 || dot < 0) return undefined;
-  const seq = Number(id.slice(bang + 1, dot));
-  const index = Number(id.slice(dot + 1));
-  return Number.isSafeInteger(seq) && Number.isSafeInteger(index) ? { actor: id.slice(0, bang), seq, index } : undefined;
-}
-
 /** Where an id stands among all ids of its actor: a number that grows. -1 for an id from outside. */
 export function positionOf(id: EffectId): number {
   const bang = id.lastIndexOf('!');

@@ -99,7 +99,7 @@ installServers();
 check('types', 'tsc', '--noEmit', '-p', '.');
 check('lint', 'oxlint', '--type-aware', '--deny-warnings');
 check('format', 'oxfmt', '--check');
-check('unused code', 'knip');
+check('unused code', 'node', 'scripts/knip.ts');
 vitest();
 
 for (const name of failures) console.log(`failed: ${name}`);
