@@ -85,13 +85,16 @@ export class Openings {
     if (epoch < 0) throw new MeshError('NOT_OWNER', `shard ${shard} is not claimed`);
     const stream: StreamId = { shard, actor: address };
     const { head, epoch: lastEpoch } = await store.head(stream);
-    const isUnstartedChild = head === 0 && address.includes('@', 1) && first?.event.type !== 'reprise.start';
+    // The head of a stream that is not there yet is the floor of its shard.
+    const isNew = lastEpoch === 0;
+    const isUnstartedChild = isNew && address.includes('@', 1) && first?.event.type !== 'reprise.start';
     if (isUnstartedChild && (await this.lives(topOf(address)))) return undefined;
-    const checkpoint = head === 0 ? undefined : await store.loadCheckpoint(stream);
-    const dirty = head > 0 && (head > (checkpoint?.seq ?? 0) || checkpoint?.leaf === true);
+    const checkpoint = isNew ? undefined : await store.loadCheckpoint(stream);
+    const dirty = !isNew && (head > (checkpoint?.seq ?? 0) || checkpoint?.leaf === true);
     const reason = lastEpoch === epoch ? 'reopened' : host.unclean(shard) ? 'unclean' : 'claim';
     if (dirty && !(await this.activate(stream, head, epoch, reason))) throw new MeshError('NOT_OWNER', `${address} is fenced`);
     const recovered = await recover(host.recovery, stream);
+    if (isNew) recovered.actor.tables.head = head;
     if (host.epochOf(shard) !== epoch) throw new MeshError('NOT_OWNER', `shard ${shard} went while ${address} was opened`);
     const cell = new Cell(host, stream, epoch, recovered);
     host.cells.set(address, cell);
@@ -131,6 +134,6 @@ export class Openings {
   private async lives(address: Address): Promise<boolean> {
     const cell = this.host.cells.get(address);
     if (cell !== undefined) return cell.actor.tables.status === 'active';
-    return (await this.host.store.head({ shard: this.host.shardOf(address), actor: address })).head > 0;
+    return (await this.host.store.head({ shard: this.host.shardOf(address), actor: address })).epoch > 0;
   }
 }

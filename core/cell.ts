@@ -100,7 +100,7 @@ export class Cell {
     this.epoch = epoch;
     this.actor = recovered.actor;
     this.active = tables.epoch === epoch;
-    this.trial = host.unclean(stream.shard) && tables.head > 0 ? 'owed' : 'over';
+    this.trial = host.unclean(stream.shard) && tables.epoch > 0 ? 'owed' : 'over';
     this.checkpointSeq = recovered.checkpointSeq;
     this.stateBytes = recovered.stateBytes;
     this.logBytes = recovered.logBytes;
@@ -221,7 +221,7 @@ export class Cell {
   /** The first record of a new epoch says who goes on with the stream. */
   private enter(): void {
     const t = this.actor.tables;
-    if (t.epoch === this.epoch || t.head === 0) return;
+    if (t.epoch === this.epoch || t.epoch === 0) return;
     this.activated('claim');
     this.record({ kind: 'ready', meta: this.plainMeta() });
   }
@@ -308,7 +308,7 @@ export class Cell {
       this.giveBack(e, 'rejected', error as MeshError);
       return false;
     }
-    const never = t.init.logic === '' && t.head === 0;
+    const never = t.init.logic === '' && t.epoch === 0;
     this.giveBack(e, never ? 'unknown' : 'gone', new MeshError('ACTOR_NOT_FOUND', `nothing is at ${this.address}`));
     return false;
   }

@@ -150,15 +150,16 @@ export class Ownership {
   private async renew(groups = this.isOff ? [] : this.o.groups): Promise<Renewal['outcome']> {
     const { clock } = this.o;
     const renewal = beginRenewal(clock.monotonic(), clock.now());
+    // Before it is asked: when the answer is lost, the same counter again would be taken for a stranger's.
+    this.counter++;
     const answer = await this.o.directory.renew({
       node: this.o.node,
       session: this.session,
-      counter: this.counter + 1,
+      counter: this.counter,
       endpoint: this.o.endpoint,
       groups,
     });
     if (answer.outcome === 'renewed') {
-      this.counter++;
       renewed(this.holder, renewal);
       this.compare(clockOffset(renewal.wall, clock.now(), answer.now));
     }

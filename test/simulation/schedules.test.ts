@@ -84,6 +84,30 @@ describe('schedules of DELIVERY §8', () => {
     expect(new Set(world.calls.map((c) => c.key)).size).toBe(world.calls.length);
   });
 
+  test('D5: its tombstone is gone too, the floor of its shard is raised: its next life begins above it', async () => {
+    const world = await pair();
+    await world.send(A, { type: 'go', do: [sendTo(B, { type: 'm', n: 'm1' })] });
+    await world.advance(1_000);
+    const stream = { shard: world.node('n1').shardOf(A), actor: A };
+    const removed = world.node('n1').remove(A, world.store);
+    await world.advance(1_000);
+    await removed;
+    const { head } = await world.store.head(stream);
+    world.crash('n1');
+    await world.store.deleteStream(stream);
+    await world.up('n3', ['a']);
+    await world.advance(10_000);
+    await world.send(A, { type: 'go', do: [sendTo(B, { type: 'm', n: 'm2' })] });
+    await world.send('a.plain2', { type: 'm', n: 'another of its shard' });
+    await world.advance(5_000);
+    expect((await world.records(A)).map((r) => [r.seq, r.kind])).toEqual([
+      [head + 1, 'init'],
+      [head + 2, 'event'],
+    ]);
+    expect((await world.records('a.plain2'))[0]?.seq).toBe(head + 1);
+    expect(await world.taken(B)).toEqual(['m1', 'm2']);
+  });
+
   test('D6: an actor that was woken 60 times is claimed by another node: the zombie is refused', async () => {
     const world = new World({ passivateAfterMs: 100 });
     await world.up('n1');
