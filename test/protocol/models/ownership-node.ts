@@ -85,10 +85,13 @@ export const mayActAs = (node: NodeState, o: OwnershipOptions): boolean =>
 
 // ---- opening -----------------------------------------------------------------------------------------------------------------
 
+export const isDirtyTo = (store: Store, o: OwnershipOptions): boolean =>
+  o.variant === 'leaf-not-dirty' ? headOf(store) > (store.saved?.seq ?? 0) : isDirty(store);
+
 /** `activated` is durable before the fold when the stream is dirty. */
 export function opens(node: NodeState, which: number, store: Store, o: OwnershipOptions): NodeState {
   const head = headOf(store);
-  const dirty = o.variant === 'leaf-not-dirty' ? head > (store.saved?.seq ?? 0) : isDirty(store);
+  const dirty = isDirtyTo(store, o);
   const plain = o.variant === 'reopens-plainly' && store.epoch === node.epoch;
   if (!dirty || plain || o.variant === 'no-activated') return { ...node, wants: 'nothing', cell: fold(node, store, dirty, o) };
   const records: Rec[] = [{ is: ACTIVATED, epoch: node.epoch }];

@@ -5,12 +5,13 @@
  */
 import { claimEpoch } from '../../../core/protocol/ownership.ts';
 import { at, less, memo, type Model, put, Sets, type State, type To, Values } from '../explore.ts';
-import { aboveOf, append, emptyStore, headOf, passes, type Rec, save, type Saved, type Store } from '../store.ts';
+import { aboveOf, append, emptyStore, headOf, type Rec, save, type Saved, type Store } from '../store.ts';
 import {
   asksAgain,
   closes,
   heardOpening,
   hears,
+  isDirtyTo,
   isQuiet,
   looksUp,
   M1,
@@ -63,24 +64,27 @@ export interface OwnershipOptions {
 
 const CLAIM_MAX = 4;
 const NAMES = ['N1', 'N2'] as const;
-const [
-  STORE,
-  FLIGHT,
-  SAVES,
-  HOLDER,
-  ACKED,
-  BAD,
-  CRASHES,
-  ENDS,
-  LOST,
-  COPIES,
-  CHECKPOINTS,
-  BREAKS,
-  RELEASES,
-  FORGETS,
-  OTHERS,
-  NODES,
-] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] as const;
+/** Where in the state what is. */
+const STORE = 0;
+const FLIGHT = 1;
+const SAVES = 2;
+/** Whose claim the directory holds: 0 nobody's, else node + 1. */
+const HOLDER = 3;
+/** Has m1's sender heard that it is taken? */
+const ACKED = 4;
+/** What an effect or ack did that it must not, as an index of `WRONG`. */
+const BAD = 5;
+/** What may still happen. */
+const CRASHES = 6;
+const ENDS = 7;
+const LOST = 8;
+const COPIES = 9;
+const CHECKPOINTS = 10;
+const BREAKS = 11;
+const RELEASES = 12;
+const FORGETS = 13;
+const OTHERS = 14;
+const NODES = 15;
 
 const WRONG = [
   '',
@@ -88,6 +92,8 @@ const WRONG = [
   'a call is made before its cause is durable',
   'm1 is acknowledged, not durable',
 ];
+/** A node that has lost its claim. */
+const WITHOUT: Pick<NodeState, 'epoch' | 'cell' | 'opening' | 'wants'> = { epoch: 0, cell: null, opening: null, wants: 'look' };
 
 export function ownership(o: OwnershipOptions): Model {
   return new Ownership(o);
@@ -169,59 +175,45 @@ class Ownership implements Model {
     }
   }
 
-  /** Session and claim. `HOLDER`: 0 none, else node + 1. */
+  /** Session and claim. */
   private ownerSteps(state: State, to: To, i: number, node: NodeState): void {
     const who = NAMES[i];
     const store = this.store(state);
     if (!node.live) {
-      const kept = this.o.variant === 'session-revives' ? {} : { epoch: 0, cell: null, opening: null, wants: 'look' as const };
-      to(
-        `${who} finds its session ended, drops its cells, takes a new one`,
-        this.goes(state, i, { ...node, live: true, ...kept }),
-      );
+      const kept = this.o.variant === 'session-revives' ? {} : WITHOUT;
+      const next = this.goes(state, i, { ...node, live: true, ...kept });
+      to(`${who} finds its session ended, drops its cells, takes a new one`, next);
       return;
     }
-    const holder = at(state, HOLDER) === 0 ? undefined : this.node(state, at(state, HOLDER) - 1);
-    const mine = at(state, HOLDER) === i + 1 && node.epoch === store.claim;
-    if (node.epoch > 0 && !mine)
-      to(
-        `${who} finds that its claim is gone`,
-        this.goes(state, i, { ...node, epoch: 0, cell: null, opening: null, wants: 'look' }),
-      );
-    const free =
-      holder === undefined || !holder.up || !holder.live || (holder.epoch !== store.claim && at(state, HOLDER) !== i + 1);
-    const again = at(state, HOLDER) === i + 1 && node.epoch === 0;
-    if (node.epoch === 0 && (free || again) && store.claim < CLAIM_MAX) {
+    const isHolder = at(state, HOLDER) === i + 1;
+    const holds = isHolder && node.epoch === store.claim;
+    if (node.epoch > 0 && !holds) to(`${who} finds that its claim is gone`, this.goes(state, i, { ...node, ...WITHOUT }));
+    if (node.epoch === 0 && (isHolder || this.isFree(state)) && store.claim < CLAIM_MAX) {
       const highest = this.o.claimFence || this.o.variant === 'claim-ignores-streams' ? 0 : store.epoch;
       const epoch = claimEpoch(store.claim, highest);
       const claimed = put(state, [STORE, this.stores.id({ ...store, claim: epoch })], [HOLDER, i + 1]);
       to(`${who} claims epoch ${epoch}`, this.goes(claimed, i, { ...node, epoch, wants: 'look' }));
     }
-    if (mine && at(state, RELEASES) > 0 && node.opening === null && (node.cell === null || isQuiet(node.cell))) {
-      const released = put(
-        state,
-        [STORE, this.stores.id({ ...store, claim: store.claim + 1 })],
-        [HOLDER, 0],
-        less(state, RELEASES),
-      );
-      to(
-        `${who} gives the shard back`,
-        this.goes(released, i, { ...node, epoch: 0, cell: null, wants: 'look', call: 'none' }),
-        true,
-      );
-    }
+    const isAtRest = node.opening === null && (node.cell === null || isQuiet(node.cell));
+    if (at(state, RELEASES) === 0 || !holds || !isAtRest) return;
+    const released = this.stores.id({ ...store, claim: store.claim + 1 });
+    const left = this.goes(state, i, { ...node, ...WITHOUT, call: 'none' });
+    to(`${who} gives the shard back`, put(left, [STORE, released], [HOLDER, 0], less(state, RELEASES)), true);
+  }
+  /** The holder is dead, its session was ended, or it has taken a new one. */
+  private isFree(state: State): boolean {
+    if (at(state, HOLDER) === 0) return true;
+    const holder = this.node(state, at(state, HOLDER) - 1);
+    return !holder.up || !holder.live || holder.epoch !== this.store(state).claim;
   }
 
   private openSteps(state: State, to: To, i: number, node: NodeState): void {
     const who = NAMES[i];
     if (node.epoch === 0) return;
     const store = this.store(state);
-    const dirty = headOf(store) > (store.saved?.seq ?? 0) || (store.saved?.leaf === true && this.o.variant !== 'leaf-not-dirty');
+    const wants = isDirtyTo(store, this.o) ? 'open' : 'nothing';
     if (node.wants === 'look')
-      to(
-        `${who} lists the streams: b is ${dirty ? 'dirty' : 'clean'}`,
-        this.goes(state, i, { ...node, wants: dirty ? 'open' : 'nothing' }),
-      );
+      to(`${who} lists the streams: b is ${wants === 'open' ? 'dirty' : 'clean'}`, this.goes(state, i, { ...node, wants }));
     if (node.opening !== null) {
       const { answer } = node.opening;
       if (answer === 'lost') to(`${who} asks for 'activated' again`, this.goes(state, i, asksAgain(node)));
@@ -241,11 +233,11 @@ class Ownership implements Model {
     const store = this.store(state);
     const may = mayActAs(node, this.o);
     const log = store.records.map((r) => r.is);
-    const told = cell.waits.ack || cell.owes.ack || (cell.open !== null && typeof cell.open === 'object' && cell.open.leaves.ack);
+    const told = cell.waits.ack || cell.owes.ack || cell.open?.leaves.ack === true;
     if (at(state, ACKED) === 0 && !told) to(`${who}: b meets m1`, this.goes(state, i, meetsM1(node, i)));
     if (at(state, OTHERS) > 0 && cell.active)
       to(`${who}: b meets something else`, put(this.goes(state, i, meetsOther(node, i)), less(state, OTHERS)));
-    if (cell.open !== null && cell.open.answer === 'lost') this.unknown(state, to, i, node);
+    if (cell.open?.answer === 'lost') this.unknown(state, to, i, node);
     else if (cell.open !== null && cell.open.answer !== 'asked') this.outcome(state, to, i, node);
     if (may && cell.owes.ack) {
       const acked = put(this.goes(state, i, { ...node, cell: { ...cell, owes: { ...cell.owes, ack: false } } }), [ACKED, 1]);
@@ -260,10 +252,8 @@ class Ownership implements Model {
     if (at(state, CHECKPOINTS) > 0 && this.sets.of(at(state, SAVES)).length < 2 && (store.saved?.seq ?? 0) < cell.head) {
       const { head: seq, epoch, tables } = cell;
       const saving = this.saves.id({ node: i, seq, epoch, leaf: tables.effect === 'pending', bytes: '' });
-      to(
-        `${who} asks for a checkpoint at ${seq}`,
-        put(state, [SAVES, this.sets.with(at(state, SAVES), saving)], less(state, CHECKPOINTS)),
-      );
+      const saves = [SAVES, this.sets.with(at(state, SAVES), saving)] as const;
+      to(`${who} asks for a checkpoint at ${seq}`, put(state, saves, less(state, CHECKPOINTS)));
     }
     if (cell.tables.effect !== 'pending' && store.saved?.seq === headOf(store) && at(state, ACKED) === 1)
       to(`${who} puts b away`, this.goes(state, i, { ...node, cell: null }));
@@ -307,7 +297,7 @@ class Ownership implements Model {
       to(`${who} dies`, put(this.goes(state, i, dead), less(state, CRASHES)), true);
     }
     const open = node.cell?.open ?? node.opening;
-    const inDoubt = open !== null && open.answer === 'lost';
+    const inDoubt = open?.answer === 'lost';
     if (at(state, ENDS) > 0 && node.live && node.epoch > 0 && (this.o.gate !== 'outcome' || inDoubt))
       to(`${who} freezes, its session ends`, put(this.goes(state, i, { ...node, live: false }), less(state, ENDS)), true);
     if (at(state, BREAKS) > 0 && node.cell !== null)
@@ -333,14 +323,8 @@ class Ownership implements Model {
     const s = this.stores.at(store);
     const { expected, epoch, records } = this.requests.at(request);
     if (this.o.variant !== 'append-unfenced') return append(s, expected, epoch, records);
-    if (this.o.claimFence && !passes(s, epoch)) return undefined;
-    return (
-      append({ ...s, epoch: 0, claimFence: false }, expected, epoch, records) && {
-        ...s,
-        records: [...s.records, ...records],
-        epoch: Math.max(s.epoch, epoch),
-      }
-    );
+    const written = append({ ...s, epoch: 0, claimFence: false }, expected, epoch, records);
+    return written && { ...written, claimFence: s.claimFence, epoch: Math.max(s.epoch, epoch) };
   });
 
   private landing(state: State, to: To, id: number): void {
