@@ -1,4 +1,5 @@
 /** What each construct of XState does live, in recovery and in replay; the rows are beside. */
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { runCells } from '../cells.ts';
 import { compare } from '../compare.ts';
@@ -22,7 +23,15 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe.each([...STATES, ...TIME, ...LEAVES, ...ACTORS, ...ACTIONS])('$construct', ({ make, notes, notesAfterKills }) => {
+const ROWS = [...STATES, ...TIME, ...LEAVES, ...ACTORS, ...ACTIONS];
+
+test('docs/xstate.md says the same', () => {
+  const page = readFileSync(new URL('../../../docs/xstate.md', import.meta.url), 'utf8');
+  const table = page.split('\n').filter((line) => line.startsWith('| '));
+  for (const { construct, live, recovered } of ROWS) expect(table).toContain(`| ${construct} | ${live} | ${recovered} |`);
+});
+
+describe.each(ROWS)('$construct', ({ make, notes, notesAfterKills }) => {
   test('by a fold of its log and of its checkpoint before each event it does what a live actor does; its replay performs nothing', async () => {
     const { machineOf, script, input } = make();
     const { live } = await compare(machineOf, script, { input });
