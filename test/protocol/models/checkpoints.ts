@@ -4,7 +4,7 @@
  */
 import { claimEpoch } from '../../../core/protocol/ownership.ts';
 import { at, less, memo, type Model, put, Sets, type State, type To, Values } from '../explore.ts';
-import { aboveOf, append, emptyStore, headOf, passes, save, type Saved, type Store, truncate } from '../store.ts';
+import { aboveOf, append, emptyStore, headOf, save, type Saved, type Store, truncate } from '../store.ts';
 
 export interface CheckpointsOptions {
   readonly name: string;
@@ -70,17 +70,19 @@ export function checkpoints(o: CheckpointsOptions): Model {
     const next = append(stores.at(store), seq, epoch, [{ is: ahead, epoch }]);
     return next && stores.id(next);
   });
+  /** Which of the store's checks a variant leaves out. */
+  const unchecked = { epoch: v === 'unfenced' || v === 'no-epoch-check', seq: v === 'unfenced' || v === 'no-seq-check' };
   const saved = memo((store, saving) => {
     const s = stores.at(store);
     const what = saves.at(saving);
-    const checkless = v === 'unfenced' || v === 'not-durable';
-    const epochs = v === 'no-epoch-check' || v === 'unfenced' || passes(s, what.epoch);
-    const seqs = v === 'no-seq-check' || v === 'unfenced' || what.seq > (s.saved?.seq ?? 0);
-    if (v === undefined || v === 'truncated-before-saved' || v === 'tombstone-beside') {
-      const next = save(s, what);
-      return next && stores.id(next);
-    }
-    return epochs && seqs && (checkless || what.seq <= headOf(s)) ? stores.id({ ...s, saved: what }) : undefined;
+    const checked = {
+      ...s,
+      ...(unchecked.epoch && { claimFence: false, epoch: 0 }),
+      ...(unchecked.seq && { saved: null }),
+      // A store that believes what it is told of its head.
+      ...(v === 'not-durable' && { base: what.seq }),
+    };
+    return save(checked, what) && stores.id({ ...s, saved: what, epoch: Math.max(s.epoch, what.epoch) });
   });
   const truncated = memo((store, seq) => {
     const s = stores.at(store);
@@ -90,51 +92,52 @@ export function checkpoints(o: CheckpointsOptions): Model {
   });
 
   function ownerSteps(state: State, to: To, i: number): void {
-    const who = NAMES[i];
-    const store = stores.at(at(state, STORE));
     const me = owners.at(at(state, OWNERS + i));
-    const part = OWNERS + i;
-    if (me.epoch === 0) {
-      // `activated` is the first append of its epoch.
-      const epoch = claimEpoch(store.claim, o.claimFence ? 0 : store.epoch);
-      const spells = `${recovered(at(state, STORE), at(state, BESIDE))}*`;
-      const claimed = append({ ...store, claim: epoch }, headOf(store), epoch, [{ is: '*', epoch }]) as Store;
-      const owner = owners.id({ epoch, seq: headOf(claimed), spells, ahead: '' });
-      const whole = texts.id(`${texts.at(at(state, WHOLE))}*`);
-      to(
-        `${who} claims epoch ${epoch}, folds, is activated`,
-        put(state, [STORE, stores.id(claimed)], [part, owner], [WHOLE, whole]),
-      );
+    if (me.epoch === 0) return claims(state, to, i);
+    const letter = LETTERS[at(state, NEXT)] ?? '';
+    if (me.ahead === '' && at(state, NEXT) < last) {
+      const ahead = owners.id({ ...me, ahead: letter });
+      to(`${NAMES[i]} steps ahead with ${letter}`, put(state, [OWNERS + i, ahead], [NEXT, at(state, NEXT) + 1]));
+    }
+    if (me.ahead !== '') appends(state, to, i, me);
+    if (at(state, SAVES_LEFT) > 0) asks(state, to, NAMES[i], me);
+    if (at(state, DELETES) > 0 && me.ahead === '' && at(state, SAVES) !== sets.empty) deletes(state, to, NAMES[i], me);
+  }
+
+  /** `activated` is the first append of its epoch. */
+  function claims(state: State, to: To, i: number): void {
+    const store = stores.at(at(state, STORE));
+    const epoch = claimEpoch(store.claim, o.claimFence ? 0 : store.epoch);
+    const claimed = append({ ...store, claim: epoch }, headOf(store), epoch, [{ is: '*', epoch }]) as Store;
+    const spells = `${recovered(at(state, STORE), at(state, BESIDE))}*`;
+    const owner = owners.id({ epoch, seq: headOf(claimed), spells, ahead: '' });
+    const whole = texts.id(`${texts.at(at(state, WHOLE))}*`);
+    const next = put(state, [STORE, stores.id(claimed)], [OWNERS + i, owner], [WHOLE, whole]);
+    to(`${NAMES[i]} claims epoch ${epoch}, folds, is activated`, next);
+  }
+
+  function appends(state: State, to: To, i: number, me: Owner): void {
+    const next = appended(at(state, STORE), at(state, OWNERS + i));
+    const what = `${NAMES[i]} appends ${me.ahead} at ${me.seq + 1}`;
+    if (next === undefined) {
+      to(`${what}: refused`, put(state, [OWNERS + i, owners.id({ ...me, ahead: '' })]));
       return;
     }
-    const letter = LETTERS[at(state, NEXT)] ?? '';
-    if (me.ahead === '' && at(state, NEXT) < last)
-      to(
-        `${who} steps ahead with ${letter}`,
-        put(state, [part, owners.id({ ...me, ahead: letter })], [NEXT, at(state, NEXT) + 1]),
-      );
-    if (me.ahead !== '') {
-      const next = appended(at(state, STORE), at(state, part));
-      const spells = next === undefined ? me.spells : me.spells + me.ahead;
-      const owner = owners.id({ ...me, spells, seq: me.seq + (next === undefined ? 0 : 1), ahead: '' });
-      const whole = texts.id(texts.at(at(state, WHOLE)) + (next === undefined ? '' : me.ahead));
-      const label = `${who} appends ${me.ahead} at ${me.seq + 1}: ${next === undefined ? 'refused' : 'done'}`;
-      to(label, put(state, [STORE, next ?? at(state, STORE)], [part, owner], [WHOLE, whole]));
-    }
-    if (at(state, SAVES_LEFT) > 0) asks(state, to, who, me);
-    const isOwner = me.epoch === store.claim && me.seq === headOf(store) && me.ahead === '';
-    if (at(state, DELETES) > 0 && isOwner && at(state, SAVES) !== sets.empty) {
-      const tomb: Saved = { seq: me.seq, epoch: me.epoch, leaf: false, bytes: me.spells };
-      const isBeside = v === 'tombstone-beside';
-      const gone = stores.id({ ...store, records: [], base: me.seq, saved: isBeside ? null : tomb });
-      const beside = isBeside ? besides.id(tomb) : at(state, BESIDE);
-      const highest = isBeside ? 0 : Math.max(at(state, HIGHEST), me.seq);
-      to(
-        `${who} deletes b: a tombstone at ${me.seq}`,
-        put(state, [STORE, gone], [BESIDE, beside], [HIGHEST, highest], less(state, DELETES)),
-        true,
-      );
-    }
+    const owner = owners.id({ ...me, spells: me.spells + me.ahead, seq: me.seq + 1, ahead: '' });
+    const whole = texts.id(texts.at(at(state, WHOLE)) + me.ahead);
+    to(`${what}: done`, put(state, [STORE, next], [OWNERS + i, owner], [WHOLE, whole]));
+  }
+
+  /** By its owner, at rest. */
+  function deletes(state: State, to: To, who: string | undefined, me: Owner): void {
+    const store = stores.at(at(state, STORE));
+    if (me.epoch !== store.claim || me.seq !== headOf(store)) return;
+    const tomb: Saved = { seq: me.seq, epoch: me.epoch, leaf: false, bytes: me.spells };
+    const isBeside = v === 'tombstone-beside';
+    const gone = stores.id({ ...store, records: [], base: me.seq, saved: isBeside ? null : tomb });
+    const beside = [BESIDE, isBeside ? besides.id(tomb) : at(state, BESIDE)] as const;
+    const highest = [HIGHEST, isBeside ? 0 : Math.max(at(state, HIGHEST), me.seq)] as const;
+    to(`${who} deletes b: a tombstone at ${me.seq}`, put(state, [STORE, gone], beside, highest, less(state, DELETES)), true);
   }
 
   function asks(state: State, to: To, who: string | undefined, me: Owner): void {
