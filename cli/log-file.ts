@@ -7,6 +7,7 @@ import { MeshError } from '../core/errors.ts';
 import type { Inspection } from '../core/inspection.ts';
 import type { MeshStore } from '../core/mesh.ts';
 import type { LogRecord } from '../core/record.ts';
+import { verified } from './signature.ts';
 
 /** The lines of these actors' logs. Throws ACTOR_NOT_FOUND, STORE_CORRUPT. */
 export async function* exportLines(inspect: Inspection, mesh: string, actors: readonly Address[]): AsyncGenerator<string> {
@@ -18,9 +19,12 @@ export async function* exportLines(inspect: Inspection, mesh: string, actors: re
   for (const actor of actors) yield* archiveLines(source, mesh, actor);
 }
 
-/** Brings a file of logs into the store, under a name of its own. Throws USAGE when it cannot be read, and as `importArchive`. */
-export function importLogs(store: MeshStore, path: string, name: string): Promise<ImportedLog[]> {
-  return importArchive(store, name, { name: path, lines: linesOf(path) });
+/**
+ * Brings a file of logs into the store, under a name of its own. `signer`: they have to be signed by this key. Throws USAGE when it cannot
+ * be read, SIGNATURE_INVALID, and as `importArchive`.
+ */
+export function importLogs(store: MeshStore, path: string, name: string, signer?: string): Promise<ImportedLog[]> {
+  return importArchive(store, name, { name: path, lines: verified(linesOf(path), path, signer) });
 }
 
 async function* linesOf(path: string): AsyncGenerator<string> {

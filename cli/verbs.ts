@@ -220,14 +220,23 @@ export const VERBS: readonly Verb[] = [
     name: 'export',
     args: '[...actors]',
     about: 'Write logs as JSON Lines (default: of every actor)',
-    options: [FILE, { flags: '-o, --out <path>', about: 'To this file (default: stdout)' }, IMPORTED],
+    options: [
+      FILE,
+      { flags: '-o, --out <path>', about: 'To this file (default: stdout)' },
+      { flags: '--sign <key>', about: 'Sign it with the Ed25519 key in this PEM file' },
+      IMPORTED,
+    ],
     load: () => import('./verbs/export.ts'),
   },
   {
     name: 'import',
     args: '<path>',
     about: 'Bring exported logs in, to be looked at and replayed, never run',
-    options: [FILE, { flags: '--as <name>', about: 'Name of the import (default: the name of the file)' }],
+    options: [
+      FILE,
+      { flags: '--as <name>', about: 'Name of the import (default: the name of the file)' },
+      { flags: '--signer <key>', about: 'Only if it is signed by this public key: base64url, or a PEM file' },
+    ],
     load: () => import('./verbs/import.ts'),
   },
   {

@@ -114,6 +114,10 @@ export const CODES = {
     'The store was made with another number of shards.',
     'Use the number that the message names; it is stored with the mesh.',
   ),
+  SIGNATURE_INVALID: row(
+    'Exported logs are not what their signature says, or not signed by whom they should be.',
+    'Get the file again from where it was exported; nothing was imported.',
+  ),
   STEP_BUDGET: row(
     'One step raised more events or effects than the budget allows.',
     'Look for a loop of `raise`, `always` or a `sendTo` whose target is undefined.',

@@ -55,7 +55,7 @@ export function controlOperations({ mesh, log, folder }: ControlParts): Readonly
       if (p['dryRun'] !== true) await upkeep.prune(what);
       return what;
     },
-    import: (p) => importLogs(mesh.store, text(p, 'path'), text(p, 'as')),
+    import: (p) => importLogs(mesh.store, text(p, 'path'), text(p, 'as'), optional(p, 'signer')),
   };
 }
 

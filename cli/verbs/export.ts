@@ -8,6 +8,7 @@ import type { Inspection } from '../../core/inspection.ts';
 import type { Call } from '../command.ts';
 import { exportLines } from '../log-file.ts';
 import { Reach } from '../reach.ts';
+import { signed, signingKey } from '../signature.ts';
 
 export async function run(call: Call): Promise<void> {
   await using reach = new Reach(call);
@@ -15,7 +16,9 @@ export async function run(call: Call): Promise<void> {
   const named = await Promise.all(call.args.map((actor) => reach.actor(actor, inspect)));
   const actors = await wanted(inspect, named);
   const out = call.text('out');
-  const lines = Readable.from(withNewlines(exportLines(inspect, reach.plan.mesh, actors)));
+  const key = call.text('sign');
+  const logs = exportLines(inspect, reach.plan.mesh, actors);
+  const lines = Readable.from(withNewlines(key === undefined ? logs : signed(logs, signingKey(key))));
   if (out === undefined) return await pipeline(lines, call.io.stdout, { end: false });
   try {
     await pipeline(lines, createWriteStream(out, { flags: 'wx' }));
