@@ -73,5 +73,5 @@ export interface CellHost {
   whenRegained(fn: () => void): void;
   sleep(ms: number): Promise<void>;
   /** Moves large payloads into blobs; absent: there is no blob store. */
-  readonly deflate: ((records: readonly LogRecord[]) => Promise<readonly LogRecord[]>) | undefined;
+  readonly deflate: ((records: readonly LogRecord[]) => readonly LogRecord[] | Promise<readonly LogRecord[]>) | undefined;
 }

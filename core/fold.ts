@@ -450,7 +450,7 @@ class Registrar {
       this.work?.push({ kind: 'reply', id, event: counts });
       return;
     }
-    const { ts } = this.record.meta;
+    const { ts, trace } = this.record.meta;
     const send = addSend((this.t.outbox ??= emptyOutbox()), {
       id: this.id(i),
       position: this.record.seq * EFFECTS_MAX + i,
@@ -458,9 +458,9 @@ class Registrar {
       lane,
       event,
       ts,
-      ...(via !== undefined && { via }),
-      ...(deadline !== undefined && { deadline }),
-      ...this.traced(),
+      via,
+      deadline,
+      trace,
     });
     this.work?.push({ kind: 'send', send });
   }

@@ -83,7 +83,8 @@ export class Journal<Payload> {
       let result: AppendResult;
       try {
         // Large payloads go into blobs first. Again the same bytes: their names are their hashes.
-        if (this.host.deflate !== undefined) rest = await this.host.deflate(rest);
+        const stored = this.host.deflate?.(rest) ?? rest;
+        rest = stored instanceof Promise ? await stored : stored;
         result = await this.host.store.append(this.stream, expected, this.epoch, rest);
       } catch (error) {
         // Nothing was written for sure: the same again, until there is room (or a person ends the process).

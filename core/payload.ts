@@ -11,8 +11,11 @@ const BLOB = 'reprise$blob';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Records as they are stored. Puts the blobs first: a record never names one that is not durable. */
-export async function deflateRecords(records: readonly LogRecord[], blobs: BlobStore): Promise<readonly LogRecord[]> {
+/** Records as they are stored; at once where none is large. Puts the blobs first: a record never names one that is not durable. */
+export function deflateRecords(
+  records: readonly LogRecord[],
+  blobs: BlobStore,
+): readonly LogRecord[] | Promise<readonly LogRecord[]> {
   if (!records.some(isLarge)) return records;
   return Promise.all(
     records.map(async (record) => {

@@ -30,6 +30,9 @@ export interface DirectOptions {
 const MAILBOX = 'mailbox';
 const REPORT = 'report';
 
+/** Sends are many: none of them needs a promise of its own. */
+const NO_CUSTODY = Promise.resolve();
+
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isLane = (value: unknown): boolean => value === 'user' || value === 'system';
 
@@ -101,8 +104,12 @@ class Direct implements Mailboxes {
     };
   }
 
-  async send(envelope: Envelope): Promise<void> {
-    if (!this.running) return;
+  send(envelope: Envelope): Promise<void> {
+    if (this.running) this.carry(envelope);
+    return NO_CUSTODY;
+  }
+
+  private carry(envelope: Envelope): void {
     const local = this.receivers.get(envelope.shard);
     if (local !== undefined) return local.receiver.deliver(envelope);
     const owner = this.options.ownerOf(envelope.shard);

@@ -28,23 +28,23 @@ export interface NewSend {
   readonly event: EventObject;
   /** `ts` of the record that made it, ms since 1970. */
   readonly ts: number;
-  readonly via?: EffectId;
+  readonly via?: EffectId | undefined;
   /** ms since 1970. */
-  readonly deadline?: number;
+  readonly deadline?: number | undefined;
   /** Of the turn that made it. */
-  readonly trace?: TraceContext;
+  readonly trace?: TraceContext | undefined;
 }
 
 export interface PendingSend extends Omit<NewSend, 'event' | 'trace'> {
   /** Of the span that sent it first, once it has left: re-sends carry the same. */
-  trace?: TraceContext;
+  trace: TraceContext | undefined;
   /** Undefined: it lies in the checkpoint only. */
   event: EventObject | undefined;
   /** Its neighbours in the lane: one that goes out of turn (a snapshot that a later one replaces) leaves the order whole. */
   previous: PendingSend | undefined;
   next: PendingSend | undefined;
   /** Given up: its receiver records it as dead. */
-  void?: true;
+  void: true | undefined;
   /** ms since 1970 of the next try; Infinity while the record that made it is on its way to the store. */
   nextAt: number;
 }
@@ -67,10 +67,26 @@ const laneKey = (to: Address, lane: Lane): string => (lane === 'user' ? to : `${
 export const emptyOutbox = (): Outbox => ({ byId: new Map(), lanes: new Map(), dueFrom: Infinity });
 export const outboxSize = (outbox: Outbox): number => outbox.byId.size;
 
-export function addSend(outbox: Outbox, send: NewSend): PendingSend {
+/** `kept`: what a checkpoint says of it besides. */
+export function addSend(outbox: Outbox, send: NewSend, kept?: Partial<Pick<PendingSend, 'nextAt' | 'void'>>): PendingSend {
   const key = laneKey(send.to, send.lane);
   const lane = outbox.lanes.get(key);
-  const pending: PendingSend = { nextAt: Infinity, ...send, previous: lane?.last, next: undefined };
+  // Member by member: one shape for all of them, and no copying of an unknown one, since each hop makes one.
+  const pending: PendingSend = {
+    id: send.id,
+    position: send.position,
+    to: send.to,
+    lane: send.lane,
+    event: send.event,
+    ts: send.ts,
+    via: send.via,
+    deadline: send.deadline,
+    trace: send.trace,
+    previous: lane?.last,
+    next: undefined,
+    void: kept?.void,
+    nextAt: kept?.nextAt ?? Infinity,
+  };
   if (lane === undefined) outbox.lanes.set(key, { first: pending, last: pending });
   else lane.last = lane.last.next = pending;
   outbox.byId.set(pending.id, pending);
@@ -156,8 +172,8 @@ export function encodeOutbox(outbox: Outbox): unknown {
 
 export function decodeOutbox(json: unknown): Outbox {
   const outbox = emptyOutbox();
-  for (const send of json as (NewSend & { nextAt: number })[]) {
-    addSend(outbox, send);
+  for (const send of json as (NewSend & Pick<PendingSend, 'nextAt' | 'void'>)[]) {
+    addSend(outbox, send, send);
     if (send.nextAt < outbox.dueFrom) outbox.dueFrom = send.nextAt;
   }
   return outbox;

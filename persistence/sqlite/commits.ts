@@ -11,11 +11,15 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { MeshError } from '../../core/errors.ts';
 import { isOfOneWrite, isUnclear, storeError } from './failure.ts';
 
-interface Write {
+interface Write<T = unknown> {
   /** Inside the transaction. What it throws undoes the transaction. */
-  apply(): void;
-  done(): void;
-  failed(error: MeshError, unclear: boolean): void;
+  apply(): T;
+  resolve(value: T): void;
+  reject(error: MeshError): void;
+  /** What to resolve with where nobody knows whether it was written. */
+  unclear: ((cause: MeshError) => T) | undefined;
+  /** What `apply` returned. */
+  value: T | undefined;
 }
 interface Failure {
   readonly cause: unknown;
@@ -55,17 +59,8 @@ export class Commits {
     if (this.closed) return Promise.reject(new MeshError('STORE_UNAVAILABLE', `${this.path} is closed`));
     this.arm();
     return new Promise((resolve, reject) => {
-      let value: T;
-      this.queue.push({
-        apply: () => {
-          value = apply();
-        },
-        done: () => resolve(value),
-        failed: (error, isUnclearHere) => {
-          if (isUnclearHere && unclear !== undefined) resolve(unclear(error));
-          else reject(error);
-        },
-      });
+      const write: Write<T> = { apply, resolve, reject, unclear, value: undefined };
+      this.queue.push(write);
     });
   }
 
@@ -78,7 +73,7 @@ export class Commits {
 
   /** A transaction of its own, at once. */
   now(apply: () => void): void {
-    const failure = this.commit([apply]);
+    const failure = this.commit([{ apply, value: undefined }]);
     if (failure !== undefined) throw storeError(failure.cause, this.path, 'writing');
     this.hooks.committed();
   }
@@ -95,8 +90,8 @@ export class Commits {
     }
     const writes = this.queue;
     this.queue = [];
-    const failure = this.commit(writes.map((write) => () => write.apply()));
-    if (failure === undefined) for (const write of writes) write.done();
+    const failure = this.commit(writes);
+    if (failure === undefined) for (const write of writes) write.resolve(write.value);
     else if (writes.length > 1 && isOfOneWrite(failure.cause)) for (const write of writes) this.alone(write);
     else this.fail(writes, failure);
     this.hooks.committed();
@@ -109,20 +104,23 @@ export class Commits {
   }
 
   private alone(write: Write): void {
-    const failure = this.commit([() => write.apply()]);
-    if (failure === undefined) write.done();
+    const failure = this.commit([write]);
+    if (failure === undefined) write.resolve(write.value);
     else this.fail([write], failure);
   }
 
   private fail(writes: readonly Write[], { cause, unclear }: Failure): void {
     const error = storeError(cause, this.path, 'writing');
-    for (const write of writes) write.failed(error, unclear);
+    for (const write of writes) {
+      if (unclear && write.unclear !== undefined) write.resolve(write.unclear(error));
+      else write.reject(error);
+    }
   }
 
-  private commit(applies: readonly (() => void)[]): Failure | undefined {
+  private commit(writes: readonly Pick<Write, 'apply' | 'value'>[]): Failure | undefined {
     try {
       this.begin.run();
-      for (const apply of applies) apply();
+      for (const write of writes) write.value = write.apply();
     } catch (cause) {
       return this.undo(cause, false);
     }

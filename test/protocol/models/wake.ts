@@ -68,7 +68,7 @@ export function wake(o: WakeOptions): Model {
   const open = (box: Box | null): Outbox => {
     const outbox = emptyOutbox();
     if (box === null) return outbox;
-    addSend(outbox, { ...SEND, nextAt: box.nextAt ?? Infinity } as NewSend);
+    addSend(outbox, SEND, { nextAt: box.nextAt ?? Infinity });
     outbox.dueFrom = box.dueFrom ?? Infinity;
     return outbox;
   };
