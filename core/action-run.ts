@@ -2,8 +2,8 @@
  * Custom actions of a machine while they are performed, and the effect id that user code may ask for.
  *
  * What an action sends by hand (`self.send`, `child.send`, `system.get(x).send`) is collected and given back: the cell records it, and
- * only then it leaves. So an action that is performed again after a crash sends once. What it sends after its first `await` goes to
- * whoever has called `onLateSend`.
+ * only then it leaves. So an action that is performed again after a crash sends once. What it sends after its first `await` is told
+ * when it is sent; a crash before that loses it.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Address, EffectId } from './address.ts';
@@ -15,10 +15,18 @@ export interface ActionSend {
   readonly event: EventObject;
 }
 
+/** Who hears what an action does after it has returned. */
+export interface Afterwards {
+  sent(send: ActionSend): void;
+  /** It was asynchronous, and its promise was rejected. */
+  rejected(error: unknown): void;
+}
+
 interface Acting {
   readonly id: EffectId;
   /** Undefined once the action has returned, and for a leaf. */
   sends: ActionSend[] | undefined;
+  readonly afterwards: Afterwards | undefined;
 }
 
 const current = new AsyncLocalStorage<Acting>();
@@ -30,38 +38,28 @@ const current = new AsyncLocalStorage<Acting>();
 export const currentEffect = (): EffectId | undefined => current.getStore()?.id;
 
 /** Runs `fn` as part of the effect `id`. */
-export const asEffect = <T>(id: EffectId, fn: () => T): T => current.run({ id, sends: undefined }, fn);
+export const asEffect = <T>(id: EffectId, fn: () => T): T => current.run({ id, sends: undefined, afterwards: undefined }, fn);
 
 /** Performs a custom action. Returns what it sent by hand, in order. Throws what it throws; then nothing of it was sent. */
-export function runAction(effect: ActionEffect, id: EffectId): readonly ActionSend[] {
+export function runAction(effect: ActionEffect, id: EffectId, afterwards?: Afterwards): readonly ActionSend[] {
   const { run } = effect;
   if (run === undefined) return [];
   const sends: ActionSend[] = [];
-  const acting: Acting = { id, sends };
+  const acting: Acting = { id, sends, afterwards };
   try {
-    current.run(acting, run);
+    const result = current.run(acting, run);
+    if (afterwards !== undefined && result instanceof Promise) result.catch((error: unknown) => afterwards.rejected(error));
   } finally {
     acting.sends = undefined;
   }
   return sends;
 }
 
-type LateSend = (from: Address, send: ActionSend, effect: EffectId) => void;
-let late: LateSend | undefined;
-
-/** Who takes what asynchronous code of an action sends after the action has returned. Returns what ends it. One at a time. */
-export function onLateSend(listener: LateSend): () => void {
-  late = listener;
-  return () => {
-    if (late === listener) late = undefined;
-  };
-}
-
 /** A send by hand outside of a step. Throws USAGE where nothing could record it. */
 export function sendByHand(from: Address, send: ActionSend): void {
   const acting = current.getStore();
   if (acting?.sends !== undefined) acting.sends.push(send);
-  else if (acting !== undefined && late !== undefined) late(acting.id.slice(0, acting.id.lastIndexOf('!')), send, acting.id);
+  else if (acting?.afterwards !== undefined) acting.afterwards.sent(send);
   else
     throw new MeshError(
       'USAGE',

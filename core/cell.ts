@@ -11,7 +11,7 @@ import { begin, born, obey } from './cell-orders.ts';
 import type { CellHost } from './cell-host.ts';
 import { encodeCheckpoint } from './checkpoint.ts';
 import { Doors } from './doors.ts';
-import type { EventObject, Lane } from './effect.ts';
+import type { ActionEffect, EventObject, Lane } from './effect.ts';
 import type { CursorReport, Envelope, TraceContext } from './envelope.ts';
 import { assert, type ErrorData, errorData, MeshError } from './errors.ts';
 import { applyRecord, type Folded, isExpected, seal, seedOf, stampOf, UNSTEPPED, type Work } from './fold.ts';
@@ -497,10 +497,20 @@ export class Cell {
 
   // ---- custom actions ----------------------------------------------------------------------------------------------
 
-  /** What a custom action sent by hand, and that it is done. */
-  markAction(id: EffectId, sends: readonly { readonly to: Address; readonly event: EventObject }[]): void {
+  /** An action that may run once at most: first the log says that it is done. */
+  markFirst(id: EffectId, action: ActionEffect): void {
     this.done(id);
-    if (sends.length === 0) return;
+    this.mark();
+    this.leaving.work.push({ kind: 'action', id, action, marked: true });
+    this.host.ready(this);
+  }
+
+  /** What user code sent by hand while this cell performed it. After the cell it cannot be recorded: said, not kept. */
+  sendByHand(sends: readonly { readonly to: Address; readonly event: EventObject }[]): void {
+    if (this.closed) {
+      for (const { to, event } of sends) this.host.logged(this, 'sent by hand too late', { to, event });
+      return;
+    }
     this.mark(undefined, sends);
     this.host.ready(this);
   }

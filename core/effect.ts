@@ -62,7 +62,7 @@ export interface ActionEffect {
   readonly kind: 'action';
   readonly type: string;
   readonly params: unknown;
-  readonly run?: () => void;
+  readonly run?: () => unknown;
 }
 export interface TerminateEffect {
   readonly kind: 'terminate';

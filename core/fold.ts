@@ -26,7 +26,8 @@ export type Work =
   | { readonly kind: 'leaf'; readonly leaf: PendingLeaf }
   | { readonly kind: 'leaf.stop'; readonly id: EffectId }
   | { readonly kind: 'leaf.send'; readonly id: EffectId; readonly event: EventObject }
-  | { readonly kind: 'action'; readonly id: EffectId; readonly action: ActionEffect }
+  /** `marked`: that it is done is in the log already. */
+  | { readonly kind: 'action'; readonly id: EffectId; readonly action: ActionEffect; readonly marked?: true }
   | { readonly kind: 'emit'; readonly event: EventObject }
   | { readonly kind: 'log'; readonly label: string | undefined; readonly value: unknown }
   | { readonly kind: 'reply'; readonly id: string; readonly event: EventObject }

@@ -6,7 +6,7 @@ import { errorData, isMeshError } from './errors.ts';
 import { kindOfLeaf } from './kernel-stubs.ts';
 import { captureScope, type SystemInside } from './kernel-xstate.ts';
 import type { Leaf } from './logic.ts';
-import { reviveRefs, toPlain } from './plain.ts';
+import { type PlainOptions, reviveRefs, toPlain } from './plain.ts';
 
 const leaves = new WeakMap<AnyActorLogic, Leaf>();
 
@@ -31,7 +31,7 @@ function makeLeaf(logic: AnyActorLogic): Leaf {
           if (target !== hub) (target as { _send(event: EventObject): void })._send(event);
           else if (!stopped) deliver(deliverable(event, job.child));
         };
-        const input = reviveRefs(job.input, (marker) => (marker.id === owner ? hub : marker));
+        const input = reviveRefs(job.input, ({ id }) => (id === owner ? hub : forwarding(id, deliver)));
         const child = createActor(logic, {
           id: job.child,
           parent: hub,
@@ -50,6 +50,23 @@ function makeLeaf(logic: AnyActorLogic): Leaf {
   };
 }
 
+/** Another actor in the input of a leaf: what it is sent goes through the log of the leaf's owner. */
+function forwarding(id: string, deliver: (event: EventObject) => void): object {
+  const ref = {
+    id,
+    sessionId: id,
+    send: (event: EventObject) => deliver({ type: 'reprise.forward', to: id, event: toPlain(event, outgoing(event)) }),
+    toJSON: () => ({ xstate$$type: 1, id }),
+  };
+  return Object.assign(ref, { ref });
+}
+const outgoing = (event: EventObject): PlainOptions => ({
+  what: `event '${event.type}'`,
+  code: 'EVENT_NOT_PLAIN',
+  marker: (ref) => ({ xstate$$type: 1, id: (ref as { id: string }).id }),
+  copy: true,
+});
+
 /** A copy, so that the leaf holds no part of what the machine keeps. What cannot be carried becomes the leaf's error. */
 function deliverable(event: EventObject, child: string): EventObject {
   try {
@@ -59,12 +76,7 @@ function deliverable(event: EventObject, child: string): EventObject {
       snapshot === undefined
         ? event
         : { ...event, snapshot: Object.fromEntries(Object.entries(snapshot).filter(([key]) => key !== '_subscription')) };
-    return toPlain(given, {
-      what: `what '${child}' delivers (${event.type})`,
-      code: 'EVENT_NOT_PLAIN',
-      marker: (ref) => ({ xstate$$type: 1, id: (ref as { id: string }).id }),
-      copy: true,
-    });
+    return toPlain(given, { ...outgoing(event), what: `what '${child}' delivers (${event.type})` });
   } catch (error) {
     if (!isMeshError(error)) throw error;
     return { type: `xstate.error.actor.${child}`, error: errorData(error), actorId: child };

@@ -21,7 +21,7 @@ export interface RecordingHost {
   /** Names of the actors that the machine has. */
   readonly sources: ReadonlyMap<string, unknown>;
   /** Runs user code as `self`, which shows the snapshot `seen` meanwhile. */
-  act(self: SelfRef, seen: unknown, run: () => void): void;
+  act(self: SelfRef, seen: unknown, run: () => unknown): unknown;
 }
 
 let steps = 0;

@@ -27,7 +27,7 @@ export interface Recorded {
   readonly type: string;
   readonly info?: unknown;
   readonly params: unknown;
-  readonly exec?: ((info: unknown, params: unknown) => void) | undefined;
+  readonly exec?: ((info: unknown, params: unknown) => unknown) | undefined;
 }
 /** Parameters of the actions that XState itself defines. */
 export interface Params {

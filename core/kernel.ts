@@ -6,7 +6,7 @@
  * It calls the public `ActorLogic` contract; the scope comes from a real `createActor`. Nothing is executed, started or scheduled here.
  */
 import type { AnyActorLogic, AnyActorRef, AnyMachineSnapshot, AnyStateMachine } from 'xstate';
-import { currentEffect, onLateSend, runAction, sendByHand } from './action-run.ts';
+import { currentEffect, runAction, sendByHand } from './action-run.ts';
 import { type Address, checkAddress } from './address.ts';
 import { chartDigest } from './chart-digest.ts';
 import { misfits } from './chart-fit.ts';
@@ -31,7 +31,7 @@ import {
 import type { ActorEnv, Logic, Source, Step, StepMeta, View } from './logic.ts';
 import { freezeDeep, notPlain, type RefMarker, reviveRefs, toPlain } from './plain.ts';
 
-export { currentEffect, leafOf, MICROSTEPS_MAX, onLateSend, runAction };
+export { currentEffect, leafOf, MICROSTEPS_MAX, runAction };
 
 export interface MachineOptions {
   /** Instead of the machine's own `version`. */
@@ -276,13 +276,13 @@ class Kernel implements Logic, RefHost, RecordingHost {
     throw error;
   }
 
-  act(self: SelfRef, seen: unknown, run: () => void): void {
+  act(self: SelfRef, seen: unknown, run: () => unknown): unknown {
     const { snapshot } = self;
     const { self: before } = this;
     this.take(self);
     self.snapshot = seen;
     try {
-      run();
+      return run();
     } finally {
       self.snapshot = snapshot;
       if (before !== undefined) this.take(before);

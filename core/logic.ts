@@ -46,7 +46,8 @@ export type InDoubt = 'retry' | 'ask' | 'park' | 'fail';
 
 /**
  * Runs logic that is not pure. Delivers what XState would send to the parent; or `reprise.doubt` when it does not know what became of what
- * it began: the leaf then counts as ended, and `inDoubt` decides as after a crash. `doubt`: it may have run before; ask first.
+ * it began: the leaf then counts as ended, and `inDoubt` decides as after a crash; or `reprise.forward` with `to` and `event`: its owner
+ * sends that. `doubt`: it may have run before; ask first.
  */
 export interface Leaf {
   /** It ends only when it is stopped (a connection, a subscription): a clean stop does not wait for it. */

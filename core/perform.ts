@@ -10,6 +10,11 @@ import { runAction } from './kernel.ts';
 import { afterOf, type PendingSend, pendingSends, sent, settleSend } from './protocol/outbox.ts';
 import type { PendingLeaf } from './tables.ts';
 
+interface Mail {
+  readonly to: Address;
+  readonly event: EventObject;
+}
+
 export class Performer {
   private readonly host: CellHost;
   private readonly cell: Cell;
@@ -38,7 +43,7 @@ export class Performer {
       case 'leaf.send':
         return this.host.leaves.send(w.id, w.event);
       case 'action':
-        return this.action(w.id, w.action);
+        return w.marked === true ? this.run(w.id, w.action) : this.action(w.id, w.action);
       case 'emit':
         return this.host.emitted(this.cell, w.event);
       case 'log':
@@ -104,8 +109,12 @@ export class Performer {
     }
     const source = cell.actor.logic.source(leaf.src);
     if (source?.kind !== 'leaf') return cell.park(`LOGIC_NOT_FOUND: '${cell.actor.logic.id}' has no leaf '${leaf.src}'`);
-    const sink = (event: EventObject): void =>
-      event.type === 'reprise.doubt' ? this.lostSight(leaf) : cell.result({ via: leaf.id, event });
+    const sink = (event: EventObject): void => {
+      if (event.type === 'reprise.doubt') this.lostSight(leaf);
+      else if (event.type === 'reprise.forward')
+        this.mail([{ to: event['to'] as Address, event: event['event'] as EventObject }]);
+      else cell.result({ via: leaf.id, event });
+    };
     (this.started ??= new Set()).add(leaf.id);
     if (this.host.leaves.adopt(leaf.id, sink)) return;
     const span = this.host.leafSpan(cell, leaf);
@@ -161,8 +170,8 @@ export class Performer {
   // ---- custom actions ----------------------------------------------------------------------------------------------
 
   private action(id: EffectId, action: ActionEffect): void {
-    if (this.host.atMostOnce(this.cell.address, action.type)) this.cell.markAction(id, []);
-    this.run(id, action);
+    if (this.host.atMostOnce(this.cell.address, action.type)) this.cell.markFirst(id, action);
+    else this.run(id, action);
   }
 
   retryAction(id: EffectId): void {
@@ -173,17 +182,28 @@ export class Performer {
   private run(id: EffectId, action: ActionEffect): void {
     let sends: ReturnType<typeof runAction>;
     try {
-      sends = runAction(action, id);
+      sends = runAction(action, id, {
+        sent: (send) => this.mail(this.mailOf([send])),
+        rejected: (error) => this.host.logged(this.cell, `action '${action.type}' was rejected`, errorData(error)),
+      });
     } catch (error) {
       return this.cell.actionFailed(id, error);
     }
-    const mail: { readonly to: Address; readonly event: EventObject }[] = [];
-    for (const { target, event } of sends) {
+    this.cell.done(id);
+    this.mail(this.mailOf(sends));
+  }
+
+  /** What goes to a leaf of this process goes at once. */
+  private mailOf(sends: ReturnType<typeof runAction>): Mail[] {
+    return sends.flatMap(({ target, event }) => {
       const found = resolveTarget(this.cell.actor, target);
       if (found?.leaf !== undefined) this.host.leaves.send(found.leaf, event);
-      else if (found !== undefined) mail.push({ to: found.to, event });
-    }
-    this.cell.markAction(id, mail);
+      return found?.leaf === undefined && found !== undefined ? [{ to: found.to, event }] : [];
+    });
+  }
+
+  private mail(mail: readonly Mail[]): void {
+    if (mail.length > 0) this.cell.sendByHand(mail);
   }
 
   // ---- after a crash -----------------------------------------------------------------------------------------------

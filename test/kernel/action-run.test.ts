@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { ActionEffect } from '../../core/effect.ts';
-import { type ActionSend, currentEffect, onLateSend, runAction } from '../../core/action-run.ts';
+import { type ActionSend, type Afterwards, currentEffect, runAction } from '../../core/action-run.ts';
 import { drive } from './drive.ts';
 import { type Args, chart } from './loose.ts';
 
@@ -60,28 +60,51 @@ describe('a custom action', () => {
   });
 });
 
-describe('a send by hand', () => {
-  test('after the first await of an action goes to who listens, with the actor that the action is of', async () => {
-    const late: unknown[] = [];
-    const end = onLateSend((from, send, effect) => late.push([from, send.event.type, effect]));
-    const action = actionOf(({ self, system }) => {
-      void turn().then(() => {
-        self.send({ type: 'LATE' });
-        system.get('desk/other').send({ type: 'LATE.TOO' });
-      });
+describe('after an action has returned', () => {
+  const after = (): { readonly heard: unknown[]; readonly afterwards: Afterwards } => {
+    const heard: unknown[] = [];
+    return {
+      heard,
+      afterwards: {
+        sent: ({ target, event }) => heard.push([target, event.type]),
+        rejected: (error) => heard.push((error as Error).message),
+      },
+    };
+  };
+
+  test('what it sends is told one by one', async () => {
+    const { heard, afterwards } = after();
+    const action = actionOf(async ({ self, system }) => {
+      await turn();
+      self.send({ type: 'LATE' });
+      system.get('desk/other').send({ type: 'LATE.TOO' });
     });
-    expect(runAction(action, 'a!2.0')).toEqual([]);
+    expect(runAction(action, 'a!2.0', afterwards)).toEqual([]);
     drive(chart({}), { address: 'other' });
     await turn();
     await turn();
-    end();
-    expect(late).toEqual([
-      ['a', 'LATE', 'a!2.0'],
-      ['a', 'LATE.TOO', 'a!2.0'],
+    expect(heard).toEqual([
+      [{ kind: 'self' }, 'LATE'],
+      [{ kind: 'address', address: 'desk/other' }, 'LATE.TOO'],
     ]);
   });
 
-  test('that no log can hold is refused: outside of steps and actions, and when nobody listens', async () => {
+  test('a promise that is rejected is told too, and is no unhandled rejection', async () => {
+    const { heard, afterwards } = after();
+    runAction(
+      actionOf(async () => {
+        await turn();
+        throw new RangeError('no');
+      }),
+      'a!2.0',
+      afterwards,
+    );
+    await turn();
+    await turn();
+    expect(heard).toEqual(['no']);
+  });
+
+  test('a send that no log can hold is refused: outside of steps and actions, and when nobody listens', async () => {
     let self: Args['self'] | undefined;
     let failed: unknown;
     const action = actionOf((args) => {

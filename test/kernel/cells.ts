@@ -14,12 +14,16 @@ export interface CellsOutcome {
   readonly records: readonly LogRecord[];
   /** By a fold of the log. */
   readonly view: View;
+  /** What nodes logged for actors: [label, value]. */
+  readonly logged: readonly unknown[];
 }
 
 export interface CellsOptions {
   readonly input?: unknown;
   /** The process dies after the start and after each act, and is down while time passes. */
   readonly killed: boolean;
+  /** Custom actions that run once at most. */
+  readonly atMostOnce?: readonly string[];
 }
 
 const ROOT = 'root';
@@ -41,7 +45,8 @@ export async function runCells(machineOf: MachineOf, script: readonly Act[], opt
     }),
     { development: true },
   );
-  const world = new World({ logics: { [ROOT]: logic } });
+  const { atMostOnce = [] } = options;
+  const world = new World({ logics: { [ROOT]: logic }, atMostOnce });
   const rise = async (): Promise<void> => {
     const node = await world.up(`n${++instance}`);
     // The session of a process that was killed has to end first.
@@ -70,7 +75,8 @@ export async function runCells(machineOf: MachineOf, script: readonly Act[], opt
   }
   const records = await world.records(ROOT);
   world.crash(`n${instance}`);
-  return { trace: [...performed.values()].flat(), again, records, view: fold(records, logic) };
+  const logged = world.events.flatMap((e) => (e.type === 'actor.log' ? [[e['label'], e['value']]] : []));
+  return { trace: [...performed.values()].flat(), again, records, view: fold(records, logic), logged };
 }
 
 /** Performs nothing. */

@@ -303,7 +303,11 @@ export class Actor {
       leaf.id,
       source.leaf.start(job, (event) => deliver(event)),
     );
-    deliver = (event) => this.offer({ event, via: leaf.id });
+    deliver = (event) => {
+      if (event.type !== 'reprise.forward') return this.offer({ event, via: leaf.id });
+      const { to, event: sent } = event as unknown as { to: Address; event: EventObject };
+      this.record({ kind: 'mark', meta: this.meta(), sends: [{ to, event: sent }] });
+    };
     for (const event of early) deliver(event);
   }
 

@@ -73,6 +73,8 @@ export interface WorldOptions {
   readonly logics?: Readonly<Record<string, Logic>>;
   readonly limits?: NodeOptions['limits'];
   readonly tracer?: Tracer;
+  /** Custom actions that run once at most. */
+  readonly atMostOnce?: readonly string[];
 }
 
 export class World {
@@ -199,7 +201,7 @@ export class World {
       mailboxMax: () => undefined,
       passivateAfterMs: () => this.options.passivateAfterMs ?? 60_000,
       retriesOf: () => false,
-      atMostOnce: () => false,
+      atMostOnce: (_address, action) => this.options.atMostOnce?.includes(action) ?? false,
     };
   }
 

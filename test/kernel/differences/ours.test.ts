@@ -124,6 +124,43 @@ describe('*ours*', () => {
     ]);
   });
 
+  test('what an asynchronous action sends later is recorded then; one that is rejected harms nobody', async () => {
+    const { trace, records, logged } = await runCells(
+      (note) =>
+        chart({
+          on: {
+            GO: {
+              actions: async ({ self }: Args) => {
+                await Promise.resolve();
+                self.send({ type: 'LATE' });
+                throw new RangeError('too late to fail');
+              },
+            },
+            LATE: { actions: ({ event }: Args) => note(event.type) },
+          },
+        }),
+      [{ type: 'GO' }],
+      { killed: false },
+    );
+    expect(trace).toEqual(['LATE']);
+    expect(records.flatMap((r) => (r.kind === 'mark' && r.sends !== undefined ? r.sends : []))).toEqual([
+      { to: 'root', event: { type: 'LATE' } },
+    ]);
+    expect(logged).toEqual([["action 'actions' was rejected", { name: 'RangeError', message: 'too late to fail' }]]);
+  });
+
+  test('an action that may run once at most is marked before it runs', async () => {
+    const machineOf = (note: Note) =>
+      chart(
+        { on: { GO: { actions: ['once', 'often'] } } },
+        { actions: { once: () => note('once'), often: () => note('often') } },
+      );
+    const { trace, again } = await runCells(machineOf, [{ type: 'GO' }], { killed: true, atMostOnce: ['once'] });
+    expect(trace.toSorted((a, b) => String(a).localeCompare(String(b)))).toEqual(['often', 'once']);
+    // The other one runs again, under its id, since no mark of it had become durable.
+    expect(again).toEqual([expect.stringMatching(/^root!\d+\.1$/)]);
+  });
+
   test('one that goes on throwing fails its actor, and its parent handles that as in XState', async () => {
     const child = chart({
       on: {

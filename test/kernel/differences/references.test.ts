@@ -101,6 +101,31 @@ describe('references to actors', () => {
     ]);
   });
 
+  test('in the input of a promise: a sibling, which it may send to', async () => {
+    const other = chart({ on: { TOLD: { actions: sendParent(({ event }) => ({ type: 'UP', n: event['n'] })) } } });
+    const talker = fromPromise<unknown, { to: AnyActorRef }>(async ({ input }) => {
+      input.to.send({ type: 'TOLD', n: 1 });
+      return 'ok';
+    });
+    const { live } = await compare(
+      (note) =>
+        chart(
+          {
+            context: ({ spawn }: InputArgs) => ({ kid: spawn('other', { id: 'kid' }) }),
+            initial: 'a',
+            states: {
+              a: { on: { GO: 'b' } },
+              b: { invoke: { src: 'talker', id: 'talker', input: ({ context }: Args) => ({ to: context.kid }) } },
+            },
+            on: { UP: { actions: ({ event }: Args) => note(event['n']) } },
+          },
+          { actors: { other, talker } },
+        ),
+      [{ type: 'GO' }],
+    );
+    expect(kinds(live.trace)).toEqual([1]);
+  });
+
   test('the input of a child goes through JSON when it is first run too', async () => {
     const seen: unknown[] = [];
     const child = chart({ context: ({ input }: InputArgs) => (seen.push(input), { n: 0 }) });
