@@ -48,6 +48,25 @@ export const TIME: readonly Row[] = [
     notes: ['go', 'NOW', 'LATER'],
   },
   {
+    construct: 'named and computed delays',
+    live: 'Taken from the implementations, or from context and event, when the timer is set.',
+    recovered: 'The deadline of the record counts, also when the delay was edited since.',
+    make: () => ({
+      machineOf: (note) =>
+        chart(
+          {
+            context: { n: 2 },
+            initial: 'a',
+            states: { a: { after: { soon: { target: 'b', actions: () => note('soon') } } }, b: {} },
+            on: { GO: { actions: raise({ type: 'LATER' }, { delay: 'byContext' }) }, LATER: { actions: () => note('later') } },
+          },
+          { delays: { soon: HOUR, byContext: ({ context }: Args) => context.n * HOUR } },
+        ),
+      script: [go, { advance: 1.5 * HOUR }, { advance: HOUR }],
+    }),
+    notes: ['soon', 'later'],
+  },
+  {
     construct: 'delayed sendTo',
     live: 'To itself, to a child machine, to a callback, at its deadline; it dies with its actor.',
     recovered: 'It is a timer, not yet a message, and keeps its original deadline.',
