@@ -166,12 +166,13 @@ for (const [store, fence] of [
 ] as const) {
   holds(`ownership: a copied append, ${store}`, 46_000, (name) => ownership({ ...fence, ends: 1, lost: 1, copies: 1, name }));
   holds(`ownership: checkpoint with a pending call, ${store}`, 3_000, (name) => ownership({ ...fence, ...SAVED, name }));
-  holdsLong(`ownership: all faults, ${store}`, 140_000, (name) => ownership({ ...fence, ...ALL, name }));
   holdsLong(`ownership: D7, ${store}`, 43_000, (name) => ownership({ ...fence, ...D7, name }));
   holdsLong(`ownership: checkpoint with a pending call, freeze, ${store}`, 180_000, (name) =>
     ownership({ ...fence, ...SAVED, ends: 1, name }),
   );
 }
+holds('ownership: crash, freeze, loss, claimFence', 140_000, (name) => ownership({ ...FENCE, ...ALL, name }));
+holdsLong('ownership: crash, freeze, loss, no claimFence', 140_000, (name) => ownership({ ...NO_FENCE, ...ALL, name }));
 holds('ownership: a cell breaks down, others in its batches', 15_000, (name) =>
   ownership({ ...FENCE, breaks: 1, others: 3, name }),
 );
