@@ -1,6 +1,6 @@
 /** Time: timers, delayed sends, and how they are cancelled. */
 import { fromCallback } from 'xstate';
-import { cancel, chart, raise, sendParent, sendTo } from '../loose.ts';
+import { type Args, cancel, chart, raise, sendParent, sendTo } from '../loose.ts';
 import { HOUR, go, SAME, noteEvent, type Row } from './row.ts';
 
 export const TIME: readonly Row[] = [
