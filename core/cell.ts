@@ -74,6 +74,8 @@ export class Cell {
   private leaving: Leaving = { acks: [], work: [], spans: [] };
   /** Durable, but the session's deadline has passed: it waits for the next renewal. */
   private readonly detained: Leaving[] = [];
+  /** What the last owner left unfinished waits for the next renewal as well. */
+  private resumes = false;
   private doors: Doors | undefined;
   private doneIds: EffectId[] = [];
   private timer: (() => void) | undefined;
@@ -666,7 +668,8 @@ export class Cell {
 
   /** What was unfinished when the last owner stopped: each once. */
   resume(): void {
-    if (!this.host.mayAct(this)) {
+    this.resumes = !this.host.mayAct(this);
+    if (this.resumes) {
       this.host.whenRegained(() => {
         if (!this.closed) this.resume();
       });
@@ -759,7 +762,7 @@ export class Cell {
 
   /** All that it took is durable, and what that caused has left. A checkpoint before would hide it from the next owner. */
   private get quiet(): boolean {
-    return this.journal.quiet && this.detained.length === 0;
+    return this.journal.quiet && this.detained.length === 0 && !this.resumes;
   }
 
   /** Nothing to take, nothing on its way, no leaf in this process. */

@@ -91,3 +91,23 @@ test('a cell that breaks down while two records are on their way is opened again
   await world.advance(60_000);
   expect(await world.taken('frail1')).toEqual(['one', 'two', 'three', 'four', 'xstate.done.actor.call']);
 });
+
+test('an actor that is put away before its session let it go on where the last owner left off is not clean', async () => {
+  const world: World = new World({
+    at: (_, point, node, what) => {
+      if (point === 'append.before' && node === 'n2' && what.includes('activated'))
+        world.node('n2').ownership.mayAct = () => false;
+    },
+  });
+  await world.up('n1', ['a']);
+  await world.send('a.plain1', { type: 'go', do: [sendTo('b.plain1', { type: 'm', n: 'm1' })] });
+  world.crash('n1');
+  await world.up('n2', ['a']);
+  await world.advance(5_000);
+  expect(world.node('n2').cells.has('a.plain1')).toBe(true);
+  await world.stop('n2');
+  await world.up('n3', ['a']);
+  await world.up('n4', ['b']);
+  await world.advance(600_000);
+  expect(await world.taken('b.plain1')).toEqual(['m1']);
+});
