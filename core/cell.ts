@@ -676,8 +676,7 @@ export class Cell {
       return;
     }
     const t = this.actor.tables;
-    // A parked actor performs nothing until a person lets it go on.
-    if (t.parked === undefined) this.performer.resume();
+    this.performer.resume();
     this.record({ kind: 'ready', meta: this.plainMeta() });
     if (t.failing !== undefined && t.parked === undefined && t.status === 'active') {
       const { event, via, waits } = t.failing;

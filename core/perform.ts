@@ -212,6 +212,8 @@ export class Performer {
   resume(): void {
     const t = this.cell.actor.tables;
     if (t.outbox !== undefined) for (const send of pendingSends(t.outbox)) this.send(send);
+    // What a parked actor has sent is on its way; it performs nothing else until a person lets it go on.
+    if (t.parked !== undefined) return;
     if (t.actions !== undefined) for (const [id, action] of [...t.actions]) this.action(id, action);
     if (t.status !== 'active' || t.leaves === undefined) return;
     for (const leaf of [...t.leaves.values()]) this.takeUp(leaf);

@@ -111,3 +111,19 @@ test('an actor that is put away before its session let it go on where the last o
   await world.advance(600_000);
   expect(await world.taken('b.plain1')).toEqual(['m1']);
 });
+
+test('what an actor sent before it was parked is sent on by the next owner too', async () => {
+  const world = new World();
+  await world.up('n1', ['a']);
+  await world.send('a.plain1', { type: 'go', do: [sendTo('b.plain1', { type: 'm', n: 'm1' }), spawn('call', 'tool', 1)] });
+  world.answer = () => undefined;
+  (await world.node('n1').cellAt('a.plain1')).park('by hand');
+  await world.advance(100);
+  world.crash('n1');
+  const calls = world.calls.length;
+  await world.up('n2', ['a']);
+  await world.up('n3', ['b']);
+  await world.advance(600_000);
+  expect(await world.taken('b.plain1')).toEqual(['m1']);
+  expect(world.calls).toHaveLength(calls);
+});
