@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
+import usual from './vitest.config.ts';
 
 /** Everything at full scope, with fresh seeds: hours, not minutes. What it ran and found goes to docs/evidence/. */
 export default defineConfig({
-  resolve: { conditions: ['source', 'node', 'import', 'default'] },
-  ssr: { resolve: { conditions: ['source', 'node', 'import', 'default'] } },
+  ...usual,
   test: { include: ['test/long/**/*.test.ts'], testTimeout: 3_600_000, hookTimeout: 600_000, maxWorkers: 2 },
 });

@@ -64,7 +64,7 @@ async function bench(chosen: readonly Scenario[], options: Options, goals: Goals
 /** The package into dist/, the samples into bench/dist/: no sample pays for the stripping of types. */
 function built(): boolean {
   const steps = [
-    [process.execPath, '--conditions=source', 'scripts/build.ts'],
+    [process.execPath, '--conditions=reprise-source', 'scripts/build.ts'],
     ['tsc', '-p', 'bench/tsconfig.json'],
   ] as const;
   return steps.every(([command, ...args]) => spawnSync(command, args, { cwd: ROOT, stdio: 'inherit' }).status === 0);

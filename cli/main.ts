@@ -1,11 +1,9 @@
 #!/usr/bin/env node
 /** The command `reprise`. */
 import { enableCompileCache } from 'node:module';
-import { onlyOurSource } from './source-condition.ts';
 
 // Most of a start is compiling: the cache of Node halves it from the second on.
 enableCompileCache();
-onlyOurSource();
 // Node 22 warns of what it has meanwhile made stable.
 const emitWarning = process.emitWarning.bind(process) as (...args: unknown[]) => void;
 process.emitWarning = (warning: string | Error, ...rest: unknown[]): void => {

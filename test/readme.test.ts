@@ -17,7 +17,7 @@ const env = {
   ...process.env,
   PATH: [bin, dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter),
   NO_COLOR: '1',
-  NODE_OPTIONS: '--conditions=source',
+  NODE_OPTIONS: '--conditions=reprise-source',
 };
 
 interface Fence {
@@ -85,7 +85,7 @@ function kill(): void {
 beforeAll(() => {
   mkdirSync(bin);
   const cli = join(bin, 'reprise');
-  writeFileSync(cli, `#!/bin/sh\nexec node --conditions=source "${resolve('cli/main.ts')}" "$@"\n`);
+  writeFileSync(cli, `#!/bin/sh\nexec node --conditions=reprise-source "${resolve('cli/main.ts')}" "$@"\n`);
   chmodSync(cli, 0o755);
   mkdirSync(join(folder, 'node_modules'));
   for (const name of ['xstate', '@types']) symlinkSync(resolve('node_modules', name), join(folder, 'node_modules', name));

@@ -49,6 +49,6 @@ function argumentsOf(subject: Subject, source: boolean): readonly string[] {
   if ('node' in subject) return subject.node;
   const input = JSON.stringify(subject);
   return source
-    ? ['--conditions=source', '--expose-gc', join(BENCH, 'sample.ts'), input]
+    ? ['--conditions=reprise-source', '--expose-gc', join(BENCH, 'sample.ts'), input]
     : ['--expose-gc', join(BENCH, 'dist/sample.js'), input];
 }

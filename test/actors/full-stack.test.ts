@@ -21,13 +21,13 @@ const CALLERS = {
   given: caller(tool('probe.given')),
   set: caller(tool('probe.set', QUICK)),
   post: caller(tool('probe.post', QUICK)),
-  asked: caller(tool('asking.post', { ...QUICK, timeoutMs: 800 })),
   failing: caller(tool('probe.post', { ...QUICK, inDoubt: 'fail' })),
   brief: caller(tool('probe.post', { timeoutMs: 5_000, deadlineMs: 5_000 })),
   wait: caller(tool('probe.wait', QUICK)),
   any: caller(anyTool('probe', QUICK)),
   typed: caller(tool('probe.post', { args: z.object({ line: z.string() }), result: z.object({ posted: z.number() }) })),
 };
+const ASKERS = { ...CALLERS, asked: caller(tool('asking.post', { ...QUICK, timeoutMs: 800 })) };
 
 const probe = (file: string, more: Partial<Server> = {}): Server => ({
   stdio: { command: process.execPath, args: [join(import.meta.dirname, 'probe-server.ts')], env: { PROBE_FILE: file } },
@@ -52,7 +52,7 @@ const tracer: Tracer = {
 };
 beforeAll(async () => {
   const file = sharedFolder.file('log');
-  shared = await new Stack(CALLERS, { tools: { probe: probe(file), asking: probe(file, { tools: ASKING }) } }, { tracer }).up();
+  shared = await new Stack(ASKERS, { tools: { probe: probe(file), asking: probe(file, { tools: ASKING }) } }, { tracer }).up();
 });
 afterAll(async () => {
   await shared.down();

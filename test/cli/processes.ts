@@ -59,7 +59,7 @@ export class Folder implements AsyncDisposable {
   }
 
   start(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
-    return spawn(process.execPath, ['--conditions=source', MAIN, ...args], {
+    return spawn(process.execPath, ['--conditions=reprise-source', MAIN, ...args], {
       cwd: this.path,
       env: { ...process.env, NO_COLOR: '1', ...env },
       stdio: ['pipe', 'pipe', 'pipe'],

@@ -18,7 +18,7 @@ async function onTerminal(
   dialog: readonly (readonly [seen: string, type: string])[],
   env: Record<string, string> = {},
 ) {
-  const command = [process.execPath, '--conditions=source', MAIN, ...args].join(' ');
+  const command = [process.execPath, '--conditions=reprise-source', MAIN, ...args].join(' ');
   const child = spawn('script', ['--quiet', '--return', '--command', `stty rows 24 cols 100; exec ${command}`, '/dev/null'], {
     cwd: folder.path,
     env: { ...withoutColours, TERM: 'xterm', ...env },

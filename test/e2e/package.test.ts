@@ -47,7 +47,6 @@ export const tea = setup({
     context: {} as { cups: string[] },
     events: {} as { type: 'brew'; kind: string } | { type: 'count'; replyTo: AnyActorRef },
   },
-  actors: { think: model('main'), write: tool('files.write_file'), other: ask({ to: 'tea' }) },
 }).createMachine({
   id: 'tea',
   version: '1',
@@ -58,7 +57,10 @@ export const tea = setup({
   },
 });
 
-/** Never called: it has to compile. */
+/** Not of the mesh: they have to compile. */
+export const callers = setup({
+  actors: { think: model('main'), write: tool('files.write_file'), other: ask({ to: 'tea' }) },
+});
 export async function inCode(): Promise<number> {
   const clock = virtualClock();
   await using mesh = await startMesh({ mesh: 'code', store: 'memory:', actors: { tea: {} } }, { tea }, { store: memory(), clock });

@@ -17,7 +17,7 @@ const ORDERS = 400;
 /** Runs the shop; killed after so many ms from `ready` (or from its start). Resolves with what it said. */
 function live(folder: string, killAfterMs: number | undefined, fromStart: boolean): Promise<string> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--conditions=source', 'test/e2e/shop-process.ts', folder, String(ORDERS)], {
+    const child = spawn(process.execPath, ['--conditions=reprise-source', 'test/e2e/shop-process.ts', folder, String(ORDERS)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let said = '';

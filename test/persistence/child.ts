@@ -1,11 +1,11 @@
 /**
  * A process of its own that uses a store, until somebody kills it. Prints a line of JSON for each thing that it knows to be done.
  *
- *   node --conditions=source child.ts own FILE              owns it; `{ owns }`, then waits
- *   node --conditions=source child.ts work FILE             appends to many streams, saves checkpoints, puts blobs
- *   node --conditions=source child.ts backup FILE TARGET    `{ backing }`, then `{ backed }`, while appending
- *   node --conditions=source child.ts remove FILE           deletes and imports long logs, over and over
- *   node --conditions=source child.ts open FILE [ro]        `{ code, message }` of the error, or `{ opened, heads }`
+ *   node --conditions=reprise-source child.ts own FILE              owns it; `{ owns }`, then waits
+ *   node --conditions=reprise-source child.ts work FILE             appends to many streams, saves checkpoints, puts blobs
+ *   node --conditions=reprise-source child.ts backup FILE TARGET    `{ backing }`, then `{ backed }`, while appending
+ *   node --conditions=reprise-source child.ts remove FILE           deletes and imports long logs, over and over
+ *   node --conditions=reprise-source child.ts open FILE [ro]        `{ code, message }` of the error, or `{ opened, heads }`
  */
 import { writeSync } from 'node:fs';
 import { importedShard } from '../../core/address.ts';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { eventually } from '../servers.ts';
 
 const SCRIPT = fileURLToPath(new URL('child.ts', import.meta.url));
-const ARGS = ['--conditions=source', SCRIPT];
+const ARGS = ['--conditions=reprise-source', SCRIPT];
 
 export interface Said {
   readonly owns?: number;
