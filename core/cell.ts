@@ -30,7 +30,7 @@ import { dueSends, earliestSend, heard, outboxSize, type PendingSend, SENDS_MAX 
 import { acceptOutside } from './protocol/outside.ts';
 import { NOBODY, type Recovered, sizeOf } from './recovery.ts';
 import type { ActivatedRecord, DeadCause, LogRecord, RecordMeta } from './record.ts';
-import { earliestDue, hasRunningLeaf } from './tables.ts';
+import { earliestDue, hasRunningLeaf, isUnfinished } from './tables.ts';
 
 /** Records that may be made while an append is on its way. */
 const AHEAD_MAX = 512;
@@ -750,9 +750,13 @@ export class Cell {
 
   /** ms since 1970 when it has to be in memory again; undefined: a message wakes it. */
   get wakeAt(): number | undefined {
+    return this.wakes((id) => this.performer.hasFired(id));
+  }
+  /** `isUnderWay`: of a timer or deadline, its result waits in the mailbox. That of a crashed owner waits nowhere. */
+  private wakes(isUnderWay: (id: EffectId) => boolean): number | undefined {
     const t = this.actor.tables;
     const due = Math.min(
-      t.parked === undefined ? (earliestDue(t, (id) => this.performer.hasFired(id)) ?? Infinity) : Infinity,
+      t.parked === undefined ? (earliestDue(t, isUnderWay) ?? Infinity) : Infinity,
       t.outbox === undefined ? Infinity : (earliestSend(t.outbox) ?? Infinity),
       this.waitsUntil ?? Infinity,
     );
@@ -789,7 +793,7 @@ export class Cell {
       if (t.cursors !== undefined) dropStill(t.cursors, this.host.clock.now(), this.host.horizonMs);
       const nobody = this.actor.logic === NOBODY;
       const { bytes, jsonBytes } = encodeCheckpoint(nobody ? undefined : this.actor.logic, this.actor.snapshot, t);
-      const meta = { wakeAt: this.wakeAt, leaf: t.status === 'active' && hasRunningLeaf(t), ...(nobody && { tombstone: true }) };
+      const meta = { wakeAt: this.wakes(() => false), leaf: isUnfinished(t), ...(nobody && { tombstone: true }) };
       const { logBytes } = this;
       const saved = await this.host.store.saveCheckpoint(this.stream, seq, this.epoch, meta, bytes);
       if (saved === 'refused') {

@@ -153,6 +153,10 @@ export function hasRunningLeaf(t: Tables): boolean {
   return false;
 }
 
+/** Has its next owner to go on with something at once: a leaf, or the result of one that failed and is tried again? */
+export const isUnfinished = (t: Tables): boolean =>
+  t.status === 'active' && (hasRunningLeaf(t) || (t.failing?.event !== undefined && t.parked === undefined));
+
 /** ms since 1970 of the earliest timer or deadline whose result is not on its way; undefined: none. */
 export function earliestDue(t: Tables, hasFired: (id: EffectId) => boolean): number | undefined {
   let due = Infinity;

@@ -36,7 +36,7 @@ export type AppendResult =
 
 export interface CheckpointMeta {
   readonly wakeAt: number | undefined;
-  /** A leaf is pending that runs in a process. */
+  /** A leaf is pending that runs in a process, or its result is to be tried again: the stream is dirty. */
   readonly leaf: boolean;
   /** It is the checkpoint of a stream whose actor is gone. */
   readonly tombstone?: boolean;

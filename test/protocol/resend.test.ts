@@ -1,7 +1,7 @@
 /** That what is pending leaves: the outbox in the hands of the cell, on real nodes under virtual time. */
 import { expect, test } from 'vitest';
 import type { Logic } from '../../core/logic.ts';
-import { sendTo, spawn, World } from '../simulation/world.ts';
+import { sendTo, spawn, timer, World } from '../simulation/world.ts';
 
 test('an actor that was put away with a send that nobody acknowledged sends it again when another node owns it', async () => {
   const world = new World({ passivateAfterMs: 1_000 });
@@ -126,4 +126,47 @@ test('what an actor sent before it was parked is sent on by the next owner too',
   await world.advance(600_000);
   expect(await world.taken('b.plain1')).toEqual(['m1']);
   expect(world.calls).toHaveLength(calls);
+});
+
+test("a tool's result that failed once is tried again after a clean stop", async () => {
+  const world = new World();
+  let end: (() => void) | undefined;
+  world.answer = (_call, done) => (end = () => done({ boom: true }));
+  await world.up('n1');
+  await world.send('plain1', { type: 'go', do: [spawn('call', 'tool', 1)] });
+  end?.();
+  await world.advance(1);
+  const failures = async (): Promise<number> => (await world.records('plain1')).filter((r) => r.kind === 'failed').length;
+  expect(await failures()).toBe(1);
+  await world.stop('n1');
+  await world.up('n2');
+  await world.advance(60_000);
+  expect(await failures()).toBe(3);
+  expect(world.node('n2').status('plain1')?.phase).toBe('parked');
+});
+
+test('a timer whose firing waits in the mailbox while a checkpoint is made fires on the next owner', async () => {
+  let armed = false;
+  const world = new World({
+    at: (world, point, node) => {
+      if (armed && point === 'checkpoint.after' && node === 'n1') world.crash('n1');
+    },
+  });
+  await world.up('n1');
+  await world.send('plain1', { type: 'go', do: [timer('t', 1_000, { type: 'ring' })] });
+  const append = world.fault({ on: 'append', how: 'hold' });
+  const event = { type: 'm', n: 'big', text: 'x'.repeat(40_000) };
+  world
+    .node('n1')
+    .send('plain1', event, { internal: 'user' })
+    .catch(() => undefined);
+  // It is due while the append that makes a checkpoint due is on its way.
+  await world.advance(1_500);
+  armed = true;
+  append.held?.[0]?.();
+  await world.advance(1);
+  expect(world.nodes.has('n1')).toBe(false);
+  await world.up('n2');
+  await world.advance(60_000);
+  expect(await world.taken('plain1')).toEqual(['go', 'big', 'ring']);
 });

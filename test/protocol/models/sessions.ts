@@ -34,8 +34,6 @@ interface HolderState {
   readonly since: Elapsed | null;
   /** A renewal: on its way, or answered. */
   readonly renewal: { readonly began: Elapsed; readonly answer: 'none' | 'renewed' | 'ended' } | null;
-  /** The directory counted a renewal whose answer was lost. */
-  readonly behind: boolean;
 }
 interface ObserverState {
   /** The counter that it saw last is the directory's, or an older one. */
@@ -87,7 +85,7 @@ export function sessions(o: SessionsOptions): Model {
   const begins = memo((id) => holders.id({ ...holders.at(id), renewal: { began: { monotonic: 0, wall: 0 }, answer: 'none' } }));
   const hears = memo((id) => {
     const h = holders.at(id);
-    if (h.renewal?.answer !== 'renewed') return holders.id({ gone: true, since: null, renewal: null, behind: false });
+    if (h.renewal?.answer !== 'renewed') return holders.id({ gone: true, since: null, renewal: null });
     const holder = newHolder(TTL, MARGIN);
     renewed(holder, v === 'counts-from-answer' ? { monotonic: 0, wall: 0 } : negative(h.renewal.began));
     const { monotonic, wall } = holder.renewedAt as Elapsed;
@@ -97,10 +95,7 @@ export function sessions(o: SessionsOptions): Model {
     const h = holders.at(id);
     return holders.id({ ...h, renewal: h.renewal && { ...h.renewal, answer: isRenewed === 1 ? 'renewed' : 'ended' } });
   });
-  const loses = memo((id) => {
-    const h = holders.at(id);
-    return holders.id({ ...h, renewal: null, behind: h.behind || h.renewal?.answer === 'renewed' });
-  });
+  const loses = memo((id) => holders.id({ ...holders.at(id), renewal: null }));
 
   // ---- the observer ----------------------------------------------------------------------------------------------------------
 
@@ -132,10 +127,10 @@ export function sessions(o: SessionsOptions): Model {
   // ---- steps -----------------------------------------------------------------------------------------------------------------
 
   function directorySteps(state: State, to: To): void {
-    const { renewal, behind } = holders.at(at(state, HOLDER));
+    const { renewal } = holders.at(at(state, HOLDER));
     const observer = at(state, OBSERVER);
     if (renewal?.answer === 'none') {
-      const ok = (at(state, ALIVE) === 1 || v === 'ended-is-renewed') && !behind;
+      const ok = at(state, ALIVE) === 1 || v === 'ended-is-renewed';
       const answer = [HOLDER, answered(at(state, HOLDER), ok ? 1 : 0)] as const;
       if (ok) to('the directory renews the session', put(state, answer, [OBSERVER, outdated(observer)]));
       else to('the directory does not renew it', put(state, answer));
@@ -153,7 +148,7 @@ export function sessions(o: SessionsOptions): Model {
     if (at(state, LOSSES) > 0 && renewal !== null)
       to('the renewal or its answer is lost', put(state, [HOLDER, loses(holder)], less(state, LOSSES)), true);
     if (at(state, CRASHES) > 0 && !gone) {
-      const dead = holders.id({ gone: true, since: null, renewal: null, behind: false });
+      const dead = holders.id({ gone: true, since: null, renewal: null });
       to('the holder dies', put(state, [HOLDER, dead], less(state, CRASHES)), true);
     }
     if (at(state, UPSETS) === 0) return;
@@ -169,7 +164,7 @@ export function sessions(o: SessionsOptions): Model {
   return {
     name: o.name,
     init: [
-      holders.id({ gone: false, since: null, renewal: null, behind: false }),
+      holders.id({ gone: false, since: null, renewal: null }),
       observers.id({ seen: 'none', since: 0, ending: 'none' }),
       1,
       ...[o.upsets, o.losses, o.crashes].map((n) => n ?? 0),
