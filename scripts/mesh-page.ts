@@ -57,12 +57,12 @@ models:
 - An edited tree reaches running supervisors as an event; what a new file no longer names is stopped and kept.
 `;
 
-const KINDS: Readonly<Record<string, string>> = {
+const KINDS = {
   actor: 'An actor (`kind: actor`, or no kind)',
   keyed: 'An actor for each key (`kind: keyed`)',
   pool: 'A pool (`kind: pool`)',
   supervisor: 'A supervisor (`kind: supervisor`)',
-};
+} as const;
 
 /** Markdown. */
 export function meshPage(): string {
@@ -77,10 +77,10 @@ export function meshPage(): string {
   const poolOnly = without(pool, Object.keys(actor?.properties ?? {}));
   const sections = [
     section('Top level', root, definitions),
-    section(KINDS['actor'] as string, actor, definitions),
-    `## ${KINDS['keyed']}\n\nAs an actor. It is created by its first message, with \`{ key, event }\` and the members of \`input\` as its input, and stands at\n\`NAME/KEY\`.\n`,
-    section(KINDS['pool'] as string, poolOnly, definitions, 'As an actor, and besides:'),
-    section(KINDS['supervisor'] as string, supervisor, definitions),
+    section(KINDS.actor, actor, definitions),
+    `## ${KINDS.keyed}\n\nAs an actor. It is created by its first message, with \`{ key, event }\` and the members of \`input\` as its input, and stands at\n\`NAME/KEY\`.\n`,
+    section(KINDS.pool, poolOnly, definitions, 'As an actor, and besides:'),
+    section(KINDS.supervisor, supervisor, definitions),
     section('A tool server (`tools.NAME`)', tools, definitions, 'Either `stdio` or `http`.'),
     section('Policy of a tool (`tools.NAME.tools.TOOL`)', inner(tools?.properties?.['tools'], definitions), definitions),
     ...models.map((m) => {

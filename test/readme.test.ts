@@ -56,9 +56,9 @@ function patternOf(expected: string): RegExp {
 const shown = (text: string): string => text.replaceAll(/[ \t]+$/gm, '').trimEnd();
 
 let mesh: ChildProcess | undefined;
-async function up(expected: string): Promise<void> {
-  mesh?.kill('SIGKILL');
-  // As on a terminal: `script` gives it one.
+/** As on a terminal: `script` gives it one. Returns its first line. */
+async function up(): Promise<string> {
+  kill();
   const child = spawn('script', ['-qec', 'reprise up', '/dev/null'], {
     cwd: folder,
     env,
@@ -66,7 +66,7 @@ async function up(expected: string): Promise<void> {
     detached: true,
   });
   mesh = child;
-  const first = await new Promise<string>((ready, failed) => {
+  return new Promise<string>((ready, failed) => {
     let said = '';
     child.stdout.on('data', (bytes: Buffer) => {
       said += bytes.toString();
@@ -75,11 +75,20 @@ async function up(expected: string): Promise<void> {
     });
     child.on('exit', (code) => failed(new Error(`reprise up ended with ${code}: ${said}`)));
   });
-  expect(first).toMatch(patternOf(expected));
 }
 function kill(): void {
   if (mesh?.pid !== undefined) process.kill(-mesh.pid, 'SIGKILL');
   mesh = undefined;
+}
+/** What a line of a transcript prints. */
+async function typed(command: string): Promise<string> {
+  if (command === 'npx reprise up') return up();
+  if (command.startsWith('kill -9')) {
+    kill();
+    return '';
+  }
+  const { stdout } = await run('bash', ['-c', command.replace(/^npx /, '')], { cwd: folder, env });
+  return shown(stdout);
 }
 
 beforeAll(() => {
@@ -126,13 +135,6 @@ describe('the README', () => {
 
   test('prints what it says, through a kill', { timeout: 120_000 }, async () => {
     expect(transcript.length).toBeGreaterThan(8);
-    for (const { command, output } of transcript) {
-      if (command === 'npx reprise up') await up(output);
-      else if (command.startsWith('kill -9')) kill();
-      else {
-        const { stdout, stderr } = await run('bash', ['-c', command.replace(/^npx /, '')], { cwd: folder, env });
-        expect(shown(stdout), `$ ${command}\n${stderr}`).toMatch(patternOf(output));
-      }
-    }
+    for (const { command, output } of transcript) expect(await typed(command), `$ ${command}`).toMatch(patternOf(output));
   });
 });

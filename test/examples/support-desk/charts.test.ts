@@ -292,7 +292,7 @@ describe('a case', () => {
     const write = actors.write ?? standIn({ content: 'ok' });
     const parts = { refund: says('refunded'), billing: says('invoice-sent'), technical: says('article-app'), ...actors, write };
     const provided = Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part.logic]));
-    const it = run(deskCase.provide({ actors: provided as never }), undefined, [INTAKE]);
+    const it = run(deskCase.provide({ actors: provided }), undefined, [INTAKE]);
     it.actor.send({ type: 'mail.arrived', mail });
     const outcome = () => it.received[INTAKE]!.map((e) => [e.type, e['key'], e['outcome']]);
     return { ...it, write, outcome };
@@ -350,7 +350,7 @@ describe('a case', () => {
           triage: standIn(triaged({ intent: 'refund', claims: [{ order: 'A-10001' }] })).logic,
           refund: real,
           write: standIn({ content: '' }).logic,
-        } as never,
+        },
       }),
       undefined,
       [INTAKE, APPROVER],

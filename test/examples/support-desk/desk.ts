@@ -41,7 +41,7 @@ export function run(machine: AnyStateMachine, input: unknown, others: readonly s
         const keep = (received[address] = [] as { type: string }[]);
         refs[address] = createActor(
           fromCallback(({ receive }) => receive((event) => keep.push(event))),
-          { parent: self, systemId: address, id: address } as never,
+          { parent: self, systemId: address, id: address },
         ).start();
       }
       started.push(createActor(machine, { parent: self, id: 'it', input } as never).start());
