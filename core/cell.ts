@@ -14,7 +14,7 @@ import { Doors } from './doors.ts';
 import type { ActionEffect, EventObject, Lane } from './effect.ts';
 import type { CursorReport, Envelope, TraceContext } from './envelope.ts';
 import { assert, type ErrorData, errorData, MeshError } from './errors.ts';
-import { applyRecord, type Folded, isExpected, seal, seedOf, stampOf, UNSTEPPED, type Work } from './fold.ts';
+import { applyRecord, type Folded, isEnd, isExpected, seal, seedOf, stampOf, UNSTEPPED, type Work } from './fold.ts';
 import { Journal } from './journal.ts';
 import type { View } from './logic.ts';
 import { type Item, Mailbox, type Result } from './mailbox.ts';
@@ -30,7 +30,7 @@ import { dueSends, earliestSend, heard, outboxSize, type PendingSend, SENDS_MAX 
 import { acceptOutside } from './protocol/outside.ts';
 import { NOBODY, type Recovered, sizeOf } from './recovery.ts';
 import type { ActivatedRecord, DeadCause, LogRecord, RecordMeta } from './record.ts';
-import { earliestDue, hasRunningLeaf, isUnfinished } from './tables.ts';
+import { earliestDue, hasRunningLeaf, isUnfinished, type PendingLeaf } from './tables.ts';
 
 /** Records that may be made while an append is on its way. */
 const AHEAD_MAX = 512;
@@ -53,6 +53,9 @@ interface Leaving {
   readonly work: Work[];
   readonly spans: Span[];
 }
+
+const askedBy = (leaf: PendingLeaf | undefined): Pick<RecordMeta, 'chain'> =>
+  leaf?.asked === undefined ? {} : { chain: leaf.asked };
 
 export type Phase = 'running' | 'waiting' | 'parked' | 'ended' | 'closed';
 
@@ -337,7 +340,7 @@ export class Cell {
         'error' in answer
           ? { type: `xstate.error.actor.${leaf.child}`, error: answer.error, actorId: leaf.child }
           : { type: `xstate.done.actor.${leaf.child}`, output: answer.output, actorId: leaf.child };
-      return this.step(event, this.metaOf(e), { envelope: e });
+      return this.step(event, { ...this.metaOf(e), ...askedBy(leaf) }, { envelope: e });
     }
     if (isExpected(t, via, e.event)) return this.step(e.event, this.metaOf(e), { envelope: e });
     this.dead(e, e.event.type.startsWith('xstate.') ? 'stale' : 'late');
@@ -348,8 +351,11 @@ export class Cell {
     const timer = t.timers?.get(r.via);
     if (timer?.to !== undefined || timer?.leaf !== undefined)
       return void this.record({ kind: 'fired', timer: r.via, meta: this.plainMeta() });
-    if (timer === undefined && t.leaves?.has(r.via) !== true && t.failing?.via !== r.via) return;
-    this.step(r.event, { ...this.plainMeta(), via: r.via }, { result: r });
+    const leaf = t.leaves?.get(r.via);
+    if (timer === undefined && leaf === undefined && t.failing?.via !== r.via) return;
+    // What a call comes to is part of the question that it was made for; what a subscription goes on to say is not.
+    const asked = isEnd(r.event) ? askedBy(leaf) : {};
+    this.step(r.event, { ...this.plainMeta(), via: r.via, ...asked }, { result: r });
   }
 
   // ---- one step ----------------------------------------------------------------------------------------------------

@@ -294,11 +294,13 @@ function leave(t: Tables, name: string, spawn: EffectId): void {
 const LEFT_MAX = 16;
 
 const ENDS = /^xstate\.(?:done|error)\.actor\./;
+/** The end of a child: after it there is no more of it. */
+export const isEnd = (event: EventObject): boolean => ENDS.test(event.type);
 
 /** The event answers an effect of ours: a timer has fired, a leaf or child has ended, an ask was answered. */
 function answer(t: Tables, via: EffectId, event: EventObject): void {
   if (takeTimer(t, via) !== undefined) return;
-  if (ENDS.test(event.type)) forget(t, via);
+  if (isEnd(event)) forget(t, via);
 }
 
 function forget(t: Tables, via: EffectId): void {
@@ -486,7 +488,17 @@ class Registrar {
       return;
     }
     children.set(e.child, { spawn: id, kind: source.kind });
-    const common = { id, child: e.child, src: e.src, input: e.input, sync: e.sync, at: this.record.meta.ts, ...this.traced() };
+    const { ts: at, chain: asked } = this.record.meta;
+    const common = {
+      id,
+      child: e.child,
+      src: e.src,
+      input: e.input,
+      sync: e.sync,
+      at,
+      ...this.traced(),
+      ...(asked !== undefined && { asked }),
+    };
     let leaf: PendingLeaf = common;
     if (source.kind === 'ask') leaf = { ...common, ask: this.ask(source.ask, e.input, i) };
     (this.t.leaves ??= new Map()).set(id, leaf);

@@ -77,7 +77,8 @@ export class SelfRef extends Ref {
   }
   getSnapshot(): unknown {
     // As XState says it.
-    if (this.snapshot === undefined) throw new MeshError('STEP_FAILED', `Snapshot can't be read while the actor initializes itself`);
+    if (this.snapshot === undefined)
+      throw new MeshError('STEP_FAILED', `Snapshot can't be read while the actor initializes itself`);
     return this.snapshot;
   }
   getPersistedSnapshot(): unknown {

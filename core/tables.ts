@@ -19,6 +19,8 @@ export interface PendingLeaf {
   readonly input: unknown;
   readonly sync: boolean;
   readonly at: number;
+  /** Who waits for what it is a part of, outermost first: its result belongs to their question. */
+  readonly asked?: readonly Address[];
   /** Of the turn that started it. */
   readonly trace?: TraceContext;
   /** An ask: it needs no process. */

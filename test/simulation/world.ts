@@ -166,6 +166,13 @@ export class World {
       got: [...(state['got'] as unknown[]), event['n'] ?? event.type],
     });
     return {
+      /** Answers what it is asked with the number of its messages so far; with `later`, when a call is done. */
+      echo: this.logic('echo', (state, event) => {
+        const to = (event['replyTo'] as { id: string } | undefined)?.id ?? state['owed'];
+        const reply = [sendTo(String(to), { type: 'reply', n: (state['got'] as unknown[]).length })];
+        if (event['later'] === true) return { state: { ...got(state, event), owed: to }, effects: [spawn('call', 'tool', 1)] };
+        return { state: got(state, event), effects: to === undefined ? [] : reply };
+      }),
       /** Keeps what it gets; fails on `boom`; does what `event.do` says. */
       plain: this.logic('plain', (state, event) => {
         if (event['boom'] === true || (event['output'] as { boom?: boolean } | undefined)?.boom === true)
