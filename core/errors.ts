@@ -41,7 +41,10 @@ export const CODES = {
     'The clock of this node differs from the store by more than 30 s.',
     'Synchronise the clock; until then the node claims nothing.',
   ),
-  CODEC_FAILED: row('Bytes could not be decoded.', 'Find who sent them; the payload is kept as a dead letter.'),
+  CODEC_FAILED: row(
+    'Bytes could not be decoded.',
+    'Find who sent them, and whether both sides run the same version. Nothing is lost: the sender keeps the message and sends it again.',
+  ),
   CONFIG_INVALID: row(
     'The mesh file is wrong.',
     'Mend the line that the message names; `reprise config schema` prints the schema.',

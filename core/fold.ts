@@ -23,6 +23,7 @@ export type Work =
   | { readonly kind: 'send'; readonly send: PendingSend }
   /** A send that a later one has made needless. */
   | { readonly kind: 'replaced'; readonly id: EffectId }
+  | { readonly kind: 'void'; readonly id: EffectId }
   | { readonly kind: 'leaf'; readonly leaf: PendingLeaf }
   | { readonly kind: 'leaf.stop'; readonly id: EffectId }
   | { readonly kind: 'leaf.send'; readonly id: EffectId; readonly event: EventObject }
@@ -218,7 +219,7 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
       return;
     }
     case 'void':
-      if (t.outbox !== undefined) giveUp(t.outbox, record.send);
+      make.giveUp(record.send);
       return;
     case 'resend':
       t.dead = t.dead?.filter((d) => d.seq !== record.dead);
@@ -230,7 +231,6 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
         const { to, via } = destination(target);
         make.send(i, to, event, 'user', via);
       }
-      if (record.snapshot === true) make.snapshot(0);
       return;
     case 'bridge':
       return;
@@ -442,6 +442,12 @@ class Registrar {
   /** A leaf lives in this process: what it is sent is not kept. */
   toLeaf(id: EffectId, event: EventObject): void {
     if (this.t.leaves?.has(id) === true) this.work?.push({ kind: 'leaf.send', id, event });
+  }
+
+  /** The mark leaves with the next copy: not before the record that sets it is durable. */
+  giveUp(id: EffectId): void {
+    if (this.work !== undefined) this.work.push({ kind: 'void', id });
+    else if (this.t.outbox !== undefined) giveUp(this.t.outbox, id);
   }
 
   /** A message to another actor (or to this one): kept until its receiver has reported it. */

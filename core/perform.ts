@@ -7,7 +7,7 @@ import type { Envelope } from './envelope.ts';
 import { errorData, MeshError } from './errors.ts';
 import { resolveTarget, type Work } from './fold.ts';
 import { runAction } from './kernel.ts';
-import { afterOf, type PendingSend, pendingSends, sent, settleSend } from './protocol/outbox.ts';
+import { afterOf, giveUp, type PendingSend, pendingSends, sent, settleSend } from './protocol/outbox.ts';
 import type { PendingLeaf } from './tables.ts';
 
 interface Mail {
@@ -36,6 +36,8 @@ export class Performer {
         return this.send(w.send);
       case 'replaced':
         return this.replaced(w.id);
+      case 'void':
+        return this.giveUp(w.id);
       case 'leaf':
         return this.startLeaf(w.leaf);
       case 'leaf.stop':
@@ -94,6 +96,11 @@ export class Performer {
   private replaced(id: EffectId): void {
     const { outbox } = this.cell.actor.tables;
     if (outbox !== undefined) settleSend(outbox, id);
+  }
+
+  private giveUp(id: EffectId): void {
+    const { outbox } = this.cell.actor.tables;
+    if (outbox !== undefined) giveUp(outbox, id);
   }
 
   // ---- leaves ------------------------------------------------------------------------------------------------------

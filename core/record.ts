@@ -98,7 +98,6 @@ export type DeadCause =
   | 'late'
   | 'stale'
   | 'forgotten'
-  | 'codec'
   | 'in_doubt'
   | 'underivable'
   | 'rejected';
@@ -122,11 +121,10 @@ export interface ResendRecord extends Common {
   readonly event: EventObject;
   readonly to: Address;
 }
-/** Settled effects; `sends` that a custom action made; `snapshot`: the parent is told of the present state. */
+/** Settled effects; `sends` that a custom action made. */
 export interface MarkRecord extends Common {
   readonly kind: 'mark';
   readonly sends?: readonly { readonly to: Address; readonly event: EventObject }[];
-  readonly snapshot?: true;
 }
 /** The actor goes on from a state that was not folded: a migration, a reset, a fork, a fresh restart keeps `tables`. */
 export interface BridgeRecord extends Common {

@@ -61,6 +61,20 @@ describe('dead letters', () => {
     expect(await world.taken(B)).toEqual(['m2']);
   });
 
+  test('void: no copy says so before that is durable', async () => {
+    const world = await pair();
+    world.network.partition('n1', 'n2');
+    await world.send(A, { type: 'go', do: [sendTo(B, { type: 'm', n: 'm1' })] });
+    const cell = await world.time.run(world.node('n1').cellAt(A));
+    const [first] = [...(cell.actor.tables.outbox?.byId.keys() ?? [])];
+    world.fault({ on: 'append', actor: A, how: 'hold', match: (records) => records.some((r) => r.kind === 'void') });
+    cell.voidSend(first as string);
+    world.network.heal();
+    await world.advance(60_000);
+    expect(await world.taken(B)).toEqual(['m1']);
+    expect(await world.dead(B)).toEqual([]);
+  });
+
   test('late: a reply after the deadline of its ask is never a second answer', async () => {
     const world = await pair();
     world.network.partition('n2', 'n1', 'oneWay');
