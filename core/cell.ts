@@ -8,6 +8,7 @@
  */
 import { type Address, type EffectId, OUTSIDE, positionOf } from './address.ts';
 import { begin, born, obey } from './cell-orders.ts';
+import { CellParts, type Leaving } from './cell-parts.ts';
 import type { CellHost } from './cell-host.ts';
 import { encodeCheckpoint } from './checkpoint.ts';
 import { Doors } from './doors.ts';
@@ -15,17 +16,16 @@ import type { ActionEffect, EventObject, Lane } from './effect.ts';
 import type { CursorReport, Envelope, TraceContext } from './envelope.ts';
 import { assert, type ErrorData, errorData, MeshError } from './errors.ts';
 import { applyRecord, type Folded, isEnd, isExpected, seal, seedOf, stampOf, UNSTEPPED, type Work } from './fold.ts';
-import { Journal } from './journal.ts';
+import type { JournalOwner } from './journal.ts';
 import type { View } from './logic.ts';
-import { type Item, Mailbox, type Result } from './mailbox.ts';
+import type { Item, Result } from './mailbox.ts';
 import { payloadsOf, spill, unspill } from './outbox-payloads.ts';
-import { Performer } from './perform.ts';
+import type { Performer } from './perform.ts';
 import type { StreamId } from './ports/event-store.ts';
-import type { Span } from './ports/tracer.ts';
 import { checkpointDue } from './protocol/checkpoint.ts';
 import { cursorKey, dropStill, receive } from './protocol/cursors.ts';
 import { afterFailure, ATTEMPTS_MAX } from './protocol/failure.ts';
-import { emptyHeld, type Held, hold, release } from './protocol/held.ts';
+import { emptyHeld, hold, release } from './protocol/held.ts';
 import { dueSends, earliestSend, heard, outboxSize, type PendingSend, SENDS_MAX } from './protocol/outbox.ts';
 import { acceptOutside } from './protocol/outside.ts';
 import { NOBODY, type Recovered, sizeOf } from './recovery.ts';
@@ -40,20 +40,6 @@ const RETRY_MS = 100;
 /** A record before `seq`, `epoch` and `done` are added. */
 type Draft = LogRecord extends infer R ? (R extends LogRecord ? Omit<R, 'v' | 'seq' | 'epoch' | 'done'> : never) : never;
 
-interface Ack {
-  readonly from: Address;
-  readonly lane: Lane;
-  readonly shard: string;
-  upTo: number;
-}
-
-/** What leaves the cell when the records that it belongs to are durable. */
-interface Leaving {
-  readonly acks: Ack[];
-  readonly work: Work[];
-  readonly spans: Span[];
-}
-
 const askedBy = (leaf: PendingLeaf | undefined): Pick<RecordMeta, 'chain'> =>
   leaf?.asked === undefined ? {} : { chain: leaf.asked };
 
@@ -65,24 +51,18 @@ export type Phase = 'running' | 'waiting' | 'parked' | 'ended' | 'closed';
  */
 type Trial = 'over' | 'owed' | 'begun';
 
-export class Cell {
+export class Cell implements JournalOwner<Leaving> {
   readonly stream: StreamId;
   readonly epoch: number;
   actor: Folded;
-  readonly mailbox: Mailbox;
   private readonly host: CellHost;
-  private readonly performer: Performer;
-  private readonly journal: Journal<Leaving>;
-  private held: Held<Envelope> | undefined;
-  private leaving: Leaving = { acks: [], work: [], spans: [] };
-  /** Durable, but the session's deadline has passed: it waits for the next renewal. */
-  private readonly detained: Leaving[] = [];
+  private parts: CellParts | undefined;
   /** What the last owner left unfinished waits for the next renewal as well. */
   private resumes = false;
   private doors: Doors | undefined;
-  private doneIds: EffectId[] = [];
+  private doneIds: EffectId[] | undefined;
   private timer: (() => void) | undefined;
-  private timerAt = Infinity;
+  private timerAt: number | undefined;
   private checkpointSeq: number;
   private stateBytes: number;
   private logBytes: number;
@@ -109,13 +89,6 @@ export class Cell {
     this.checkpointSeq = recovered.checkpointSeq;
     this.stateBytes = recovered.stateBytes;
     this.logBytes = recovered.logBytes;
-    this.mailbox = new Mailbox(host.mailboxMax(stream.actor));
-    this.performer = new Performer(host, this);
-    this.journal = new Journal<Leaving>(host, stream, epoch, tables.head, {
-      written: (records, leaving) => this.written(records, leaving),
-      ended: (reason, error) => this.close(reason, error),
-      stalled: (error) => host.stalled(this, error),
-    });
     this.movedAt = host.clock.now();
   }
 
@@ -131,7 +104,21 @@ export class Cell {
   }
   /** Head that is known to be durable. */
   get durableHead(): number {
-    return this.journal.durable;
+    return this.parts === undefined ? this.actor.tables.head : this.parts.journal.durable;
+  }
+  /** Messages that wait. */
+  get waiting(): number {
+    return this.parts === undefined ? 0 : this.parts.mailbox.size;
+  }
+  /** ms since 1970 of the oldest message that nobody has taken; undefined: none waits. */
+  get oldestAt(): number | undefined {
+    return this.parts?.mailbox.oldestAt;
+  }
+  private get busy(): CellParts {
+    return (this.parts ??= new CellParts(this.host, this));
+  }
+  private get performer(): Performer {
+    return this.busy.performer;
   }
   /** It has failed and waits for orders. */
   get waits(): boolean {
@@ -142,7 +129,7 @@ export class Cell {
 
   /** False: the lane is full (the sender keeps the message), or the cell is closed. */
   offer(envelope: Envelope): boolean {
-    if (this.closed || !this.mailbox.offer(envelope, this.host.clock.now())) return false;
+    if (this.closed || !this.busy.mailbox.offer(envelope, this.host.clock.now())) return false;
     this.host.ready(this);
     return true;
   }
@@ -152,15 +139,15 @@ export class Cell {
     if (this.closed) return Promise.reject(new MeshError('NOT_OWNER', `${this.address} moved`));
     const { parked } = this.actor.tables;
     if (parked !== undefined) return Promise.reject(new MeshError('ACTOR_PARKED', `${this.address} is parked: ${parked.reason}`));
-    if (!this.mailbox.offer(envelope, this.host.clock.now()))
-      return Promise.reject(new MeshError('BUSY', `${this.address} has ${this.mailbox.size} messages waiting`));
+    if (!this.busy.mailbox.offer(envelope, this.host.clock.now()))
+      return Promise.reject(new MeshError('BUSY', `${this.address} has ${this.waiting} messages waiting`));
     this.host.ready(this);
     return (this.doors ??= new Doors()).wait(envelope.id);
   }
 
   result(result: Result): void {
     if (this.closed) return;
-    this.mailbox.offerResult(result, this.host.clock.now());
+    this.busy.mailbox.offerResult(result, this.host.clock.now());
     this.host.ready(this);
   }
 
@@ -174,7 +161,8 @@ export class Cell {
   /** An effect is known to be done; the next record says so. */
   done(id: EffectId): void {
     this.actor.tables.actions?.delete(id);
-    this.doneIds.push(id);
+    if (this.doneIds === undefined) this.doneIds = [id];
+    else this.doneIds.push(id);
   }
 
   // ---- the pump ----------------------------------------------------------------------------------------------------
@@ -198,13 +186,14 @@ export class Cell {
   }
 
   private mayTake(): boolean {
-    if (this.journal.waiting >= AHEAD_MAX) return false;
+    const { journal } = this.busy;
+    if (journal.waiting >= AHEAD_MAX) return false;
     // A checkpoint needs a head at which nothing is open: no stepping ahead until it is taken.
-    if (this.journal.inFlight && this.checkpointDue) return false;
+    if (journal.inFlight && this.checkpointDue) return false;
     // What has ended steps no more: nothing of it can hurt.
     if (this.trial === 'over' || !this.hasItem || this.actor.tables.status !== 'active') return true;
     if (this.trial === 'owed') this.beginTrial();
-    return this.trial === 'begun' && this.journal.quiet;
+    return this.trial === 'begun' && journal.quiet;
   }
 
   /** While it waits for orders or for a person, it takes nothing else. */
@@ -212,7 +201,7 @@ export class Cell {
     return this.phase === 'waiting' || this.phase === 'parked';
   }
   private get hasItem(): boolean {
-    return this.mailbox.has(this.ordersOnly) || (this.retry !== undefined && this.phase === 'running');
+    return this.parts?.mailbox.has(this.ordersOnly) === true || (this.retry !== undefined && this.phase === 'running');
   }
   private next(): Item | undefined {
     if (this.phase === 'running' && this.retry !== undefined) {
@@ -220,7 +209,7 @@ export class Cell {
       this.retry = undefined;
       return again;
     }
-    return this.mailbox.next(this.ordersOnly);
+    return this.busy.mailbox.next(this.ordersOnly);
   }
 
   /** The first record of a new epoch says who goes on with the stream. */
@@ -267,7 +256,7 @@ export class Cell {
       case 'known':
         return this.ackAgain(e);
       case 'hold':
-        hold((this.held ??= emptyHeld()), e.from, e.lane, arrival.position, e);
+        hold((this.busy.held ??= emptyHeld()), e.from, e.lane, arrival.position, e);
         return;
       case 'dead':
         this.dead(e, verdict.cause);
@@ -276,9 +265,10 @@ export class Cell {
         this.meet(e);
         break;
     }
-    if (this.held === undefined || this.actor.tables.failing !== undefined) return;
+    const { held } = this.busy;
+    if (held === undefined || this.actor.tables.failing !== undefined) return;
     const cursor = this.actor.tables.cursors?.get(key);
-    if (cursor !== undefined) for (const next of release(this.held, e.from, e.lane, cursor.at, (h) => h.after)) this.take(next);
+    if (cursor !== undefined) for (const next of release(held, e.from, e.lane, cursor.at, (h) => h.after)) this.take(next);
   }
 
   private takeOutside(e: Envelope): void {
@@ -288,7 +278,7 @@ export class Cell {
       return this.refuse(e, new MeshError('BUSY', `${this.address} remembers too many messages from outside`));
     // It was taken before, maybe by a record that is on its way: the answer leaves when that is durable.
     this.doors?.taken(e.id, verdict.seq);
-    if (verdict.reply !== undefined) this.leaving.work.push({ kind: 'reply', id: e.id, event: verdict.reply });
+    if (verdict.reply !== undefined) this.busy.leaving.work.push({ kind: 'reply', id: e.id, event: verdict.reply });
   }
 
   /** A message whose turn it is. */
@@ -370,7 +360,7 @@ export class Cell {
       span?.end(sealed.failed);
       return this.stepFailed(sealed.failed, event, full, input);
     }
-    if (span !== undefined) this.leaving.spans.push(span);
+    if (span !== undefined) (this.busy.leaving.spans ??= []).push(span);
     const changed = actor.tables.logic.hash !== actor.logic.hash && { logic: stampOf(actor.logic) };
     this.record({ kind: 'event', event, meta: full, ...sealed, ...changed }, step);
     const { outbox } = actor.tables;
@@ -462,12 +452,13 @@ export class Cell {
   /** The one place where a record is made. */
   record(draft: Draft, step = UNSTEPPED): LogRecord {
     const record = { v: 1, seq: this.actor.tables.head + 1, epoch: this.epoch, ...draft } as LogRecord & { done?: EffectId[] };
-    if (this.doneIds.length > 0) {
+    if (this.doneIds !== undefined) {
       record.done = this.doneIds;
-      this.doneIds = [];
+      this.doneIds = undefined;
     }
-    applyRecord(this.actor, record, step, this.leaving.work);
-    this.journal.add(record);
+    const { journal, leaving } = this.busy;
+    applyRecord(this.actor, record, step, leaving.work);
+    journal.add(record);
     this.logBytes += 200 + (draft.kind === 'event' ? sizeOf(draft.event, 4) : 100);
     const { id, from } = record.meta;
     if (id !== undefined && from !== undefined && record.kind !== 'failed')
@@ -477,17 +468,18 @@ export class Cell {
 
   private took(id: EffectId, from: Address, lane: Lane, seq: number): void {
     if (from === OUTSIDE) return this.doors?.taken(id, seq);
-    const { acks } = this.leaving;
+    const { acks } = this.busy.leaving;
     const last = acks.at(-1);
     const upTo = positionOf(id);
     if (last !== undefined && last.from === from && last.lane === lane) last.upTo = upTo;
-    else acks.push({ from, lane, shard: this.host.shardOf(from), upTo });
+    else acks.push({ from, to: this.address, lane, shard: this.host.shardOf(from), upTo });
   }
 
   /** Its sender has not heard of the cursor: that leaves again, never ahead of what is durable. */
   private ackAgain(e: Envelope): void {
     const cursor = this.actor.tables.cursors?.get(cursorKey(e.from, e.lane));
-    if (cursor !== undefined) this.leaving.acks.push({ from: e.from, lane: e.lane, shard: e.fromShard, upTo: cursor.at });
+    if (cursor === undefined) return;
+    this.busy.leaving.acks.push({ from: e.from, to: this.address, lane: e.lane, shard: e.fromShard, upTo: cursor.at });
   }
 
   private dead(e: Envelope, cause: DeadCause, detail?: string): void {
@@ -509,7 +501,7 @@ export class Cell {
   markFirst(id: EffectId, action: ActionEffect): void {
     this.done(id);
     this.mark();
-    this.leaving.work.push({ kind: 'action', id, action, marked: true });
+    this.busy.leaving.work.push({ kind: 'action', id, action, marked: true });
     this.host.ready(this);
   }
 
@@ -590,7 +582,7 @@ export class Cell {
   }
 
   get inDoubt(): readonly EffectId[] {
-    return this.performer.inDoubt.map((l) => l.id);
+    return this.parts === undefined ? [] : this.parts.performer.inDoubt.map((l) => l.id);
   }
 
   /** A person decides an effect in doubt. Throws USAGE when it is not. */
@@ -601,63 +593,75 @@ export class Cell {
   // ---- out ---------------------------------------------------------------------------------------------------------
 
   private flush(): void {
-    if (this.journal.inFlight) return;
-    const { leaving } = this;
-    if (this.journal.waiting === 0 && leaving.work.length + leaving.acks.length === 0 && this.doors === undefined)
-      return this.arm();
+    const parts = this.busy;
+    if (parts.journal.inFlight) return;
+    if (parts.journal.waiting === 0 && parts.outgoing === undefined && this.doors === undefined) return this.arm();
     if (this.host.epochOf(this.stream.shard) !== this.epoch) return this.close('its shard was taken over');
-    this.leaving = { acks: [], work: [], spans: [] };
-    this.journal.flush(leaving);
+    const { leaving } = parts;
+    parts.outgoing = undefined;
+    parts.journal.flush(leaving);
   }
 
-  private written(records: readonly LogRecord[], leaving: Leaving): void {
+  /** Called by its journal, as the next two. */
+  written(records: readonly LogRecord[], leaving: Leaving): void {
     if (records.length > 0) {
       this.active = true;
       this.movedAt = this.host.clock.now();
-      for (const span of leaving.spans) span.end();
+      for (const span of leaving.spans ?? []) span.end();
       this.host.appended(this, records);
     }
     if (this.active) {
-      this.detained.push(leaving);
-      this.leave();
+      const parts = this.busy;
+      if (parts.detained === undefined) parts.detained = [leaving];
+      else parts.detained.push(leaving);
+      this.leave(parts);
     } else if (leaving.acks.length + leaving.work.length > 0) {
       // Nothing of this epoch is durable yet, so nothing may leave: a record first.
-      this.leaving = leaving;
+      this.busy.outgoing = leaving;
       this.enter();
     }
     if (this.closed) return;
-    if (this.hasItem || this.journal.waiting > 0) this.host.ready(this);
+    if (this.hasItem || this.busy.journal.waiting > 0) this.host.ready(this);
     else this.arm();
     if (this.checkpointDue) void this.checkpoint();
+  }
+
+  ended(reason: string, error?: unknown): void {
+    this.close(reason, error);
+  }
+  stalled(error: unknown): void {
+    this.host.stalled(this, error);
   }
 
   /**
    * Acks, answers and effects of durable records leave, in order. Ownership is checked at each: an answer 'done' that is handled after
    * a freeze proves nothing. Past the session's deadline they wait for its renewal.
    */
-  private leave(): void {
-    for (let next = this.detained[0]; next !== undefined && !this.closed; next = this.detained[0]) {
-      if (!this.host.mayAct(this)) return this.detain();
-      for (const a of next.acks.splice(0))
-        this.host.report({ from: a.from, to: this.address, lane: a.lane, shard: a.shard, upTo: a.upTo });
-      this.doors?.settle(this.journal.durable);
+  private leave(parts: CellParts): void {
+    for (let next = parts.detained?.[0]; next !== undefined && !this.closed; next = parts.detained?.[0]) {
+      if (!this.host.mayAct(this)) return this.detain(parts);
+      const { acks } = next;
+      next.acks = [];
+      for (const ack of acks) this.host.report(ack);
+      this.doors?.settle(parts.journal.durable);
       if (this.doors?.size === 0) this.doors = undefined;
       const { work } = next;
       for (let i = 0; i < work.length && !this.closed; i++) {
         if (!this.host.mayAct(this)) {
           work.splice(0, i);
-          return this.detain();
+          return this.detain(parts);
         }
-        this.performer.one(work[i] as Work);
+        parts.performer.one(work[i] as Work);
       }
-      this.detained.shift();
+      if (parts.detained?.length === 1) parts.detained = undefined;
+      else parts.detained?.shift();
     }
   }
 
-  private detain(): void {
+  private detain(parts: CellParts): void {
     if (this.host.epochOf(this.stream.shard) !== this.epoch) return this.close('its shard was taken over');
     this.host.whenRegained(() => {
-      if (!this.closed) this.leave();
+      if (!this.closed) this.leave(parts);
     });
   }
 
@@ -694,20 +698,17 @@ export class Cell {
 
   /** Sets the one timer of this cell to its earliest due. */
   arm(): void {
-    const due = this.wakeAt ?? Infinity;
+    const due = this.wakeAt;
     // A later due may wait for the earlier alarm: setting it anew at each hop would cost more than an early wake.
-    if (due === this.timerAt || (this.timer !== undefined && this.timerAt <= due)) return;
+    if (due === undefined || (this.timerAt !== undefined && this.timerAt <= due)) return;
     this.timer?.();
-    this.timer = undefined;
     this.timerAt = due;
-    if (due === Infinity) return;
     const { clock } = this.host;
     this.timer = clock.after(Math.max(this.host.mayAct(this) ? 0 : RETRY_MS, due - clock.now()), () => this.alarm());
   }
 
   private alarm(): void {
-    this.timer = undefined;
-    this.timerAt = Infinity;
+    this.timer = this.timerAt = undefined;
     if (this.closed) return;
     const now = this.host.clock.now();
     const { outbox, parked } = this.actor.tables;
@@ -756,7 +757,7 @@ export class Cell {
 
   /** ms since 1970 when it has to be in memory again; undefined: a message wakes it. */
   get wakeAt(): number | undefined {
-    return this.wakes((id) => this.performer.hasFired(id));
+    return this.wakes((id) => this.parts?.performer.hasFired(id) === true);
   }
   /** `isUnderWay`: of a timer or deadline, its result waits in the mailbox. That of a crashed owner waits nowhere. */
   private wakes(isUnderWay: (id: EffectId) => boolean): number | undefined {
@@ -771,14 +772,14 @@ export class Cell {
 
   /** All that it took is durable, and what that caused has left. A checkpoint before would hide it from the next owner. */
   private get quiet(): boolean {
-    return this.journal.quiet && this.detained.length === 0 && !this.resumes;
+    return this.parts?.quiet !== false && !this.resumes;
   }
 
   /** Nothing to take, nothing on its way, no leaf in this process. */
   get idle(): boolean {
     const t = this.actor.tables;
     if (this.closed || this.saving || !this.quiet) return false;
-    if (this.mailbox.size > 0 || this.retry !== undefined || this.doors !== undefined || this.trial === 'begun') return false;
+    if (this.waiting > 0 || this.retry !== undefined || this.doors !== undefined || this.trial === 'begun') return false;
     return (t.actions?.size ?? 0) === 0 && !(t.status === 'active' && hasRunningLeaf(t));
   }
 
@@ -790,11 +791,11 @@ export class Cell {
   async checkpoint(): Promise<boolean> {
     const t = this.actor.tables;
     if (this.closed || this.saving || !this.quiet || (t.actions?.size ?? 0) > 0) return false;
-    const seq = this.journal.durable;
+    const seq = this.durableHead;
     if (seq <= this.checkpointSeq) return false;
     this.saving = true;
     try {
-      if (!(await unspill(this.host.store, this.stream, t)) || this.journal.durable !== seq || !this.quiet || this.closed)
+      if (!(await unspill(this.host.store, this.stream, t)) || this.durableHead !== seq || !this.quiet || this.closed)
         return false;
       if (t.cursors !== undefined) dropStill(t.cursors, this.host.clock.now(), this.host.horizonMs);
       const nobody = this.actor.logic === NOBODY;
@@ -818,7 +819,7 @@ export class Cell {
       return false;
     } finally {
       this.saving = false;
-      if (!this.closed && this.mailbox.size > 0) this.host.ready(this);
+      if (!this.closed && this.waiting > 0) this.host.ready(this);
     }
   }
 
@@ -836,14 +837,14 @@ export class Cell {
   private async settleDown(): Promise<boolean> {
     if (!this.quiet || this.saving || this.hasItem) return false;
     // Acknowledgements that were heard are written first, else each wake sends again.
-    if (this.doneIds.length > 0) {
+    if (this.doneIds !== undefined) {
       this.enter();
       this.mark();
       this.flush();
       return false;
     }
-    if (this.journal.durable > this.checkpointSeq && (this.actor.tables.actions?.size ?? 0) === 0) await this.checkpoint();
-    return this.quiet && this.doneIds.length === 0;
+    if (this.durableHead > this.checkpointSeq && (this.actor.tables.actions?.size ?? 0) === 0) await this.checkpoint();
+    return this.quiet && this.doneIds === undefined;
   }
 
   /** For a clean stop: true when it is put away. Leaves that still run are in doubt for the next owner. */
@@ -854,9 +855,17 @@ export class Cell {
     return true;
   }
 
+  /** What only a busy actor needs goes, if it is idle. */
+  slim(): void {
+    const t = this.actor.tables;
+    if (!this.idle) return;
+    if (this.parts?.spare === true) this.parts = undefined;
+    if (t.outbox !== undefined && outboxSize(t.outbox) === 0) t.outbox = undefined;
+  }
+
   /** Puts it away: to nothing but its log. False when something came in between. */
   async passivate(): Promise<boolean> {
-    if (!this.idle || !(await this.settleDown()) || !this.idle || this.journal.durable > this.checkpointSeq) return false;
+    if (!this.idle || !(await this.settleDown()) || !this.idle || this.durableHead > this.checkpointSeq) return false;
     this.dispose();
     return true;
   }
@@ -864,7 +873,7 @@ export class Cell {
   /** Only what is durable is kept: the rest is discarded, cursors and tables included. Leaves that run are handed on. */
   close(reason: string, error?: unknown): void {
     if (this.closed) return;
-    this.performer.handOn();
+    this.parts?.performer.handOn();
     this.dispose();
     this.doors?.refuseAll(error ?? new MeshError('NOT_OWNER', `${this.address}: ${reason}`));
     this.host.dropped(this, reason);
@@ -872,9 +881,9 @@ export class Cell {
 
   private dispose(): void {
     this.closed = true;
-    this.journal.close();
+    this.parts?.journal.close();
     this.timer?.();
-    this.performer.stopAll();
+    this.parts?.performer.stopAll();
     this.host.trials.leave(this);
   }
 }

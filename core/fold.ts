@@ -53,7 +53,6 @@ export function unborn(address: Address, logic: Logic, record: Pick<InitRecord, 
   };
 }
 
-/** How a log names the logic that wrote it. */
 /** Who steps, as its `init` says. */
 export const envOf = (address: Address, init: InitData): ActorEnv => ({
   address,
@@ -61,11 +60,17 @@ export const envOf = (address: Address, init: InitData): ActorEnv => ({
   ...(init.system !== undefined && { system: init.system }),
 });
 
-export const stampOf = (logic: Logic): LogicStamp => ({
-  id: logic.id,
-  ...(logic.version !== undefined && { version: logic.version }),
-  hash: logic.hash,
-});
+const stamps = new WeakMap<Logic, LogicStamp>();
+
+/** How a log names the logic that wrote it: one object for all actors of it. */
+export function stampOf(logic: Logic): LogicStamp {
+  let stamp = stamps.get(logic);
+  if (stamp === undefined) {
+    stamp = { id: logic.id, ...(logic.version !== undefined && { version: logic.version }), hash: logic.hash };
+    stamps.set(logic, stamp);
+  }
+  return stamp;
+}
 
 /** Why these effects cannot be entered: then the step counts as failed. */
 function checkEffects(actor: Folded, effects: readonly Effect[]): ErrorData | undefined {
@@ -249,14 +254,23 @@ export function stopsOf(t: Tables): { readonly to: Address; readonly event: Even
 function beginLife(t: Tables, record: InitRecord): void {
   t.init = record.init;
   t.status = 'active';
-  t.endedAt = undefined;
-  t.leaves = t.timers = t.actions = t.children = t.left = t.told = undefined;
-  t.failing = undefined;
-  t.parked = undefined;
   t.strikes = 0;
-  t.activated = false;
-  t.toBegin = undefined;
+  // What was never there stays so: in most actors all of it, and idle actors are many.
+  for (const key of OF_ONE_LIFE) if (t[key] !== undefined) t[key] = undefined;
 }
+const OF_ONE_LIFE = [
+  'endedAt',
+  'leaves',
+  'timers',
+  'actions',
+  'children',
+  'left',
+  'told',
+  'failing',
+  'parked',
+  'activated',
+  'toBegin',
+] as const satisfies readonly (keyof Tables)[];
 
 /** Advances the cursor, or remembers the outside id. */
 function take(t: Tables, meta: RecordMeta): void {

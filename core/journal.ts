@@ -29,7 +29,7 @@ export class Journal<Payload> {
   private readonly stream: StreamId;
   private readonly epoch: number;
   private readonly owner: JournalOwner<Payload>;
-  private batch: LogRecord[] = [];
+  private batch: LogRecord[] | undefined;
   private closed = false;
   /** Head that is known to be durable. */
   durable: number;
@@ -46,22 +46,23 @@ export class Journal<Payload> {
 
   /** Records that wait for the append before them. */
   get waiting(): number {
-    return this.batch.length;
+    return this.batch === undefined ? 0 : this.batch.length;
   }
   /** All that was added is durable. */
   get quiet(): boolean {
-    return !this.inFlight && this.batch.length === 0;
+    return !this.inFlight && this.batch === undefined;
   }
 
   add(record: LogRecord): void {
-    this.batch.push(record);
+    if (this.batch === undefined) this.batch = [record];
+    else this.batch.push(record);
   }
 
   /** Not while one is in flight. */
   flush(payload: Payload): void {
     const records = this.batch;
-    this.batch = [];
-    if (records.length === 0) return this.owner.written(records, payload);
+    this.batch = undefined;
+    if (records === undefined) return this.owner.written([], payload);
     this.inFlight = true;
     void this.append(records, this.durable).then((done) => {
       this.inFlight = false;

@@ -18,9 +18,29 @@ export interface PlainSnapshot {
   readonly error?: unknown;
 }
 
-const NO_CHILDREN: Readonly<Record<string, ChildRef>> = {};
+const NO_CHILDREN: Readonly<Record<string, ChildRef>> = Object.freeze({});
 export const childrenOf = (snapshot: unknown): Readonly<Record<string, ChildRef>> =>
   (snapshot as { readonly children?: Readonly<Record<string, ChildRef>> } | undefined)?.children ?? NO_CHILDREN;
+
+const NO_HISTORY = Object.freeze({});
+const NO_TAGS = new Set<string>();
+
+/**
+ * The same snapshot, with the empty parts that XState makes anew for each in common: idle actors are many. XState copies these before it
+ * adds to them.
+ */
+export function slim<T>(snapshot: T): T {
+  const s = snapshot as { tags?: ReadonlySet<string>; children?: object; historyValue?: object };
+  if (s.tags?.size === 0) s.tags = NO_TAGS;
+  if (s.children !== undefined && isEmpty(s.children)) s.children = NO_CHILDREN;
+  if (s.historyValue !== undefined && isEmpty(s.historyValue)) s.historyValue = NO_HISTORY;
+  return snapshot;
+}
+
+function isEmpty(object: object): boolean {
+  for (const _ in object) return false;
+  return true;
+}
 
 /** An action, as the executor of a scope is given it. */
 export interface Recorded {

@@ -26,6 +26,7 @@ import {
   type PlainSnapshot,
   type Recorded,
   type Scope,
+  slim,
   type SystemInside,
 } from './kernel-xstate.ts';
 import type { ActorEnv, Logic, Source, Step, StepMeta, View } from './logic.ts';
@@ -71,7 +72,8 @@ class Kernel implements Logic, RefHost, RecordingHost {
   private readonly scope: Scope;
   private readonly made = new Map<string, Source>();
   private readonly remotes = new Map<Address, RemoteRef>();
-  private readonly plainContexts = new WeakSet<object>();
+  /** Parts of contexts that were looked through; in development, where every step is. */
+  private readonly plainContexts: WeakSet<object> | undefined;
   private hashed: string | undefined;
 
   /** Whose turn it is; undefined before the first. */
@@ -83,6 +85,7 @@ class Kernel implements Logic, RefHost, RecordingHost {
   constructor(original: AnyActorLogic, options: MachineOptions) {
     this.original = original;
     this.development = options.development === true;
+    this.plainContexts = this.development ? new WeakSet() : undefined;
     const { scope } = captureScope('#kernel');
     this.scope = scope;
     this.system = this.recordingSystem(scope.system as unknown as SystemInside);
@@ -145,7 +148,7 @@ class Kernel implements Logic, RefHost, RecordingHost {
       if (next.status === 'error') throw next.error;
       recording.refuseInline(next);
       if (next.context !== previous?.context) this.checkContext(next.context, recording);
-      self.snapshot = next;
+      self.snapshot = slim(next);
       return { snapshot: next, effects: recording.effects(next) };
     } catch (error) {
       self.snapshot = previous;

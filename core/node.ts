@@ -108,6 +108,8 @@ export interface NodeOptions {
 /** Breakdowns of an actor at one head after which it is left alone. */
 const BREAKDOWNS_MAX = 3;
 const REOPEN_MS = 1_000;
+/** Idle for so long, a cell keeps only what it must. */
+const SLIM_MS = 1_000;
 const PAUSE_MIN_MS = 50;
 const PAUSE_MAX_MS = 2_000;
 /** How often, and every how many ms, a cell that a person changes is asked to come to rest. */
@@ -157,6 +159,7 @@ export class Node implements OpeningHost {
   private readonly sleepers = new WakeQueue();
   private readonly receivers = new Map<Shard, { close(): Promise<void> }>();
   private readonly shardNames = new Map<Address, Shard>();
+  private readonly shards = new Map<Shard, Shard>();
   private readySet = new Set<Cell>();
   private pumping = false;
   private wakeTimer: (() => void) | undefined;
@@ -307,6 +310,7 @@ export class Node implements OpeningHost {
 
   opened(cell: Cell, recovered: { readonly head: number; readonly changed: boolean } | undefined): void {
     this.sleepers.delete(cell.address);
+    this.shardNames.delete(cell.address);
     if (recovered === undefined) return;
     const { head, changed } = recovered;
     this.say({ type: 'actor.recovered', actor: cell.address, head, ...(changed && { changed }) });
@@ -393,7 +397,9 @@ export class Node implements OpeningHost {
     this.sweeper = this.clock.after(1_000, () => {
       const now = this.clock.now();
       for (const cell of this.cells.values()) {
-        if (cell.idle && now - cell.movedAt >= this.plan.passivateAfterMs(cell.address)) void this.passivate(cell);
+        if (!cell.idle) continue;
+        if (now - cell.movedAt >= this.plan.passivateAfterMs(cell.address)) void this.passivate(cell);
+        else if (now - cell.movedAt >= SLIM_MS) cell.slim();
       }
       this.sweep();
     });
@@ -452,12 +458,14 @@ export class Node implements OpeningHost {
     return this.ownership.epochOf(shard);
   }
   shardOf(address: Address): Shard {
-    let shard = this.shardNames.get(address);
-    if (shard === undefined) {
-      shard = shardOf(this.plan.groupOf(topOf(address)), address, this.plan.shards);
-      if (this.shardNames.size > 100_000) this.shardNames.clear();
-      this.shardNames.set(address, shard);
-    }
+    const known = this.cells.get(address)?.stream.shard ?? this.shardNames.get(address);
+    if (known !== undefined) return known;
+    const name = shardOf(this.plan.groupOf(topOf(address)), address, this.plan.shards);
+    // One text for all actors of a shard.
+    const shard = this.shards.get(name) ?? name;
+    this.shards.set(shard, shard);
+    if (this.shardNames.size > 100_000) this.shardNames.clear();
+    this.shardNames.set(address, shard);
     return shard;
   }
   logicOf(name: string, address: Address): Logic {
@@ -583,13 +591,13 @@ export class Node implements OpeningHost {
       return { address, phase: 'parked', head: 0, mailbox: 0, reason: `${broken.code}: ${broken.message}` };
     if (cell === undefined) return undefined;
     const t = cell.actor.tables;
-    const { oldestAt } = cell.mailbox;
+    const { oldestAt } = cell;
     const phase = cell.phase === 'closed' ? 'opening' : cell.phase;
     return {
       address,
       phase,
       head: cell.durableHead,
-      mailbox: cell.mailbox.size,
+      mailbox: cell.waiting,
       // Nobody is shown a state that is on its way to the store.
       ...(t.head === cell.durableHead && { state: cell.view().value }),
       ...(oldestAt !== undefined && { oldestMs: this.clock.now() - oldestAt }),

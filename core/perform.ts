@@ -8,6 +8,7 @@ import { errorData, MeshError } from './errors.ts';
 import { resolveTarget, type Work } from './fold.ts';
 import { runAction } from './kernel.ts';
 import { afterOf, giveUp, type PendingSend, pendingSends, sent, settleSend } from './protocol/outbox.ts';
+import { ENDS } from './running-leaves.ts';
 import type { PendingLeaf } from './tables.ts';
 
 interface Mail {
@@ -120,7 +121,10 @@ export class Performer {
       if (event.type === 'reprise.doubt') this.lostSight(leaf);
       else if (event.type === 'reprise.forward')
         this.mail([{ to: event['to'] as Address, event: event['event'] as EventObject }]);
-      else cell.result({ via: leaf.id, event });
+      else {
+        if (ENDS.test(event.type)) this.started?.delete(leaf.id);
+        cell.result({ via: leaf.id, event });
+      }
     };
     (this.started ??= new Set()).add(leaf.id);
     if (this.host.leaves.adopt(leaf.id, sink)) return;

@@ -11,7 +11,8 @@ import type { Span } from './ports/tracer.ts';
 import { endLeaf } from './spans.ts';
 
 const ORPHAN_MS = 60_000;
-const ENDS = /^xstate\.(?:done|error)\.actor\./;
+/** Types of the events that are a leaf's last. */
+export const ENDS = /^xstate\.(?:done|error)\.actor\./;
 
 interface Running {
   handle: LeafHandle | undefined;

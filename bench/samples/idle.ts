@@ -11,6 +11,8 @@ export interface IdleInput {
 
 /** Of the actor as a whole, so that the first ones are not put away while the last ones are made. */
 const PASSIVATE_AFTER_MS = 20_000;
+/** In which a node has noticed that they are idle. */
+const REST_MS = 3_000;
 const CHUNK = 200;
 
 /** `residentBytes`, `passiveBytes`: heap for each actor; `contextBytes`: of it, the context as plain JSON values. */
@@ -22,7 +24,7 @@ export async function idle({ actors }: IdleInput, folder: string): Promise<Measu
       store: 'sqlite:idle.db',
       actors: { agent: { kind: 'keyed', logic: 'agent', passivateAfter: PASSIVATE_AFTER_MS } },
     },
-    { agent: { machine: agent, input: CONTEXT_OF_EVENT } },
+    { agent },
     {
       folder,
       onEvent: ({ type, actor }) => {
@@ -30,35 +32,24 @@ export async function idle({ actors }: IdleInput, folder: string): Promise<Measu
       },
     },
   );
-  const text = JSON.stringify(agentContext());
   const empty = await heapBytes();
   for (let n = 0; n < actors; n += CHUNK)
     await Promise.all(
-      Array.from({ length: Math.min(CHUNK, actors - n) }, (_, i) =>
-        mesh.send(`agent/${n + i}`, { type: 'used', tokens: 1, context: JSON.parse(text) as unknown }),
-      ),
+      Array.from({ length: Math.min(CHUNK, actors - n) }, (_, i) => mesh.send(`agent/${n + i}`, { type: 'used', tokens: 1 })),
     );
+  await sleep(REST_MS);
   const resident = (await heapBytes()) - empty;
   if (passivated > 0) throw new Error(`${passivated} actors were put away before they were weighed`);
   while (passivated < actors) await sleep(100);
   const passive = (await heapBytes()) - empty;
   await mesh.stop();
-  const contexts = Array.from({ length: actors }, () => JSON.parse(text) as unknown);
+  const contexts = Array.from({ length: actors }, agentContext);
   const before = await heapBytes();
   const kept = contexts.length;
   contexts.length = 0;
   const contextBytes = (before - (await heapBytes())) / kept;
   return { residentBytes: resident / actors, passiveBytes: passive / actors, contextBytes };
 }
-
-/** The input of an agent is the context that its first message brings. */
-const CONTEXT_OF_EVENT = {
-  '~standard': {
-    version: 1,
-    vendor: 'bench',
-    validate: (value: unknown) => ({ value: { context: (value as { event: { context: unknown } }).event.context } }),
-  },
-} as const;
 
 /** Used heap after all garbage is gone. */
 async function heapBytes(): Promise<number> {

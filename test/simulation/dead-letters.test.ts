@@ -31,7 +31,7 @@ describe('dead letters', () => {
     await world.send(A, { type: 'go', do: [sendTo('b.nobody@0.0', { type: 'm', n: 'x' })] });
     await world.advance(10_000);
     expect(await world.dead('b.nobody@0.0')).toEqual(['unknown:x']);
-    expect(world.node('n1').cells.get(A)?.actor.tables.outbox?.byId.size).toBe(0);
+    expect(world.node('n1').cells.get(A)?.actor.tables.outbox?.byId.size ?? 0).toBe(0);
   });
 
   test('stopped: the actor has ended', async () => {

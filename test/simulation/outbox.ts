@@ -28,5 +28,5 @@ export async function floodAndDrain(each: number, full: (cell: Cell, world: Worl
   const receiver = await world.time.run(world.node('n2').cellAt(COUNTER));
   expect(receiver.view().context).toEqual({ count: 2 * each });
   const sender = await world.time.run(world.node('n1').cellAt(A));
-  expect(sender.actor.tables.outbox?.byId.size).toBe(0);
+  expect(sender.actor.tables.outbox?.byId.size ?? 0).toBe(0);
 }
