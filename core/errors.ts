@@ -80,6 +80,10 @@ export const CODES = {
   ),
   INTERNAL: row('Reprise broke a promise to itself.', 'Please report it with the log; `reprise export` writes one.'),
   LINT_FAILED: row('The machine breaks a rule that its log depends on.', 'Each finding names its path and its cure.'),
+  LISTENER_BY_HAND: row(
+    'A machine listens to an actor by hand (`subscribe`, `on`, `waitFor`, `toPromise`).',
+    'Use `onSnapshot` or `syncSnapshot`, or let that actor send what is needed.',
+  ),
   LOGIC_NOT_FOUND: row('No actor logic of this name is registered.', 'Check the spelling; the message lists the known names.'),
   MCP_FAILED: row(
     'The MCP server could not be reached or broke off.',

@@ -19,7 +19,12 @@ export interface RefHost {
   refused(error: MeshError): never;
 }
 
-const inert = { unsubscribe(): void {} };
+/** Listeners would live in one process and in no log, so a chart never hears of what they are told. */
+const listener = (who: string, call: string, whom: string): MeshError =>
+  new MeshError(
+    'LISTENER_BY_HAND',
+    `${who} calls ${call}() on ${whom}: a listener is in no log. Use onSnapshot, or let that actor send what is needed`,
+  );
 
 abstract class Ref {
   readonly id: string;
@@ -43,11 +48,11 @@ abstract class Ref {
   send(event: EventObject): void {
     this.host.sendByHand(this, event);
   }
-  subscribe(): typeof inert {
-    return inert;
+  subscribe(): never {
+    this.host.refused(listener(`'${this.host.id}'`, 'subscribe', this.address));
   }
-  on(): typeof inert {
-    return inert;
+  on(): never {
+    this.host.refused(listener(`'${this.host.id}'`, 'on', this.address));
   }
   start(): this {
     return this;
@@ -157,6 +162,8 @@ export interface ChildRef {
   readonly _parent: SelfRef;
   readonly _syncSnapshot: boolean | undefined;
   getSnapshot: () => unknown;
+  subscribe: () => unknown;
+  on: () => unknown;
   [STUB]: Stub;
 }
 
@@ -175,6 +182,12 @@ export function refuseSnapshot(this: ChildRef): never {
       `${this._parent.address} reads children.${this.id}.getSnapshot(), but '${this.id}' is an actor with a log of its own: let it send what is needed, or use onSnapshot`,
     ),
   );
+}
+export function refuseSubscribe(this: ChildRef): never {
+  this._parent.host.refused(listener(this._parent.address, 'subscribe', `its child '${this.id}'`));
+}
+export function refuseOn(this: ChildRef): never {
+  this._parent.host.refused(listener(this._parent.address, 'on', `its child '${this.id}'`));
 }
 /** Of an observable whose values do not reach this actor. */
 export function hiddenSnapshot(this: ChildRef): unknown {

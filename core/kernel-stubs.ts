@@ -1,6 +1,15 @@
 /** Children are stubs in the machine of their parent: logic without behaviour that stands for what is started elsewhere. */
 import { type AnyActorLogic, type AnyStateMachine, fromCallback, fromEventObservable, fromObservable } from 'xstate';
-import { type ChildRef, hiddenSnapshot, leafSnapshot, refuseSnapshot, STUB, type Stub } from './kernel-refs.ts';
+import {
+  type ChildRef,
+  hiddenSnapshot,
+  leafSnapshot,
+  refuseOn,
+  refuseSnapshot,
+  refuseSubscribe,
+  STUB,
+  type Stub,
+} from './kernel-refs.ts';
 import { isPure } from './kernel-xstate.ts';
 import type { Source } from './logic.ts';
 
@@ -61,6 +70,8 @@ function stubLogic(name: string, original: AnyActorLogic, created: Created): Any
     };
     ref[STUB] = stub;
     ref.getSnapshot = SNAPSHOTS[kind];
+    ref.subscribe = refuseSubscribe;
+    ref.on = refuseOn;
     if (stub.id !== undefined) ref.id = stub.id;
     return stub;
   };

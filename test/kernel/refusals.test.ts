@@ -1,5 +1,6 @@
 /** What a log cannot carry is refused: with a code, with what is wrong where, and with what to do instead. */
 import {
+  type AnyActorRef,
   type AnyStateMachine,
   assign,
   createMachine,
@@ -47,6 +48,13 @@ const reading = (
   }) as AnyStateMachine;
 };
 
+/** A machine with a child `kid`; on GO it listens to somebody. */
+const listening = (listen: (kid: AnyActorRef, self: AnyActorRef) => unknown): AnyStateMachine =>
+  setup({ actors: { numbers }, types: {} as { context: { kid: AnyActorRef; n: number } } }).createMachine({
+    context: ({ spawn }) => ({ kid: spawn('numbers', { id: 'kid' }), n: 0 }),
+    on: { GO: { actions: assign({ n: ({ context, self }) => (listen(context.kid, self), 1) }) } },
+  });
+
 const refusals: readonly Refusal[] = [
   {
     name: 'the snapshot of a child that is an actor of its own, read in an assign',
@@ -78,6 +86,27 @@ const refusals: readonly Refusal[] = [
         context: { n: 0 },
         on: { GO: { actions: assign({ n: ({ system }) => system.get('desk/other').getSnapshot() }) } },
       }),
+    event: 'GO',
+  },
+  {
+    name: 'a listener to a child',
+    code: 'LISTENER_BY_HAND',
+    says: /a calls subscribe\(\) on its child 'kid': a listener is in no log\. Use onSnapshot/,
+    machine: () => listening((kid) => kid.subscribe(() => {})),
+    event: 'GO',
+  },
+  {
+    name: 'a listener to what a child emits',
+    code: 'LISTENER_BY_HAND',
+    says: /a calls on\(\) on its child 'kid'/,
+    machine: () => listening((kid) => kid.on('*', () => {})),
+    event: 'GO',
+  },
+  {
+    name: 'a listener to itself',
+    code: 'LISTENER_BY_HAND',
+    says: /calls subscribe\(\) on a/,
+    machine: () => listening((_kid, self) => self.subscribe(() => {})),
     event: 'GO',
   },
   {
