@@ -19,7 +19,7 @@ export function checkCalledNames(machine: AnyActorLogic, plan: MeshPlan, where: 
     if (area !== 'tools' && area !== 'models') continue;
     if (!known[area].includes(name))
       problems.push(
-        `${where}: '${source}' calls the ${AREAS[area]} '${name}', which is not under ${area}:${suggest(name, known[area])}`,
+        `${where}: '${source}' calls the ${AREAS[area]} '${name}', which is not under ${area}${suggest(name, known[area])}`,
       );
   }
   if (problems.length > 0) throw new MeshError('CONFIG_INVALID', problems.join('\n'));

@@ -218,8 +218,8 @@ describe('the names that a machine calls', () => {
     await expect(startMesh(config, { caller: caller('filez', 'mian') })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: [
-        `actor 'caller': 'read' calls the tool server 'filez', which is not under tools: (did you mean "files"?)`,
-        `actor 'caller': 'think' calls the model 'mian', which is not under models: (did you mean "main"?)`,
+        `actor 'caller': 'read' calls the tool server 'filez', which is not under tools (did you mean "files"?)`,
+        `actor 'caller': 'think' calls the model 'mian', which is not under models (did you mean "main"?)`,
       ].join('\n'),
     });
     await using mesh = await startMesh(config, { caller: caller('files', 'main') });
