@@ -8,11 +8,11 @@ export { startMesh, type StartOptions } from './cli/start-mesh.ts';
 export type { ActorDefinition, ActorLike } from './cli/actor-modules.ts';
 export type { ActorConfig, MeshConfig, ModelConfig, SecretRef, ToolServerConfig } from './core/config/schema.ts';
 export type { AskOptions as MeshAskOptions, ListedActor, Mesh, Ref, SendOptions } from './core/mesh.ts';
-export type { ActorState, Inspection, StoredActor, StoredLetter } from './core/inspection.ts';
-export type { Decision, Operations } from './core/operations.ts';
-export type { Prunable } from './core/retention.ts';
-export type { Fork, MigrateSnapshot, Upkeep } from './core/upkeep.ts';
-export type { LossOptions } from './core/lifecycle.ts';
+export type { ActorState, Inspection, StoredActor, StoredLetter } from './core/operator/inspection.ts';
+export type { Decision, Operations } from './core/operator/operations.ts';
+export type { Prunable } from './core/operator/retention.ts';
+export type { Fork, MigrateSnapshot, Upkeep } from './core/operator/upkeep.ts';
+export type { LossOptions } from './core/operator/lifecycle.ts';
 export type { NodeEvent } from './core/node.ts';
 export type { StandardSchema } from './core/standard-schema.ts';
 
@@ -30,7 +30,7 @@ export {
 } from './actors/tool.ts';
 export { model, type ModelOptions } from './actors/model.ts';
 export type { AskLogic, RetryPolicy } from './actors/ask-logic.ts';
-export { currentEffect } from './core/action-run.ts';
+export { currentEffect } from './core/kernel/action-run.ts';
 
 // ---- models --------------------------------------------------------------------------------------------------------------
 export {

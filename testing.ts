@@ -11,7 +11,7 @@
 export { callsTool, scripted, type ScriptedAnswer, type ScriptedOptions } from './actors/models/scripted.ts';
 export { recorded, type Recording, recordingsOf } from './actors/models/recorded.ts';
 export { memory, type MemoryOptions, type MemoryStore } from './persistence/memory.ts';
-export { seededEntropy, seededRandom, type Turn, virtualClock, type VirtualClock } from './core/virtual.ts';
+export { seededEntropy, seededRandom, type Turn, virtualClock, type VirtualClock } from './core/testing/virtual.ts';
 
 // ---- machines as pure steps ----------------------------------------------------------------------------------------------
 export { machineLogic, type MachineOptions } from './core/kernel.ts';
@@ -19,4 +19,4 @@ export type { ActorEnv, Logic, Step, StepMeta, View } from './core/logic.ts';
 export type { Effect, EventObject } from './core/effect.ts';
 export type { LogRecord } from './core/record.ts';
 export { effectsDigest } from './core/digest.ts';
-export { foldLog } from './core/fold-log.ts';
+export { foldLog } from './core/testing/fold-log.ts';

@@ -6,7 +6,7 @@ import type { AnyActorLogic, AnyStateMachine } from 'xstate';
 import type { MeshPlan } from '../core/config/plan.ts';
 import { suggest } from '../core/config/problems.ts';
 import { MeshError } from '../core/errors.ts';
-import { sourceOf } from '../core/kernel-stubs.ts';
+import { sourceOf } from '../core/kernel/stubs.ts';
 
 const AREAS = { tools: 'tool server', models: 'model' } as const;
 

@@ -9,7 +9,7 @@ import { type MeshPlan, planOf } from '../core/config/plan.ts';
 import type { EventObject } from '../core/effect.ts';
 import { Mesh, type MeshStore } from '../core/mesh.ts';
 import { Node } from '../core/node.ts';
-import { nodePlan } from '../core/node-plan.ts';
+import { nodePlan } from '../core/node/plan.ts';
 import type { Directory } from '../core/ports/directory.ts';
 import type { Tracer } from '../core/ports/tracer.ts';
 import { direct } from '../transport/direct.ts';

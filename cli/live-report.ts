@@ -4,7 +4,7 @@
  */
 import type { Address } from '../core/address.ts';
 import { ROOT } from '../core/address.ts';
-import { AddressBook } from '../core/address-book.ts';
+import { AddressBook } from '../core/operator/address-book.ts';
 import type { ActorPlan, MeshPlan } from '../core/config/plan.ts';
 import type { NodeEvent } from '../core/node.ts';
 import type { LogRecord } from '../core/record.ts';

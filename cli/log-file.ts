@@ -1,10 +1,10 @@
-/** Logs in a file: `core/archive.ts` says what is in it. */
+/** Logs in a file: `core/operator/archive.ts` says what is in it. */
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Address } from '../core/address.ts';
-import { archiveLines, importArchive, type ImportedLog } from '../core/archive.ts';
+import { archiveLines, importArchive, type ImportedLog } from '../core/operator/archive.ts';
 import { MeshError } from '../core/errors.ts';
-import type { Inspection } from '../core/inspection.ts';
+import type { Inspection } from '../core/operator/inspection.ts';
 import type { MeshStore } from '../core/mesh.ts';
 import type { LogRecord } from '../core/record.ts';
 import { verified } from './signature.ts';

@@ -4,14 +4,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { POOL_LOGIC, SUPERVISOR_LOGIC } from '../core/child-spec.ts';
+import { POOL_LOGIC, SUPERVISOR_LOGIC } from '../core/supervision/child-spec.ts';
 import type { MeshPlan } from '../core/config/plan.ts';
 import { MeshError } from '../core/errors.ts';
 import { machineLogic } from '../core/kernel.ts';
-import { lintMachine } from '../core/lint-machine.ts';
+import { lintMachine } from '../core/kernel/lint-machine.ts';
 import type { Leaf } from '../core/logic.ts';
 import type { NodeEvent } from '../core/node.ts';
-import type { Registered } from '../core/node-plan.ts';
+import type { Registered } from '../core/node/plan.ts';
 import { pool } from '../core/pool.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Entropy } from '../core/ports/entropy.ts';

@@ -1,11 +1,11 @@
 /** What `--old`, `--accept-loss` and `--with` name: code that wrote a log, and functions that migrate what it left. */
 import type { Address } from '../core/address.ts';
 import { MeshError } from '../core/errors.ts';
-import type { Inspection } from '../core/inspection.ts';
+import type { Inspection } from '../core/operator/inspection.ts';
 import { machineLogic } from '../core/kernel.ts';
-import type { LossOptions } from '../core/lifecycle.ts';
+import type { LossOptions } from '../core/operator/lifecycle.ts';
 import type { Logic } from '../core/logic.ts';
-import type { MigrateSnapshot } from '../core/upkeep.ts';
+import type { MigrateSnapshot } from '../core/operator/upkeep.ts';
 
 import { moduleRef } from '../core/config/resolve.ts';
 import { loadActor, loadExport } from './actor-modules.ts';

@@ -5,7 +5,7 @@
 import type { Address } from '../core/address.ts';
 import { decodeCheckpoint } from '../core/checkpoint.ts';
 import type { Divergence } from '../core/fold.ts';
-import type { Inspection } from '../core/inspection.ts';
+import type { Inspection } from '../core/operator/inspection.ts';
 import type { View } from '../core/logic.ts';
 import type { Frame } from '../core/replay.ts';
 import { verify } from '../core/replay.ts';

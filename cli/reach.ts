@@ -5,14 +5,14 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Address, checkAddress } from '../core/address.ts';
-import { AddressBook } from '../core/address-book.ts';
+import { AddressBook } from '../core/operator/address-book.ts';
 import type { MeshPlan } from '../core/config/plan.ts';
 import { MeshError } from '../core/errors.ts';
-import { Inspection, type ReadableStore } from '../core/inspection.ts';
+import { Inspection, type ReadableStore } from '../core/operator/inspection.ts';
 import type { MeshStore } from '../core/mesh.ts';
-import { nodePlan } from '../core/node-plan.ts';
+import { nodePlan } from '../core/node/plan.ts';
 import type { Directory } from '../core/ports/directory.ts';
-import type { Upkeep } from '../core/upkeep.ts';
+import type { Upkeep } from '../core/operator/upkeep.ts';
 import type { Call } from './command.ts';
 import { type ControlClient, runningMesh } from './control/client.ts';
 import { controlPath } from './control/place.ts';
@@ -101,7 +101,10 @@ export class Reach implements AsyncDisposable {
 
   /** Upkeep of these actors' logs while no mesh runs. Throws STORE_LOCKED, STORE_MISSING. */
   async upkeep(...actors: readonly Address[]): Promise<{ readonly upkeep: Upkeep; readonly inspect: Inspection }> {
-    const [{ logOwner }, { Upkeep }] = await Promise.all([import('../core/log-owner.ts'), import('../core/upkeep.ts')]);
+    const [{ logOwner }, { Upkeep }] = await Promise.all([
+      import('../core/operator/log-owner.ts'),
+      import('../core/operator/upkeep.ts'),
+    ]);
     const path = storePath(this.plan, this.folder);
     if (path !== undefined && !existsSync(path))
       throw new MeshError('STORE_MISSING', `there is no store ${path}: no mesh has run here`);

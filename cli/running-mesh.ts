@@ -1,13 +1,13 @@
 /** One run of a mesh under `reprise up`: composed, opened to the CLI, started, and stopped again. With `--watch` it takes up changed code. */
 import { resolve } from 'node:path';
 import type { Address } from '../core/address.ts';
-import { AddressBook } from '../core/address-book.ts';
+import { AddressBook } from '../core/operator/address-book.ts';
 import { errorData, MeshError } from '../core/errors.ts';
-import type { LossOptions } from '../core/lifecycle.ts';
+import type { LossOptions } from '../core/operator/lifecycle.ts';
 import type { NodeEvent } from '../core/node.ts';
 import type { EventStoreCapabilities } from '../core/ports/event-store.ts';
-import { logOwner } from '../core/log-owner.ts';
-import { Upkeep } from '../core/upkeep.ts';
+import { logOwner } from '../core/operator/log-owner.ts';
+import { Upkeep } from '../core/operator/upkeep.ts';
 import { runningMesh } from './control/client.ts';
 import { MeshLog } from './control/log.ts';
 import { controlOperations } from './control/operations.ts';

@@ -7,20 +7,20 @@
  * ownership is checked again before anything leaves. A refused append ends the cell: it is opened again from the store.
  */
 import { type Address, type EffectId, OUTSIDE, positionOf } from './address.ts';
-import { begin, born, obey } from './cell-orders.ts';
-import { CellParts, type Leaving } from './cell-parts.ts';
-import type { CellHost } from './cell-host.ts';
+import { begin, born, obey } from './cell/orders.ts';
+import { CellParts, type Leaving } from './cell/parts.ts';
+import type { CellHost } from './cell/host.ts';
 import { encodeCheckpoint } from './checkpoint.ts';
-import { Doors } from './doors.ts';
+import { Doors } from './cell/doors.ts';
 import type { ActionEffect, EventObject, Lane } from './effect.ts';
 import type { CursorReport, Envelope, TraceContext } from './envelope.ts';
 import { assert, type ErrorData, errorData, MeshError } from './errors.ts';
 import { applyRecord, type Folded, isEnd, isExpected, seal, seedOf, stampOf, UNSTEPPED, type Work } from './fold.ts';
-import type { JournalOwner } from './journal.ts';
+import type { JournalOwner } from './cell/journal.ts';
 import type { View } from './logic.ts';
-import type { Item, Result } from './mailbox.ts';
-import { payloadsOf, spill, unspill } from './outbox-payloads.ts';
-import type { Performer } from './perform.ts';
+import type { Item, Result } from './cell/mailbox.ts';
+import { payloadsOf, spill, unspill } from './cell/outbox-payloads.ts';
+import type { Performer } from './cell/perform.ts';
 import type { StreamId } from './ports/event-store.ts';
 import { checkpointDue } from './protocol/checkpoint.ts';
 import { cursorKey, dropStill, receive } from './protocol/cursors.ts';

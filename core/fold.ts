@@ -5,7 +5,7 @@
  *   record -> [step of the logic] -> settle what it answers -> register its effects -> Work
  */
 import { type Address, childAddress, type EffectId, effectId, EFFECTS_MAX, OUTSIDE, positionOf } from './address.ts';
-import { seedOf } from './determinism.ts';
+import { seedOf } from './kernel/determinism.ts';
 import { effectsDigest } from './digest.ts';
 import type { ActionEffect, Effect, EventObject, Lane, SendEffect, SpawnEffect, Target } from './effect.ts';
 import type { TraceContext } from './envelope.ts';

@@ -3,7 +3,7 @@
  * The linter holds `actors/` to this door; what is not named here is core's own business.
  */
 export { type Address, checkAddress, type EffectId } from './address.ts';
-export type { Backoff } from './child-spec.ts';
+export type { Backoff } from './supervision/child-spec.ts';
 export type { PlainOrSecret, ToolPolicy, ToolServerPlan } from './config/gateway-plan.ts';
 export type { SecretRef } from './config/schema.ts';
 export type { Effect, EventObject } from './effect.ts';
@@ -13,5 +13,5 @@ export type { AskSource, InDoubt, Leaf, LeafHandle, Logic, Source } from './logi
 export type { Clock } from './ports/clock.ts';
 export type { LogRecord } from './record.ts';
 export { reducer, type ReducerContext } from './reducer.ts';
-export { backoffMs } from './restart-budget.ts';
+export { backoffMs } from './supervision/restart-budget.ts';
 export { type StandardSchema, validated } from './standard-schema.ts';

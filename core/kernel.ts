@@ -6,18 +6,18 @@
  * It calls the public `ActorLogic` contract; the scope comes from a real `createActor`. Nothing is executed, started or scheduled here.
  */
 import type { AnyActorLogic, AnyActorRef, AnyMachineSnapshot, AnyStateMachine } from 'xstate';
-import { currentEffect, runAction, sendByHand } from './action-run.ts';
+import { currentEffect, runAction, sendByHand } from './kernel/action-run.ts';
 import { type Address, checkAddress } from './address.ts';
-import { chartDigest } from './chart-digest.ts';
-import { misfits } from './chart-fit.ts';
-import { enterVirtual, leaveVirtual } from './determinism.ts';
+import { chartDigest } from './kernel/chart-digest.ts';
+import { misfits } from './kernel/chart-fit.ts';
+import { enterVirtual, leaveVirtual } from './kernel/determinism.ts';
 import type { EventObject } from './effect.ts';
 import { errorData, MeshError } from './errors.ts';
-import { leafOf } from './kernel-leaf.ts';
-import { MICROSTEPS_MAX, plainOf, Recording, type RecordingHost, SELF, targetOf } from './kernel-recording.ts';
-import { addressOfChild, type ChildRef, GoneRef, type RefHost, RemoteRef, SelfRef, STUB, stubOf } from './kernel-refs.ts';
-import { digestSnapshot, type PersistedSnapshot, persistSnapshot, restoreShell } from './kernel-snapshot.ts';
-import { sourceOf, withStubs } from './kernel-stubs.ts';
+import { leafOf } from './kernel/leaf.ts';
+import { MICROSTEPS_MAX, plainOf, Recording, type RecordingHost, SELF, targetOf } from './kernel/recording.ts';
+import { addressOfChild, type ChildRef, GoneRef, type RefHost, RemoteRef, SelfRef, STUB, stubOf } from './kernel/refs.ts';
+import { digestSnapshot, type PersistedSnapshot, persistSnapshot, restoreShell } from './kernel/snapshot.ts';
+import { sourceOf, withStubs } from './kernel/stubs.ts';
 import {
   captureScope,
   childrenOf,
@@ -28,9 +28,9 @@ import {
   type Scope,
   slim,
   type SystemInside,
-} from './kernel-xstate.ts';
+} from './kernel/xstate.ts';
 import type { ActorEnv, Logic, Source, Step, StepMeta, View } from './logic.ts';
-import { freezeDeep, notPlain, type RefMarker, reviveRefs, toPlain } from './plain.ts';
+import { freezeDeep, notPlain, type RefMarker, reviveRefs, toPlain } from './kernel/plain.ts';
 
 export { currentEffect, leafOf, MICROSTEPS_MAX, runAction };
 

@@ -1,5 +1,5 @@
 /** Bounds of a node, each with a default. docs/limits.md says what lies beyond them. */
-import type { CellLimits } from './cell-host.ts';
+import type { CellLimits } from './cell/host.ts';
 
 export interface NodeLimits extends CellLimits {
   /** Recoveries at once. */

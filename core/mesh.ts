@@ -1,21 +1,21 @@
 /**
  * A running mesh in this process, for code and for the CLI: refs, sends, asks, and the reading of its logs. Composed by `startMesh`;
- * knows no adapter. What people decide about actors is in `operations.ts`.
+ * knows no adapter. What people decide about actors is in `operator/operations.ts`.
  */
 import { type Address, checkAddress, ROOT } from './address.ts';
-import { AddressBook } from './address-book.ts';
+import { AddressBook } from './operator/address-book.ts';
 import { decodeCheckpoint } from './checkpoint.ts';
-import { SUPERVISOR_LOGIC } from './child-spec.ts';
+import { SUPERVISOR_LOGIC } from './supervision/child-spec.ts';
 import type { MeshPlan } from './config/plan.ts';
 import type { EventObject } from './effect.ts';
 import { isMeshError } from './errors.ts';
-import { type ActorState, Inspection, type StoredActor } from './inspection.ts';
+import { type ActorState, Inspection, type StoredActor } from './operator/inspection.ts';
 import type { ActorStatus, Node, NodePlan } from './node.ts';
-import { Operations } from './operations.ts';
+import { Operations } from './operator/operations.ts';
 import type { BlobStore, EventStore, StoreAdmin, StreamId } from './ports/event-store.ts';
 import type { Frame, FrameOptions } from './replay.ts';
-import type { SupervisionState } from './supervision-state.ts';
-import { type LogOwner, Upkeep } from './upkeep.ts';
+import type { SupervisionState } from './supervision/state.ts';
+import { type LogOwner, Upkeep } from './operator/upkeep.ts';
 
 export interface SendOptions {
   /** Makes a retry safe: the same id acts once within 24 hours. Default: a new one. */

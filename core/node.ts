@@ -7,16 +7,16 @@
  */
 import { type Address, type EffectId, type Shard, shardOf, topOf } from './address.ts';
 import type { Cell } from './cell.ts';
-import { type OpeningHost, Openings } from './cell-opening.ts';
-import type { CellHost } from './cell-host.ts';
+import { type OpeningHost, Openings } from './cell/opening.ts';
+import type { CellHost } from './cell/host.ts';
 import type { EventObject, Lane } from './effect.ts';
 import type { CursorReport, Envelope, TraceContext } from './envelope.ts';
 import { errorData, MeshError } from './errors.ts';
-import { type AskOptions, FrontDoor, type SendOptions, type Sent } from './front-door.ts';
+import { type AskOptions, FrontDoor, type SendOptions, type Sent } from './node/front-door.ts';
 import { DEFAULT_LIMITS, type NodeLimits } from './limits.ts';
 import type { Logic, View } from './logic.ts';
-import { fork, type LifecycleContext, type LossOptions, migrate, remove, reset } from './lifecycle.ts';
-import { Ownership, type OwnershipOptions } from './ownership.ts';
+import { fork, type LifecycleContext, type LossOptions, migrate, remove, reset } from './operator/lifecycle.ts';
+import { Ownership, type OwnershipOptions } from './node/ownership.ts';
 import { deflateRecords, inflateRecord } from './payload.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Directory } from './ports/directory.ts';
@@ -26,11 +26,11 @@ import type { Mailboxes } from './ports/mailboxes.ts';
 import type { Span, Tracer } from './ports/tracer.ts';
 import type { RecoverySource } from './recovery.ts';
 import type { InitData, LogRecord } from './record.ts';
-import { RunningLeaves } from './running-leaves.ts';
+import { RunningLeaves } from './cell/running-leaves.ts';
 import { leafSpan, processSpan, sendSpan } from './spans.ts';
 import type { PendingLeaf } from './tables.ts';
-import { TrialQueue } from './trial-queue.ts';
-import { WakeQueue } from './wake-queue.ts';
+import { TrialQueue } from './node/trial-queue.ts';
+import { WakeQueue } from './node/wake-queue.ts';
 
 /** How an actor that has no stream yet is born by a message. */
 export interface Birth {

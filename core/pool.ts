@@ -4,12 +4,12 @@
  * nobody: a member replies to whoever asked.
  */
 import { type Address, hash32 } from './address.ts';
-import { type ChildSpecInput, type FlagsInput, POOL_LOGIC } from './child-spec.ts';
+import { type ChildSpecInput, type FlagsInput, POOL_LOGIC } from './supervision/child-spec.ts';
 import type { Effect, EventObject } from './effect.ts';
 import { MeshError } from './errors.ts';
 import type { Logic } from './logic.ts';
 import { reducer, type ReducerContext } from './reducer.ts';
-import { emptySupervision, supervise, SUPERVISION_EVENTS, type SupervisionState } from './supervision.ts';
+import { emptySupervision, supervise, SUPERVISION_EVENTS, type SupervisionState } from './supervision/supervision.ts';
 
 /**
  * `round_robin`: one after the other. `least_mailbox`: the member with the fewest messages that it has not taken yet, as far as

@@ -3,7 +3,7 @@
  * A step that throws has failed and changes nothing. It adds no features: what an actor does is in the function.
  */
 import type { Address } from './address.ts';
-import { fraction, numbersOf } from './determinism.ts';
+import { fraction, numbersOf } from './kernel/determinism.ts';
 import { digestOf } from './digest.ts';
 import type { Effect, EventObject } from './effect.ts';
 import { errorData } from './errors.ts';

@@ -1,13 +1,13 @@
 /**
- * A supervisor as an actor with a log of its own: `supervision.ts` run by a reducer. Its config comes as its input or as a
+ * A supervisor as an actor with a log of its own: `supervision/` run by a reducer. Its config comes as its input or as a
  * `reprise.configure` event, so it is in the log; nothing is read from a closure.
  */
 import { type Address, ROOT } from './address.ts';
-import { SUPERVISOR_LOGIC, type SupervisorConfig } from './child-spec.ts';
+import { SUPERVISOR_LOGIC, type SupervisorConfig } from './supervision/child-spec.ts';
 import type { Effect, EventObject } from './effect.ts';
 import type { Logic } from './logic.ts';
 import { reducer, type ReducerContext } from './reducer.ts';
-import { emptySupervision, supervise, type SupervisionState } from './supervision.ts';
+import { emptySupervision, supervise, type SupervisionState } from './supervision/supervision.ts';
 
 interface Turned {
   readonly state: SupervisionState;

@@ -2,7 +2,7 @@
 import { MeshError } from '../../core/errors.ts';
 import type { EventObject } from '../../core/effect.ts';
 import type { Mesh } from '../../core/mesh.ts';
-import type { Decision } from '../../core/operations.ts';
+import type { Decision } from '../../core/operator/operations.ts';
 import { importLogs } from '../log-file.ts';
 import { lossOptions, migrationOf } from '../loss.ts';
 import type { MeshLog } from './log.ts';

@@ -1,5 +1,5 @@
 /** A store of another process, read through its control socket: the only way into a store that lives in memory. */
-import type { ReadableStore } from '../../core/inspection.ts';
+import type { ReadableStore } from '../../core/operator/inspection.ts';
 import type { Checkpoint, EventStore, StreamHead, StreamId, StreamState } from '../../core/ports/event-store.ts';
 import type { Shard } from '../../core/address.ts';
 import type { LogRecord } from '../../core/record.ts';

@@ -1,7 +1,7 @@
 /** `reprise events` */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshError } from '../../core/errors.ts';
-import type { Inspection } from '../../core/inspection.ts';
+import type { Inspection } from '../../core/operator/inspection.ts';
 import type { LogRecord } from '../../core/record.ts';
 import type { Call } from '../command.ts';
 import type { Io } from '../io.ts';

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Address } from '../../core/address.ts';
 import { MeshError } from '../../core/errors.ts';
-import type { Inspection } from '../../core/inspection.ts';
+import type { Inspection } from '../../core/operator/inspection.ts';
 import type { Call } from '../command.ts';
 import { exportLines } from '../log-file.ts';
 import { Reach } from '../reach.ts';

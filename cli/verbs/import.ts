@@ -1,6 +1,6 @@
 /** `reprise import` */
 import { basename, resolve } from 'node:path';
-import type { ImportedLog } from '../../core/archive.ts';
+import type { ImportedLog } from '../../core/operator/archive.ts';
 import { importLogs } from '../log-file.ts';
 import type { Call } from '../command.ts';
 import { Reach } from '../reach.ts';

@@ -2,8 +2,8 @@
 import { resolve } from 'node:path';
 import type { Address } from '../../core/address.ts';
 import { MeshError } from '../../core/errors.ts';
-import type { Inspection } from '../../core/inspection.ts';
-import type { Fork, Upkeep } from '../../core/upkeep.ts';
+import type { Inspection } from '../../core/operator/inspection.ts';
+import type { Fork, Upkeep } from '../../core/operator/upkeep.ts';
 import type { Call } from '../command.ts';
 import { lossOptions, migrationOf } from '../loss.ts';
 import { Reach } from '../reach.ts';

@@ -1,6 +1,6 @@
 /** `reprise logs` */
 import type { Address } from '../../core/address.ts';
-import type { Inspection } from '../../core/inspection.ts';
+import type { Inspection } from '../../core/operator/inspection.ts';
 import type { LogRecord } from '../../core/record.ts';
 import type { Call } from '../command.ts';
 import type { LogLine } from '../control/log.ts';

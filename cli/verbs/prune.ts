@@ -1,5 +1,5 @@
 /** `reprise prune` */
-import type { Prunable } from '../../core/retention.ts';
+import type { Prunable } from '../../core/operator/retention.ts';
 import type { Call } from '../command.ts';
 import { Reach } from '../reach.ts';
 import { timeText } from '../render/text.ts';

@@ -1,7 +1,7 @@
 /** `reprise replay`, by hand with `--step` */
 import { emitKeypressEvents, type Key } from 'node:readline';
 import type { Address } from '../../core/address.ts';
-import type { Inspection } from '../../core/inspection.ts';
+import type { Inspection } from '../../core/operator/inspection.ts';
 import type { Frame } from '../../core/replay.ts';
 import type { Call } from '../command.ts';
 import { EXIT } from '../exit.ts';

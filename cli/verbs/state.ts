@@ -1,5 +1,5 @@
 /** `reprise state` */
-import type { ActorState } from '../../core/inspection.ts';
+import type { ActorState } from '../../core/operator/inspection.ts';
 import type { Call } from '../command.ts';
 import type { Io } from '../io.ts';
 import { Reach } from '../reach.ts';

@@ -2,8 +2,8 @@
 import type { Address } from '../../core/address.ts';
 import { ROOT } from '../../core/address.ts';
 import { isMeshError } from '../../core/errors.ts';
-import type { Inspection } from '../../core/inspection.ts';
-import { type ChildView, describe, type SupervisionState, type SupervisionView } from '../../core/supervision-state.ts';
+import type { Inspection } from '../../core/operator/inspection.ts';
+import { type ChildView, describe, type SupervisionState, type SupervisionView } from '../../core/supervision/state.ts';
 import type { Call } from '../command.ts';
 import type { Io } from '../io.ts';
 import { Reach } from '../reach.ts';

@@ -1,6 +1,6 @@
 /** Gateways of a mesh file with all defaults: what the tool and model gateways take as their input. Secrets are references only. */
 import type { Address } from '../address.ts';
-import type { Backoff } from '../child-spec.ts';
+import type { Backoff } from '../supervision/child-spec.ts';
 import type { InDoubt } from '../logic.ts';
 import { backoffOf, given, ms, moduleRef, msOr } from './resolve.ts';
 import type { ModelConfig, SecretRef, ToolServerConfig } from './schema.ts';

@@ -12,10 +12,10 @@ import {
   SUPERVISOR_LOGIC,
   POOL_LOGIC,
   supervisorFlags,
-} from '../child-spec.ts';
+} from '../supervision/child-spec.ts';
 import { DEFAULT_LIMITS, type NodeLimits } from '../limits.ts';
 import type { PoolConfig } from '../pool.ts';
-import { checkBudgetSpendable } from '../restart-budget.ts';
+import { checkBudgetSpendable } from '../supervision/restart-budget.ts';
 import { checkMesh, type ConfigSource, IN_CODE } from './load.ts';
 import { modelPlan, type ModelPlan, toolServerPlan, type ToolServerPlan } from './gateway-plan.ts';
 import { type ConfigPath, type ConfigProblem, invalid, located, type LocatedProblem, pathText } from './problems.ts';

@@ -1,5 +1,5 @@
 /** Small steps from what a mesh file says to what a plan says. Their input is checked already. */
-import { type Backoff, defaultFlags } from '../child-spec.ts';
+import { type Backoff, defaultFlags } from '../supervision/child-spec.ts';
 import { durationMs } from './units.ts';
 
 export const ms = (value: number | string): number => durationMs(value) as number;

@@ -35,7 +35,10 @@ const { values: options } = parseArgs({
     work: { type: 'string', default: '.demo' },
     seed: { type: 'string', default: String(randomBytes(4).readUInt32LE()) },
     kills: { type: 'string', default: '2' },
-    reprise: { type: 'string', default: `${process.execPath} --conditions=reprise-source ${path.resolve(HERE, '../../cli/main.ts')}` },
+    reprise: {
+      type: 'string',
+      default: `${process.execPath} --conditions=reprise-source ${path.resolve(HERE, '../../cli/main.ts')}`,
+    },
   },
 });
 const work = path.resolve(options.work);

@@ -6,7 +6,9 @@ import { planOf } from '../../core/config/plan.ts';
 import { meshPage } from '../../scripts/mesh-page.ts';
 
 test('the page is that of the schema', () => {
-  expect(readFileSync('docs/mesh-file.md', 'utf8'), 'run `node --conditions=reprise-source scripts/mesh-page.ts`').toBe(meshPage());
+  expect(readFileSync('docs/mesh-file.md', 'utf8'), 'run `node --conditions=reprise-source scripts/mesh-page.ts`').toBe(
+    meshPage(),
+  );
 });
 
 test('its example loads', () => {

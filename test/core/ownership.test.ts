@@ -1,9 +1,9 @@
 /** The clockwork of sessions and claims when the directory answers late, wrong or not at all. */
 import { expect, test } from 'vitest';
 import { MeshError } from '../../core/errors.ts';
-import { Ownership } from '../../core/ownership.ts';
+import { Ownership } from '../../core/node/ownership.ts';
 import type { Directory } from '../../core/ports/directory.ts';
-import { seededEntropy, timeline } from '../../core/virtual.ts';
+import { seededEntropy, timeline } from '../../core/testing/virtual.ts';
 import { memory } from '../../persistence/memory.ts';
 
 function owner(onRenew: (n: number, renew: () => ReturnType<Directory['renew']>) => ReturnType<Directory['renew']>) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { seededEntropy, timeline, virtualClock } from '../../core/virtual.ts';
+import { seededEntropy, timeline, virtualClock } from '../../core/testing/virtual.ts';
 
 describe('virtual time', () => {
   test('fires what is due in order of deadline, and shows each deadline as the time', async () => {

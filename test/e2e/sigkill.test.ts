@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { LogRecord } from '../../core/record.ts';
-import { seededRandom } from '../../core/virtual.ts';
+import { seededRandom } from '../../core/testing/virtual.ts';
 import { sqlite } from '../../persistence/sqlite.ts';
 
 const KILLS = 100;

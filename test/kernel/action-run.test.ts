@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { ActionEffect } from '../../core/effect.ts';
-import { type ActionSend, type Afterwards, currentEffect, runAction } from '../../core/action-run.ts';
+import { type ActionSend, type Afterwards, currentEffect, runAction } from '../../core/kernel/action-run.ts';
 import { drive } from './drive.ts';
 import { type Args, chart } from './loose.ts';
 

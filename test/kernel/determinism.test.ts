@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { enterVirtual, leaveVirtual, seedOf } from '../../core/determinism.ts';
+import { enterVirtual, leaveVirtual, seedOf } from '../../core/kernel/determinism.ts';
 
 const inside = <T>(ts: number, seed: number, fn: () => T): T => {
   const outer = enterVirtual(ts, seed);

@@ -1,6 +1,6 @@
 /** One machine under the kernel alone: no log, no mailbox, nothing is performed. */
 import type { AnyActorLogic } from 'xstate';
-import { seedOf } from '../../core/determinism.ts';
+import { seedOf } from '../../core/kernel/determinism.ts';
 import type { Effect, EventObject } from '../../core/effect.ts';
 import type { ErrorData } from '../../core/errors.ts';
 import { machineLogic, type MachineOptions } from '../../core/kernel.ts';

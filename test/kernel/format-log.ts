@@ -1,6 +1,6 @@
 /** The log that is frozen in test/vectors/format.json: a chart that does a little of everything, and what happens to it. */
 import { fromPromise } from 'xstate';
-import { seedOf } from '../../core/determinism.ts';
+import { seedOf } from '../../core/kernel/determinism.ts';
 import type { Effect, EventObject } from '../../core/effect.ts';
 import { applyRecord, envOf, seal, unborn, UNSTEPPED } from '../../core/fold.ts';
 import { machineLogic } from '../../core/kernel.ts';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { childAddress, positionOf, segment, shardOf } from '../../core/address.ts';
-import { enterVirtual, fraction, leaveVirtual, numbersOf, seedOf } from '../../core/determinism.ts';
+import { enterVirtual, fraction, leaveVirtual, numbersOf, seedOf } from '../../core/kernel/determinism.ts';
 import { digestOf, effectsDigest } from '../../core/digest.ts';
 import type { Effect } from '../../core/effect.ts';
 import type { LogRecord } from '../../core/record.ts';

@@ -1,6 +1,6 @@
 import { createMachine, enqueueActions, fromPromise, fromTransition, raise, setup, spawnChild } from 'xstate';
 import { describe, expect, test } from 'vitest';
-import { type Finding, lintMachine, type LintRule } from '../../core/lint-machine.ts';
+import { type Finding, lintMachine, type LintRule } from '../../core/kernel/lint-machine.ts';
 import { chart } from './loose.ts';
 
 const call = fromPromise(async () => 1);

@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Address, type EffectId, OUTSIDE, positionOf } from '../../core/address.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../core/checkpoint.ts';
-import { seedOf } from '../../core/determinism.ts';
+import { seedOf } from '../../core/kernel/determinism.ts';
 import type { EventObject } from '../../core/effect.ts';
 import {
   applyRecord,

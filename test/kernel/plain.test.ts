@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MeshError } from '../../core/errors.ts';
-import { freezeDeep, notPlain, pathOfCycle, type PlainOptions, reviveRefs, toPlain } from '../../core/plain.ts';
+import { freezeDeep, notPlain, pathOfCycle, type PlainOptions, reviveRefs, toPlain } from '../../core/kernel/plain.ts';
 
 const ref = (id: string): object => ({ sessionId: id, send: () => {}, ref: undefined, id });
 const options = (more: Partial<PlainOptions> = {}): PlainOptions => ({

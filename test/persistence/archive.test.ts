@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { importedShard, shardOf } from '../../core/address.ts';
-import { archiveLines, importArchive, type ImportedLog } from '../../core/archive.ts';
+import { archiveLines, importArchive, type ImportedLog } from '../../core/operator/archive.ts';
 import { isMeshError } from '../../core/errors.ts';
-import { Inspection } from '../../core/inspection.ts';
+import { Inspection } from '../../core/operator/inspection.ts';
 import { deflateRecords } from '../../core/payload.ts';
 import type { StreamId } from '../../core/ports/event-store.ts';
 import { memory, type MemoryStore } from '../../persistence/memory.ts';

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { MeshError } from '../../core/errors.ts';
 import type { View } from '../../core/logic.ts';
 import type { Node } from '../../core/node.ts';
-import { seededRandom } from '../../core/virtual.ts';
+import { seededRandom } from '../../core/testing/virtual.ts';
 import { ACTORS, shop } from './shop.ts';
 import type { World, WorldOptions } from './world.ts';
 

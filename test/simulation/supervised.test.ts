@@ -1,10 +1,10 @@
 /** Schedules D19 and D20 of DELIVERY §8: supervisors and their children on real nodes under virtual time. */
 import { describe, expect, test } from 'vitest';
 import type { Address } from '../../core/address.ts';
-import type { SupervisorConfig } from '../../core/child-spec.ts';
+import type { SupervisorConfig } from '../../core/supervision/child-spec.ts';
 import type { EventObject } from '../../core/effect.ts';
 import { supervisor } from '../../core/supervisor.ts';
-import type { SupervisionState } from '../../core/supervision.ts';
+import type { SupervisionState } from '../../core/supervision/supervision.ts';
 import { World } from './world.ts';
 
 const SUP = 'a.sup';

@@ -13,7 +13,7 @@ import type { Mailboxes } from '../../core/ports/mailboxes.ts';
 import type { Tracer } from '../../core/ports/tracer.ts';
 import type { LogRecord } from '../../core/record.ts';
 import { reducer } from '../../core/reducer.ts';
-import { type NodeClock, seededEntropy, timeline } from '../../core/virtual.ts';
+import { type NodeClock, seededEntropy, timeline } from '../../core/testing/virtual.ts';
 import { memory, type MemoryStore } from '../../persistence/memory.ts';
 import { direct } from '../../transport/direct.ts';
 import { localNetwork } from '../../transport/local.ts';

@@ -1,7 +1,7 @@
 /** A supervisor under a test's hand: orders come out as short lines, reports and time go in, JSON there and back at every step. */
-import type { ChildSpecInput, FlagsInput } from '../../core/child-spec.ts';
+import type { ChildSpecInput, FlagsInput } from '../../core/supervision/child-spec.ts';
 import type { Effect, EventObject } from '../../core/effect.ts';
-import { emptySupervision, supervise, type SupervisionState } from '../../core/supervision.ts';
+import { emptySupervision, supervise, type SupervisionState } from '../../core/supervision/supervision.ts';
 
 export type Spec = Partial<ChildSpecInput> & { readonly id: string };
 export const NO_WAIT = { minMs: 0 } as const;

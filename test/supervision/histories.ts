@@ -2,7 +2,7 @@
  * Histories that a supervisor lives through, and the world that plays them: which starts fail, and what happens while an order
  * is being carried out. Model and machine get the same world, so their orders can be compared one by one.
  */
-import type { RestartType, Strategy } from '../../core/child-spec.ts';
+import type { RestartType, Strategy } from '../../core/supervision/child-spec.ts';
 
 /** `failed`: it reports and waits; `crash` and `killed`: it is gone; `normal`: it has ended as it should. */
 export type Ending = 'failed' | 'crash' | 'killed' | 'normal';

@@ -1,7 +1,7 @@
 /** Our supervision under the same world as the model: orders are answered in the order in which they were given. */
-import type { ChildSpecInput, FlagsInput } from '../../core/child-spec.ts';
+import type { ChildSpecInput, FlagsInput } from '../../core/supervision/child-spec.ts';
 import type { EventObject } from '../../core/effect.ts';
-import { emptySupervision, supervise, type SupervisionState } from '../../core/supervision.ts';
+import { emptySupervision, supervise, type SupervisionState } from '../../core/supervision/supervision.ts';
 import { type History, type Resolved, type Seen, World } from './histories.ts';
 
 export class Machine {

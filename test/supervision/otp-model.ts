@@ -2,7 +2,7 @@
  * A plain transcription of the rules of OTP's supervisor (stdlib, OTP 25), written from its behaviour: one mailbox, everything
  * synchronous, a failed start of a restart is cast to itself. Only the window is in ms. `otp-recorded.json` holds what a real one did.
  */
-import type { RestartType } from '../../core/child-spec.ts';
+import type { RestartType } from '../../core/supervision/child-spec.ts';
 import { type History, type Resolved, type Seen, World } from './histories.ts';
 
 interface Row {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addRestart, backoffMs, checkBudgetSpendable, isSpent } from '../../core/restart-budget.ts';
-import { supervisorFlags } from '../../core/child-spec.ts';
+import { addRestart, backoffMs, checkBudgetSpendable, isSpent } from '../../core/supervision/restart-budget.ts';
+import { supervisorFlags } from '../../core/supervision/child-spec.ts';
 import { Bench } from './bench.ts';
 
 describe('the window', () => {

@@ -1,7 +1,7 @@
 /** Each statement of DELIVERY §6, and what Reprise does otherwise than OTP on purpose. */
 import { describe, expect, it } from 'vitest';
-import { childSpec, stopDeadlineMs } from '../../core/child-spec.ts';
-import { describe as describeState } from '../../core/supervision.ts';
+import { childSpec, stopDeadlineMs } from '../../core/supervision/child-spec.ts';
+import { describe as describeState } from '../../core/supervision/supervision.ts';
 import { Bench, WAIT } from './bench.ts';
 
 const abc = [{ id: 'a' }, { id: 'b' }, { id: 'c' }];

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ActorEnv, Step } from '../../core/logic.ts';
 import { supervisor, supervisorOf } from '../../core/supervisor.ts';
-import type { SupervisionState } from '../../core/supervision.ts';
+import type { SupervisionState } from '../../core/supervision/supervision.ts';
 
 const env = (address: string): ActorEnv => ({ address, parent: undefined });
 const stateOf = (step: Step): SupervisionState => supervisor.view(step.snapshot).context as SupervisionState;

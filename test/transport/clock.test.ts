@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { systemClock, systemEntropy } from '../../cli/system.ts';
-import { seededEntropy, timeline, virtualClock } from '../../core/virtual.ts';
+import { seededEntropy, timeline, virtualClock } from '../../core/testing/virtual.ts';
 import { clockCases, type ClockSubject } from '../conformance/clock.ts';
 import { conform } from '../conformance/conform.ts';
 import { entropyCases } from '../conformance/entropy.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Envelope } from '../../core/envelope.ts';
 import type { MeshError } from '../../core/errors.ts';
-import { timeline } from '../../core/virtual.ts';
+import { timeline } from '../../core/testing/virtual.ts';
 import { direct } from '../../transport/direct.ts';
 import { type LocalNetworkOptions, localNetwork } from '../../transport/local.ts';
 import { msgpack } from '../../transport/msgpack.ts';

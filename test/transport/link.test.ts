@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { timeline, virtualClock } from '../../core/virtual.ts';
+import { timeline, virtualClock } from '../../core/testing/virtual.ts';
 import { type LocalNetworkOptions, localNetwork } from '../../transport/local.ts';
 import { conform } from '../conformance/conform.ts';
 import { linkCases, type LinkSubject } from '../conformance/link.ts';

@@ -1,0 +1,101 @@
+/**
+ * The bounded inbox of a cell: orders and reports (`system`) before results of its own effects, those before `user` messages.
+ * Results have reserved room (each was asked for by a record); the bound is for the lanes. A full lane refuses: the sender keeps and sends again.
+ */
+import type { EffectId } from '../address.ts';
+import type { EventObject, Lane } from '../effect.ts';
+import type { Envelope } from '../envelope.ts';
+
+/** What came back from an effect that runs in this process, or a timer that is due. */
+export interface Result {
+  readonly via: EffectId;
+  readonly event: EventObject;
+}
+
+/** What a cell takes next. */
+export type Item =
+  | { readonly envelope: Envelope; readonly result?: undefined }
+  | { readonly result: Result; readonly envelope?: undefined };
+
+/** First in, first out, without moving what stays. */
+class Fifo<T> {
+  private items: (T | undefined)[] = [];
+  private first = 0;
+
+  get size(): number {
+    return this.items.length - this.first;
+  }
+  push(item: T): void {
+    this.items.push(item);
+  }
+  peek(): T | undefined {
+    return this.items[this.first];
+  }
+  shift(): T | undefined {
+    const item = this.items[this.first];
+    if (item === undefined) return undefined;
+    this.items[this.first++] = undefined;
+    if (this.first > 32 && this.first * 2 > this.items.length) {
+      this.items = this.items.slice(this.first);
+      this.first = 0;
+    }
+    return item;
+  }
+}
+
+export class Mailbox {
+  private readonly system = new Fifo<Envelope>();
+  private readonly results = new Fifo<Result>();
+  private readonly user = new Fifo<Envelope>();
+  private readonly max: number;
+  /** Ids in both lanes: a re-send of what waits here is no second message. */
+  private readonly ids = new Set<EffectId>();
+  /** ms since 1970 of the oldest message that nobody has taken; undefined when empty. */
+  oldestAt: number | undefined;
+
+  /** `max`: messages a lane may hold. */
+  constructor(max: number) {
+    this.max = max;
+  }
+
+  get size(): number {
+    return this.system.size + this.results.size + this.user.size;
+  }
+  depth(lane: Lane): number {
+    return lane === 'system' ? this.system.size : this.user.size;
+  }
+  /** Is there something to take? `systemOnly` while the actor waits for orders. */
+  has(systemOnly: boolean): boolean {
+    return this.system.size > 0 || (!systemOnly && this.results.size + this.user.size > 0);
+  }
+  /** False: full. */
+  offer(envelope: Envelope, now: number): boolean {
+    // A copy with another `after` or deadline is a newer word on the same message, but the order is kept either way.
+    if (this.ids.has(envelope.id)) return true;
+    const lane = envelope.lane === 'system' ? this.system : this.user;
+    if (lane.size >= this.max) return false;
+    lane.push(envelope);
+    this.ids.add(envelope.id);
+    this.oldestAt ??= now;
+    return true;
+  }
+  offerResult(result: Result, now: number): void {
+    this.results.push(result);
+    this.oldestAt ??= now;
+  }
+  /** `systemOnly` while the actor waits for orders. */
+  next(systemOnly: boolean): Item | undefined {
+    const order = this.system.shift();
+    if (order !== undefined) return this.took({ envelope: order });
+    if (systemOnly) return undefined;
+    const result = this.results.shift();
+    if (result !== undefined) return this.took({ result });
+    const envelope = this.user.shift();
+    return envelope === undefined ? undefined : this.took({ envelope });
+  }
+  private took(item: Item): Item {
+    if (item.envelope !== undefined) this.ids.delete(item.envelope.id);
+    if (this.size === 0) this.oldestAt = undefined;
+    return item;
+  }
+}

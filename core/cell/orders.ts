@@ -1,0 +1,158 @@
+/**
+ * What a cell does with the orders of supervisors and of parents: begin a life, go on after a failure, stop, park. DELIVERY §6: an order
+ * that the actor has outlived is answered with its present run.
+ */
+import type { Address } from '../address.ts';
+import type { Cell } from '../cell.ts';
+import type { CellHost } from './host.ts';
+import type { EventObject } from '../effect.ts';
+import type { Envelope } from '../envelope.ts';
+import { errorData, MeshError } from '../errors.ts';
+import { seal, stampOf, stopsOf, unborn } from '../fold.ts';
+import type { Logic } from '../logic.ts';
+import { NOBODY } from '../recovery.ts';
+import type { InitData, RecordMeta } from '../record.ts';
+
+interface StartOrder {
+  readonly run?: string;
+  readonly logic: string;
+  readonly input?: unknown;
+  readonly marks?: true;
+  readonly parent?: InitData['parent'];
+  readonly system?: InitData['system'];
+  readonly mode?: 'fresh' | 'history';
+}
+
+/** True: it was an order, and is dealt with. */
+export function obey(cell: Cell, host: CellHost, e: Envelope): boolean {
+  switch (e.event.type) {
+    case 'reprise.start':
+      start(cell, host, e);
+      return true;
+    case 'reprise.park':
+      parkOrder(cell, e);
+      return true;
+    case 'reprise.stop':
+      if (e.event['keyed'] === true) {
+        // To the address of a keyed kind: its actors are put away, all at once. Their next message takes them up.
+        host.restBelow(cell.address);
+        answerStop(cell, e, 'stopped');
+        return true;
+      }
+      if (cell.actor.logic.controls === true || cell.actor.logic === NOBODY) return false;
+      stop(cell, e);
+      return true;
+    default:
+      return false;
+  }
+}
+
+function start(cell: Cell, host: CellHost, e: Envelope): void {
+  const t = cell.actor.tables;
+  const order = e.event as unknown as StartOrder;
+  const supervisor = order.run === undefined ? undefined : { address: e.from, run: order.run };
+  const alive = cell.actor.logic !== NOBODY && t.status === 'active';
+  if (alive && order.parent !== undefined) return void cell.mark(e);
+  if (alive && order.mode !== 'fresh') {
+    if (supervisor !== undefined && (cell.waits || t.parked !== undefined || t.failing !== undefined)) {
+      cell.record({ kind: 'activated', reason: 'restart', node: host.node, run: supervisor.run, meta: cell.metaOf(e) });
+      cell.goOn();
+      return;
+    }
+    const run = t.init.supervisor?.run;
+    const answer = run === undefined ? [] : [{ to: e.from, event: { type: 'reprise.started', run, child: cell.address } }];
+    return void cell.mark(e, answer);
+  }
+  // One keyed actor is ordered without an input: it keeps that of its first message. A child of a chart may have none.
+  const given = order.input !== undefined || order.parent !== undefined;
+  const input = given ? order.input : t.init.logic === '' ? null : t.init.input;
+  const init: InitData = {
+    logic: order.logic,
+    input,
+    ...(order.marks === true && { marks: true }),
+    ...(order.parent !== undefined && { parent: order.parent }),
+    ...(order.system !== undefined && { system: order.system }),
+    ...(supervisor !== undefined && { supervisor }),
+  };
+  begin(cell, host, init, cell.metaOf(e));
+}
+
+/** A new life above the old head. Leaves that ran are in doubt. */
+export function begin(cell: Cell, host: CellHost, init: InitData, meta: RecordMeta): void {
+  const old = cell.actor;
+  for (const leaf of [...(old.tables.leaves?.values() ?? [])]) {
+    if (leaf.ask !== undefined) continue;
+    cell.record({
+      kind: 'dead',
+      cause: 'in_doubt',
+      event: { type: 'reprise.leaf', src: leaf.src, input: leaf.input },
+      meta: { ...cell.plainMeta(), via: leaf.id },
+    });
+    cell.stopLeaf(leaf.id);
+  }
+  const stops = stopsOf(old.tables);
+  if (stops.length > 0) cell.mark(undefined, stops);
+  let logic: Logic;
+  try {
+    logic = host.logicOf(init.logic, cell.address);
+  } catch (error) {
+    cell.record({
+      kind: 'failed',
+      init,
+      error: errorData(error),
+      attempt: 1,
+      ends: true,
+      meta: { ...cell.plainMeta(), ...meta },
+    });
+    return;
+  }
+  cell.actor = { ...unborn(cell.address, logic, { init }), tables: old.tables };
+  const full = { ...cell.plainMeta(), ...meta };
+  const step = logic.init(cell.actor.env, init.input, full, String(old.tables.head + 1));
+  const sealed = seal(cell.actor, step);
+  if (sealed.failed !== undefined) {
+    cell.actor = old;
+    cell.record({ kind: 'failed', init, error: sealed.failed, attempt: 1, ends: true, meta: full });
+    return;
+  }
+  cell.record({ kind: 'init', init, meta: full, ...sealed, logic: stampOf(logic) }, step);
+  cell.goOn();
+}
+
+function stop(cell: Cell, e: Envelope): void {
+  const { status } = cell.actor.tables;
+  // `keep`: it is started again with its history, so it only lets go for a while.
+  if (status !== 'active') return answerStop(cell, e, status === 'error' ? 'failed' : status);
+  if (e.event['keep'] === true) return answerStop(cell, e, 'stopped');
+  cell.goOn();
+  cell.step({ type: 'xstate.stop' }, cell.metaOf(e), { envelope: e });
+}
+
+function answerStop(cell: Cell, e: Envelope, outcome: string): void {
+  cell.mark(e, [{ to: e.from, event: { type: 'reprise.stopped', run: e.event['run'], child: cell.address, outcome } }]);
+}
+
+function parkOrder(cell: Cell, e: Envelope): void {
+  const { failing } = cell.actor.tables;
+  const reason = typeof e.event['reason'] === 'string' ? e.event['reason'] : 'by its supervisor';
+  cell.mark(e);
+  cell.record({
+    kind: 'failed',
+    action: failing?.id ?? e.id,
+    error: failing?.error ?? { name: 'Parked', message: reason },
+    attempt: failing?.attempt ?? 0,
+    meta: cell.plainMeta(),
+    parked: reason,
+  });
+  cell.parked();
+}
+
+/** A keyed actor is created by its first message: `init`, then the message. False: messages do not create this address. Throws EVENT_REJECTED. */
+export function born(cell: Cell, host: CellHost, address: Address, event: EventObject): boolean {
+  const birth = host.birth(address, event);
+  if (birth === undefined) return false;
+  begin(cell, host, birth, cell.plainMeta());
+  if (cell.actor.logic !== NOBODY) return true;
+  const why = cell.actor.tables.failing?.error.message ?? 'it failed';
+  throw new MeshError('EVENT_REJECTED', `${address} could not begin: ${why}`);
+}

@@ -1,0 +1,284 @@
+/** Performs the effects of one cell, after their record is durable; the same way at first and when an owner takes up what was left. */
+import type { Address, EffectId } from '../address.ts';
+import type { Cell } from '../cell.ts';
+import type { CellHost } from './host.ts';
+import type { ActionEffect, EventObject } from '../effect.ts';
+import type { Envelope } from '../envelope.ts';
+import { errorData, MeshError } from '../errors.ts';
+import { resolveTarget, type Work } from '../fold.ts';
+import { runAction } from '../kernel.ts';
+import { afterOf, giveUp, type PendingSend, pendingSends, sent, settleSend } from '../protocol/outbox.ts';
+import { ENDS } from './running-leaves.ts';
+import type { PendingLeaf } from '../tables.ts';
+
+interface Mail {
+  readonly to: Address;
+  readonly event: EventObject;
+}
+
+export class Performer {
+  private readonly host: CellHost;
+  private readonly cell: Cell;
+  /** Leaves that this cell started or adopted. */
+  private started: Set<EffectId> | undefined;
+  /** Timers and deadlines whose result waits in the mailbox. */
+  private fired: Set<EffectId> | undefined;
+  /** In doubt after a crash: only a person goes on with them. */
+  private doubted: Map<EffectId, PendingLeaf> | undefined;
+
+  constructor(host: CellHost, cell: Cell) {
+    this.host = host;
+    this.cell = cell;
+  }
+
+  one(w: Work): void {
+    switch (w.kind) {
+      case 'send':
+        return this.send(w.send);
+      case 'replaced':
+        return this.replaced(w.id);
+      case 'void':
+        return this.giveUp(w.id);
+      case 'leaf':
+        return this.startLeaf(w.leaf);
+      case 'leaf.stop':
+        return this.stopLeaf(w.id);
+      case 'leaf.send':
+        return this.host.leaves.send(w.id, w.event);
+      case 'action':
+        return w.marked === true ? this.run(w.id, w.action) : this.action(w.id, w.action);
+      case 'emit':
+        return this.host.emitted(this.cell, w.event);
+      case 'log':
+        return this.host.logged(this.cell, w.label, w.value);
+      case 'reply':
+        return this.host.replied(w.id, w.event);
+      case 'ended':
+        return;
+    }
+  }
+
+  // ---- sends -------------------------------------------------------------------------------------------------------
+
+  /** `event`: when it is not in memory. */
+  send(send: PendingSend, event = send.event): void {
+    const t = this.cell.actor.tables;
+    const { outbox } = t;
+    if (outbox === undefined || !outbox.byId.has(send.id)) return;
+    const now = this.host.clock.now();
+    const isFirst = send.nextAt === Infinity;
+    sent(outbox, send, now, this.host.custodyMs);
+    if (event === undefined) return;
+    const leaf = t.leaves?.get(send.id);
+    const envelope: { -readonly [K in keyof Envelope]: Envelope[K] } = {
+      id: send.id,
+      from: this.cell.address,
+      to: send.to,
+      lane: send.lane,
+      shard: this.host.shardOf(send.to),
+      fromShard: this.cell.stream.shard,
+      after: afterOf(send),
+      ts: send.ts,
+      event,
+    };
+    if (send.deadline !== undefined) envelope.remaining = send.deadline - now;
+    if (send.void === true) envelope.void = true;
+    if (send.via !== undefined) envelope.via = send.via;
+    if (leaf?.ask !== undefined) envelope.chain = leaf.ask.chain;
+    if (send.trace !== undefined) envelope.trace = send.trace;
+    // Orders and reports of supervisors are in their logs; in traces they would only hide what agents do.
+    if (isFirst && this.host.tracing && send.lane !== 'system') {
+      const trace = this.host.sendSpan(envelope);
+      if (trace !== undefined) send.trace = envelope.trace = trace;
+    }
+    this.host.transmit(envelope);
+  }
+
+  private replaced(id: EffectId): void {
+    const { outbox } = this.cell.actor.tables;
+    if (outbox !== undefined) settleSend(outbox, id);
+  }
+
+  private giveUp(id: EffectId): void {
+    const { outbox } = this.cell.actor.tables;
+    if (outbox !== undefined) giveUp(outbox, id);
+  }
+
+  // ---- leaves ------------------------------------------------------------------------------------------------------
+
+  private startLeaf(leaf: PendingLeaf, doubt = false): void {
+    const { cell } = this;
+    if (cell.actor.tables.leaves?.has(leaf.id) !== true) return;
+    if (leaf.ask !== undefined) {
+      const { refused } = leaf.ask;
+      if (refused !== undefined)
+        cell.result({ via: leaf.id, event: { type: `xstate.error.actor.${leaf.child}`, error: refused, actorId: leaf.child } });
+      return;
+    }
+    const source = cell.actor.logic.source(leaf.src);
+    if (source?.kind !== 'leaf') return cell.park(`LOGIC_NOT_FOUND: '${cell.actor.logic.id}' has no leaf '${leaf.src}'`);
+    const sink = (event: EventObject): void => {
+      if (event.type === 'reprise.doubt') this.lostSight(leaf);
+      else if (event.type === 'reprise.forward')
+        this.mail([{ to: event['to'] as Address, event: event['event'] as EventObject }]);
+      else {
+        if (ENDS.test(event.type)) this.started?.delete(leaf.id);
+        cell.result({ via: leaf.id, event });
+      }
+    };
+    (this.started ??= new Set()).add(leaf.id);
+    if (this.host.leaves.adopt(leaf.id, sink)) return;
+    const span = this.host.leafSpan(cell, leaf);
+    this.host.leaves.start(
+      source.leaf,
+      {
+        id: leaf.id,
+        child: leaf.child,
+        input: leaf.input,
+        sync: leaf.sync,
+        ...(doubt && { doubt: true as const }),
+        ...(span?.context !== undefined && { trace: span.context }),
+      },
+      span,
+      sink,
+    );
+  }
+
+  /** The leaf does not know what became of its call: its policy decides, as after a crash. Another owner asks it anew. */
+  private lostSight(leaf: PendingLeaf): void {
+    this.stopLeaf(leaf.id);
+    if (this.host.mayAct(this.cell)) this.takeUp(leaf);
+  }
+
+  stopLeaf(id: EffectId): void {
+    this.started?.delete(id);
+    this.doubted?.delete(id);
+    this.host.leaves.stop(id);
+  }
+
+  /** The cell goes, its leaves go on: the next cell adopts them. */
+  handOn(): void {
+    if (this.started !== undefined) for (const id of this.started) this.host.leaves.orphan(id);
+    this.started = undefined;
+  }
+
+  stopAll(): void {
+    if (this.started !== undefined) for (const id of [...this.started]) this.stopLeaf(id);
+  }
+
+  /** Once a timer: its result may wait in the mailbox for a while. */
+  firstFire(id: EffectId): boolean {
+    if (this.fired?.has(id) === true) return false;
+    (this.fired ??= new Set()).add(id);
+    if (this.fired.size > 10_000) this.fired = new Set([...this.fired].slice(-5_000));
+    return true;
+  }
+  /** Its result waits in the mailbox. */
+  hasFired(id: EffectId): boolean {
+    return this.fired?.has(id) === true;
+  }
+
+  // ---- custom actions ----------------------------------------------------------------------------------------------
+
+  private action(id: EffectId, action: ActionEffect): void {
+    if (this.host.atMostOnce(this.cell.address, action.type)) this.cell.markFirst(id, action);
+    else this.run(id, action);
+  }
+
+  retryAction(id: EffectId): void {
+    const action = this.cell.actor.tables.actions?.get(id);
+    if (action !== undefined && this.host.mayAct(this.cell)) this.run(id, action);
+  }
+
+  private run(id: EffectId, action: ActionEffect): void {
+    let sends: ReturnType<typeof runAction>;
+    try {
+      sends = runAction(action, id, {
+        sent: (send) => this.mail(this.mailOf([send])),
+        rejected: (error) => this.host.logged(this.cell, `action '${action.type}' was rejected`, errorData(error)),
+      });
+    } catch (error) {
+      return this.cell.actionFailed(id, error);
+    }
+    this.cell.done(id);
+    this.mail(this.mailOf(sends));
+  }
+
+  /** What goes to a leaf of this process goes at once. */
+  private mailOf(sends: ReturnType<typeof runAction>): Mail[] {
+    return sends.flatMap(({ target, event }) => {
+      const found = resolveTarget(this.cell.actor, target);
+      if (found?.leaf !== undefined) this.host.leaves.send(found.leaf, event);
+      return found?.leaf === undefined && found !== undefined ? [{ to: found.to, event }] : [];
+    });
+  }
+
+  private mail(mail: readonly Mail[]): void {
+    if (mail.length > 0) this.cell.sendByHand(mail);
+  }
+
+  // ---- after a crash -----------------------------------------------------------------------------------------------
+
+  /** What an earlier owner left. A leaf that ran is in doubt: its policy decides. */
+  resume(): void {
+    const t = this.cell.actor.tables;
+    if (t.outbox !== undefined) for (const send of pendingSends(t.outbox)) this.send(send);
+    // What a parked actor has sent is on its way; it performs nothing else until a person lets it go on.
+    if (t.parked !== undefined) return;
+    if (t.actions !== undefined) for (const [id, action] of [...t.actions]) this.action(id, action);
+    if (t.status !== 'active' || t.leaves === undefined) return;
+    for (const leaf of [...t.leaves.values()]) this.takeUp(leaf);
+  }
+
+  private takeUp(leaf: PendingLeaf, doubted = false): void {
+    if (leaf.ask !== undefined) return this.startLeaf(leaf);
+    if (doubted) this.stopLeaf(leaf.id);
+    else if (this.host.leaves.has(leaf.id)) return this.startLeaf(leaf);
+    const source = this.cell.actor.logic.source(leaf.src);
+    const policy = source?.kind === 'leaf' ? source.leaf.inDoubt(leaf.input) : 'retry';
+    switch (policy) {
+      case 'retry':
+        return this.startLeaf(leaf);
+      case 'ask':
+        return this.startLeaf(leaf, true);
+      case 'fail':
+        return this.failLeaf(leaf);
+      case 'park':
+        (this.doubted ??= new Map()).set(leaf.id, leaf);
+        return this.host.inDoubt(this.cell, leaf.id, leaf.src, leaf.input);
+    }
+  }
+
+  private failLeaf(leaf: PendingLeaf): void {
+    const error = errorData(
+      new MeshError(
+        'EFFECT_IN_DOUBT',
+        `'${leaf.src}' of ${this.cell.address} was under way when its process died; nobody knows whether it took effect`,
+        { data: { effect: leaf.id } },
+      ),
+    );
+    this.cell.result({ via: leaf.id, event: { type: `xstate.error.actor.${leaf.child}`, error, actorId: leaf.child } });
+  }
+
+  get inDoubt(): readonly PendingLeaf[] {
+    return this.doubted === undefined ? [] : [...this.doubted.values()];
+  }
+
+  /** A person decides an effect in doubt. Throws USAGE when it is not. */
+  resolve(
+    id: EffectId,
+    how: { readonly kind: 'retry' } | { readonly kind: 'fail' } | { readonly kind: 'output'; readonly output: unknown },
+  ): void {
+    const leaf = this.doubted?.get(id);
+    if (leaf === undefined)
+      throw new MeshError(
+        'USAGE',
+        `${id} is not in doubt; in doubt here: ${this.inDoubt.map((l) => l.id).join(', ') || 'nothing'}`,
+      );
+    this.doubted?.delete(id);
+    if (how.kind === 'retry') this.startLeaf(leaf);
+    else if (how.kind === 'fail') this.failLeaf(leaf);
+    else
+      this.cell.result({ via: id, event: { type: `xstate.done.actor.${leaf.child}`, output: how.output, actorId: leaf.child } });
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * What people ask of a store: which actors there are, their records, states, frames and dead letters. Reads only, so it works beside
+ * the process that runs the mesh as well as without one; what has to be folded is folded here, by the code at hand.
+ */
+import { type Address, importedShard, isImported, shardOf, topOf } from '../address.ts';
+import { decodeCheckpoint } from '../checkpoint.ts';
+import type { EventObject } from '../effect.ts';
+import { MeshError } from '../errors.ts';
+import type { View } from '../logic.ts';
+import type { NodePlan } from '../node.ts';
+import { inflateRecord } from '../payload.ts';
+import type { BlobStore, EventStore, StoreAdmin, StreamId, StreamState } from '../ports/event-store.ts';
+import type { DeadCause, LogRecord } from '../record.ts';
+import { NOBODY, recover, type RecoverySource } from '../recovery.ts';
+import { type Frame, type FrameOptions, frames, stateAt } from '../replay.ts';
+import type { DeadLetter, Tables } from '../tables.ts';
+
+/** The part of a store that inspection needs. */
+export type ReadableStore = Pick<EventStore, 'read' | 'head' | 'streams' | 'loadCheckpoint'> &
+  Pick<BlobStore, 'get'> &
+  Pick<StoreAdmin, 'shards'>;
+
+/** One actor that has a log, as the store alone shows it. */
+export interface StoredActor {
+  readonly address: Address;
+  /** `unfinished`: records lie above its checkpoint, or a call was under way; whoever runs the mesh next takes it up. */
+  readonly phase: 'passive' | 'parked' | 'ended' | 'gone' | 'unfinished';
+  /** Seq of its last record. */
+  readonly seq: number;
+  /** Why it is parked. */
+  readonly reason?: string;
+  /** Dead letters so far. */
+  readonly dead?: number;
+  /** ms since 1970 of its next timer, deadline or re-send. */
+  readonly wakeAt?: number;
+}
+
+export interface ActorState extends View {
+  readonly address: Address;
+  readonly seq: number;
+}
+
+export interface StoredLetter {
+  readonly actor: Address;
+  readonly seq: number;
+  /** ms since 1970. */
+  readonly at: number;
+  readonly cause: DeadCause;
+  readonly detail?: string;
+  readonly from?: Address;
+  readonly event: EventObject;
+}
+
+export interface InspectionOptions {
+  readonly store: ReadableStore;
+  readonly plan: Pick<NodePlan, 'logicOf' | 'groupOf' | 'shards'>;
+  /** Looks at the logs that were imported under this name, instead of the living ones. */
+  readonly imported?: string;
+}
+
+export class Inspection {
+  readonly store: ReadableStore;
+  /** Where the fold reads. */
+  readonly source: RecoverySource;
+  private readonly options: InspectionOptions;
+
+  constructor(options: InspectionOptions) {
+    this.options = options;
+    this.store = options.store;
+    this.source = {
+      store: options.store,
+      logicOf: (name, at) => options.plan.logicOf(name, at),
+      inflate: (record) => inflateRecord(record, options.store),
+    };
+  }
+
+  stream(address: Address): StreamId {
+    const { imported, plan } = this.options;
+    const shard = imported === undefined ? shardOf(plan.groupOf(topOf(address)), address, plan.shards) : importedShard(imported);
+    return { shard, actor: address };
+  }
+
+  /** Every stream, in no order. */
+  async *streams(): AsyncGenerator<StreamState> {
+    const { imported } = this.options;
+    const shards = await this.store.shards();
+    const wanted = shards.filter((shard) => (imported === undefined ? !isImported(shard) : shard === importedShard(imported)));
+    for (const shard of wanted) yield* this.store.streams(shard);
+  }
+
+  /** Every actor that has a log, by address. */
+  async list(): Promise<StoredActor[]> {
+    const actors: StoredActor[] = [];
+    for await (const stream of this.streams()) actors.push(await this.stored(stream));
+    return actors.toSorted((a, b) => (a.address < b.address ? -1 : 1));
+  }
+
+  private async stored(stream: StreamState): Promise<StoredActor> {
+    const tables = await this.saved(stream);
+    return {
+      address: stream.actor,
+      phase: phaseOf(stream, tables),
+      seq: stream.head,
+      ...(tables?.parked !== undefined && { reason: tables.parked.reason }),
+      ...(tables !== undefined && tables.deadCount > 0 && { dead: tables.deadCount }),
+      ...(stream.wakeAt !== undefined && { wakeAt: stream.wakeAt }),
+    };
+  }
+
+  private async saved(stream: StreamId): Promise<Tables | undefined> {
+    const checkpoint = await this.store.loadCheckpoint(stream);
+    return checkpoint === undefined ? undefined : decodeCheckpoint(checkpoint.bytes, stream.actor).tables;
+  }
+
+  /** Records with seq >= `from` (and <= `to`), payloads included. Throws ACTOR_NOT_FOUND when it has no log, STORE_CORRUPT. */
+  async *records(address: Address, from = 1, to?: number): AsyncGenerator<LogRecord> {
+    const stream = await this.known(address);
+    for await (const record of this.store.read(stream, from, to)) yield await this.source.inflate(record);
+  }
+
+  /** The log performed again, step by step; nothing is done. Throws ACTOR_NOT_FOUND, LOGIC_NOT_FOUND, STORE_CORRUPT, REPLAY_DIVERGED (strict). */
+  async *frames(address: Address, options: FrameOptions = {}): AsyncGenerator<Frame> {
+    yield* frames(this.source, await this.known(address), options);
+  }
+
+  /** The state after record `at` (default: the last). Throws as `frames`, and CHECKPOINT_INCOMPATIBLE when the code no longer fits. */
+  async state(address: Address, at?: number): Promise<ActorState> {
+    const stream = await this.known(address);
+    if (at !== undefined) {
+      const frame = await stateAt(this.source, stream, at);
+      if (frame?.after === undefined) throw new MeshError('ACTOR_NOT_FOUND', `nothing lived at ${address} at seq ${at}`);
+      return { address, seq: frame.seq, ...frame.after };
+    }
+    const { actor } = await recover(this.source, stream);
+    if (actor.logic === NOBODY) {
+      const why = actor.tables.toBegin === true ? 'it was reset, and begins anew when the mesh runs' : 'its log was removed';
+      throw new MeshError('ACTOR_NOT_FOUND', `nothing lives at ${address}: ${why}`);
+    }
+    return { address, seq: actor.tables.head, ...actor.logic.view(actor.snapshot) };
+  }
+
+  /** Dead letters that were not sent again, oldest first: the last 100 of each actor. Needs no code of the actor. */
+  async deadLetters(address?: Address): Promise<StoredLetter[]> {
+    const letters: StoredLetter[] = [];
+    if (address !== undefined) letters.push(...(await this.lettersOf(await this.known(address))));
+    else for await (const stream of this.streams()) letters.push(...(await this.lettersOf(stream)));
+    return letters.toSorted((a, b) => a.at - b.at || (a.actor < b.actor ? -1 : 1) || a.seq - b.seq);
+  }
+
+  private async lettersOf(stream: StreamId): Promise<StoredLetter[]> {
+    const checkpoint = await this.store.loadCheckpoint(stream);
+    const saved = checkpoint === undefined ? [] : (decodeCheckpoint(checkpoint.bytes, stream.actor).tables.dead ?? []);
+    const open = new Map<number, DeadLetter>(saved.map((letter) => [letter.seq, letter]));
+    for await (const record of this.store.read(stream, (checkpoint?.seq ?? 0) + 1)) {
+      if (record.kind === 'dead') open.set(record.seq, { seq: record.seq, cause: record.cause, at: record.meta.ts });
+      else if (record.kind === 'resend') open.delete(record.dead);
+    }
+    const letters: StoredLetter[] = [];
+    for (const seq of open.keys())
+      for await (const stored of this.store.read(stream, seq, seq)) {
+        const record = await this.source.inflate(stored);
+        if (record.kind === 'dead') letters.push(letterOf(stream.actor, record));
+      }
+    return letters;
+  }
+
+  private async known(address: Address): Promise<StreamId> {
+    const stream = this.stream(address);
+    // Of a stream without a record the epoch is 0; its head may be the floor of the shard.
+    if ((await this.store.head(stream)).epoch > 0) return stream;
+    throw new MeshError('ACTOR_NOT_FOUND', `${address} has no log yet`, { data: { address } });
+  }
+}
+
+function phaseOf(stream: StreamState, tables: Tables | undefined): StoredActor['phase'] {
+  if (stream.dirty || tables === undefined) return 'unfinished';
+  if (stream.tombstone) return 'gone';
+  if (tables.parked !== undefined) return 'parked';
+  return tables.status === 'active' ? 'passive' : 'ended';
+}
+
+function letterOf(actor: Address, { seq, meta, cause, detail, event }: Extract<LogRecord, { kind: 'dead' }>): StoredLetter {
+  return {
+    actor,
+    seq,
+    at: meta.ts,
+    cause,
+    event,
+    ...(detail !== undefined && { detail }),
+    ...(meta.from !== undefined && { from: meta.from }),
+  };
+}

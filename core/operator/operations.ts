@@ -1,0 +1,120 @@
+/** What a person decides about actors of a mesh that runs: dead letters, parked actors, calls in doubt, stop and restart by hand. */
+import { type Address, ROOT } from '../address.ts';
+import { AddressBook } from './address-book.ts';
+import type { Cell } from '../cell.ts';
+import type { MeshPlan } from '../config/plan.ts';
+import { isMeshError, MeshError } from '../errors.ts';
+import type { Inspection } from './inspection.ts';
+import type { Node } from '../node.ts';
+import { supervisorOf } from '../supervisor.ts';
+
+export type Decision = Parameters<Cell['resolve']>[1];
+
+export interface OperationParts {
+  readonly plan: MeshPlan;
+  readonly node: Node;
+  readonly inspect: Inspection;
+}
+
+/** ms between two looks at an actor that was told to stop. */
+const LOOK_MS = 20;
+const STOP_MS = 10_000;
+
+export class Operations {
+  private readonly node: Node;
+  private readonly inspect: Inspection;
+  private readonly book: AddressBook;
+
+  constructor({ plan, node, inspect }: OperationParts) {
+    this.node = node;
+    this.inspect = inspect;
+    this.book = new AddressBook(plan);
+  }
+
+  /** A dead letter again, once, under a new id, which it returns. Throws USAGE when it cannot be. */
+  async resend(address: Address, seq: number): Promise<string> {
+    const cell = await this.node.cellAt(address);
+    for await (const record of this.inspect.records(address, seq, seq))
+      if (record.kind === 'dead') return cell.resend(seq, record.event, record.cause);
+    throw new MeshError('USAGE', `${address} has no dead letter at seq ${seq}`);
+  }
+
+  /** Lets a parked actor go on; one that could not be opened is tried again. Throws USAGE when it is not parked, else what keeps it parked. */
+  async unpark(address: Address): Promise<void> {
+    const couldNotOpen = this.node.status(address)?.phase === 'parked' && !this.node.cells.has(address);
+    this.node.forget(address);
+    const cell = await this.cell(address);
+    if (cell.actor.tables.parked === undefined) {
+      if (couldNotOpen) return;
+      throw new MeshError('USAGE', `${address} is not parked`);
+    }
+    cell.unpark();
+    const supervisor = cell.actor.tables.init.supervisor?.address;
+    if (supervisor !== undefined)
+      await this.node.send(supervisor, { type: 'reprise.unpark', child: address }, { internal: 'system' });
+  }
+
+  /** Makes it go (again): parked ones go on, stopped ones begin anew, others are taken up from their logs. Throws USAGE when nothing can start it. */
+  async restart(address: Address): Promise<'unparked' | 'started' | 'taken up'> {
+    const wasClosed = this.node.status(address)?.phase === 'parked' && !this.node.cells.has(address);
+    this.node.forget(address);
+    const cell = await this.cell(address);
+    const { parked, status } = cell.actor.tables;
+    if (parked !== undefined) {
+      await this.unpark(address);
+      return 'unparked';
+    }
+    if (status === 'active') {
+      if (!wasClosed) await this.node.reopen(address);
+      return 'taken up';
+    }
+    const supervisor = this.supervisor(address);
+    if (supervisor === undefined)
+      throw new MeshError(
+        'USAGE',
+        `${address} has ended, and no supervisor can start it: \`reprise reset ${address}\` begins it anew`,
+      );
+    await this.node.send(supervisor, { type: 'reprise.child.start', child: address }, { internal: 'system' });
+    return 'started';
+  }
+
+  /** Stops it, and waits until it has. Its log is kept. Throws USAGE for a child that a chart spawned. */
+  async stop(address: Address): Promise<void> {
+    if (address === ROOT) throw new MeshError('USAGE', 'the root supervisor stops with the mesh');
+    if (address.includes('@', 1))
+      throw new MeshError('USAGE', `${address} was spawned by a chart, which alone may stop it: it would wait for it for ever`);
+    const cell = await this.cell(address);
+    const supervisor = this.supervisor(address);
+    if (supervisor !== undefined)
+      await this.node.send(supervisor, { type: 'reprise.child.stop', child: address }, { internal: 'system' });
+    else await this.node.send(address, { type: 'reprise.stop' }, { internal: 'system' });
+    const until = this.node.clock.monotonic() + STOP_MS;
+    while (cell.actor.tables.status === 'active' && cell.phase !== 'closed' && this.node.clock.monotonic() < until)
+      await this.node.sleep(LOOK_MS);
+  }
+
+  /** A person decides a call in doubt. Throws USAGE when it is none. */
+  async resolve(effect: string, decision: Decision): Promise<void> {
+    const bang = effect.lastIndexOf('!');
+    if (bang < 1) throw new MeshError('USAGE', `'${effect}' is no effect id: it looks like actor!12.0`);
+    (await this.cell(effect.slice(0, bang))).resolve(effect, decision);
+  }
+
+  /** Who starts and stops it; undefined: nobody (keyed actors, forks). */
+  private supervisor(address: Address): Address | undefined {
+    const plan = this.book.at(address);
+    if (plan === undefined || (plan.address !== address && plan.kind !== 'pool')) return undefined;
+    return supervisorOf(address);
+  }
+
+  /** Throws ACTOR_NOT_FOUND, naming what was meant. */
+  private async cell(address: Address): Promise<Cell> {
+    this.book.receiver(address);
+    try {
+      return await this.node.cellAt(address);
+    } catch (error) {
+      if (!isMeshError(error, 'ACTOR_NOT_FOUND')) throw error;
+      throw new MeshError('ACTOR_NOT_FOUND', `${address} has not been started`, { cause: error });
+    }
+  }
+}

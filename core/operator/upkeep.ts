@@ -1,0 +1,126 @@
+/**
+ * What a person does to logs: begin an actor anew, migrate it, fork it, remove it, and remove what is past its retention. The same
+ * beside a mesh that runs (its node does it) and without one (the store's owner of the moment does).
+ */
+import { type Address, ROOT } from '../address.ts';
+import { AddressBook, forkAddress } from './address-book.ts';
+import type { MeshPlan } from '../config/plan.ts';
+import { MeshError } from '../errors.ts';
+import type { Inspection } from './inspection.ts';
+import type { LossOptions } from './lifecycle.ts';
+import type { BlobStore, EventStore, StoreAdmin } from '../ports/event-store.ts';
+import type { InitData } from '../record.ts';
+import { agreed } from '../replay.ts';
+import { type Prunable, prunable, prune, removeLog, type RetentionParts } from './retention.ts';
+
+/** Makes a snapshot that the new code can be in from the one that the old code left. */
+export type MigrateSnapshot = (old: unknown, from: { readonly version?: string; readonly hash: string }) => unknown;
+
+/** Who may write the logs. */
+export interface LogOwner {
+  reset(address: Address, options: LossOptions): Promise<unknown>;
+  migrate(address: Address, snapshotOf: MigrateSnapshot, options: LossOptions): Promise<unknown>;
+  fork(target: Address, persisted: unknown, init: InitData): Promise<unknown>;
+  /** Resolves with how many records went. */
+  remove(address: Address, admin: StoreAdmin, options: LossOptions): Promise<number>;
+  /** An actor in memory may be about to write. */
+  isOpen(address: Address): boolean;
+}
+
+export interface UpkeepParts {
+  readonly plan: MeshPlan;
+  readonly inspect: Inspection;
+  readonly store: EventStore & BlobStore & StoreAdmin;
+  readonly owner: LogOwner;
+  /** ms since 1970. */
+  readonly now: () => number;
+}
+
+export interface Fork {
+  readonly address: Address;
+  /** Where it left the log of the other. */
+  readonly from: number;
+  /** Calls and timers that were under way there: they did not come along. */
+  readonly pending: readonly string[];
+}
+
+export class Upkeep {
+  private readonly parts: UpkeepParts;
+  private readonly book: AddressBook;
+  private readonly retention: RetentionParts;
+
+  constructor(parts: UpkeepParts) {
+    this.parts = parts;
+    this.book = new AddressBook(parts.plan);
+    this.retention = this.retentionOf(parts);
+  }
+
+  /** A new life from the same input; the old log stays below it. Throws CHECKPOINT_INCOMPATIBLE when that needs `old` or `acceptLoss`. */
+  async reset(address: Address, options: LossOptions = {}): Promise<void> {
+    await this.parts.owner.reset(this.known(address), options);
+  }
+
+  /** Goes on in the new code from what `snapshotOf` makes of the old snapshot. Throws CHECKPOINT_INCOMPATIBLE. */
+  async migrate(address: Address, snapshotOf: MigrateSnapshot, options: LossOptions = {}): Promise<void> {
+    await this.parts.owner.migrate(this.known(address), snapshotOf, options);
+  }
+
+  /** A second actor, in the state that this one had after record `at` (default: the last that the code repeats). Throws USAGE where one is. */
+  async fork(address: Address, options: { readonly at?: number; readonly as?: string } = {}): Promise<Fork> {
+    const { inspect, owner } = this.parts;
+    if (address === ROOT || address.includes('@', 1))
+      throw new MeshError('USAGE', `${address} cannot be forked: only actors that the mesh file names can`);
+    const found = await agreed(inspect.source, inspect.stream(this.known(address)), options.at);
+    if (found === undefined) throw new MeshError('ACTOR_NOT_FOUND', `nothing of ${address} can be repeated by this code`);
+    const { as = await this.freeName(address) } = options;
+    const target = forkAddress(address, as);
+    if (await this.isTaken(target)) throw new MeshError('USAGE', `${target} is there already: give another name with --as`);
+    await owner.fork(target, found.snapshot, { logic: found.init.logic, input: found.init.input });
+    return { address: target, from: found.seq, pending: found.pending };
+  }
+
+  private async freeName(address: Address): Promise<string> {
+    for (let i = 1; ; i++) if (!(await this.isTaken(forkAddress(address, String(i))))) return String(i);
+  }
+  private async isTaken(address: Address): Promise<boolean> {
+    const { inspect } = this.parts;
+    return (await inspect.store.head(inspect.stream(address))).epoch > 0;
+  }
+
+  /** Removes the log; what the address owes others is kept. Resolves with how many records went. */
+  remove(address: Address, options: LossOptions = {}): Promise<number> {
+    return removeLog(this.retention, address, options);
+  }
+
+  /** What is past its retention. */
+  prunable(): Promise<Prunable> {
+    return prunable(this.retention);
+  }
+  /** Removes it. What has changed since is left alone. */
+  prune(what: Prunable): Promise<void> {
+    return prune(this.retention, what);
+  }
+
+  private retentionOf({ plan, store, inspect, owner, now }: UpkeepParts): RetentionParts {
+    return {
+      store,
+      now,
+      stream: (address) => inspect.stream(address),
+      streams: () => inspect.streams(),
+      isOpen: (address) => owner.isOpen(address),
+      remove: (address, options) => owner.remove(address, store, options),
+      rules: {
+        horizonMs: plan.horizonMs,
+        retentionMs: (address) => {
+          const declared = this.book.at(address);
+          return declared === undefined ? plan.retentionMs : declared.retentionMs;
+        },
+      },
+    };
+  }
+
+  private known(address: Address): Address {
+    this.book.receiver(address);
+    return address;
+  }
+}
