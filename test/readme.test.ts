@@ -3,7 +3,7 @@
  * Types of its agents are checked. `npx reprise` is the CLI of this checkout.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -108,12 +108,6 @@ afterAll(() => {
 });
 
 describe('the README', () => {
-  test('names files that are there', () => {
-    const links = [...README.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path = '']) => path);
-    expect(links.length).toBeGreaterThan(10);
-    expect(links.filter((path) => !existsSync(path))).toEqual([]);
-  });
-
   test('has scripts for its shell commands', () => {
     const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
     const named = [...README.matchAll(/npm (?:run )?(test(?::\w+)?|demo|bench|pack)\b/g)].map(([, name = '']) => name);
