@@ -1,7 +1,8 @@
 /** A mesh file from disk: checked, with the folder that its paths start from. */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { type ConfigSource, parseMesh } from '../core/config/load.ts';
+import type { ConfigSource } from '../core/config/check-mesh.ts';
+import { parseMesh } from '../core/config/load.ts';
 import { type MeshPlan, planOf } from '../core/config/plan.ts';
 import type { MeshConfig } from '../core/config/schema.ts';
 import { errorData, MeshError } from '../core/errors.ts';

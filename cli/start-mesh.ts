@@ -52,7 +52,7 @@ export async function startMesh(
 ): Promise<Mesh> {
   const [{ begin, composeMesh }, { IN_CODE }] = await Promise.all([
     import('./compose-mesh.ts'),
-    import('../core/config/load.ts'),
+    import('../core/config/check-mesh.ts'),
   ]);
   const { mesh } = await composeMesh({ ...IN_CODE, config, folder: options.folder ?? process.cwd() }, actors, options);
   await begin(mesh);

@@ -2,20 +2,12 @@
  * The Tracer port on `@opentelemetry/api` alone: which SDK records the spans, if any, is the application's choice. It fails open: whatever
  * an SDK throws, the mesh goes on. Trace context goes in and out as W3C text, without a global propagator.
  */
-import {
-  createTraceState,
-  isSpanContextValid,
-  ROOT_CONTEXT,
-  type Span as OtelSpan,
-  type SpanContext,
-  SpanKind as Kind,
-  SpanStatusCode,
-  trace,
-  type TracerProvider,
-} from '@opentelemetry/api';
+import { createRequire } from 'node:module';
+import type * as Api from '@opentelemetry/api';
+import type { Span as OtelSpan, SpanContext, TracerProvider } from '@opentelemetry/api';
 import type { TraceContext } from '../core/envelope.ts';
 import { errorData } from '../core/errors.ts';
-import type { Span, SpanKind, SpanOptions, Tracer } from '../core/ports/tracer.ts';
+import type { Span, SpanOptions, Tracer } from '../core/ports/tracer.ts';
 import { conventional, ERROR_TYPE, named } from './semconv.ts';
 
 export interface OpenTelemetryOptions {
@@ -28,13 +20,11 @@ export interface OpenTelemetryOptions {
   readonly links?: 'link' | 'parent';
 }
 
-const KINDS: Readonly<Record<SpanKind, Kind>> = {
-  internal: Kind.INTERNAL,
-  producer: Kind.PRODUCER,
-  consumer: Kind.CONSUMER,
-  client: Kind.CLIENT,
-  server: Kind.SERVER,
-};
+/** Loaded when somebody traces: who imports the package for its machines alone does not wait for it. */
+let loaded: typeof Api | undefined;
+const api = (): typeof Api => (loaded ??= createRequire(import.meta.url)('@opentelemetry/api') as typeof Api);
+
+const KINDS = { internal: 'INTERNAL', producer: 'PRODUCER', consumer: 'CONSUMER', client: 'CLIENT', server: 'SERVER' } as const;
 
 /** W3C Trace Context, section 3.2; versions above 00 may have more fields. */
 const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
@@ -44,12 +34,12 @@ export function spanContextOf(context: TraceContext | undefined): SpanContext | 
   const [, version, traceId = '', spanId = '', flags = '', more] = TRACEPARENT.exec(context?.traceparent ?? '') ?? [];
   if (context === undefined || (version === '00' && more !== undefined)) return undefined;
   const found: SpanContext = { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & 1, isRemote: true };
-  if (!isSpanContextValid(found)) return undefined;
-  return context.tracestate === undefined ? found : { ...found, traceState: createTraceState(context.tracestate) };
+  if (!api().isSpanContextValid(found)) return undefined;
+  return context.tracestate === undefined ? found : { ...found, traceState: api().createTraceState(context.tracestate) };
 }
 
 export function traceContextOf(context: SpanContext): TraceContext | undefined {
-  if (!isSpanContextValid(context)) return undefined;
+  if (!api().isSpanContextValid(context)) return undefined;
   const tracestate = context.traceState?.serialize();
   const traceparent = `00-${context.traceId}-${context.spanId}-${(context.traceFlags & 1).toString().padStart(2, '0')}`;
   return tracestate === undefined || tracestate === '' ? { traceparent } : { traceparent, tracestate };
@@ -66,7 +56,7 @@ function guarded<T>(run: () => T): T | undefined {
 function fail(span: OtelSpan, error: unknown): void {
   const { code, name, message } = errorData(error);
   span.setAttribute(ERROR_TYPE, code ?? name);
-  span.setStatus({ code: SpanStatusCode.ERROR, message });
+  span.setStatus({ code: api().SpanStatusCode.ERROR, message });
 }
 
 const wrap = (span: OtelSpan): Span => ({
@@ -82,6 +72,7 @@ const wrap = (span: OtelSpan): Span => ({
 
 /** A tracer for `startMesh({ tracer })`. Spans and attributes: docs/telemetry.md. */
 export function openTelemetry(options: OpenTelemetryOptions = {}): Tracer {
+  const { ROOT_CONTEXT, SpanKind: Kind, trace } = api();
   const tracer = (options.provider ?? trace).getTracer('reprise');
   const begin = (operation: string, { kind, parent, links = [], attributes = {} }: SpanOptions): Span => {
     const [first, ...others] = links;
@@ -91,7 +82,7 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Tracer {
     const span = tracer.startSpan(
       conventions.name,
       {
-        kind: KINDS[kind],
+        kind: Kind[KINDS[kind]],
         attributes: conventions.attributes,
         links: (asParent ? others : links).flatMap((l) => spanContextOf(l) ?? []).map((context) => ({ context })),
       },

@@ -16,7 +16,7 @@ import {
 import { DEFAULT_LIMITS, type NodeLimits } from '../limits.ts';
 import type { PoolConfig } from '../pool.ts';
 import { checkBudgetSpendable } from '../supervision/restart-budget.ts';
-import { checkMesh, type ConfigSource, IN_CODE } from './load.ts';
+import { checkMesh, type ConfigSource, IN_CODE } from './check-mesh.ts';
 import { modelPlan, type ModelPlan, toolServerPlan, type ToolServerPlan } from './gateway-plan.ts';
 import { type ConfigPath, type ConfigProblem, invalid, located, type LocatedProblem, pathText } from './problems.ts';
 import { backoffOf, given, moduleRef, ms, msOr } from './resolve.ts';

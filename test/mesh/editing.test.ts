@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { AnyActorLogic } from 'xstate';
 import { composeMesh } from '../../cli/compose-mesh.ts';
-import { IN_CODE } from '../../core/config/load.ts';
+import { IN_CODE } from '../../core/config/check-mesh.ts';
 import type { EventObject } from '../../core/effect.ts';
 import { isMeshError } from '../../core/errors.ts';
 import type { Mesh } from '../../core/mesh.ts';
