@@ -100,10 +100,11 @@ export function hashMembers(members: readonly number[], length = members.length)
 }
 
 /**
- * Hash of what JSON keeps of a value. `undefined` and functions are no members, as in JSON; a `toJSON` is asked.
+ * Hash of what JSON keeps of a value. `undefined` and functions are no members, as in JSON; a `toJSON` is asked. `like`: a value that was
+ * hashed before, of which this one may have parts; it makes it quicker, and never another.
  * Throws CONTEXT_NOT_PLAIN for what contains itself.
  */
-export function hashValue(v: unknown): number {
+export function hashValue(v: unknown, like?: unknown): number {
   switch (typeof v) {
     case 'string':
       return hashText(v);
@@ -112,7 +113,7 @@ export function hashValue(v: unknown): number {
       if ((v | 0) === v) return pack(SEED_INTEGER ^ v, Math.imul(v, K2));
       return text(Number.isFinite(v) ? String(v) : 'null', SEED_SCALAR);
     case 'object':
-      if (v !== null) return hashObject(v);
+      if (v !== null) return hashObject(v, like);
       break;
     case 'boolean':
     case 'undefined':
@@ -125,7 +126,7 @@ export function hashValue(v: unknown): number {
   return text(typeof v === 'boolean' ? String(v) : typeof v === 'bigint' ? `${v}` : 'null', SEED_SCALAR);
 }
 
-function hashObject(v: object): number {
+function hashObject(v: object, like: unknown): number {
   const known = memo.get(v);
   if (known !== undefined) {
     work += KEEP;
@@ -138,32 +139,52 @@ function hashObject(v: object): number {
   if (typeof (v as { toJSON?: unknown }).toJSON === 'function') return hashValue((v as { toJSON(): unknown }).toJSON());
   const before = work;
   depth++;
-  const h = Array.isArray(v) ? hashArray(v) : hashPlain(v as Record<string, unknown>);
+  const h = Array.isArray(v) ? hashArray(v, like) : hashPlain(v as Record<string, unknown>, like);
   depth--;
   if (keeping && work - before >= KEEP) memo.set(v, h);
   return h;
 }
 
-function hashArray(v: readonly unknown[]): number {
+function hashArray(v: readonly unknown[], like: unknown): number {
   work++;
   let h1 = SEED_ARRAY ^ v.length;
   let h2 = SEED_ARRAY;
+  const hashes = v.length < LONG_LIST ? undefined : hashesOf(v, like);
   for (let i = 0; i < v.length; i++) {
-    const x = hashValue(v[i]);
+    const x = hashes === undefined ? hashValue(v[i]) : (hashes[i] as number);
     h1 = Math.imul(h1 ^ x, K1);
     h2 = Math.imul(h2 ^ ((x / TWO32) | 0), K2) ^ h1;
   }
   return pack(h1, h2);
 }
 
-function hashPlain(v: Readonly<Record<string, unknown>>): number {
+/** From this length on the hashes of a list's elements are remembered: appending to it then costs what is appended. */
+const LONG_LIST = 32;
+/** Hashes of the first n elements, for a list of n. A list that goes on where another ends shares those of that one. */
+let lists = new WeakMap<readonly unknown[], number[]>();
+
+function hashesOf(v: readonly unknown[], like: unknown): readonly number[] {
+  const other: readonly unknown[] = Array.isArray(like) ? like : [];
+  const known = lists.get(other) ?? [];
+  const n = Math.min(v.length, known.length === 0 ? 0 : other.length);
+  let same = 0;
+  while (same < n && v[same] === other[same]) same++;
+  const hashes = known.length === same ? known : known.slice(0, same);
+  work += same;
+  for (let i = same; i < v.length; i++) hashes[i] = i < n && v[i] === other[i] ? (known[i] as number) : hashValue(v[i]);
+  if (keeping) lists.set(v, hashes);
+  return hashes;
+}
+
+function hashPlain(v: Readonly<Record<string, unknown>>, like: unknown): number {
+  const other = typeof like === 'object' && like !== null ? (like as Readonly<Record<string, unknown>>) : undefined;
   work += 2;
   let sum1 = SEED_OBJECT;
   let sum2 = SEED_OBJECT;
   for (const k in v) {
     const x = v[k];
     if (x === undefined || typeof x === 'function') continue;
-    const m = member(hashKey(k), hashValue(x));
+    const m = member(hashKey(k), typeof x === 'object' && other !== undefined ? hashValue(x, other[k]) : hashValue(x));
     sum1 = (sum1 + m) | 0;
     sum2 = (sum2 + ((m / TWO32) | 0)) | 0;
   }
@@ -184,7 +205,7 @@ export function digestText(hash: number): string {
   );
 }
 
-export const digestOf = (value: unknown): string => digestText(hashValue(value));
+export const digestOf = (value: unknown, like?: unknown): string => digestText(hashValue(value, like));
 
 const NO_EFFECTS = digestOf([]);
 
@@ -202,6 +223,7 @@ export function effectsDigest(effects: readonly Effect[]): string {
 /** For tests and for measuring: what is remembered goes. */
 export function forgetDigests(): void {
   memo = new WeakMap();
+  lists = new WeakMap();
   longTexts.clear();
   longSum = 0;
 }

@@ -98,7 +98,7 @@ export function seal(actor: Folded, step: Step): Sealed {
   const failed = step.failed ?? checkEffects(actor, step.effects);
   if (failed !== undefined) return { failed };
   try {
-    return { digest: actor.logic.digest(step.snapshot), effectsDigest: effectsDigest(step.effects) };
+    return { digest: actor.logic.digest(step.snapshot, actor.snapshot), effectsDigest: effectsDigest(step.effects) };
   } catch (error) {
     return { failed: errorData(error) };
   }
@@ -119,10 +119,10 @@ export interface Divergence {
 }
 
 /** Does this step do what the record says it did? */
-export function divergence(logic: Logic, record: LogRecord, step: Step): Divergence | undefined {
+export function divergence(actor: Folded, record: LogRecord, step: Step): Divergence | undefined {
   if (record.kind !== 'init' && record.kind !== 'event') return undefined;
   if (step.failed !== undefined) return { seq: record.seq, what: 'throw', expected: 'no error', actual: step.failed.message };
-  const state = logic.digest(step.snapshot);
+  const state = actor.logic.digest(step.snapshot, actor.snapshot);
   if (state !== record.digest) return { seq: record.seq, what: 'state', expected: record.digest, actual: state };
   const effects = effectsDigest(step.effects);
   return effects === record.effectsDigest
@@ -133,7 +133,7 @@ export function divergence(logic: Logic, record: LogRecord, step: Step): Diverge
 /** Step and apply, checking the digests. Throws REPLAY_DIVERGED. */
 export function foldRecord(actor: Folded, record: LogRecord, work: Work[] | undefined, verify = true): Step {
   const step = stepOf(actor, record) ?? UNSTEPPED;
-  const bad = verify || step.failed !== undefined ? divergence(actor.logic, record, step) : undefined;
+  const bad = verify || step.failed !== undefined ? divergence(actor, record, step) : undefined;
   if (bad !== undefined) {
     throw new MeshError(
       'REPLAY_DIVERGED',

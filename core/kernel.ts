@@ -348,8 +348,8 @@ class Kernel implements Logic, RefHost, RecordingHost {
     return restored;
   }
 
-  digest(snapshot: unknown): string {
-    return digestSnapshot(snapshot as PlainSnapshot, this.machine !== undefined);
+  digest(snapshot: unknown, like?: unknown): string {
+    return digestSnapshot(snapshot as PlainSnapshot, this.machine !== undefined, like as PlainSnapshot | undefined);
   }
 
   view(snapshot: unknown): View {

@@ -82,7 +82,7 @@ async function* folds(source: RecoverySource, stream: StreamId, options: FrameOp
       continue;
     }
     const step = stepOf(actor, record) ?? UNSTEPPED;
-    const bad = divergence(actor.logic, record, step);
+    const bad = divergence(actor, record, step);
     if (step.failed === undefined) applyRecord(actor, record, step, undefined);
     yield { record, before, actor, step, bad };
   }

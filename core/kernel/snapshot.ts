@@ -92,14 +92,14 @@ const members: number[] = [];
 const histories = new WeakMap<object, number>();
 
 /** Of `{ status, context, output?, value?, historyValue?, children? }`: the last three of a machine, each when there is one. */
-export function digestSnapshot(snapshot: PlainSnapshot, ofMachine: boolean): string {
+export function digestSnapshot(snapshot: PlainSnapshot, ofMachine: boolean, like: PlainSnapshot | undefined): string {
   const s = snapshot as PlainSnapshot & Partial<AnyMachineSnapshot>;
   const m = members;
   let n = 0;
   m[n++] = KEYS.status;
   m[n++] = hashText(s.status);
   m[n++] = KEYS.context;
-  m[n++] = hashValue(s.context);
+  m[n++] = hashValue(s.context, like?.context);
   if (s.output !== undefined) {
     m[n++] = KEYS.output;
     m[n++] = hashValue(s.output);

@@ -85,6 +85,35 @@ describe('digest of a value', () => {
     }
   });
 
+  test('is the same beside any value that was hashed before: longer, cut, changed in the middle, gone on from twice', () => {
+    type Edit = readonly [from: number, how: 'append' | 'cut' | 'change' | 'nest', at: number, what: unknown];
+    const edit: fc.Arbitrary<Edit> = fc.tuple(
+      fc.nat(),
+      fc.constantFrom('append', 'cut', 'change', 'nest'),
+      fc.nat(),
+      fc.jsonValue(),
+    );
+    const edited = (list: readonly unknown[], [, how, at, what]: Edit): readonly unknown[] => {
+      if (how === 'append') return [...list, what];
+      if (how === 'cut') return list.slice(0, at % (list.length + 1));
+      if (how === 'change') return list.toSpliced(at % list.length, 1, what);
+      return [...list, [...list]];
+    };
+    fc.assert(
+      fc.property(fc.array(edit, { minLength: 1, maxLength: 30 }), (edits) => {
+        const seen = [{ list: Array.from({ length: 40 }, (_, i): unknown => ({ i })) as readonly unknown[], n: 0 }];
+        for (const [n, one] of edits.entries()) {
+          const like = seen[one[0] % seen.length] as (typeof seen)[number];
+          const value = { list: edited(like.list, one), n };
+          if (value.list.length === 0 || value.list.length > 2_000) continue;
+          expect(digestOf(value, like)).toBe(coldDigest(value));
+          seen.push(value);
+        }
+      }),
+      { numRuns: 200, seed: 1 },
+    );
+  });
+
   test('of many near values never collides', () => {
     const seen = new Set<string>();
     for (let i = 0; i < 50_000; i++) seen.add(digestOf({ n: i, text: `case ${i % 7}`, list: [i, -i] }));
