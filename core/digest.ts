@@ -4,7 +4,7 @@
  * Objects count as immutable. What took work to hash is remembered, so appending one message to a long list costs one message.
  * It finds divergence; it is no protection against tampering.
  */
-import type { Effect } from './effect.ts';
+import { type Effect, isDelayed } from './effect.ts';
 import { MeshError } from './errors.ts';
 
 const TWO32 = 4_294_967_296;
@@ -208,13 +208,14 @@ export function digestText(hash: number): string {
 export const digestOf = (value: unknown, like?: unknown): string => digestText(hashValue(value, like));
 
 const NO_EFFECTS = digestOf([]);
+const undelayed = (e: Effect): object => (isDelayed(e) ? { ...e, delay: undefined } : e);
 
-/** Digest of a step's effects as JSON: closures are no part of it. */
+/** Digest of a step's effects as JSON: closures are no part of it, nor are delays, which are in the record. */
 export function effectsDigest(effects: readonly Effect[]): string {
   if (effects.length === 0) return NO_EFFECTS;
   keeping = false;
   try {
-    return digestText(hashValue(effects));
+    return digestText(hashValue(effects.some(isDelayed) ? effects.map(undelayed) : effects));
   } finally {
     keeping = true;
   }

@@ -81,3 +81,7 @@ export type Effect =
   | LogEffect
   | ActionEffect
   | TerminateEffect;
+
+/** It waits for its time. */
+export const isDelayed = (e: Effect): e is TimerEffect | (SendEffect & { readonly delay: number }) =>
+  e.kind === 'timer' || (e.kind === 'send' && e.delay !== undefined);

@@ -7,7 +7,16 @@
 import { type Address, childAddress, type EffectId, effectId, EFFECTS_MAX, OUTSIDE, positionOf } from './address.ts';
 import { seedOf } from './kernel/determinism.ts';
 import { effectsDigest } from './digest.ts';
-import type { ActionEffect, Effect, EventObject, Lane, SendEffect, SpawnEffect, Target } from './effect.ts';
+import {
+  type ActionEffect,
+  type Effect,
+  type EventObject,
+  isDelayed,
+  type Lane,
+  type SendEffect,
+  type SpawnEffect,
+  type Target,
+} from './effect.ts';
 import type { TraceContext } from './envelope.ts';
 import { assert, type ErrorData, errorData, MeshError } from './errors.ts';
 import type { ActorEnv, AskSource, Logic, Step } from './logic.ts';
@@ -91,14 +100,21 @@ function checkEffects(actor: Folded, effects: readonly Effect[]): ErrorData | un
 
 /** What a record says of a step: digests of the state and the effects. Or why it cannot be recorded. */
 export type Sealed =
-  | { readonly digest: string; readonly effectsDigest: string; readonly failed?: undefined }
+  | {
+      readonly digest: string;
+      readonly effectsDigest: string;
+      readonly delays?: readonly number[];
+      readonly failed?: undefined;
+    }
   | { readonly failed: ErrorData };
 
 export function seal(actor: Folded, step: Step): Sealed {
   const failed = step.failed ?? checkEffects(actor, step.effects);
   if (failed !== undefined) return { failed };
   try {
-    return { digest: actor.logic.digest(step.snapshot, actor.snapshot), effectsDigest: effectsDigest(step.effects) };
+    const digest = actor.logic.digest(step.snapshot, actor.snapshot);
+    const sealed = { digest, effectsDigest: effectsDigest(step.effects) };
+    return step.effects.some(isDelayed) ? { ...sealed, delays: step.effects.filter(isDelayed).map((e) => e.delay) } : sealed;
   } catch (error) {
     return { failed: errorData(error) };
   }
@@ -382,6 +398,7 @@ class Registrar {
   private readonly record: LogRecord;
   private readonly work: Work[] | undefined;
   private extra = 0;
+  private delayed = 0;
 
   constructor(actor: Folded, record: LogRecord, work: Work[] | undefined) {
     this.t = actor.tables;
@@ -417,7 +434,7 @@ class Registrar {
         return setTimer(this.t, {
           id: this.id(i),
           timer: e.timer,
-          due: this.record.meta.ts + e.delay,
+          due: this.due(e.delay),
           event: e.event,
           ...this.traced(),
         });
@@ -438,12 +455,20 @@ class Registrar {
     }
   }
 
+  /** By the record: the code may have been edited since. */
+  private due(delay: number): number {
+    const { record } = this;
+    const delays = record.kind === 'event' || record.kind === 'init' ? record.delays : undefined;
+    return record.meta.ts + (delays?.[this.delayed++] ?? delay);
+  }
+
   private sendEffect(e: SendEffect, i: number): void {
+    const due = e.delay === undefined ? undefined : this.due(e.delay);
     const target = resolveTarget(this.actor, e.to);
     if (target === undefined) return;
-    if (typeof e.delay === 'number') {
+    if (due !== undefined) {
       const id = this.id(i);
-      const timer = { id, timer: e.sendId ?? id, due: this.record.meta.ts + e.delay, event: e.event, ...this.traced() };
+      const timer = { id, timer: e.sendId ?? id, due, event: e.event, ...this.traced() };
       // To itself it is a timer of the chart: it is due in its order among them, and needs no message.
       if (target.leaf !== undefined) return setTimer(this.t, { ...timer, leaf: target.leaf });
       return setTimer(this.t, target.to === this.actor.env.address ? timer : { ...timer, ...destination(target.to) });

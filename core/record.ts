@@ -52,6 +52,8 @@ interface Common {
 interface Stepped extends Common {
   readonly digest: string;
   readonly effectsDigest: string;
+  /** ms of each timer and delayed send among the effects, in their order: deadlines stay what they were when the code is edited. */
+  readonly delays?: readonly number[];
   /** Present at init and when it changed. */
   readonly logic?: LogicStamp;
 }

@@ -86,6 +86,10 @@ const isList = (value: Json): value is readonly Json[] => Array.isArray(value);
 
 export const digest = (value: Json): string => hash(value).toString(16).padStart(14, '0');
 
+/** Of the effects of one step: their delays are in the record. */
+export const effectsDigest = (effects: Json): string =>
+  digest((effects as Readonly<Record<string, Json>>[]).map(({ delay: _, ...effect }) => effect));
+
 /** The digest of a machine's state, by the snapshot of a checkpoint. */
 export function stateDigest(snapshot: Readonly<Record<string, Json>>): string {
   const {

@@ -56,7 +56,7 @@ describe('by the page and by the code', () => {
     expect([spec.digest(value), digestOf(value)]).toEqual([digest, digest]);
   });
   test.each(vectors.effects)('§4 effects: $digest', ({ effects, digest }) => {
-    expect([spec.digest(effects as unknown as spec.Json), effectsDigest(effects)]).toEqual([digest, digest]);
+    expect([spec.effectsDigest(effects as unknown as spec.Json), effectsDigest(effects)]).toEqual([digest, digest]);
   });
   test.each(vectors.seeds)('§2 the seed of $actor at $seq', ({ actor, seq, seed }) => {
     expect([spec.seed(actor, seq), seedOf(actor, seq)]).toEqual([seed, seed]);
@@ -81,7 +81,9 @@ describe('a whole log', () => {
   test('§8 has no fault that can be seen without its machine', () => {
     expect(spec.faults(actor, records, checkpoint)).toEqual([]);
     const digests = records.flatMap((r) => ('effectsDigest' in r ? [r.effectsDigest] : []));
-    expect(effects.map((list) => spec.digest(list as unknown as spec.Json))).toEqual(digests);
+    expect(effects.map((list) => spec.effectsDigest(list as unknown as spec.Json))).toEqual(digests);
+    const delays = records.map((r) => ('delays' in r ? r.delays : []));
+    expect(delays.flat()).toEqual(effects.flat().flatMap((e) => ('delay' in e ? [e.delay] : [])));
   });
 
   test.each<[name: string, change: (r: LogRecord) => object]>([

@@ -83,6 +83,22 @@ describe.each([
     });
   });
 
+  test('an edited delay goes on: what is set keeps its deadline, what is set from then on has the new one', async () => {
+    const waits = async (mesh: Mesh): Promise<number[]> => {
+      const { tables } = (await mesh.node.cellAt('order')).actor;
+      return Array.from(tables.timers?.values() ?? [], ({ due }) => due - tables.lastTs);
+    };
+    const store = await written(order({ impatient: true, patience: 5_000_000 }), [paid(1)], killed);
+    const events: NodeEvent[] = [];
+    const mesh = await shop(store, order({ impatient: true, patience: 1_000_000 }), events);
+    expect(parkedOf(events)).toBeUndefined();
+    expect((await waits(mesh))[0]).toBeGreaterThan(4_000_000);
+    await send(mesh, paid(1));
+    const [anew = 0] = await waits(mesh);
+    expect(anew).toBeGreaterThan(900_000);
+    expect(anew).toBeLessThanOrEqual(1_000_000);
+  });
+
   describe('what does not fit is parked alone', () => {
     test.each([
       ['a renamed state', [paid(10)], order({ packing: 'wrapping' })],
@@ -103,13 +119,6 @@ describe.each([
       expect(await mesh.ask('greeter', { type: 'greet', name: 'Ada' })).toMatchObject({ type: 'hello' });
       const row = (await mesh.list()).find((actor) => actor.address === 'order');
       expect(row?.phase).toBe('parked');
-    });
-
-    test('an edited delay of an `after` that is waited for', async () => {
-      const store = await written(order({ impatient: true }), [paid(1)], killed);
-      const events: NodeEvent[] = [];
-      await shop(store, order({ impatient: true, patience: 1_000 }), events);
-      expect(parkedOf(events)).toMatchObject({ actor: 'order', code: 'REPLAY_DIVERGED' });
     });
 
     test('an `after` that is gone while its timer is set', async () => {
