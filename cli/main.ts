@@ -1,5 +1,4 @@
-#!/usr/bin/env node
-/** The command `reprise`. */
+/** The command `reprise`, on a Node that can run it: `bin.ts` has seen to that. */
 import { enableCompileCache } from 'node:module';
 
 // Most of a start is compiling: the cache of Node halves it from the second on.

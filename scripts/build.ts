@@ -5,4 +5,4 @@ import { chmodSync, rmSync } from 'node:fs';
 rmSync('dist', { recursive: true, force: true });
 const { status } = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
-chmodSync('dist/cli/main.js', 0o755);
+chmodSync('dist/cli/bin.js', 0o755);
