@@ -11,7 +11,8 @@ export type { AskOptions as MeshAskOptions, ListedActor, Mesh, Ref, SendOptions 
 export type { ActorState, Inspection, StoredActor, StoredLetter } from './core/operator/inspection.ts';
 export type { Decision, Operations } from './core/operator/operations.ts';
 export type { Prunable } from './core/operator/retention.ts';
-export type { Fork, MigrateSnapshot, Upkeep } from './core/operator/upkeep.ts';
+export type { MigratedState, MigratedTimer, MigrateSnapshot } from './core/operator/migration.ts';
+export type { Fork, Upkeep } from './core/operator/upkeep.ts';
 export type { LossOptions } from './core/operator/lifecycle.ts';
 export type { NodeEvent } from './core/node.ts';
 export type { StandardSchema } from './core/standard-schema.ts';

@@ -5,7 +5,7 @@ import type { Inspection } from '../core/operator/inspection.ts';
 import { machineLogic } from '../core/kernel.ts';
 import type { LossOptions } from '../core/operator/lifecycle.ts';
 import type { Logic } from '../core/logic.ts';
-import type { MigrateSnapshot } from '../core/operator/upkeep.ts';
+import type { MigrateSnapshot } from '../core/operator/migration.ts';
 
 import { moduleRef } from '../core/config/resolve.ts';
 import { loadActor, loadExport } from './actor-modules.ts';

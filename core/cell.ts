@@ -224,7 +224,7 @@ export class Cell implements JournalOwner<Leaving> {
     // Of those that were seen before at a process's death, one at a time: else the innocent are struck with the guilty.
     if (this.actor.tables.strikes > 0 && !this.host.trials.enter(this)) return;
     this.trial = 'begun';
-    this.activated('unclean');
+    this.activated('trial');
     this.flush();
   }
 

@@ -9,7 +9,7 @@ import type { AnyActorLogic, AnyActorRef, AnyMachineSnapshot, AnyStateMachine } 
 import { currentEffect, runAction, sendByHand } from './kernel/action-run.ts';
 import { type Address, checkAddress } from './address.ts';
 import { chartDigest } from './kernel/chart-digest.ts';
-import { misfits } from './kernel/chart-fit.ts';
+import { misfits, renamedWaits } from './kernel/chart-fit.ts';
 import { enterVirtual, leaveVirtual } from './kernel/determinism.ts';
 import type { EventObject } from './effect.ts';
 import { errorData, MeshError } from './errors.ts';
@@ -383,6 +383,9 @@ class Kernel implements Logic, RefHost, RecordingHost {
     if (this.machine !== undefined) return misfits(this.machine, this.sources, persisted, timers);
     const fits = typeof persisted === 'object' && persisted !== null && 'context' in persisted;
     return fits ? [] : ['it is no snapshot of transition logic'];
+  }
+  renamedTimers(persisted: unknown, timers: readonly string[]): ReadonlyMap<string, string> {
+    return this.machine === undefined ? new Map() : renamedWaits(this.machine, persisted, timers);
   }
 }
 

@@ -110,4 +110,9 @@ export interface Logic {
   source(src: string): Source | undefined;
   /** Is this snapshot one that this definition could be in? The reasons why not; empty: it fits. */
   incompatibilities(persisted: unknown, timers: readonly string[]): readonly string[];
+  /**
+   * Event types of set timers whose state was renamed, with what they are called now: where one `after` of the snapshot waits for a
+   * timer, and exactly one of its delay waits for nothing.
+   */
+  renamedTimers(persisted: unknown, timers: readonly string[]): ReadonlyMap<string, string>;
 }

@@ -652,10 +652,12 @@ export class Node implements OpeningHost {
       cell?.close('a person changes it');
       this.cells.delete(address);
       const ctx: LifecycleContext = { ...this.recovery, store: this.store, now: this.clock.now(), node: this.node, epoch };
-      return await act(ctx, { shard, actor: address });
+      const done = await act(ctx, { shard, actor: address });
+      // Only now: what could not be opened before would be tried in vain.
+      this.forget(address);
+      return done;
     } finally {
       this.reserved.delete(address);
-      this.forget(address);
       // Also a tombstone: it may have sends that nobody has acknowledged.
       await this.cellAt(address).catch(() => undefined);
     }

@@ -66,10 +66,10 @@ export interface EventRecord extends Stepped {
   readonly kind: 'event';
   readonly event: EventObject;
 }
-/** `unparked` when a person lets a parked actor go on; `restart` when its supervisor does. */
+/** `trial`: its first step after an unclean end comes next; `unparked` when a person lets a parked actor go on, `restart` when its supervisor does. */
 export interface ActivatedRecord extends Common {
   readonly kind: 'activated';
-  readonly reason: 'claim' | 'unclean' | 'restart' | 'unparked' | 'reopened';
+  readonly reason: 'claim' | 'unclean' | 'trial' | 'restart' | 'unparked' | 'reopened';
   readonly node: string;
   readonly run?: string;
 }

@@ -154,6 +154,7 @@ export const NOBODY: Logic = {
   view: () => ({ status: 'stopped', value: undefined, context: undefined, tags: [], children: [] }),
   source: () => undefined,
   incompatibilities: () => [],
+  renamedTimers: () => new Map(),
 };
 
 export function nobody(address: Address, kept: Tables | undefined): Folded {

@@ -66,6 +66,7 @@ export function reducer<S, I>(options: ReducerOptions<S, I>): Logic {
     },
     source: (src) => sources?.[src],
     incompatibilities: (persisted) => (isHeld(persisted) ? [] : [`it is no state of '${id}'`]),
+    renamedTimers: () => new Map(),
   };
 }
 

@@ -9,7 +9,7 @@ import type { Envelope } from '../envelope.ts';
 import { errorData, isMeshError, MeshError } from '../errors.ts';
 import type { StreamId } from '../ports/event-store.ts';
 import { recover, type RecoverySource } from '../recovery.ts';
-import type { LogRecord } from '../record.ts';
+import type { ActivatedRecord, LogRecord, ReadyRecord } from '../record.ts';
 
 /** Strikes after which an actor is parked before it can take the process again. */
 const STRIKES_MAX = 3;
@@ -92,8 +92,14 @@ export class Openings {
     const checkpoint = isNew ? undefined : await store.loadCheckpoint(stream);
     const dirty = !isNew && (head > (checkpoint?.seq ?? 0) || checkpoint?.leaf === true);
     const reason = lastEpoch === epoch ? 'reopened' : host.unclean(shard) ? 'unclean' : 'claim';
-    if (dirty && !(await this.activate(stream, head, epoch, reason))) throw new MeshError('NOT_OWNER', `${address} is fenced`);
-    const recovered = await recover(host.recovery, stream);
+    // Durable before the fold, so that an actor that kills its process is seen in its log.
+    if (dirty && !(await this.write(stream, head, epoch, { kind: 'activated', reason, node: host.node })))
+      throw new MeshError('NOT_OWNER', `${address} is fenced`);
+    const recovered = await recover(host.recovery, stream).catch(async (error: unknown) => {
+      // The process has outlived it: what cannot be folded is no strike.
+      if (dirty) await this.write(stream, head + 1, epoch, { kind: 'ready' });
+      throw error;
+    });
     if (isNew) recovered.actor.tables.head = head;
     if (host.epochOf(shard) !== epoch) throw new MeshError('NOT_OWNER', `shard ${shard} went while ${address} was opened`);
     const cell = new Cell(host, stream, epoch, recovered);
@@ -108,18 +114,18 @@ export class Openings {
     return cell;
   }
 
-  /** `activated` is durable before the fold, so that an actor that kills its process is seen in its log. False: another owner has written. */
-  private async activate(
+  /** Appends one record of the opening. False: another owner has written. */
+  private async write(
     stream: StreamId,
     head: number,
     epoch: number,
-    reason: 'reopened' | 'unclean' | 'claim',
+    what: Pick<ActivatedRecord, 'kind' | 'reason' | 'node'> | Pick<ReadyRecord, 'kind'>,
   ): Promise<boolean> {
-    const { store, clock, node } = this.host;
+    const { store, clock } = this.host;
     let last = 0;
     for await (const record of store.read(stream, head, head)) last = record.meta.ts;
     const meta = { ts: Math.max(clock.now(), last), seed: 0 };
-    const record: LogRecord = { v: 1, seq: head + 1, epoch, kind: 'activated', reason, node, meta };
+    const record: LogRecord = { v: 1, seq: head + 1, epoch, ...what, meta };
     for (;;) {
       const result = await store.append(stream, head, epoch, [record]);
       if (result.outcome === 'done') return true;

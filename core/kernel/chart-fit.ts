@@ -117,19 +117,40 @@ function invokes(node: Node, persisted: Persisted): string[] {
   });
 }
 
-/** An `after` that would have left the state if it had fired must be pending. */
+/** The `after`s that would have left the state if they had fired, but are not set. */
+function missingWaits(node: Node, timers: readonly string[]): string[] {
+  const missing = node.after.filter(
+    (t) =>
+      t.guard === undefined && t.target !== undefined && leaves(t.source, t.target, t.reenter) && !timers.includes(t.eventType),
+  );
+  return [...new Set(missing.map((t) => t.eventType))];
+}
+
 function waits(node: Node, timers: readonly string[]): string[] {
-  const set = new Set(timers);
-  const missing = new Set(
-    node.after
-      .filter(
-        (t) => t.guard === undefined && t.target !== undefined && leaves(t.source, t.target, t.reenter) && !set.has(t.eventType),
-      )
-      .map((t) => t.eventType),
+  return missingWaits(node, timers).map(
+    (type) =>
+      `state '${node.id}' has an \`after\` now ('${type}') that was not there when it was entered, so nothing would wake it`,
   );
-  return [...missing].map(
-    (type) => `state '${node.id}' waits for '${type}', but no such timer is set: it was entered without it`,
-  );
+}
+
+/** As `Logic.renamedTimers`. */
+export function renamedWaits(machine: AnyStateMachine, json: unknown, timers: readonly string[]): Map<string, string> {
+  const renamed = new Map<string, string>();
+  const root = machine.root as unknown as Node;
+  const active: Node[] = [];
+  if (typeof json !== 'object' || json === null || states(root, (json as Persisted).value, active).length > 0) return renamed;
+  const known = afterTypes(root);
+  const idle = timers.filter((type) => type.startsWith('xstate.after.') && !known.has(type));
+  const missing = active.flatMap((node) => missingWaits(node, timers).map((type) => ({ type, node })));
+  const delayOf = ({ type, node }: { readonly type: string; readonly node: Node }): string => type.slice(0, -node.id.length);
+  for (const wait of missing) {
+    const delay = delayOf(wait);
+    const candidates = idle.filter((type) => type.startsWith(delay));
+    const rivals = missing.filter((other) => delayOf(other) === delay);
+    const [only] = candidates;
+    if (candidates.length === 1 && rivals.length === 1 && only !== undefined) renamed.set(only, wait.type);
+  }
+  return renamed;
 }
 
 function leaves(source: Node, targets: readonly Node[], reenter: boolean): boolean {
@@ -140,20 +161,23 @@ function leaves(source: Node, targets: readonly Node[], reenter: boolean): boole
 
 /** Timers of an `after` that nothing waits for any more. */
 function stranded(root: Node, timers: readonly string[]): string[] {
-  const known = new Set<string>();
-  const delays = new Map<string, string[]>();
-  const walk = (node: Node): void => {
-    for (const { eventType } of node.after) {
-      known.add(eventType);
-      delays.set(node.id, [...(delays.get(node.id) ?? []), eventType]);
-    }
-    for (const child of Object.values(node.states)) walk(child);
-  };
-  walk(root);
+  const known = afterTypes(root);
   return timers
     .filter((type) => type.startsWith('xstate.after.') && !known.has(type))
     .map((type) => {
-      const state = [...delays.keys()].find((id) => type.endsWith(`.${id}`));
-      return `timer '${type}' is set, but no state has such an 'after' any more${state === undefined ? '' : ` ('${state}' has: ${list(delays.get(state) ?? [])})`}`;
+      const state = [...known.values()].find((id) => type.endsWith(`.${id}`));
+      const now = [...known].filter(([, id]) => id === state).map(([other]) => other);
+      return `timer '${type}' is set, but no state has such an 'after' any more${state === undefined ? '' : ` ('${state}' has: ${list(now)})`}`;
     });
+}
+
+/** Event types of all `after`s of the chart, with the id of their state. */
+function afterTypes(root: Node): ReadonlyMap<string, string> {
+  const known = new Map<string, string>();
+  const walk = (node: Node): void => {
+    for (const { eventType } of node.after) known.set(eventType, node.id);
+    for (const child of Object.values(node.states)) walk(child);
+  };
+  walk(root);
+  return known;
 }

@@ -8,6 +8,7 @@ import { MeshError } from '../errors.ts';
 import { applyRecord, envOf, foldRecord, type Folded, seedOf, stampOf, stopsOf, unborn, UNSTEPPED } from '../fold.ts';
 import type { Logic } from '../logic.ts';
 import { APPEND_MAX, type EventStore, type StoreAdmin, type StreamId } from '../ports/event-store.ts';
+import { migrated, type MigrateSnapshot } from './migration.ts';
 import { nobody, reborn, type RecoverySource } from '../recovery.ts';
 import type { InitData, LogRecord } from '../record.ts';
 import { encodeTables, type Tables } from '../tables.ts';
@@ -101,7 +102,7 @@ export async function reset(ctx: LifecycleContext, stream: StreamId, options: Lo
 export async function migrate(
   ctx: LifecycleContext,
   stream: StreamId,
-  snapshotOf: (old: unknown, from: { readonly version?: string; readonly hash: string }) => unknown,
+  snapshotOf: MigrateSnapshot,
   options: LossOptions = {},
 ): Promise<number> {
   const at = await tablesAtHead(ctx, stream, options);
@@ -111,9 +112,12 @@ export async function migrate(
       `${stream.actor} has no checkpoint to migrate from: name the old code with --old MODULE`,
     );
   const logic = ctx.logicOf(at.tables.init.logic, stream.actor);
-  const snapshot = snapshotOf(structuredClone(at.snapshot), at.tables.logic);
-  const timers = [...(at.tables.timers?.values() ?? [])].map((t) => t.event.type);
-  const reasons = logic.incompatibilities(snapshot, timers);
+  const seq = at.tables.head + at.lost.length + 1;
+  const { snapshot, timers } = migrated({ ...at, address: stream.actor, seq }, logic, snapshotOf);
+  const reasons = logic.incompatibilities(
+    snapshot,
+    timers.map((t) => t.event.type),
+  );
   if (reasons.length > 0)
     throw new MeshError(
       'CHECKPOINT_INCOMPATIBLE',
@@ -123,8 +127,9 @@ export async function migrate(
   const expected = at.tables.head;
   const actor: Folded = { ...unborn(stream.actor, logic, { init: at.tables.init }), tables: at.tables };
   const records = applied(actor, losses(ctx, at.tables, at.lost));
+  const tables: Tables = { ...at.tables, timers: timers.length === 0 ? undefined : new Map(timers.map((t) => [t.id, t])) };
   records.push({
-    ...bridgeOf(ctx, actor, logic, at.tables, at.tables.init),
+    ...bridgeOf(ctx, actor, logic, tables, tables.init),
     ...restorable(logic, actor, snapshot),
     reason: 'migrate',
   });

@@ -8,13 +8,11 @@ import type { MeshPlan } from '../config/plan.ts';
 import { MeshError } from '../errors.ts';
 import type { Inspection } from './inspection.ts';
 import type { LossOptions } from './lifecycle.ts';
+import type { MigrateSnapshot } from './migration.ts';
 import type { BlobStore, EventStore, StoreAdmin } from '../ports/event-store.ts';
 import type { InitData } from '../record.ts';
 import { agreed } from '../replay.ts';
 import { type Prunable, prunable, prune, removeLog, type RetentionParts } from './retention.ts';
-
-/** Makes a snapshot that the new code can be in from the one that the old code left. */
-export type MigrateSnapshot = (old: unknown, from: { readonly version?: string; readonly hash: string }) => unknown;
 
 /** Who may write the logs. */
 export interface LogOwner {

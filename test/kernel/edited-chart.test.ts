@@ -118,7 +118,7 @@ describe('it does not fit, and the reason is one that people can read', () => {
       { initial: 'a', states: { a: {}, b: {} } },
       { initial: 'a', states: { a: { after: { 1_000: 'b' } }, b: {} } },
       [],
-      "state 'm.a' waits for 'xstate.after.1000.m.a', but no such timer is set: it was entered without it",
+      "state 'm.a' has an `after` now ('xstate.after.1000.m.a') that was not there when it was entered, so nothing would wake it",
     ],
   ])('%s', (_, then, now, events, reason) => {
     expect(reasons(then, now, events)).toEqual([reason]);
@@ -127,7 +127,7 @@ describe('it does not fit, and the reason is one that people can read', () => {
   test('a literal delay was edited: the timer that is set waits for nothing, and the state waits for another', () => {
     const waits = (ms: number): object => ({ initial: 'a', states: { a: { after: { [ms]: 'b' } }, b: {} } });
     expect(reasons(waits(60_000), waits(30_000))).toEqual([
-      "state 'm.a' waits for 'xstate.after.30000.m.a', but no such timer is set: it was entered without it",
+      "state 'm.a' has an `after` now ('xstate.after.30000.m.a') that was not there when it was entered, so nothing would wake it",
       "timer 'xstate.after.60000.m.a' is set, but no state has such an 'after' any more ('m.a' has: 'xstate.after.30000.m.a')",
     ]);
   });

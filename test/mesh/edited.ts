@@ -10,6 +10,8 @@ interface Options {
   readonly patience?: number;
   /** Name of the state in which it is packed. */
   readonly packing?: string;
+  /** Name of the state in which it waits for its payment. */
+  readonly unpaid?: string;
   /** Id and source of what packs. */
   readonly invoke?: { readonly id: string; readonly src: string };
   /** A state more, which the log has never been in. */
@@ -26,6 +28,7 @@ export function order(options: Options = {}) {
     price = 10,
     patience = 3_600_000,
     packing = 'packing',
+    unpaid = 'unpaid',
     invoke = { id: 'pack', src: 'pack' },
     returned = false,
     impatient = false,
@@ -40,13 +43,13 @@ export function order(options: Options = {}) {
     id: 'order',
     version: JSON.stringify(options),
     context: { paid: 0 },
-    initial: 'unpaid',
+    initial: unpaid,
     states: {
-      unpaid: {
+      [unpaid]: {
         on: { paid: { actions: 'count', target: 'checking' }, cancel: 'canceled' },
         ...(impatient && { after: { patience: 'canceled' } }),
       },
-      checking: { always: [{ guard: 'isEnough', target: packing }, { target: 'unpaid' }] },
+      checking: { always: [{ guard: 'isEnough', target: packing }, { target: unpaid }] },
       [packing]: { invoke: { ...invoke, input: {} }, on: { packed: 'sent' } },
       sent: { ...(returned && { on: { cancel: 'returned' } }) },
       canceled: { type: 'final' },

@@ -128,6 +128,14 @@ describe.each([
       expect(parkedOf(events)).toMatchObject({ actor: 'order' });
     });
 
+    test('however often it is started so, it has no strike: its process did not die of it', async () => {
+      const store = await written(order(), [paid(10)], killed);
+      for (let i = 0; i < 4; i++) await stop(await shop(store, order({ packing: 'wrapping' })));
+      const mesh = await shop(store, order());
+      await send(mesh, { type: 'packed' });
+      expect(await mesh.inspect.state('order')).toMatchObject({ value: 'sent' });
+    });
+
     test('and goes on when the edit is undone', async () => {
       const store = await written(order(), [paid(10)], killed);
       await stop(await shop(store, order({ packing: 'wrapping' })));
@@ -173,6 +181,70 @@ describe('the choices', () => {
     expect(await mesh.inspect.state('order')).toMatchObject({ value: 'wrapping', context: { paid: 10 } });
     await send(mesh, { type: 'packed' });
     expect(await mesh.inspect.state('order')).toMatchObject({ value: 'sent' });
+  });
+
+  describe('timers in a migration', () => {
+    const HOUR = 3_600_000;
+    const before = order({ impatient: true });
+    const after = order({ impatient: true, unpaid: 'waiting' });
+    const set = async (mesh: Mesh) => Array.from((await mesh.node.cellAt('order')).actor.tables.timers?.values() ?? []);
+
+    test('that of a state that was renamed goes by the new name, at its deadline', async () => {
+      const store = await written(before, [paid(4)]);
+      const mesh = await shop(store, after);
+      let due = 0;
+      await mesh.upkeep.migrate('order', (old) => {
+        expect(old.timers).toEqual([
+          { id: 'order!2.1', name: 'xstate.after.patience.order.unpaid', due: expect.any(Number) as number },
+        ]);
+        due = old.timers[0]?.due ?? 0;
+        return { ...old, value: 'waiting' };
+      });
+      expect(due).toBeGreaterThan(Date.now() + HOUR / 2);
+      const name = 'xstate.after.patience.order.waiting';
+      expect(await set(mesh)).toMatchObject([{ id: 'order!2.1', timer: name, due, event: { type: name } }]);
+      expect(await mesh.inspect.state('order')).toMatchObject({ value: 'waiting', context: { paid: 4 } });
+    });
+
+    test('what the function gives back is what is set', async () => {
+      const store = await written(order(), [paid(4)]);
+      const mesh = await shop(store, order({ impatient: true }));
+      await expect(mesh.upkeep.migrate('order', (old) => old)).rejects.toThrow(/has an `after` now .* nothing would wake it/);
+      const name = 'xstate.after.patience.order.unpaid';
+      await mesh.upkeep.migrate('order', (old) => ({ ...old, timers: [{ name, due: Date.now() - 1 }] }));
+      await expect.poll(async () => (await mesh.inspect.state('order')).value).toBe('canceled');
+    });
+
+    test('one that nothing waits for any more is left out by the function', async () => {
+      const store = await written(before, [paid(4)]);
+      const mesh = await shop(store, order());
+      await expect(mesh.upkeep.migrate('order', (old) => old)).rejects.toThrow(/no state has such an 'after' any more/);
+      await mesh.upkeep.migrate('order', (old) => ({ ...old, timers: [] }));
+      expect(await set(mesh)).toEqual([]);
+    });
+
+    test.each([
+      ['`timers` is no list', {}],
+      ['entry 0 needs a `name`', [{ due: 1 }]],
+      ['entry 0 needs a `name`', [{ name: 'x', due: Number.NaN }]],
+      ['entry 0 has the id order!9.9', [{ id: 'order!9.9', name: 'x', due: 1 }]],
+    ])('refused: %s', async (why, timers) => {
+      const mesh = await shop(await written(before, [paid(4)]), after);
+      const refused = mesh.upkeep.migrate('order', (old) => ({ ...old, timers }));
+      await expect(refused).rejects.toMatchObject({
+        code: 'CHECKPOINT_INCOMPATIBLE',
+        message: expect.stringContaining(why) as string,
+      });
+    });
+  });
+
+  test('a migration that is refused writes nothing', async () => {
+    const mesh = await shop(await written(order(), [paid(10)], true), edited);
+    const head = async () => (await mesh.store.head(mesh.inspect.stream('order'))).head;
+    const before = await head();
+    for (let i = 0; i < 3; i++) await expect(mesh.upkeep.migrate('order', (old) => old)).rejects.toThrow();
+    expect(await head()).toBe(before);
+    expect((await mesh.list()).find((a) => a.address === 'order')?.phase).toBe('parked');
   });
 
   test('what a migration makes must fit the new chart', async () => {
