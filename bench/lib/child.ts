@@ -47,8 +47,7 @@ export async function sampled(subject: Subject, { folder, source, quietMs }: Chi
 
 function argumentsOf(subject: Subject, source: boolean): readonly string[] {
   if ('node' in subject) return subject.node;
-  const input = JSON.stringify(subject);
-  return source
-    ? ['--conditions=reprise-source', '--expose-gc', join(BENCH, 'sample.ts'), input]
-    : ['--expose-gc', join(BENCH, 'dist/sample.js'), input];
+  const { flags = [], ...input } = subject;
+  const [conditions, file] = source ? [['--conditions=reprise-source'], 'sample.ts'] : [[], 'dist/sample.js'];
+  return [...conditions, '--expose-gc', ...flags, join(BENCH, file), JSON.stringify(input)];
 }

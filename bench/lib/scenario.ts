@@ -9,8 +9,8 @@ import type { SampleInput } from '../samples/index.ts';
 /** What one sample has measured, by name; the units are in the names of what is not plain (`rssMb`, `cpuUs`). */
 export type Measured = Readonly<Record<string, number>>;
 
-/** One process: a sample of ours, or Node itself with these arguments. */
-export type Subject = SampleInput | { readonly node: readonly string[] };
+/** One process: a sample of ours (`flags`: for Node), or Node itself with these arguments. */
+export type Subject = (SampleInput & { readonly flags?: readonly string[] }) | { readonly node: readonly string[] };
 
 /** What every sample brings besides what it measures itself. */
 export interface SampleResult {

@@ -3,6 +3,7 @@
  * ends as by `kill -9`.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startMesh } from 'reprise';
 import type { Agent } from '../charts/ring.ts';
 import type { Measured } from '../lib/scenario.ts';
 import { begin, halt, ringMesh, Watch } from './ring-mesh.ts';
@@ -31,8 +32,13 @@ export async function longLog({ events }: LongLogInput, folder: string): Promise
   return { events: watch.hops };
 }
 
-/** From the call that opens the store to the state: the mesh started, the shards claimed, what the killed process left taken up. */
+/**
+ * From the call that opens the store to the state: the mesh started, the shards claimed, what the killed process left taken up. The code is
+ * loaded before: that is W6's business.
+ */
 export async function recovery(folder: string): Promise<Measured> {
+  const other = await startMesh({ mesh: 'other', store: 'sqlite:other.db', actors: {} }, {}, { folder });
+  await other.stop();
   const from = performance.now();
   const mesh = await ringMesh(folder, 1);
   const startMs = performance.now() - from;

@@ -4,6 +4,7 @@ import { folding } from './fold.ts';
 import { growth } from './growth.ts';
 import { idling } from './idle.ts';
 import { kernels } from './kernel.ts';
+import { memory } from './memory.ts';
 import { recovering } from './recovery.ts';
 import { rings } from './ring.ts';
 import { starting } from './start.ts';
@@ -15,6 +16,7 @@ export const scenarios = (quick: boolean): readonly Scenario[] => [
   ...stepping(quick),
   growth(quick),
   starting(),
+  memory(quick),
   ...kernels(quick),
   folding(quick),
   idling(quick),

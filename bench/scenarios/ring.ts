@@ -1,10 +1,14 @@
 /** W1: the durable ring on one node, beside what SQLite gives with nothing in the ring. */
 import { of, type Scenario, scenario } from '../lib/scenario.ts';
+import type { Span } from '../samples/meter.ts';
 
 export const rings = (quick: boolean): readonly Scenario[] => [1, 64, 1_000].map((tokens) => ring(tokens, quick));
 
+/** How long a sample of it runs. */
+export const spanOf = (quick: boolean): Span => (quick ? { warmMs: 200, measureMs: 300 } : { warmMs: 1_000, measureMs: 2_000 });
+
 function ring(tokens: number, quick: boolean): Scenario {
-  const span = quick ? { warmMs: 200, measureMs: 300 } : { warmMs: 1_000, measureMs: 2_000 };
+  const span = spanOf(quick);
   const agents = Math.max(64, tokens);
   return scenario({
     name: `ring-${tokens}`,
@@ -21,7 +25,6 @@ function ring(tokens: number, quick: boolean): Scenario {
       { name: 'hops-per-fsync', unit: 'hops', value: (of(ours, 'rate') * ours.fsyncUs) / 1e6 },
       { name: 'cpu', unit: 'us/hop', value: of(ours, 'cpuUs') },
       { name: 'limit-cpu', unit: 'us/hop', value: of(limit, 'cpuUs') },
-      { name: 'rss', unit: 'MB', value: of(ours, 'rssMb') },
     ],
   });
 }

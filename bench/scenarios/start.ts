@@ -1,7 +1,8 @@
 /** W6: from the spawn of a process to its first durable step, beside Node with nothing to do. */
 import { of, type Scenario, scenario } from '../lib/scenario.ts';
 
-const BARE = `console.log('up'); console.log(JSON.stringify({ measured: { rssMb: process.memoryUsage().rss / 1e6 }, cpuMs: 0 }))`;
+/** Node that says what it weighs. */
+export const BARE = `console.log('up'); console.log(JSON.stringify({ measured: { rssMb: process.memoryUsage().rss / 1e6 }, cpuMs: 0 }))`;
 
 export const starting = (): Scenario =>
   scenario({

@@ -1,10 +1,11 @@
 /** W3: journaled steps, twenty to a run. */
 import { of, type Scenario, scenario } from '../lib/scenario.ts';
+import { spanOf } from './ring.ts';
 
 export const stepping = (quick: boolean): readonly Scenario[] => [1, 64].map((inFlight) => steps(inFlight, quick));
 
 function steps(inFlight: number, quick: boolean): Scenario {
-  const span = quick ? { warmMs: 200, measureMs: 300 } : { warmMs: 1_000, measureMs: 2_000 };
+  const span = spanOf(quick);
   return scenario({
     name: `steps-${inFlight}`,
     title: `W3: ${inFlight === 1 ? 'one run' : `${inFlight} runs`} in flight, each of 20 promises whose results are durable before the next begins`,
