@@ -112,13 +112,9 @@ export function seal(actor: Folded, step: Step): Sealed {
   const failed = step.failed ?? checkEffects(actor, step.effects);
   if (failed !== undefined) return { failed };
   try {
-<<<<<<< HEAD
-    return { digest: actor.logic.digest(step.snapshot, actor.snapshot), effectsDigest: effectsDigest(step.effects) };
-=======
     const digest = actor.logic.digest(step.snapshot, actor.snapshot);
     const sealed = { digest, effectsDigest: effectsDigest(step.effects) };
     return step.effects.some(isDelayed) ? { ...sealed, delays: step.effects.filter(isDelayed).map((e) => e.delay) } : sealed;
->>>>>>> origin/main
   } catch (error) {
     return { failed: errorData(error) };
   }
