@@ -49,7 +49,7 @@ export class RunningLeaves {
       }
       if (entry.sink === undefined) entry.waiting.push(event);
       else entry.sink(event);
-      if (entry.ended && entry.sink !== undefined) this.running.delete(job.id);
+      if (entry.sink !== undefined) this.settle(job.id, entry);
     };
     try {
       entry.handle = leaf.start(job, deliver);
@@ -85,9 +85,14 @@ export class RunningLeaves {
     if (entry === undefined) return false;
     entry.expire?.();
     entry.sink = sink;
-    for (const event of entry.waiting.splice(0)) sink(event);
-    if (entry.ended) this.running.delete(id);
+    for (const event of entry.waiting.splice(0)) if (this.running.get(id) === entry) sink(event);
+    this.settle(id, entry);
     return true;
+  }
+
+  /** What has ended is kept no longer. Its sink may have begun the same leaf anew (one that lost sight of its call): that stays. */
+  private settle(id: EffectId, entry: Running): void {
+    if (entry.ended && this.running.get(id) === entry) this.running.delete(id);
   }
 
   /** How many will end by themselves. */
