@@ -14,7 +14,7 @@ function setUp() {
   const emits: ((event: EventObject) => void)[] = [];
   const stopped: number[] = [];
   const leaf: Leaf = {
-    inDoubt: 'retry',
+    inDoubt: () => 'retry',
     start: (_job, emit) => {
       const n = emits.push(emit) - 1;
       return { send: () => {}, stop: () => void stopped.push(n) };
