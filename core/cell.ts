@@ -59,18 +59,15 @@ export class Cell implements JournalOwner<Leaving> {
   private parts: CellParts | undefined;
   /** What the last owner left unfinished waits for the next renewal as well. */
   private resumes = false;
-  private doors: Doors | undefined;
   private doneIds: EffectId[] | undefined;
-  private timer: (() => void) | undefined;
-  private timerAt: number | undefined;
+  /** The one timer of this cell. `at`: ms since 1970. */
+  private wake: { readonly at: number; cancel(): void } | undefined;
   private checkpointSeq: number;
   private stateBytes: number;
   private logBytes: number;
   private saving = false;
   /** Waits for orders of its supervisor until then. */
   private waitsUntil: number | undefined;
-  /** The failing input, kept for its retry. */
-  private retry: Item | undefined;
   private closed = false;
   /** A record of this epoch is durable: things may leave. */
   private active: boolean;
@@ -142,7 +139,7 @@ export class Cell implements JournalOwner<Leaving> {
     if (!this.busy.mailbox.offer(envelope, this.host.clock.now()))
       return Promise.reject(new MeshError('BUSY', `${this.address} has ${this.waiting} messages waiting`));
     this.host.ready(this);
-    return (this.doors ??= new Doors()).wait(envelope.id);
+    return (this.busy.doors ??= new Doors()).wait(envelope.id);
   }
 
   result(result: Result): void {
@@ -201,15 +198,18 @@ export class Cell implements JournalOwner<Leaving> {
     return this.phase === 'waiting' || this.phase === 'parked';
   }
   private get hasItem(): boolean {
-    return this.parts?.mailbox.has(this.ordersOnly) === true || (this.retry !== undefined && this.phase === 'running');
+    const { parts } = this;
+    if (parts === undefined) return false;
+    return parts.mailbox.has(this.ordersOnly) || (parts.retry !== undefined && this.phase === 'running');
   }
   private next(): Item | undefined {
-    if (this.phase === 'running' && this.retry !== undefined) {
-      const again = this.retry;
-      this.retry = undefined;
+    const parts = this.busy;
+    if (this.phase === 'running' && parts.retry !== undefined) {
+      const again = parts.retry;
+      parts.retry = undefined;
       return again;
     }
-    return this.busy.mailbox.next(this.ordersOnly);
+    return parts.mailbox.next(this.ordersOnly);
   }
 
   /** The first record of a new epoch says who goes on with the stream. */
@@ -238,9 +238,9 @@ export class Cell implements JournalOwner<Leaving> {
   private take(e: Envelope): void {
     const t = this.actor.tables;
     if (e.from === OUTSIDE) return this.takeOutside(e);
-    if (t.failing?.id === e.id && this.retry === undefined && this.phase !== 'running') {
+    if (t.failing?.id === e.id && this.busy.retry === undefined && this.phase !== 'running') {
       // The failing message came again while it waits for its retry.
-      this.retry = { envelope: e };
+      this.busy.retry = { envelope: e };
       return;
     }
     const key = cursorKey(e.from, e.lane);
@@ -277,7 +277,7 @@ export class Cell implements JournalOwner<Leaving> {
     if (verdict === 'busy')
       return this.refuse(e, new MeshError('BUSY', `${this.address} remembers too many messages from outside`));
     // It was taken before, maybe by a record that is on its way: the answer leaves when that is durable.
-    this.doors?.taken(e.id, verdict.seq);
+    this.busy.doors?.taken(e.id, verdict.seq);
     if (verdict.reply !== undefined) this.busy.leaving.work.push({ kind: 'reply', id: e.id, event: verdict.reply });
   }
 
@@ -392,7 +392,7 @@ export class Cell implements JournalOwner<Leaving> {
     switch (verdict) {
       case 'retry':
         this.record(draft);
-        this.retry = input;
+        this.busy.retry = input;
         this.wait();
         return;
       case 'end':
@@ -400,7 +400,7 @@ export class Cell implements JournalOwner<Leaving> {
         return;
       case 'park':
         this.record({ ...draft, parked: `poison: ${error.message}` });
-        this.retry = input;
+        this.busy.retry = input;
         return;
       case 'dead':
         this.record(draft);
@@ -421,7 +421,7 @@ export class Cell implements JournalOwner<Leaving> {
   /** An order came: what failed is tried again, or is no more. */
   goOn(): void {
     this.waitsUntil = undefined;
-    if (this.actor.tables.failing === undefined) this.retry = undefined;
+    if (this.actor.tables.failing === undefined && this.parts !== undefined) this.parts.retry = undefined;
   }
 
   parked(): void {
@@ -467,7 +467,7 @@ export class Cell implements JournalOwner<Leaving> {
   }
 
   private took(id: EffectId, from: Address, lane: Lane, seq: number): void {
-    if (from === OUTSIDE) return this.doors?.taken(id, seq);
+    if (from === OUTSIDE) return this.busy.doors?.taken(id, seq);
     const { acks } = this.busy.leaving;
     const last = acks.at(-1);
     const upTo = positionOf(id);
@@ -595,7 +595,7 @@ export class Cell implements JournalOwner<Leaving> {
   private flush(): void {
     const parts = this.busy;
     if (parts.journal.inFlight) return;
-    if (parts.journal.waiting === 0 && parts.outgoing === undefined && this.doors === undefined) return this.arm();
+    if (parts.journal.waiting === 0 && parts.outgoing === undefined && parts.doors === undefined) return this.arm();
     if (this.host.epochOf(this.stream.shard) !== this.epoch) return this.close('its shard was taken over');
     const { leaving } = parts;
     parts.outgoing = undefined;
@@ -643,8 +643,8 @@ export class Cell implements JournalOwner<Leaving> {
       const { acks } = next;
       next.acks = [];
       for (const ack of acks) this.host.report(ack);
-      this.doors?.settle(parts.journal.durable);
-      if (this.doors?.size === 0) this.doors = undefined;
+      parts.doors?.settle(parts.journal.durable);
+      if (parts.doors?.size === 0) parts.doors = undefined;
       const { work } = next;
       for (let i = 0; i < work.length && !this.closed; i++) {
         if (!this.host.mayAct(this)) {
@@ -666,7 +666,7 @@ export class Cell implements JournalOwner<Leaving> {
   }
 
   private refuse(e: Envelope, error: MeshError): void {
-    this.doors?.refuse(e.id, error);
+    this.parts?.doors?.refuse(e.id, error);
   }
 
   // ---- recovery and timers -----------------------------------------------------------------------------------------
@@ -690,25 +690,25 @@ export class Cell implements JournalOwner<Leaving> {
     this.record({ kind: 'ready', meta: this.plainMeta() });
     if (t.failing !== undefined && t.parked === undefined && t.status === 'active') {
       const { event, via, waits } = t.failing;
-      if (event !== undefined && via !== undefined) this.retry = { result: { via, event } };
+      if (event !== undefined && via !== undefined) this.busy.retry = { result: { via, event } };
       if (waits) this.wait();
     }
     this.host.ready(this);
   }
 
-  /** Sets the one timer of this cell to its earliest due. */
+  /** Sets the timer to the earliest due. */
   arm(): void {
     const due = this.wakeAt;
     // A later due may wait for the earlier alarm: setting it anew at each hop would cost more than an early wake.
-    if (due === undefined || (this.timerAt !== undefined && this.timerAt <= due)) return;
-    this.timer?.();
-    this.timerAt = due;
+    if (due === undefined || (this.wake !== undefined && this.wake.at <= due)) return;
+    this.wake?.cancel();
     const { clock } = this.host;
-    this.timer = clock.after(Math.max(this.host.mayAct(this) ? 0 : RETRY_MS, due - clock.now()), () => this.alarm());
+    const ms = Math.max(this.host.mayAct(this) ? 0 : RETRY_MS, due - clock.now());
+    this.wake = { at: due, cancel: clock.after(ms, () => this.alarm()) };
   }
 
   private alarm(): void {
-    this.timer = this.timerAt = undefined;
+    this.wake = undefined;
     if (this.closed) return;
     const now = this.host.clock.now();
     const { outbox, parked } = this.actor.tables;
@@ -779,7 +779,7 @@ export class Cell implements JournalOwner<Leaving> {
   get idle(): boolean {
     const t = this.actor.tables;
     if (this.closed || this.saving || !this.quiet) return false;
-    if (this.waiting > 0 || this.retry !== undefined || this.doors !== undefined || this.trial === 'begun') return false;
+    if (this.parts?.isIdle === false || this.trial === 'begun') return false;
     return (t.actions?.size ?? 0) === 0 && !(t.status === 'active' && hasRunningLeaf(t));
   }
 
@@ -859,7 +859,7 @@ export class Cell implements JournalOwner<Leaving> {
   slim(): void {
     const t = this.actor.tables;
     if (!this.idle) return;
-    if (this.parts?.spare === true) this.parts = undefined;
+    if (this.parts?.isSpare === true) this.parts = undefined;
     if (t.outbox !== undefined && outboxSize(t.outbox) === 0) t.outbox = undefined;
   }
 
@@ -875,14 +875,14 @@ export class Cell implements JournalOwner<Leaving> {
     if (this.closed) return;
     this.parts?.performer.handOn();
     this.dispose();
-    this.doors?.refuseAll(error ?? new MeshError('NOT_OWNER', `${this.address}: ${reason}`));
+    this.parts?.doors?.refuseAll(error ?? new MeshError('NOT_OWNER', `${this.address}: ${reason}`));
     this.host.dropped(this, reason);
   }
 
   private dispose(): void {
     this.closed = true;
     this.parts?.journal.close();
-    this.timer?.();
+    this.wake?.cancel();
     this.parts?.performer.stopAll();
     this.host.trials.leave(this);
   }

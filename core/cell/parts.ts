@@ -1,10 +1,11 @@
 /** What only a busy cell needs. It is made with the first thing to do, and goes when nothing has been done for a while: idle actors are many. */
 import type { Cell } from '../cell.ts';
+import type { Doors } from './doors.ts';
 import type { CellHost } from './host.ts';
 import type { CursorReport, Envelope } from '../envelope.ts';
 import type { Work } from '../fold.ts';
 import { Journal } from './journal.ts';
-import { Mailbox } from './mailbox.ts';
+import { type Item, Mailbox } from './mailbox.ts';
 import { Performer } from './perform.ts';
 import type { Span } from '../ports/tracer.ts';
 import type { Held } from '../protocol/held.ts';
@@ -23,6 +24,10 @@ export class CellParts {
   readonly performer: Performer;
   readonly journal: Journal<Leaving>;
   held: Held<Envelope> | undefined;
+  /** Clients from outside that wait. */
+  doors: Doors | undefined;
+  /** The failing input, kept for its retry. */
+  retry: Item | undefined;
   /** Of the records that wait for the append before them. */
   outgoing: Leaving | undefined;
   /** Durable, but the session's deadline has passed: it waits for the next renewal. */
@@ -43,8 +48,12 @@ export class CellParts {
   get quiet(): boolean {
     return this.journal.quiet && this.detained === undefined;
   }
+  /** Nothing to take, and nobody waits. */
+  get isIdle(): boolean {
+    return this.quiet && this.mailbox.size === 0 && this.retry === undefined && this.doors === undefined;
+  }
   /** Nobody would miss them. */
-  get spare(): boolean {
-    return this.quiet && this.mailbox.size === 0 && this.outgoing === undefined && (this.held?.total ?? 0) === 0;
+  get isSpare(): boolean {
+    return this.isIdle && this.outgoing === undefined && (this.held?.total ?? 0) === 0;
   }
 }

@@ -28,7 +28,6 @@ const listener = (who: string, call: string, whom: string): MeshError =>
 
 abstract class Ref {
   readonly id: string;
-  readonly sessionId: string;
   readonly address: Address;
   readonly host: RefHost;
 
@@ -36,7 +35,10 @@ abstract class Ref {
     this.host = host;
     this.id = id;
     this.address = address;
-    this.sessionId = address;
+  }
+
+  get sessionId(): string {
+    return this.address;
   }
 
   get ref(): this {
