@@ -810,7 +810,7 @@ export class Cell implements JournalOwner<Leaving> {
       this.checkpointSeq = seq;
       this.stateBytes = jsonBytes;
       this.logBytes -= logBytes;
-      spill(t);
+      spill(t, seq);
       return true;
     } catch (error) {
       // The log is whole without it: the next one is tried when as much log again has come.
@@ -827,7 +827,12 @@ export class Cell implements JournalOwner<Leaving> {
   private async sendSpilled(sends: readonly PendingSend[]): Promise<void> {
     try {
       const payloads = await payloadsOf(this.host.store, this.stream);
-      for (const send of sends) if (!this.closed && this.host.mayAct(this)) this.performer.send(send, payloads.get(send.id));
+      for (const send of sends) {
+        if (this.closed || !this.host.mayAct(this)) return;
+        const event = send.event ?? payloads.get(send.id);
+        if (event === undefined) return this.park(`STORE_CORRUPT: the payload of ${send.id} is in no checkpoint`);
+        this.performer.send(send, event);
+      }
     } catch (error) {
       this.host.stalled(this, error);
     }

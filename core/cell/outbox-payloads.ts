@@ -2,19 +2,20 @@
  * Payloads of very many unacknowledged sends: beyond a thousand they lie in the checkpoint only (DELIVERY §4), so that an actor whose
  * receivers are all away costs little memory. A re-send reads them; the next checkpoint takes them over.
  */
-import type { EffectId } from '../address.ts';
+import { type EffectId, EFFECTS_MAX } from '../address.ts';
 import { decodeCheckpoint } from '../checkpoint.ts';
 import type { EventObject } from '../effect.ts';
 import type { EventStore, StreamId } from '../ports/event-store.ts';
 import { outboxSize, PAYLOADS_MAX, pendingSends } from '../protocol/outbox.ts';
 import type { Tables } from '../tables.ts';
 
-/** After a checkpoint was saved: what is beyond the first thousand is forgotten here. */
-export function spill(tables: Tables): void {
+/** After a checkpoint of `seq` was saved: what is beyond the first thousand is forgotten here, if it is in there. */
+export function spill(tables: Tables, seq: number): void {
   const { outbox } = tables;
   if (outbox === undefined || outboxSize(outbox) <= PAYLOADS_MAX) return;
   let n = 0;
-  for (const send of pendingSends(outbox)) if (++n > PAYLOADS_MAX) send.event = undefined;
+  for (const send of pendingSends(outbox))
+    if (++n > PAYLOADS_MAX && send.position < (seq + 1) * EFFECTS_MAX) send.event = undefined;
 }
 
 /** Payloads of the sends that the last checkpoint holds. */
@@ -29,7 +30,7 @@ export async function payloadsOf(store: EventStore, stream: StreamId): Promise<R
 /** Before a checkpoint is made: all of them. False: one is not to be had, so none may be made. */
 export async function unspill(store: EventStore, stream: StreamId, tables: Tables): Promise<boolean> {
   const { outbox } = tables;
-  if (outbox === undefined || outboxSize(outbox) <= PAYLOADS_MAX) return true;
+  if (outbox === undefined) return true;
   const lacking = Array.from(pendingSends(outbox)).filter((send) => send.event === undefined);
   if (lacking.length === 0) return true;
   const payloads = await payloadsOf(store, stream);
