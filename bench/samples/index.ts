@@ -1,4 +1,5 @@
 /** The samples by name. Each is loaded in the process that runs it, and no other, so that none pays for its neighbours. */
+import { enableCompileCache } from 'node:module';
 import type { Measured } from '../lib/scenario.ts';
 import type { FirstStepInput } from './first-step.ts';
 import type { FoldInput } from './fold.ts';
@@ -28,6 +29,7 @@ export type SampleInput =
 export async function runSample(input: SampleInput, folder: string): Promise<Measured> {
   switch (input.sample) {
     case 'first-step':
+      if (input.cached === true) enableCompileCache();
       return (await import('./first-step.ts')).firstStep(folder);
     case 'fold':
       return (await import('./fold.ts')).fold(input);
