@@ -52,7 +52,8 @@ models:
 
 - **Addresses** follow from names: \`desk\`, \`desk/triage\`, \`desk/case/KEY\`, \`tools/ledger\`, \`models/main\`.
 - **\`\${NAME}\`** is taken from the environment, \`\${NAME:-text}\` where that has nothing. **Secrets** are references, \`{ env: NAME }\` or
-  \`{ file: PATH }\`, and are read by the gateway that uses them alone: agents, logs and \`reprise config print\` never see a value.
+  \`{ file: PATH }\`, and are read by the gateway that uses them alone: agents, logs and \`reprise config print\` never see a value. One
+  that is written as text, or comes from a variable with the name of a secret, is refused (docs/tools-and-models.md, Credentials).
 - **Durations** are \`200ms\`, \`5s\`, \`2m\`, \`1h\`, \`7d\` or a number of milliseconds; **sizes** \`64KiB\`, \`16MiB\` or a number of bytes.
 - An edited tree reaches running supervisors as an event; what a new file no longer names is stopped and kept.
 `;

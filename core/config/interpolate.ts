@@ -3,12 +3,12 @@
  * is read here. A value that a secret's name promises is refused, because it would stand in plans, records and logs.
  */
 import { suggest } from './problems.ts';
+import { isSecretName } from './secret-names.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
 const PLACE = /\$\$\{|\$\{([^}]*)\}/g;
 const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/;
-const SECRET_NAME = /(?:^|_)(?:KEY|APIKEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$|_PWD$/i;
 
 export interface Interpolated {
   readonly text: string;
@@ -26,7 +26,7 @@ export function interpolate(text: string, env: Env): Interpolated | undefined {
     const [, variable, fallback] = VARIABLE.exec(inner) ?? [];
     if (variable === undefined)
       problems.push(`"${place}" is no placeholder: write \${NAME} or \${NAME:-default}, or $\${ for a literal \${`);
-    else if (SECRET_NAME.test(variable))
+    else if (isSecretName(variable))
       problems.push(
         `\${${variable}} would copy a secret into the config: write { env: ${variable} } where tools or models take one`,
       );
