@@ -105,6 +105,12 @@ export function hashMembers(members: readonly number[], length = members.length)
  * Throws CONTEXT_NOT_PLAIN for what contains itself.
  */
 export function hashValue(v: unknown, like?: unknown): number {
+  // What a value before threw out of its `toJSON` or a getter has left the levels where they were.
+  depth = 0;
+  return hashAny(v, like);
+}
+
+function hashAny(v: unknown, like?: unknown): number {
   switch (typeof v) {
     case 'string':
       return hashText(v);
@@ -132,11 +138,9 @@ function hashObject(v: object, like: unknown): number {
     work += KEEP;
     return known;
   }
-  if (depth === DEPTH_MAX) {
-    depth = 0;
+  if (depth === DEPTH_MAX)
     throw new MeshError('CONTEXT_NOT_PLAIN', `an object contains itself, or is nested deeper than ${DEPTH_MAX} levels`);
-  }
-  if (typeof (v as { toJSON?: unknown }).toJSON === 'function') return hashValue((v as { toJSON(): unknown }).toJSON());
+  if (typeof (v as { toJSON?: unknown }).toJSON === 'function') return hashAny((v as { toJSON(): unknown }).toJSON());
   const before = work;
   depth++;
   const h = Array.isArray(v) ? hashArray(v, like) : hashPlain(v as Record<string, unknown>, like);
@@ -151,7 +155,7 @@ function hashArray(v: readonly unknown[], like: unknown): number {
   let h2 = SEED_ARRAY;
   const hashes = v.length < LONG_LIST ? undefined : hashesOf(v, like);
   for (let i = 0; i < v.length; i++) {
-    const x = hashes === undefined ? hashValue(v[i]) : (hashes[i] as number);
+    const x = hashes === undefined ? hashAny(v[i]) : (hashes[i] as number);
     h1 = Math.imul(h1 ^ x, K1);
     h2 = Math.imul(h2 ^ ((x / TWO32) | 0), K2) ^ h1;
   }
@@ -171,7 +175,7 @@ function hashesOf(v: readonly unknown[], like: unknown): readonly number[] {
   while (same < n && v[same] === other[same]) same++;
   const hashes = known.length === same ? known : known.slice(0, same);
   work += same;
-  for (let i = same; i < v.length; i++) hashes[i] = i < n && v[i] === other[i] ? (known[i] as number) : hashValue(v[i]);
+  for (let i = same; i < v.length; i++) hashes[i] = i < n && v[i] === other[i] ? (known[i] as number) : hashAny(v[i]);
   if (keeping) lists.set(v, hashes);
   return hashes;
 }
@@ -184,7 +188,7 @@ function hashPlain(v: Readonly<Record<string, unknown>>, like: unknown): number 
   for (const k in v) {
     const x = v[k];
     if (x === undefined || typeof x === 'function') continue;
-    const m = member(hashKey(k), typeof x === 'object' && other !== undefined ? hashValue(x, other[k]) : hashValue(x));
+    const m = member(hashKey(k), typeof x === 'object' && other !== undefined ? hashAny(x, other[k]) : hashAny(x));
     sum1 = (sum1 + m) | 0;
     sum2 = (sum2 + ((m / TWO32) | 0)) | 0;
   }

@@ -129,7 +129,19 @@ describe('digest of a value', () => {
     ring.ring = [ring];
     expect(() => digestOf(ring)).toThrow(/contains itself|deeper/);
   });
+
+  test.each([
+    ['a toJSON', { toJSON: () => fails() }],
+    ['a getter', Object.defineProperty({}, 'x', { get: () => fails(), enumerable: true })],
+  ])('that throws out of %s costs those after it nothing', (_, thrower) => {
+    for (let i = 0; i < 400; i++) expect(() => digestOf({ a: { b: { c: thrower } } })).toThrow('not today');
+    expect(digestOf({ a: { b: 1 } })).toBe(coldDigest({ a: { b: 1 } }));
+  });
 });
+
+function fails(): never {
+  throw new RangeError('not today');
+}
 
 /** As another process would find it. */
 function coldDigest(value: unknown): string {
