@@ -10,9 +10,9 @@
 import type { Effect, EventObject } from '../effect.ts';
 import type { ChildSpecInput, SupervisorConfig } from './child-spec.ts';
 import { add, configure, startByHand, stopAll, stopByHand } from './orders.ts';
-import { AGAIN, backoffOver, exit, note, REST, startFailed, startRest, tryAgain } from './restarts.ts';
+import { AGAIN, backoffOver, exit, forgetTries, note, REST, startFailed, startRest, tryAgain } from './restarts.ts';
 import type { Child, SupervisionState } from './state.ts';
-import { Turn, type TurnContext } from './turn.ts';
+import { isKeyedSpec, Turn, type TurnContext } from './turn.ts';
 
 export { checkBudgetSpendable } from './restart-budget.ts';
 export { defaultFlags } from './child-spec.ts';
@@ -78,9 +78,9 @@ function receive(turn: Turn, event: EventObject): void {
     case 'reprise.stopped': {
       const child = turn.at(String(event['child']));
       if (child === undefined || !isOfRun(child, event)) return;
+      if (parksItself(turn, child, event)) return parked(turn, child, event);
       if (isUnderOperation(turn, child)) return operationReport(turn, child, event);
-      // The spec of keyed actors has no life of its own that could end.
-      if (child.spec.kind === 'keyed' && child.instance !== true) return;
+      if (isKeyedSpec(child)) return;
       // Queues its next try where it arrives, behind what waits already.
       if (isStartFailure(child, event) && child.cause === 'restart') return startFailed(turn, child, event);
       return later(turn, event);
@@ -142,6 +142,14 @@ function isUnderOperation(turn: Turn, child: Child): boolean {
   return op !== null && (op.stop.includes(child.key) || (child.status === 'starting' && op.start[0] === child.key));
 }
 
+/** Not where it ends anyway: it is being stopped, and not to be restarted. The spec of keyed actors has no life of its own. */
+function parksItself(turn: Turn, child: Child, event: EventObject): boolean {
+  if (event['gaveUp'] !== true || isKeyedSpec(child)) return false;
+  if (child.status === 'stopping' || child.status === 'idle' || child.status === 'parked') return false;
+  const op = turn.s.operation;
+  return op === null || !op.stop.includes(child.key) || (op.cause === 'restart' && op.start.includes(child.key));
+}
+
 // ---- reports -----------------------------------------------------------------------------------------------------------
 
 /** Also from a child that has outlived the report that the order answers: it goes on in its present run. */
@@ -163,6 +171,16 @@ function started(turn: Turn, event: EventObject): void {
 function ready(turn: Turn, event: EventObject): void {
   const child = turn.known(String(event['child']));
   if (child?.status === 'starting' && child.greeted === true) turn.up(child);
+}
+
+/** Whatever was decided for it would let it go on: it is taken out of that, and what waited for it comes up without it. */
+function parked(turn: Turn, child: Child, event: EventObject): void {
+  note(child, event);
+  child.waits = true;
+  turn.absorb([child.key]);
+  forgetTries(turn, child.key);
+  turn.leaveOperation(child);
+  turn.park(child, 'it parked itself', true);
 }
 
 /** Of a child that the operation stops or starts: nothing is decided by it but the next step. */
@@ -190,7 +208,6 @@ function failed(turn: Turn, event: EventObject): void {
   const isRetry = typeof attempt === 'number' && attempt > 1 && (child.event === undefined || child.event === event['event']);
   note(child, event);
   child.waits = true;
-  if (event['gaveUp'] === true) return turn.park(child, 'it parked itself', true);
   exit(turn, child, true, isRetry);
 }
 

@@ -248,6 +248,15 @@ export class Turn {
     else this.rest(child);
   }
 
+  /** It goes on without this one. */
+  leaveOperation(child: Child): void {
+    const op = this.s.operation;
+    if (op === null) return;
+    if (child.status === 'starting' && op.start[0] === child.key) this.started();
+    op.stop = op.stop.filter((key) => key !== child.key);
+    op.start = op.start.filter((key) => key !== child.key);
+  }
+
   private renew(child: Child, spec: ChildSpec): void {
     if (child.waits === true) this.kill(child);
     delete child.waits;
@@ -311,4 +320,5 @@ export class Turn {
   }
 }
 
-const isKeyedSpec = (child: Child): boolean => child.spec.kind === 'keyed' && child.instance !== true;
+/** It stands for all actors below its address, and has no life of its own. */
+export const isKeyedSpec = (child: Child): boolean => child.spec.kind === 'keyed' && child.instance !== true;

@@ -1,8 +1,8 @@
 /** Each statement of DELIVERY §6, and what Reprise does otherwise than OTP on purpose. */
 import { describe, expect, it } from 'vitest';
-import { childSpec, stopDeadlineMs } from '../../core/supervision/child-spec.ts';
+import { type Backoff, childSpec, stopDeadlineMs } from '../../core/supervision/child-spec.ts';
 import { describe as describeState } from '../../core/supervision/supervision.ts';
-import { Bench, WAIT } from './bench.ts';
+import { Bench, NO_WAIT, WAIT } from './bench.ts';
 
 const abc = [{ id: 'a' }, { id: 'b' }, { id: 'c' }];
 const ofType = (type: 'permanent' | 'transient' | 'temporary') => [{ id: 'a', restart: type }, { id: 'b' }];
@@ -533,6 +533,50 @@ describe('when the budget is spent, with park', () => {
     expect(sup.status()).toBe('a running, b parked, c running');
     expect(sup.state.restarts).toEqual([]);
     expect(sup.started('b').status()).toBe('a running, b running, c running');
+  });
+
+  it('one that parks itself while its restart waits is not started', () => {
+    const sup = Bench.up(abc, { intensity: 9, backoff: WAIT }).failed('b').failed('b', { attempt: 3, gaveUp: true });
+    expect([sup.pending, sup.state.waits]).toEqual([[], {}]);
+    expect(sup.elapse(60_000).take()).toEqual([]);
+    expect(sup.status()).toBe('a running, b parked, c running');
+    expect(sup.event({ type: 'reprise.unpark', child: 'b' }).settle().take()).toEqual(['start b history']);
+  });
+
+  it('one that parks itself while its group restarts is left out of it, wherever that has got to', () => {
+    const group = (backoff: Partial<Backoff>): Bench =>
+      Bench.up(abc, { strategy: 'one_for_all', intensity: 9, backoff }).failed('b');
+    const parked = 'a running, b parked, c running';
+    const gaveUp = { attempt: 3, gaveUp: true };
+    // Before its own turn to be stopped, with its own behind it, and in the wait.
+    expect(group(NO_WAIT).failed('b', gaveUp).settle().status()).toBe(parked);
+    expect(group(NO_WAIT).stopped('c').failed('b', gaveUp).settle().status()).toBe(parked);
+    const sup = group(WAIT).settle().failed('b', gaveUp);
+    sup.take();
+    expect(sup.elapse(1_000).settle().take()).toEqual(['start a fresh', 'start c fresh']);
+    expect(sup.status()).toBe(parked);
+    // A sibling that runs and is about to be stopped.
+    expect(group(NO_WAIT).failed('a', gaveUp).settle().status()).toBe('a parked, b running, c running');
+  });
+
+  it('one that parks itself before its next try is not tried, and those behind it come up', () => {
+    const sup = Bench.up([...abc, { id: 'd' }], { strategy: 'rest_for_one', intensity: 9, backoff: WAIT });
+    sup.failed('b').settle().elapse(1_000).failed('b').failed('b', { attempt: 3, gaveUp: true });
+    expect(sup.elapse(60_000).settle().status()).toBe('a running, b parked, c running, d running');
+  });
+
+  it('a nested supervisor that parks itself while its children start does not hold the others up', () => {
+    const sup = new Bench().configure([{ id: 'n', kind: 'supervisor', input: { children: [] } }, { id: 'b' }]).started('n');
+    expect(sup.failed('n', { attempt: 3, gaveUp: true }).settle().status()).toBe('n parked, b running');
+    expect(sup.state.phase).toBe('up');
+    expect(sup.pending).toEqual([]);
+  });
+
+  it('one that parks itself while it is being stopped has ended all the same', () => {
+    const sup = Bench.up(abc).byHand('stop', 'b').failed('b', { attempt: 3, gaveUp: true });
+    expect(sup.stopped('b').status()).toBe('a running, b idle, c running');
+    const all = Bench.up(abc).event({ type: 'reprise.stop', run: 'r', deadlineMs: 15_000 });
+    expect(all.failed('a', { attempt: 3, gaveUp: true }).settle().take().at(-1)).toBe('end stopped');
   });
 
   it('a stop by hand ends a parked child', () => {
