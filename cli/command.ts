@@ -8,6 +8,9 @@ export interface Option {
   readonly about: string;
 }
 
+/** A word and what it means, in their order. */
+export type Words = readonly (readonly [word: string, meaning: string])[];
+
 export interface Verb {
   readonly name: string;
   /** Such as `<actor> [seq]`. */
@@ -15,6 +18,10 @@ export interface Verb {
   readonly about: string;
   readonly options?: readonly Option[];
   readonly examples?: readonly string[];
+  /** Words of its output, explained by its help. */
+  readonly words?: Words;
+  /** It is what a person does where a log and the code do not agree: its errors say themselves how. */
+  readonly mends?: true;
   /** Resolves with the exit code; nothing: 0. */
   load(): Promise<{ run(call: Call): Promise<number | void> }>;
 }

@@ -5,9 +5,10 @@
 import { parseArgs } from 'node:util';
 import { cac, type CAC } from 'cac';
 import { suggest } from '../core/config/problems.ts';
-import { CODES, errorData, isMeshError, MeshError } from '../core/errors.ts';
+import { errorData, MeshError } from '../core/errors.ts';
 import { Call, type Verb } from './command.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
+import { tell } from './failure.ts';
 import type { Io } from './io.ts';
 import { VERBS } from './verbs.ts';
 
@@ -16,7 +17,12 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   try {
     return await dispatch(argv, io);
   } catch (error) {
-    tell(error, argv, io);
+    tell(
+      error,
+      io,
+      argv.includes('--json'),
+      VERBS.find((v) => v.name === argv[0]),
+    );
     return exitCodeOf(error);
   }
 }
@@ -63,8 +69,16 @@ function grammar(): CAC {
     for (const { flags, about } of verb.options ?? []) command.option(flags, about);
     for (const example of verb.examples ?? []) command.example(example);
   }
-  cli.help();
+  cli.help((sections) => {
+    const words = VERBS.find((v) => v.name === cli.matchedCommandName)?.words ?? [];
+    if (words.length > 0) sections.push({ title: 'Words', body: wordLines(words).join('\n') });
+  });
   return cli;
+}
+
+function wordLines(words: NonNullable<Verb['words']>): string[] {
+  const width = Math.max(...words.map(([word]) => word.length));
+  return words.map(([word, meaning]) => `  ${word.padEnd(width)}  ${meaning}`);
 }
 
 const FLAGS = /^(?:-(\w), )?--([\w-]+)( <.+>)?$/;
@@ -100,18 +114,4 @@ function parsedBy(
         : `unknown option '--${unknown}'${suggest(unknown, Object.keys(options))}`;
     throw new MeshError('USAGE', `${what}; see \`reprise ${verb} --help\``);
   }
-}
-
-/** What went wrong, for people; as JSON where JSON was asked for. */
-function tell(error: unknown, argv: readonly string[], io: Io): void {
-  const { code = 'INTERNAL', message, data, cause } = errorData(error);
-  if (argv.includes('--json')) {
-    io.note(JSON.stringify({ error: { code, message, ...(data !== undefined && { data }) } }));
-    return;
-  }
-  const isOurs = isMeshError(error);
-  io.note(`${isOurs ? code : 'error'}: ${message}`);
-  if (cause !== undefined && !message.includes(cause.message)) io.note(`  because: ${cause.message}`);
-  if (isOurs && code !== 'USAGE' && code !== 'CONFIG_INVALID') io.note(`  ${CODES[code].cure}`);
-  if (io.env['REPRISE_DEBUG'] !== undefined && error instanceof Error) io.note(error.stack ?? '');
 }

@@ -5,14 +5,16 @@
 import type { Address } from '../core/address.ts';
 import { ROOT } from '../core/address.ts';
 import { AddressBook } from '../core/operator/address-book.ts';
-import type { ActorPlan, MeshPlan } from '../core/config/plan.ts';
+import type { MeshPlan } from '../core/config/plan.ts';
 import type { NodeEvent } from '../core/node.ts';
 import type { LogRecord } from '../core/record.ts';
-import type { Io, Style } from './io.ts';
-import { misfitLines } from './misfit.ts';
+import type { Io } from './io.ts';
+import { LiveRow } from './live-rows.ts';
+import type { Misfit } from './misfit.ts';
 import { eventText } from './render/event.ts';
-import { isTold, type Report, URGENT } from './report.ts';
-import { counted } from './words.ts';
+import { grouped, misfitLines } from './render/misfit.ts';
+import { isTold, type Ready, type Report, URGENT } from './report.ts';
+import { actorsText } from './words.ts';
 
 /** ms between two drawings. */
 const DRAW_MS = 100;
@@ -23,21 +25,10 @@ const ROWS = 24;
 /** Lines of one sort about one kind of actor that are told within so many ms. */
 const TOLD_MAX = 20;
 const TOLD_MS = 10_000;
-/** Columns of the counts. */
-const COUNT = 14;
-
-interface Row {
-  readonly plan: ActorPlan;
-  /** Records since the start of this process. */
-  records: number;
-  seq: number;
-  last: string;
-  readonly parked: Set<Address>;
-  /** Of a kind: actors that have begun and not ended, as this process has seen. */
-  open: number;
-  ended: number;
-  trouble: string;
-}
+/** Columns of the counts, at least: so that they do not move with the first records. */
+const COUNT_MIN = 12;
+/** ms in which misfits are gathered before they are told. */
+const GATHER_MS = 500;
 
 export function liveReport(io: Io, plan: MeshPlan, quiet: boolean): Report {
   return new LiveReport(io, plan, quiet);
@@ -47,7 +38,7 @@ class LiveReport implements Report {
   private readonly io: Io;
   private readonly quiet: boolean;
   private readonly book: AddressBook;
-  private readonly rows: ReadonlyMap<Address, Row>;
+  private readonly rows: ReadonlyMap<Address, LiveRow>;
   private drawn = 0;
   private timer: NodeJS.Timeout | undefined;
   private header: readonly string[] = [];
@@ -55,26 +46,25 @@ class LiveReport implements Report {
   /** Lines told in this stretch of time, by sort. */
   private readonly told = new Map<string, number>();
   private toldSince = 0;
+  /** Misfits that were not told yet, and of each sort the first that was. */
+  private readonly misfits: Misfit[] = [];
+  private readonly toldOf = new Map<string, Address>();
+  private gathering: NodeJS.Timeout | undefined;
 
   constructor(io: Io, plan: MeshPlan, quiet: boolean) {
     this.io = io;
     this.quiet = quiet;
     this.book = new AddressBook(plan);
     this.rows = new Map(
-      plan.actors
-        .filter((actor) => actor.kind !== 'supervisor')
-        .map((actor) => [
-          actor.address,
-          { plan: actor, records: 0, seq: 0, last: '', parked: new Set<Address>(), open: 0, ended: 0, trouble: '' },
-        ]),
+      plan.actors.filter((actor) => actor.kind !== 'supervisor').map((actor) => [actor.address, new LiveRow(actor)]),
     );
   }
 
-  ready({ mesh, actors, store, survives }: Parameters<Report['ready']>[0]): void {
+  ready({ mesh, pid, actors, kinds, store, survives }: Ready): void {
     const { io } = this;
     this.header = [
-      `${io.paint('green', mesh)} is up: ${counted(actors, 'actor')}. ${store} ${survives}.`,
-      io.paint('dim', 'Ctrl-C stops it; `reprise ps`, `send`, `replay` work beside it.'),
+      `${io.paint('green', mesh)} is up: ${actorsText(actors, kinds)}. ${store} ${survives}.`,
+      io.paint('dim', `pid ${pid}. Ctrl-C stops it; \`reprise ps\`, \`send\`, \`replay\` work beside it.`),
     ];
     this.above(this.header);
     this.soon();
@@ -83,7 +73,7 @@ class LiveReport implements Report {
   event(event: NodeEvent): void {
     const { actor } = event;
     const row = actor === undefined || actor === ROOT ? undefined : this.rowOf(actor);
-    if (row !== undefined && actor !== undefined) this.take(row, actor, event);
+    if (row !== undefined && actor !== undefined) row.event(actor, event);
     // Why an actor does not fit its code is explained below.
     const isMisfit = event['code'] === 'REPLAY_DIVERGED' || event['code'] === 'CHECKPOINT_INCOMPATIBLE';
     if (!isMisfit && (URGENT.has(event.type) || (event.type === 'actor.log' && isTold(event, this.quiet))) && this.isFew(event))
@@ -104,58 +94,26 @@ class LiveReport implements Report {
     return count <= TOLD_MAX;
   }
 
-  private take(row: Row, actor: Address, event: NodeEvent): void {
-    switch (event.type) {
-      case 'actor.started':
-        row.open++;
-        row.parked.delete(actor);
-        row.trouble = '';
-        return;
-      case 'actor.ended':
-        row.ended++;
-        row.open = Math.max(0, row.open - 1);
-        return;
-      case 'actor.parked':
-        row.parked.add(actor);
-        return;
-      case 'actor.recovered':
-        row.parked.delete(actor);
-        return;
-      case 'actor.dead_letter':
-        // What it failed on is out of the way.
-        row.trouble = '';
-        return;
-      case 'actor.failed':
-        row.trouble = `failed: ${String(event['error'])}`;
-        return;
-      default:
-    }
-  }
-
   records(actor: Address, records: readonly LogRecord[]): void {
     const row = this.rowOf(actor);
     if (row === undefined) return;
-    row.records += records.length;
-    for (const record of records) this.taken(row, actor, record);
+    for (const record of records) row.record(actor, record);
     this.soon();
   }
 
-  private taken(row: Row, actor: Address, record: LogRecord): void {
-    if (actor === row.plan.address) row.seq = record.seq;
-    switch (record.kind) {
-      case 'event':
-        row.last = record.event.type;
-        row.trouble = '';
-        return;
-      case 'activated':
-        if (record.reason === 'unparked') row.parked.delete(actor);
-        return;
-      default:
-    }
+  /** They come one after the other: what is alike among them is told together. */
+  misfit(misfit: Misfit): void {
+    this.misfits.push(misfit);
+    this.gathering ??= setTimeout(() => this.tellMisfits(), GATHER_MS).unref();
   }
-
-  misfit(misfit: Parameters<Report['misfit']>[0]): void {
-    this.above(misfitLines(misfit, this.io));
+  private tellMisfits(): void {
+    clearTimeout(this.gathering);
+    this.gathering = undefined;
+    for (const [sort, group] of grouped(this.misfits.splice(0))) {
+      this.above(misfitLines(group, this.io, this.toldOf.get(sort)));
+      const [first] = group;
+      if (first !== undefined && !this.toldOf.has(sort)) this.toldOf.set(sort, first.actor);
+    }
   }
   note(text: string): void {
     this.above([text]);
@@ -164,12 +122,13 @@ class LiveReport implements Report {
     this.above(['stopping: what is in hand is finished first; once more ends it at once']);
   }
   end(): void {
+    this.tellMisfits();
     this.draw();
     this.over = true;
     clearTimeout(this.timer);
   }
 
-  private rowOf(actor: Address): Row | undefined {
+  private rowOf(actor: Address): LiveRow | undefined {
     const declared = this.book.at(actor);
     return declared === undefined ? undefined : this.rows.get(declared.address);
   }
@@ -200,27 +159,23 @@ class LiveReport implements Report {
 
   private body(): string[] {
     const room = Math.max(1, (this.io.stdout.rows || ROWS) - ABOVE);
-    const rows = [...this.rows.values()];
-    const width = Math.max(...rows.map((row) => row.plan.address.length), 0);
-    const lines = rows.slice(0, rows.length > room ? room - 1 : room).map((row) => this.line(row, width));
-    if (rows.length > room) lines.push(this.io.paint('dim', `… and ${rows.length - room + 1} more`));
+    const all = [...this.rows.values()];
+    const rows = all.slice(0, all.length > room ? room - 1 : room);
+    const widths: Widths = [
+      Math.max(0, ...rows.map((row) => row.plan.address.length)),
+      Math.max(COUNT_MIN, ...rows.map((row) => row.count.length)),
+    ];
+    const lines = rows.map((row) => this.line(row, widths));
+    if (all.length > room) lines.push(this.io.paint('dim', `… and ${all.length - room + 1} more`));
     return lines;
   }
 
-  private line(row: Row, width: number): string {
+  private line({ plan, count, phase: [style, text] }: LiveRow, [width, counts]: Widths): string {
     const { io } = this;
-    const { plan, records, seq } = row;
-    const count = plan.kind === 'worker' ? (seq === 0 ? '' : `seq ${seq}`) : `${records} records`;
-    const room = Math.max(8, io.columns - width - COUNT - 6);
-    const [style, text] = this.phase(row);
-    return `  ${plan.address.padEnd(width)}  ${io.paint('dim', count.padEnd(COUNT))}  ${io.paint(style, text.slice(0, room))}`.trimEnd();
-  }
-
-  private phase({ plan, last, parked, open, ended, trouble }: Row): [Style, string] {
-    const isOne = plan.kind === 'worker';
-    if (parked.size > 0) return ['red', isOne ? 'parked' : `${parked.size} parked, ${open} open, ${ended} ended`];
-    if (trouble !== '') return ['yellow', trouble];
-    if (isOne) return ['reset', ended > 0 && open === 0 ? 'ended' : last];
-    return ['reset', `${open} open, ${ended} ended`];
+    const room = Math.max(8, io.columns - width - counts - 6);
+    return `  ${plan.address.padEnd(width)}  ${io.paint('dim', count.padEnd(counts))}  ${io.paint(style, text.slice(0, room))}`.trimEnd();
   }
 }
+
+/** Of the addresses, of the counts. */
+type Widths = readonly [addresses: number, counts: number];

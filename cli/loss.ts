@@ -1,6 +1,7 @@
 /** What `--old`, `--accept-loss` and `--with` name: code that wrote a log, and functions that migrate what it left. */
 import type { Address } from '../core/address.ts';
-import { MeshError } from '../core/errors.ts';
+import { isMeshError, MeshError } from '../core/errors.ts';
+import type { Divergence } from '../core/fold.ts';
 import type { Inspection } from '../core/operator/inspection.ts';
 import { machineLogic } from '../core/kernel.ts';
 import type { LossOptions } from '../core/operator/lifecycle.ts';
@@ -71,10 +72,22 @@ export async function lifeOf(
   return life;
 }
 
-/** Throws CONFIG_INVALID when the module gives no function. */
-export async function migrationOf(module: string, folder: string): Promise<MigrateSnapshot> {
+/** Undefined: the state is taken over as it is. Throws CONFIG_INVALID when the module gives no function. */
+export async function migrationOf(module: string | undefined, folder: string): Promise<MigrateSnapshot> {
+  if (module === undefined) return (old) => old;
   const { file, name } = moduleRef(module);
   const { value } = await loadExport(file, name, folder, '--with');
   if (typeof value === 'function') return value as MigrateSnapshot;
   throw new MeshError('CONFIG_INVALID', `--with: ${file} gives no function (oldSnapshot, { version, hash }) => newSnapshot`);
+}
+
+/** An error of folding by the code of `--old`: it is that code which does not agree with the log. Others as they are. */
+export function ofOld(error: unknown, actor: Address, old: string | undefined): unknown {
+  if (old === undefined || !isMeshError(error, 'REPLAY_DIVERGED')) return error;
+  const { seq, what } = error.data as Divergence;
+  return new MeshError(
+    'REPLAY_DIVERGED',
+    `the log of ${actor} was not written by ${old}: that code does otherwise at record ${seq} (${what}). Take the code that wrote it out of your version control`,
+    { data: error.data },
+  );
 }

@@ -1,80 +1,91 @@
 /**
- * An actor whose code was edited so that it no longer does what its log says: at which record, what differs, and what may be done. The old
- * code is gone, so what differs is held against the checkpoint that it left, where there is one above that record.
+ * An actor whose code was edited so that it no longer does what its log says: at which record, what this code does there, and what may be
+ * done. The old code is gone, so what differs is held against the checkpoint that it left, where there is one above that record.
  */
-import type { Address } from '../core/address.ts';
+import { type Address, ROOT } from '../core/address.ts';
 import { decodeCheckpoint } from '../core/checkpoint.ts';
+import type { ErrorCode } from '../core/errors.ts';
 import type { Divergence } from '../core/fold.ts';
 import type { Inspection } from '../core/operator/inspection.ts';
 import type { View } from '../core/logic.ts';
+import type { StreamId } from '../core/ports/event-store.ts';
 import type { Frame } from '../core/replay.ts';
 import { verify } from '../core/replay.ts';
-import type { Io } from './io.ts';
-import { type Change, changesOf, changeText } from './render/changes.ts';
-import { recordText } from './render/record.ts';
-import { stateText } from './render/text.ts';
+import { type Change, changesOf } from './render/changes.ts';
 
-export interface Misfit {
+/** What the node said of it. */
+export interface Refusal {
   readonly actor: Address;
-  /** Why it was not taken up. */
+  /** The declared actor that it belongs to: itself, or its kind. */
+  readonly kind: Address;
+  readonly code: ErrorCode;
   readonly reason: string;
-  /** The first record that this code does not repeat; undefined: it repeats all, and yet cannot be in the state that was saved. */
+}
+
+export interface Misfit extends Refusal {
+  /** Steps lie above its checkpoint: only the code that made them can fold them. */
+  readonly needsOld: boolean;
+  /** The first record that this code does not repeat; undefined: it repeats all, or nobody has looked. */
   readonly divergence?: Divergence & { readonly record: Frame['record'] };
   /** What this code makes of that record. */
   readonly before?: View;
   readonly after?: View;
+  readonly effects?: Frame['effects'];
   /** From the state that the old code saved at `savedAt` to what this code would be in there. */
   readonly changes?: readonly Change[];
   readonly savedAt?: number;
 }
 
-export async function misfitOf(inspect: Inspection, actor: Address, reason: string): Promise<Misfit> {
-  const stream = inspect.stream(actor);
-  const parting = await verify(inspect.source, stream);
+/** `look`: fold its log, to say where they part. */
+export async function misfitOf(inspect: Inspection, refusal: Refusal, look: boolean): Promise<Misfit> {
+  const stream = inspect.stream(refusal.actor);
   const checkpoint = await inspect.store.loadCheckpoint(stream);
-  const base = { actor, reason };
-  if (checkpoint === undefined || parting?.divergence === undefined || parting.seq > checkpoint.seq)
-    return { ...base, ...partingOf(parting) };
-  const saved = decodeCheckpoint(checkpoint.bytes, actor).snapshot as View;
+  const misfit = { ...refusal, needsOld: await hasStepsAbove(inspect, stream, checkpoint?.seq ?? 0) };
+  if (!look) return misfit;
+  const parting = partingOf(await verify(inspect.source, stream));
+  if (checkpoint === undefined || parting.divergence === undefined || parting.divergence.seq > checkpoint.seq)
+    return { ...misfit, ...parting };
+  const saved = decodeCheckpoint(checkpoint.bytes, refusal.actor).snapshot as View;
   let now: View | undefined;
-  for await (const frame of inspect.frames(actor, { from: checkpoint.seq, to: checkpoint.seq })) now = frame.after;
-  return { ...base, ...partingOf(parting), changes: changesOf(saved, now), savedAt: checkpoint.seq };
+  for await (const frame of inspect.frames(refusal.actor, { from: checkpoint.seq, to: checkpoint.seq })) now = frame.after;
+  return { ...misfit, ...parting, changes: changesOf(saved, now), savedAt: checkpoint.seq };
 }
 
-const partingOf = (frame: Frame | undefined) =>
+async function hasStepsAbove(inspect: Inspection, stream: StreamId, seq: number): Promise<boolean> {
+  for await (const { kind } of inspect.store.read(stream, seq + 1)) if (kind === 'init' || kind === 'event') return true;
+  return false;
+}
+
+const partingOf = (frame: Frame | undefined): Partial<Misfit> =>
   frame?.divergence === undefined
     ? {}
     : {
         divergence: { ...frame.divergence, record: frame.record },
+        effects: frame.effects,
         ...(frame.before !== undefined && { before: frame.before }),
         ...(frame.after !== undefined && { after: frame.after }),
       };
 
-/** What a person may do about it. */
-export const choicesOf = (actor: Address): readonly { readonly command: string; readonly about: string }[] => [
-  { command: `reprise migrate ${actor} --with FILE`, about: 'go on from a state that a function of yours makes of the old one' },
-  { command: `reprise fork ${actor}`, about: 'go on beside it, from the last record that this code repeats' },
-  { command: `reprise reset ${actor}`, about: 'begin anew; the old log stays below' },
-];
+export interface Choice {
+  readonly command: string;
+  readonly about: string;
+}
 
-export function misfitLines({ actor, reason, divergence, before, after, changes, savedAt }: Misfit, io: Io): string[] {
-  const lines = [
-    `${io.paint('red', `${actor} is parked`)}: its code was changed and no longer fits its log. The other actors run.`,
+/** What a person may do about it, ready to be copied. */
+export function choicesOf({ actor, code, needsOld, divergence }: Misfit): readonly Choice[] {
+  const old = needsOld ? ' --old OLD_FILE' : '';
+  // What is in a state that is gone has to be given another. What only did otherwise before may stay where it is.
+  const mustChange = code === 'CHECKPOINT_INCOMPATIBLE';
+  const choices: Choice[] = [
+    {
+      command: `reprise migrate ${actor}${old}${mustChange ? ' --with FILE' : needsOld ? ' [--with FILE]' : ''}`,
+      about: mustChange
+        ? 'go on in this code, from what a function of yours makes of the old state'
+        : 'go on in this code, from the state that the old code left',
+    },
   ];
-  if (divergence === undefined) lines.push(`  ${reason}`);
-  else {
-    lines.push(`  record ${divergence.seq}: ${recordText(divergence.record, io.columns)}`);
-    if (divergence.what === 'throw') lines.push(`  this code throws: ${divergence.actual}`);
-    else
-      lines.push(
-        `  this code goes ${stateText(before?.value) || 'nowhere'} -> ${stateText(after?.value)}, and the log says otherwise (${divergence.what})`,
-      );
-  }
-  if (changes !== undefined && changes.length > 0) {
-    lines.push(`  from what was saved at record ${savedAt} to what this code makes of it:`);
-    for (const change of changes) lines.push(`  ${changeText(change, io.columns)}`);
-  }
-  lines.push('  Undo the edit, or choose:');
-  for (const { command, about } of choicesOf(actor)) lines.push(`    ${io.paint('bold', command)}  ${about}`);
-  return lines;
+  if (actor !== ROOT && !actor.includes('@', 1) && divergence?.record.kind !== 'init')
+    choices.push({ command: `reprise fork ${actor}`, about: 'go on beside it, from the last record that this code repeats' });
+  choices.push({ command: `reprise reset ${actor}${old}`, about: 'begin anew; the old log stays below' });
+  return choices;
 }

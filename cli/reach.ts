@@ -115,6 +115,11 @@ export class Reach implements AsyncDisposable {
     return { upkeep: new Upkeep({ plan: this.plan, inspect, store, owner, now: () => clock.now() }), inspect };
   }
 
+  /** The mesh file has this actor, or others below it. */
+  declares(address: Address): boolean {
+    return this.plan.actors.some((actor) => actor.address === address || actor.address.startsWith(`${address}/`));
+  }
+
   /** An address that was typed. Throws ADDRESS_INVALID; ACTOR_NOT_FOUND, naming what was meant, when neither the mesh file nor a log has it. */
   async actor(text: string, inspect?: Inspection): Promise<Address> {
     const address = checkAddress(text);

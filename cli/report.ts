@@ -9,7 +9,9 @@ import { choicesOf, type Misfit } from './misfit.ts';
 export interface Ready {
   readonly mesh: string;
   readonly pid: number;
+  /** Actors that the mesh file declares, and how many of them are kinds of actors by key. */
   readonly actors: number;
+  readonly kinds: number;
   readonly store: string;
   /** What an acknowledged record survives, in words. */
   readonly survives: string;
@@ -49,13 +51,7 @@ export function lineReport(io: Io, quiet: boolean): Report {
       if (isTold(event, quiet)) say(event);
     },
     records: () => undefined,
-    misfit: ({ divergence, ...misfit }) =>
-      say({
-        type: 'actor.misfit',
-        ...misfit,
-        ...(divergence !== undefined && { divergence }),
-        choices: choicesOf(misfit.actor).map((choice) => choice.command),
-      }),
+    misfit: (misfit) => say({ type: 'actor.misfit', ...misfit, choices: choicesOf(misfit).map((choice) => choice.command) }),
     note: (text) => say({ type: 'mesh.note', text }),
     stopping: () => say({ type: 'mesh.stopping' }),
     end: () => undefined,

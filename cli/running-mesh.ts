@@ -13,7 +13,7 @@ import { MeshLog } from './control/log.ts';
 import { controlOperations } from './control/operations.ts';
 import { type ControlServer, serveControl } from './control/server.ts';
 import { loadNamed } from './logics.ts';
-import { lossOptions } from './loss.ts';
+import { lossOptions, ofOld } from './loss.ts';
 import type { LoadedMesh } from './mesh-file.ts';
 import { misfitOf } from './misfit.ts';
 import { controlOf } from './reach.ts';
@@ -21,7 +21,8 @@ import { isTold, type Report } from './report.ts';
 import { type Composed, composeMesh } from './compose-mesh.ts';
 import { storePath } from './stores.ts';
 import { systemClock, systemEntropy } from './system.ts';
-import { actorCount, counted } from './words.ts';
+import { forkNotes, forkText, resetText } from './render/upkeep.ts';
+import { actorCount, counted, kindCount } from './words.ts';
 
 export interface RunOptions {
   readonly report: Report;
@@ -35,6 +36,9 @@ export interface RunOptions {
   readonly version?: number;
 }
 
+/** Misfits of one kind whose logs are folded to say where they part from the code. */
+const EXPLAINED_MAX = 100;
+
 const SURVIVES: Readonly<Record<EventStoreCapabilities['survives'], string>> = {
   nothing: 'survives nothing: all is gone when this process ends',
   process: 'survives kill -9, and not a power loss',
@@ -47,8 +51,11 @@ export class RunningMesh {
   private readonly report: Report;
   private readonly control: ControlServer;
   private version: number;
-  /** Kinds of actors of which one misfit was explained: the others are like it. */
-  private readonly explained = new Set<Address>();
+  private readonly book: AddressBook;
+  /** Misfits by kind, since the code was loaded. */
+  private readonly explained = new Map<Address, number>();
+  private explaining: Promise<void> = Promise.resolve();
+  private stopping = false;
 
   private constructor(loaded: LoadedMesh, composed: Composed, control: ControlServer, { report, version = 0 }: RunOptions) {
     this.loaded = loaded;
@@ -56,6 +63,7 @@ export class RunningMesh {
     this.control = control;
     this.report = report;
     this.version = version;
+    this.book = new AddressBook(composed.mesh.plan);
   }
 
   /** Resolves when it is up. Throws CONFIG_INVALID, LINT_FAILED, STORE_*, CONTROL_UNSAFE, and what a reset or fork throws. */
@@ -71,7 +79,7 @@ export class RunningMesh {
         onEvent: (event) => {
           if (isTold(event, false)) log.say(event, Date.now());
           report.event(event);
-          void running?.explain(event);
+          running?.explain(event);
         },
         onRecords: (actor, records) => report.records(actor, records),
       },
@@ -104,24 +112,30 @@ export class RunningMesh {
       mesh: plan.mesh,
       pid: process.pid,
       actors: actorCount(plan),
+      kinds: kindCount(plan),
       store: storePath(plan, folder) ?? 'memory:',
       survives: SURVIVES[store.capabilities.survives],
     });
   }
 
-  /** An actor that does not fit its code is worth more than a line. */
-  private async explain(event: NodeEvent): Promise<void> {
-    const { actor, type } = event;
+  /** An actor that does not fit its code is worth more than a line. One after the other: each is a fold, and the mesh has work to do. */
+  private explain({ actor, type, ...event }: NodeEvent): void {
+    const { code } = event;
     if (type !== 'actor.parked' || actor === undefined) return;
-    if (event['code'] !== 'REPLAY_DIVERGED' && event['code'] !== 'CHECKPOINT_INCOMPATIBLE') return;
-    const kind = new AddressBook(this.composed.mesh.plan).at(actor)?.address ?? actor;
-    if (this.explained.has(kind)) return;
-    this.explained.add(kind);
-    try {
-      this.report.misfit(await misfitOf(this.composed.mesh.inspect, actor, String(event['reason'])));
-    } catch (error) {
-      this.report.note(`${actor} cannot be explained: ${errorData(error).message}`);
-    }
+    if (code !== 'REPLAY_DIVERGED' && code !== 'CHECKPOINT_INCOMPATIBLE') return;
+    const { inspect } = this.composed.mesh;
+    const kind = this.book.at(actor)?.address ?? actor;
+    const count = (this.explained.get(kind) ?? 0) + 1;
+    this.explained.set(kind, count);
+    const refusal = { actor, kind, code, reason: String(event['reason']) } as const;
+    this.explaining = this.explaining.then(async () => {
+      if (this.stopping) return;
+      try {
+        this.report.misfit(await misfitOf(inspect, refusal, count <= EXPLAINED_MAX));
+      } catch (error) {
+        this.report.note(`${actor} cannot be explained: ${errorData(error).message}`);
+      }
+    });
   }
 
   // ---- changed code ------------------------------------------------------------------------------------------------
@@ -182,6 +196,8 @@ export class RunningMesh {
    */
   async stop(deadlineMs?: number): Promise<void> {
     const { mesh } = this.composed;
+    this.stopping = true;
+    await this.explaining;
     await mesh.node.stop(deadlineMs);
     await this.control.close();
     await mesh.stop();
@@ -205,11 +221,13 @@ async function prepare({ mesh, store }: Composed, { reset, fork, old, acceptLoss
   const upkeep = new Upkeep({ plan, inspect, store, owner, now: () => clock.now() });
   for (const address of reset) {
     const losses: LossOptions = await lossOptions(inspect, address, { old, acceptLoss, folder: process.cwd() });
-    await upkeep.reset(address, losses);
-    report.note(`${address} begins anew; its old log stays below`);
+    const result = await upkeep.reset(address, losses).catch((error: unknown) => {
+      throw ofOld(error, address, old);
+    });
+    report.note(resetText(address, result));
   }
   for (const address of fork) {
     const made = await upkeep.fork(address);
-    report.note(`${made.address} goes on where ${address} was after record ${made.from}`);
+    for (const text of [forkText(address, made), ...forkNotes(address, made)]) report.note(text);
   }
 }

@@ -4,8 +4,9 @@
  */
 import type { Frame } from '../core/replay.ts';
 import type { Io } from './io.ts';
+import type { PresentLife } from './present-life.ts';
 import { changesOf, changeText } from './render/changes.ts';
-import { frameLines } from './render/record.ts';
+import { frameLines } from './render/frame.ts';
 import { stateText } from './render/text.ts';
 
 /** A frame that may be kept: its tables are gone. */
@@ -17,6 +18,7 @@ export interface StepperOptions {
   /** Seq of the last frame. */
   readonly last: number;
   readonly io: Io;
+  readonly life: PresentLife;
   /** Frames that are kept. @default 1000 */
   readonly keep?: number;
 }
@@ -100,7 +102,7 @@ export class Stepper {
 
   private show(): Stepped {
     const { frame } = this;
-    return { lines: frame === undefined ? ['there is no record'] : frameLines(frame, this.options.io) };
+    return { lines: frame === undefined ? ['there is no record'] : frameLines(frame, this.options.io, this.options.life) };
   }
 
   private async forward(): Promise<boolean> {
@@ -111,6 +113,7 @@ export class Stepper {
     const { value, done } = await this.source.next();
     if (done === true) return false;
     const { tables: _live, ...frame } = value;
+    this.options.life.see(frame);
     this.kept.push(frame);
     if (this.kept.length > this.keep) this.kept.shift();
     this.at = this.kept.length - 1;
@@ -126,7 +129,7 @@ export class Stepper {
   }
 
   /** The frame with that seq, or the nearest that there is. */
-  private async goTo(seq: number): Promise<Stepped> {
+  async goTo(seq: number): Promise<Stepped> {
     const first = this.kept[0]?.seq;
     if (first === undefined || seq < first) await this.rewind();
     else this.at = Math.min(this.kept.length - 1, Math.max(0, seq - first));

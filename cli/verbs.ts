@@ -1,5 +1,6 @@
 /** Every verb of the CLI in one table: what it is called, what it takes, and where its code is. Loads none of it. */
 import type { Option, Verb } from './command.ts';
+import { PS_WORDS, RECORD_WORDS, SNAPSHOT_WORDS } from './glossary.ts';
 
 const FILE: Option = { flags: '-f, --file <file>', about: 'The mesh file (default: mesh.yaml)' };
 const JSON_OUT: Option = { flags: '--json', about: 'Print JSON with stable fields' };
@@ -52,6 +53,7 @@ export const VERBS: readonly Verb[] = [
     args: '[prefix]',
     about: 'List actors: state, mailbox, what is wrong',
     options: [...READ, { flags: '--all', about: 'Finished and removed actors too' }, IMPORTED],
+    words: PS_WORDS,
     load: () => import('./verbs/ps.ts'),
   },
   {
@@ -103,7 +105,7 @@ export const VERBS: readonly Verb[] = [
   {
     name: 'replay',
     args: '<actor>',
-    about: 'Perform the log of an actor again, step by step; nothing is done',
+    about: 'Perform the log of an actor again, step by step; nothing is done. Exit code 3 where the code does otherwise',
     options: [
       ...READ,
       { flags: '--from <seq>', about: 'First record to show' },
@@ -111,6 +113,7 @@ export const VERBS: readonly Verb[] = [
       { flags: '--step', about: 'Step by hand, forward and back (on a terminal)' },
       IMPORTED,
     ],
+    words: RECORD_WORDS,
     load: () => import('./verbs/replay.ts'),
   },
   {
@@ -169,13 +172,25 @@ export const VERBS: readonly Verb[] = [
   {
     name: 'migrate',
     args: '<actor>',
-    about: 'Go on in changed code from a state that a function of yours makes of the old one',
+    about: 'Go on in edited code, from the state that the old code left',
     options: [
       FILE,
-      { flags: '--with <module>', about: 'FILE or FILE#EXPORT: (oldSnapshot, { version, hash }) => newSnapshot' },
+      {
+        flags: '--with <module>',
+        about: 'FILE or FILE#EXPORT: (oldSnapshot, { version, hash }) => newSnapshot (default: the state as it is)',
+      },
       OLD,
       LOSS,
     ],
+    examples: [
+      'git show HEAD:order.ts > order.old.ts',
+      'reprise migrate shop/order --old order.old.ts',
+      '',
+      'echo \'export default (old) => ({ ...old, value: "wrapping" })\' > rename.ts    # the state `packing` has another name now',
+      'reprise migrate shop/order --old order.old.ts --with rename.ts',
+    ],
+    words: SNAPSHOT_WORDS,
+    mends: true,
     load: () => import('./verbs/lifecycle.ts').then((m) => ({ run: m.migrate })),
   },
   {
@@ -187,6 +202,7 @@ export const VERBS: readonly Verb[] = [
       { flags: '--at <seq>', about: 'After this record (default: the last that this code repeats)' },
       { flags: '--as <name>', about: 'It stands at ACTOR~NAME (default: the next number)' },
     ],
+    mends: true,
     load: () => import('./verbs/lifecycle.ts').then((m) => ({ run: m.fork })),
   },
   {
@@ -194,6 +210,7 @@ export const VERBS: readonly Verb[] = [
     args: '<actor>',
     about: 'Begin an actor anew from its input; its old log stays below',
     options: [FILE, OLD, LOSS],
+    mends: true,
     load: () => import('./verbs/lifecycle.ts').then((m) => ({ run: m.reset })),
   },
   {
@@ -201,6 +218,7 @@ export const VERBS: readonly Verb[] = [
     args: '<actor>',
     about: 'Remove the log of an actor; what it owes others is kept',
     options: [FILE, OLD, LOSS],
+    mends: true,
     load: () => import('./verbs/lifecycle.ts').then((m) => ({ run: m.remove })),
   },
   {

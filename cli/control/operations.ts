@@ -5,6 +5,7 @@ import type { Mesh } from '../../core/mesh.ts';
 import type { Decision } from '../../core/operator/operations.ts';
 import { importLogs } from '../log-file.ts';
 import { lossOptions, migrationOf } from '../loss.ts';
+import { noticeOf } from '../notice.ts';
 import type { MeshLog } from './log.ts';
 import { storeOperations } from './remote-store.ts';
 import type { Operation } from './server.ts';
@@ -26,7 +27,11 @@ export function controlOperations({ mesh, log, folder }: ControlParts): Readonly
     ...storeOperations(mesh.store),
     hello: () => ({ mesh: mesh.plan.mesh, pid: process.pid, node: mesh.node.node }),
     live: () => mesh.node.live(),
-    send: (p) => mesh.send(text(p, 'actor'), event(p), id(p)),
+    send: async (p) => {
+      const actor = text(p, 'actor');
+      const sent = await mesh.send(actor, event(p), id(p));
+      return { ...sent, ...(await noticeOf(mesh.inspect, actor, sent.seq)) };
+    },
     ask: (p) =>
       mesh.ask(text(p, 'actor'), event(p), {
         ...id(p),
@@ -43,7 +48,7 @@ export function controlOperations({ mesh, log, folder }: ControlParts): Readonly
     restart: (p) => operations.restart(text(p, 'actor')),
     stop: (p) => operations.stop(text(p, 'actor')),
     reset: async (p) => upkeep.reset(text(p, 'actor'), await losses(p)),
-    migrate: async (p) => upkeep.migrate(text(p, 'actor'), await migrationOf(text(p, 'with'), folder), await losses(p)),
+    migrate: async (p) => upkeep.migrate(text(p, 'actor'), await migrationOf(optional(p, 'with'), folder), await losses(p)),
     fork: (p) =>
       upkeep.fork(text(p, 'actor'), {
         ...(p['at'] !== undefined && { at: whole(p, 'at') }),

@@ -1,10 +1,7 @@
-/** A record of a log, and a frame of a replay, as lines for people. */
+/** A record of a log and an effect, each in one phrase for people. */
 import type { Effect } from '../../core/effect.ts';
 import type { LogRecord } from '../../core/record.ts';
-import type { Frame } from '../../core/replay.ts';
-import type { Io } from '../io.ts';
-import { changesOf, changeText } from './changes.ts';
-import { inline, stateText, timeText } from './text.ts';
+import { inline } from './text.ts';
 
 /** What happened, in one phrase: `event greet {"name":"Ada"} from @outside`. */
 export function recordText(record: LogRecord, width = 100): string {
@@ -62,43 +59,4 @@ export function effectText(effect: Effect, width = 100): string {
     case 'terminate':
       return `end: ${effect.status}`;
   }
-}
-
-/** A frame with the state that it leads to, what changed, and what was done. */
-export function frameLines(frame: Omit<Frame, 'tables'>, io: Io): string[] {
-  const { columns } = io;
-  const { seq, ts, record, before, after, effects, divergence } = frame;
-  const lines = [`${io.paint('bold', `#${seq}`)} ${io.paint('dim', timeText(ts))} ${recordText(record, columns)}`];
-  const was = stateText(before?.value);
-  const is = stateText(after?.value);
-  if (after !== undefined && (was !== is || before?.status !== after.status))
-    lines.push(
-      `  state    ${was === is || before === undefined ? '' : `${was} -> `}${io.paint('cyan', is || 'active')}${after.status === 'active' ? '' : ` (${after.status})`}`,
-    );
-  for (const change of changesOf(before, after).filter((c) => c.path !== 'value' && c.path !== 'status'))
-    lines.push(`  ${io.paint('green', changeText(change, columns))}`);
-  for (const effect of effects) lines.push(`  ${io.paint('yellow', effectText(effect, columns))}  ${io.paint('dim', effect.id)}`);
-  if (divergence !== undefined)
-    lines.push(
-      io.paint(
-        'red',
-        `  diverged (${divergence.what}): the log has ${divergence.expected}, this code gives ${divergence.actual}`,
-      ),
-    );
-  return lines;
-}
-
-/** A frame as data, with stable fields. */
-export function frameData({ seq, ts, record, before, after, effects, divergence }: Frame) {
-  return {
-    seq,
-    ts,
-    kind: record.kind,
-    ...('event' in record && record.event !== undefined && { event: record.event }),
-    meta: record.meta,
-    before: before ?? null,
-    after: after ?? null,
-    effects,
-    ...(divergence !== undefined && { divergence }),
-  };
 }

@@ -15,10 +15,14 @@ export async function run(call: Call): Promise<void> {
   const actor = await reach.actor(call.arg(0));
   const id = call.text('id');
   const mesh = await reach.mesh();
-  const reply = await mesh.call<EventObject>(
-    'ask',
-    { actor, event, timeoutMs, ...(id !== undefined && { id }) },
-    timeoutMs + GRACE_MS,
-  );
-  call.io.json(reply);
+  const inspect = await reach.inspect();
+  const hasLog = async (): Promise<boolean> => (await inspect.store.head(inspect.stream(actor))).epoch > 0;
+  const wasThere = await hasLog();
+  const params = { actor, event, timeoutMs, ...(id !== undefined && { id }) };
+  try {
+    call.io.json(await mesh.call<EventObject>('ask', params, timeoutMs + GRACE_MS));
+  } finally {
+    // Whoever misspelt a key has made another actor, and hears nothing from it.
+    if (!call.isJson && !wasThere && (await hasLog())) call.io.note(`note: ${actor} had no log yet: this question began it`);
+  }
 }

@@ -35,7 +35,7 @@ async function wanted(inspect: Inspection, named: readonly Address[]): Promise<A
   for await (const { actor } of inspect.streams())
     if (named.length === 0 || named.some((of) => actor === of || (actor.startsWith(`${of}/`) && actor.includes('@', of.length))))
       actors.push(actor);
-  for (const of of named) if (!actors.includes(of)) throw new MeshError('ACTOR_NOT_FOUND', `${of} has no log yet`);
+  for (const of of named) await inspect.known(of);
   return actors.toSorted();
 }
 

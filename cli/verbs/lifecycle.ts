@@ -1,12 +1,14 @@
 /** `reprise migrate`, `fork`, `reset`, `delete`: the mesh that runs does it; when none runs, this process does. */
 import { resolve } from 'node:path';
 import type { Address } from '../../core/address.ts';
-import { MeshError } from '../../core/errors.ts';
+import { isMeshError, MeshError } from '../../core/errors.ts';
 import type { Inspection } from '../../core/operator/inspection.ts';
-import type { Fork, Upkeep } from '../../core/operator/upkeep.ts';
+import type { Fork, Reset, Upkeep } from '../../core/operator/upkeep.ts';
 import type { Call } from '../command.ts';
-import { lossOptions, migrationOf } from '../loss.ts';
+import { lossOptions, migrationOf, ofOld } from '../loss.ts';
 import { Reach } from '../reach.ts';
+import { forkNotes, forkText, resetText } from '../render/upkeep.ts';
+import { counted } from '../words.ts';
 
 /** Files that are named on the command line start from here, not from the folder of the mesh. */
 const here = (file: string | undefined): string | undefined => (file === undefined ? undefined : resolve(file));
@@ -31,18 +33,39 @@ async function perform<T>(call: Call, job: Job<T>): Promise<{ readonly actor: Ad
 
 const losses = (call: Call) => ({ old: here(call.text('old')), acceptLoss: call.flag('accept-loss') });
 
+/** As `perform`, for what may fold the log by the code that `--old` names. */
+async function performByOld<T>(call: Call, job: Job<T>): Promise<{ readonly actor: Address; readonly result: T }> {
+  try {
+    return await perform(call, job);
+  } catch (error) {
+    throw ofOld(error, call.arg(0), call.text('old'));
+  }
+}
+
 export async function migrate(call: Call): Promise<void> {
   const module = here(call.text('with'));
-  if (module === undefined)
-    throw new MeshError('USAGE', 'migrate needs --with MODULE, which exports (oldSnapshot, { version, hash }) => newSnapshot');
   const loss = losses(call);
-  const { actor } = await perform(call, {
+  const { actor } = await performByOld(call, {
     op: 'migrate',
-    params: { with: module, ...loss },
+    params: { ...(module !== undefined && { with: module }), ...loss },
     offline: async (upkeep, address, inspect, folder) =>
       upkeep.migrate(address, await migrationOf(module, folder), await lossOptions(inspect, address, { ...loss, folder })),
+  }).catch((error: unknown) => {
+    throw withFunction(error);
   });
   call.io.out(`${actor} goes on in the new code`);
+}
+
+/** The refusal of a snapshot, with what makes one that fits. */
+function withFunction(error: unknown): unknown {
+  const reasons = isMeshError(error, 'CHECKPOINT_INCOMPATIBLE') && error.data !== undefined && 'reasons' in Object(error.data);
+  if (!reasons) return error;
+  const { message, data } = error;
+  return new MeshError(
+    'CHECKPOINT_INCOMPATIBLE',
+    `${message}. \`--with FILE\` names a function that makes one that fits: see \`reprise migrate --help\``,
+    { data, cause: error },
+  );
 }
 
 export async function fork(call: Call): Promise<void> {
@@ -54,28 +77,28 @@ export async function fork(call: Call): Promise<void> {
     params: options,
     offline: (upkeep, address) => upkeep.fork(address, options),
   });
-  call.io.out(`${result.address} stands where ${actor} stood after record ${result.from}`);
-  if (result.pending.length > 0) call.io.note(`not come along: ${result.pending.join(', ')}`);
+  call.io.out(forkText(actor, result));
+  for (const note of forkNotes(actor, result)) call.io.note(note);
 }
 
 export async function reset(call: Call): Promise<void> {
   const loss = losses(call);
-  const { actor } = await perform(call, {
+  const { actor, result } = await performByOld<Reset>(call, {
     op: 'reset',
     params: loss,
     offline: async (upkeep, address, inspect, folder) =>
       upkeep.reset(address, await lossOptions(inspect, address, { ...loss, folder })),
   });
-  call.io.out(`${actor} begins anew; its old log stays below`);
+  call.io.out(resetText(actor, result));
 }
 
 export async function remove(call: Call): Promise<void> {
   const loss = losses(call);
-  const { actor, result } = await perform<number>(call, {
+  const { actor, result } = await performByOld<number>(call, {
     op: 'delete',
     params: loss,
     offline: async (upkeep, address, inspect, folder) =>
       upkeep.remove(address, await lossOptions(inspect, address, { ...loss, folder })),
   });
-  call.io.out(`${result} records of ${actor} are gone; what it owes others is kept`);
+  call.io.out(`${counted(result, 'record')} of ${actor} ${result === 1 ? 'is' : 'are'} gone; what it owes others is kept`);
 }

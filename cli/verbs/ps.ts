@@ -1,24 +1,29 @@
 /** `reprise ps` */
+import type { Address } from '../../core/address.ts';
 import { type ListedActor, withLive } from '../../core/mesh.ts';
 import type { ActorStatus } from '../../core/node.ts';
 import type { Call } from '../command.ts';
 import { Reach } from '../reach.ts';
+import { inWords } from '../render/divergence.ts';
 import { spanText, stateText, table } from '../render/text.ts';
+import { counted } from '../words.ts';
 
 export async function run(call: Call): Promise<void> {
   await using reach = new Reach(call);
   const running = await reach.running();
-  const stored = await (await reach.inspect()).list();
+  const inspect = await reach.inspect();
+  const stored = await inspect.list();
   const live = running === undefined ? [] : await running.call<ActorStatus[]>('live');
   const prefix = call.args[0];
   const isAll = call.flag('all');
-  const actors = withLive(stored, live).filter(
-    (actor) =>
-      (isAll || (actor.phase !== 'ended' && actor.phase !== 'gone')) &&
-      (prefix === undefined || actor.address === prefix || actor.address.startsWith(`${prefix}/`)),
+  const found = withLive(stored, live).filter(
+    ({ address }) => prefix === undefined || address === prefix || address.startsWith(`${prefix}/`),
   );
+  if (found.length === 0 && prefix !== undefined && !reach.declares(prefix)) await inspect.known(prefix);
+  const actors = found.filter(({ phase }) => isAll || (phase !== 'ended' && phase !== 'gone'));
   if (call.isJson) return call.io.json({ mesh: reach.plan.mesh, running: running !== undefined, actors });
   if (running === undefined) call.io.note(`${reach.plan.mesh} is not running: this is what its store has`);
+  if (actors.length === 0) return call.io.note(nobody(found.length, prefix));
   table(
     call.io,
     ['ACTOR', 'PHASE', 'STATE', 'SEQ', 'MAILBOX', 'DEAD', 'NOTE'],
@@ -34,8 +39,20 @@ export async function run(call: Call): Promise<void> {
   );
 }
 
-function noteOf({ reason, inDoubt, wakeAt, phase }: ListedActor): string {
-  if (reason !== undefined) return reason.split('\n')[0] ?? '';
+/** Why nothing is listed. */
+const nobody = (hidden: number, prefix: string | undefined): string =>
+  hidden > 0
+    ? `${counted(hidden, 'actor')} finished or removed: --all lists ${hidden === 1 ? 'it' : 'them'}`
+    : `no actor${prefix === undefined ? '' : ` of ${prefix}`} has a log yet`;
+
+function noteOf({ address, reason, inDoubt, wakeAt, phase }: ListedActor): string {
+  if (reason !== undefined) return shortReason(reason, address);
   if (inDoubt !== undefined) return `in doubt: ${inDoubt.join(', ')}`;
   return wakeAt !== undefined && phase === 'passive' ? `wakes in ${spanText(wakeAt - Date.now())}` : '';
 }
+
+/** Without the code of the error and the address, which stands in front of it. */
+const shortReason = (reason: string, address: Address): string =>
+  inWords(reason.split('\n')[0] ?? '')
+    .replace(/^(?:REPLAY_DIVERGED|CHECKPOINT_INCOMPATIBLE): /, '')
+    .replace(`${address} `, '');

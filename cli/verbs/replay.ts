@@ -6,46 +6,59 @@ import type { Frame } from '../../core/replay.ts';
 import type { Call } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { PresentLife } from '../present-life.ts';
 import { Reach } from '../reach.ts';
-import { frameData, frameLines } from '../render/record.ts';
+import { frameData, frameLines } from '../render/frame.ts';
 import { jsonList } from '../render/text.ts';
 import { Stepper } from '../stepper.ts';
 
-export async function run(call: Call): Promise<number | void> {
-  const wanted = range(call);
+export async function run(call: Call): Promise<number> {
+  const { from, to } = range(call);
   await using reach = new Reach(call);
   const inspect = await reach.inspect(call.arg(0));
   const actor = await reach.actor(call.arg(0), inspect);
+  const life = await PresentLife.of(inspect, actor);
   const { io } = call;
   if (call.flag('step') && !call.isJson) {
-    if (io.isTerminal && io.stdin.isTTY) return await byHand(call, inspect, actor);
+    if (io.isTerminal && io.stdin.isTTY) return await byHand(call, inspect, actor, life);
     io.note('this is no terminal: all records follow, without stops');
   }
-  const frames = inspect.frames(actor, wanted);
-  if (call.isJson) return await jsonList(io, { actor }, 'frames', mapped(frames));
-  for await (const frame of frames) for (const line of frameLines(frame, io)) io.out(line);
+  const frames = shown(inspect.frames(actor, to === undefined ? {} : { to }), from, life);
+  if (call.isJson) await jsonList(io, { actor }, 'frames', mapped(frames, life));
+  else for await (const frame of frames) for (const line of frameLines(frame, io, life)) io.out(line);
+  return exitCode(life);
 }
 
-function range(call: Call): { readonly from?: number; readonly to?: number } {
-  const from = call.number('from', 1);
-  const to = call.number('to', 1);
-  return { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
+const exitCode = ({ parting }: PresentLife): number => (parting === undefined ? EXIT.ok : EXIT.diverged);
+
+function range(call: Call): { readonly from: number; readonly to: number | undefined } {
+  return { from: call.number('from', 1) ?? 1, to: call.number('to', 1) };
 }
 
-async function* mapped(frames: AsyncIterable<Frame>) {
-  for await (const frame of frames) yield frameData(frame);
+/** Those that were asked for. What diverges below them counts as well: it is what they follow from. */
+async function* shown(frames: AsyncIterable<Frame>, from: number, life: PresentLife): AsyncGenerator<Frame> {
+  for await (const frame of frames) {
+    life.see(frame);
+    if (frame.seq >= from) yield frame;
+  }
 }
 
-async function byHand(call: Call, inspect: Inspection, actor: Address): Promise<number> {
+async function* mapped(frames: AsyncIterable<Frame>, life: PresentLife) {
+  for await (const frame of frames) yield frameData(frame, life);
+}
+
+async function byHand(call: Call, inspect: Inspection, actor: Address, life: PresentLife): Promise<number> {
   const { io } = call;
-  const { from = 1, to } = range(call);
+  const { from, to } = range(call);
   const { head } = await inspect.store.head(inspect.stream(actor));
   const last = Math.min(to ?? head, head);
-  const stepper = new Stepper({ io, last, frames: () => inspect.frames(actor, { to: last }) });
+  const stepper = new Stepper({ io, last, life, frames: () => inspect.frames(actor, { to: last }) });
   const print = (lines: readonly string[]): void => {
     io.stdout.write(`\r\u001b[K${lines.map((line) => `${line}\n`).join('')}${stepper.prompt}`);
   };
-  for await (const name of keys(io, ['g', ...Array.from(String(from)), 'return'])) {
+  using keyboard = new Keyboard(io.stdin);
+  print((await stepper.goTo(from)).lines);
+  for await (const name of keyboard.keys()) {
     if (name === 'interrupt') {
       print([]);
       io.out('');
@@ -56,36 +69,43 @@ async function byHand(call: Call, inspect: Inspection, actor: Address): Promise<
     print(lines);
   }
   io.out('');
-  return EXIT.ok;
+  return exitCode(life);
 }
 
-/** Keys as they are pressed, behind those given; ends with the input. */
-async function* keys(io: Io, given: readonly string[]): AsyncGenerator<string> {
-  yield* given;
-  const { stdin } = io;
-  const pressed: string[] = [];
-  let wake = (): void => undefined;
-  let ended = false;
-  emitKeypressEvents(stdin);
-  stdin.setRawMode(true);
-  stdin.on('keypress', (text: string | undefined, key: Key) => {
-    pressed.push(key.ctrl === true && key.name === 'c' ? 'interrupt' : (key.name ?? text ?? ''));
-    wake();
-  });
-  stdin.on('end', () => {
-    ended = true;
-    wake();
-  });
-  stdin.resume();
-  try {
+/** Keys of a terminal as they are pressed, by the names that readline gives them; `interrupt` is Ctrl-C. */
+class Keyboard implements Disposable {
+  private readonly stdin: Io['stdin'];
+  private readonly pressed: string[] = [];
+  private ended = false;
+  private wake = (): void => undefined;
+
+  constructor(stdin: Io['stdin']) {
+    this.stdin = stdin;
+    emitKeypressEvents(stdin);
+    stdin.setRawMode(true);
+    stdin.on('keypress', (text: string | undefined, key: Key) => {
+      this.pressed.push(key.ctrl === true && key.name === 'c' ? 'interrupt' : (key.name ?? text ?? ''));
+      this.wake();
+    });
+    stdin.on('end', () => {
+      this.ended = true;
+      this.wake();
+    });
+    stdin.resume();
+  }
+
+  /** Ends with the input. */
+  async *keys(): AsyncGenerator<string> {
     for (;;) {
-      const next = pressed.shift();
+      const next = this.pressed.shift();
       if (next !== undefined) yield next;
-      else if (ended) return;
-      else await new Promise<void>((resolve) => (wake = resolve));
+      else if (this.ended) return;
+      else await new Promise<void>((resolve) => (this.wake = resolve));
     }
-  } finally {
-    stdin.setRawMode(false);
-    stdin.pause();
+  }
+
+  [Symbol.dispose](): void {
+    this.stdin.setRawMode(false);
+    this.stdin.pause();
   }
 }

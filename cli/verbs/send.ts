@@ -2,7 +2,9 @@
 import type { EventObject } from '../../core/effect.ts';
 import { MeshError } from '../../core/errors.ts';
 import { type Call, typedJson } from '../command.ts';
+import type { Notice } from '../notice.ts';
 import { Reach } from '../reach.ts';
+import { stateText } from '../render/text.ts';
 
 export async function run(call: Call): Promise<void> {
   const event = typedEvent(call.arg(1));
@@ -11,13 +13,21 @@ export async function run(call: Call): Promise<void> {
   const id = call.text('id');
   const sent = await (
     await reach.mesh()
-  ).call<{ id: string; seq: number }>('send', {
+  ).call<Sent>('send', {
     actor,
     event,
     ...(id !== undefined && { id }),
   });
-  if (call.isJson) call.io.json({ actor, ...sent });
-  else call.io.out(`${actor} has it at seq ${sent.seq} (id ${sent.id})`);
+  const { seq, handled, state } = sent;
+  if (call.isJson) return call.io.json({ actor, id: sent.id, seq, ...(handled !== undefined && { handled }) });
+  call.io.out(`${actor} has it at seq ${seq} (id ${sent.id})`);
+  if (handled === false)
+    call.io.note(`note: nothing in the chart took it, or it had no effect (state ${stateText(state) || 'active'})`);
+}
+
+interface Sent extends Partial<Notice> {
+  readonly id: string;
+  readonly seq: number;
 }
 
 /** An event as JSON, or only its type. Throws USAGE. */

@@ -4,13 +4,14 @@ import type { Address } from '../../core/address.ts';
 import { MeshError } from '../../core/errors.ts';
 import type { Divergence } from '../../core/fold.ts';
 import type { Inspection } from '../../core/operator/inspection.ts';
-import type { Logic } from '../../core/logic.ts';
+import type { Logic, View } from '../../core/logic.ts';
 import { type Frame, verify } from '../../core/replay.ts';
 import type { Call } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import { lifeOf, logicFor, moduleLogic } from '../loss.ts';
 import { Reach } from '../reach.ts';
 import { type Change, changesOf, changeText, differences } from '../render/changes.ts';
+import { partingText } from '../render/divergence.ts';
 import { recordText } from '../render/record.ts';
 
 interface Verdict {
@@ -20,6 +21,10 @@ interface Verdict {
   readonly ok: boolean;
   /** The first record that the code does not repeat. */
   readonly divergence?: Divergence & { readonly record: Frame['record'] };
+  /** What the code makes of it. */
+  readonly before?: View;
+  readonly after?: View;
+  readonly effects?: Frame['effects'];
   /** What the code makes of it, against what the code of the mesh makes of it: where that repeats the log. */
   readonly changes?: readonly Change[];
 }
@@ -62,7 +67,7 @@ async function thoseThatRun(inspect: Inspection, module: string, folder: string)
 }
 
 async function verdictOf(inspect: Inspection, actor: Address, logic: Logic | undefined): Promise<Verdict> {
-  const stream = inspect.stream(actor);
+  const stream = await inspect.known(actor);
   const { head } = await inspect.store.head(stream);
   const frame = await verify(inspect.source, stream, logic === undefined ? {} : { logic });
   if (frame?.divergence === undefined) return { actor, head, ok: true };
@@ -72,6 +77,9 @@ async function verdictOf(inspect: Inspection, actor: Address, logic: Logic | und
     head,
     ok: false,
     divergence: { ...frame.divergence, record: frame.record },
+    ...(frame.before !== undefined && { before: frame.before }),
+    ...(frame.after !== undefined && { after: frame.after }),
+    effects: frame.effects,
     ...(changes !== undefined && { changes }),
   };
 }
@@ -85,11 +93,12 @@ async function against(inspect: Inspection, actor: Address, frame: Frame): Promi
   return undefined;
 }
 
-function print({ io }: Call, { actor, head, ok, divergence, changes }: Verdict): void {
+function print({ io }: Call, verdict: Verdict): void {
+  const { actor, head, ok, divergence, changes } = verdict;
   if (ok || divergence === undefined) return io.out(`${actor}: ${io.paint('green', 'the same')} up to seq ${head}`);
-  const { seq, what, expected, actual, record } = divergence;
+  const { seq, what, record } = divergence;
   io.out(`${actor}: ${io.paint('red', 'diverged')} at seq ${seq} (${what})`);
   io.out(`  ${recordText(record, io.columns)}`);
-  if (changes === undefined || changes.length === 0) io.out(`  the log has ${expected}, this code gives ${actual}`);
+  if (changes === undefined || changes.length === 0) io.out(`  ${partingText({ ...verdict, divergence }, io.columns)}`);
   else for (const change of changes) io.out(`  ${changeText(change, io.columns)}`);
 }

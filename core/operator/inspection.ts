@@ -2,8 +2,9 @@
  * What people ask of a store: which actors there are, their records, states, frames and dead letters. Reads only, so it works beside
  * the process that runs the mesh as well as without one; what has to be folded is folded here, by the code at hand.
  */
-import { type Address, importedShard, isImported, shardOf, topOf } from '../address.ts';
+import { type Address, importedShard, isImported, ROOT, shardOf, topOf } from '../address.ts';
 import { decodeCheckpoint } from '../checkpoint.ts';
+import { suggest } from '../config/problems.ts';
 import type { EventObject } from '../effect.ts';
 import { MeshError } from '../errors.ts';
 import type { View } from '../logic.ts';
@@ -164,12 +165,36 @@ export class Inspection {
     return letters;
   }
 
-  private async known(address: Address): Promise<StreamId> {
+  /** The stream of an actor that has a log. Throws ACTOR_NOT_FOUND, naming what was meant. */
+  async known(address: Address): Promise<StreamId> {
     const stream = this.stream(address);
     // Of a stream without a record the epoch is 0; its head may be the floor of the shard.
     if ((await this.store.head(stream)).epoch > 0) return stream;
-    throw new MeshError('ACTOR_NOT_FOUND', `${address} has no log yet`, { data: { address } });
+    const message = `no actor '${address}': it has no log yet${suggestAmong(address, await this.someAddresses())}`;
+    throw new MeshError('ACTOR_NOT_FOUND', message, { data: { address } });
   }
+
+  private async someAddresses(): Promise<Address[]> {
+    const found: Address[] = [];
+    for await (const { actor, tombstone } of this.streams()) {
+      if (!tombstone && actor !== ROOT) found.push(actor);
+      if (found.length === COMPARED_MAX) break;
+    }
+    return found;
+  }
+}
+
+/** Addresses that a misspelt one is compared with: there may be a million. */
+const COMPARED_MAX = 2_000;
+/** Of them, those that are listed when none is near. */
+const LISTED_MAX = 5;
+
+function suggestAmong(address: Address, known: readonly Address[]): string {
+  const near = suggest(address, known);
+  if (known.length <= LISTED_MAX || near.includes('did you mean')) return near;
+  const beside = address.slice(0, address.lastIndexOf('/') + 1);
+  const [first, others] = [known.filter((a) => a.startsWith(beside)), known.filter((a) => !a.startsWith(beside))];
+  return ` (known: ${[...first.toSorted(), ...others.toSorted()].slice(0, LISTED_MAX).join(', ')}, …)`;
 }
 
 function phaseOf(stream: StreamState, tables: Tables | undefined): StoredActor['phase'] {

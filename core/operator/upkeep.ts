@@ -9,7 +9,7 @@ import { MeshError } from '../errors.ts';
 import type { Inspection } from './inspection.ts';
 import type { LossOptions } from './lifecycle.ts';
 import type { MigrateSnapshot } from './migration.ts';
-import type { BlobStore, EventStore, StoreAdmin } from '../ports/event-store.ts';
+import type { BlobStore, EventStore, StoreAdmin, StreamId } from '../ports/event-store.ts';
 import type { InitData } from '../record.ts';
 import { agreed } from '../replay.ts';
 import { type Prunable, prunable, prune, removeLog, type RetentionParts } from './retention.ts';
@@ -36,10 +36,22 @@ export interface UpkeepParts {
 
 export interface Fork {
   readonly address: Address;
-  /** Where it left the log of the other. */
+  /** Where it left the log of the other, and the last record there. */
   readonly from: number;
+  readonly of: number;
+  /** Value of the chart that it stands in. */
+  readonly state: unknown;
   /** Calls and timers that were under way there: they did not come along. */
   readonly pending: readonly string[];
+}
+
+/** What a reset leaves in the log below the new life. */
+export interface Reset {
+  /** Seqs of the first and the last record. */
+  readonly first: number;
+  readonly last: number;
+  /** Value of the chart at the end of it; undefined: this code cannot tell. */
+  readonly state?: unknown;
 }
 
 export class Upkeep {
@@ -54,13 +66,27 @@ export class Upkeep {
   }
 
   /** A new life from the same input; the old log stays below it. Throws CHECKPOINT_INCOMPATIBLE when that needs `old` or `acceptLoss`. */
-  async reset(address: Address, options: LossOptions = {}): Promise<void> {
-    await this.parts.owner.reset(this.known(address), options);
+  async reset(address: Address, options: LossOptions = {}): Promise<Reset> {
+    const { inspect, owner } = this.parts;
+    const stream = await this.known(address);
+    let first = 1;
+    for await (const { seq } of inspect.store.read(stream, 1)) {
+      first = seq;
+      break;
+    }
+    const { head: last } = await inspect.store.head(stream);
+    const state = await inspect.state(address).then(
+      ({ value }) => value,
+      () => undefined,
+    );
+    await owner.reset(address, options);
+    return { first, last, ...(state !== undefined && { state }) };
   }
 
   /** Goes on in the new code from what `snapshotOf` makes of the old snapshot. Throws CHECKPOINT_INCOMPATIBLE. */
   async migrate(address: Address, snapshotOf: MigrateSnapshot, options: LossOptions = {}): Promise<void> {
-    await this.parts.owner.migrate(this.known(address), snapshotOf, options);
+    await this.known(address);
+    await this.parts.owner.migrate(address, snapshotOf, options);
   }
 
   /** A second actor, in the state that this one had after record `at` (default: the last that the code repeats). Throws USAGE where one is. */
@@ -68,13 +94,16 @@ export class Upkeep {
     const { inspect, owner } = this.parts;
     if (address === ROOT || address.includes('@', 1))
       throw new MeshError('USAGE', `${address} cannot be forked: only actors that the mesh file names can`);
-    const found = await agreed(inspect.source, inspect.stream(this.known(address)), options.at);
+    const stream = await this.known(address);
+    const { head } = await inspect.store.head(stream);
+    const found = await agreed(inspect.source, stream, options.at);
     if (found === undefined) throw new MeshError('ACTOR_NOT_FOUND', `nothing of ${address} can be repeated by this code`);
     const { as = await this.freeName(address) } = options;
     const target = forkAddress(address, as);
     if (await this.isTaken(target)) throw new MeshError('USAGE', `${target} is there already: give another name with --as`);
     await owner.fork(target, found.snapshot, { logic: found.init.logic, input: found.init.input });
-    return { address: target, from: found.seq, pending: found.pending };
+    const { value: state } = found.snapshot as { readonly value?: unknown };
+    return { address: target, from: found.seq, of: head, state, pending: found.pending };
   }
 
   private async freeName(address: Address): Promise<string> {
@@ -86,7 +115,8 @@ export class Upkeep {
   }
 
   /** Removes the log; what the address owes others is kept. Resolves with how many records went. */
-  remove(address: Address, options: LossOptions = {}): Promise<number> {
+  async remove(address: Address, options: LossOptions = {}): Promise<number> {
+    await this.parts.inspect.known(address);
     return removeLog(this.retention, address, options);
   }
 
@@ -117,8 +147,9 @@ export class Upkeep {
     };
   }
 
-  private known(address: Address): Address {
+  /** Throws ACTOR_NOT_FOUND, naming what was meant. */
+  private known(address: Address): Promise<StreamId> {
     this.book.receiver(address);
-    return address;
+    return this.parts.inspect.known(address);
   }
 }

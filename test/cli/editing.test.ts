@@ -21,6 +21,12 @@ export const order = setup({
   },
 });
 `;
+/** The same, and it waits for a day while it packs. */
+const waiting = (more: string): string =>
+  order('packing')
+    .replace('import { assign,', 'import { assign, log,')
+    .replace('guards:', 'delays: { day: 86_400_000 },\n  guards:')
+    .replace('packing: { on:', `packing: { ${more} after: { day: 'sent' }, on:`);
 const OTHER = `
 import { setup } from 'xstate';
 export const other = setup({}).createMachine({ id: 'other', version: '1', initial: 'idle', states: { idle: { on: { go: 'gone' } }, gone: {} } });
@@ -101,8 +107,14 @@ describe('an edit that does not fit', () => {
     );
     const up = await folder.up();
     await misfit(up);
-    const missing = await folder.call('migrate', 'order');
-    expect([missing.code, missing.stderr]).toEqual([2, expect.stringContaining('migrate needs --with MODULE')]);
+    // Another state needs a function: what to do is said, and not that one should migrate.
+    const refused = await folder.call('migrate', 'order');
+    expect([refused.code, refused.stderr]).toEqual([
+      3,
+      expect.stringMatching(
+        /^CHECKPOINT_INCOMPATIBLE: .* does not fit 'order': state 'order\.packing' is not .*`--with FILE` names a function that makes one that fits: see `reprise migrate --help`\n$/,
+      ),
+    ]);
     expect(await folder.run('migrate', 'order', '--with', 'migrate.ts')).toMatchObject({
       code: 0,
       stdout: 'order goes on in the new code\n',
@@ -128,30 +140,68 @@ describe('an edit that does not fit', () => {
     expect(up.lines.filter((line) => line['type'] === 'actor.misfit')).toEqual([]);
   });
 
+  test('migrate by the old code alone: the state is as it was; other code is refused in words', async () => {
+    await using folder = new Folder({ ...files, 'order.ts': waiting('') });
+    const first = await folder.up();
+    await send(folder, 10);
+    await first.kill('SIGKILL');
+    folder.write('old.ts', waiting(''));
+    folder.write('order.ts', waiting(`entry: log('packing'),`));
+    const up = await folder.up();
+    expect(await misfit(up)).toMatchObject({
+      code: 'REPLAY_DIVERGED',
+      divergence: { seq: 2, what: 'effects' },
+      effects: [{ kind: 'log' }, { kind: 'timer' }],
+      choices: ['reprise migrate order --old OLD_FILE [--with FILE]', 'reprise fork order', 'reprise reset order --old OLD_FILE'],
+    });
+    const wrong = await folder.run('migrate', 'order', '--old', 'order.ts');
+    expect([wrong.code, wrong.stderr]).toEqual([
+      3,
+      'REPLAY_DIVERGED: the log of order was not written by order.ts: that code does otherwise at record 2 (effects). Take the code that wrote it out of your version control\n',
+    ]);
+    const reset = await folder.run('reset', 'order', '--old', 'order.ts');
+    expect([reset.code, reset.stderr]).toEqual([3, expect.stringContaining('was not written by order.ts')]);
+    expect(await folder.run('migrate', 'order', '--old', 'old.ts')).toMatchObject({
+      code: 0,
+      stdout: 'order goes on in the new code\n',
+    });
+    expect(await stateOf(folder)).toMatchObject({ value: 'packing', context: { paid: 10 } });
+    const { actors } = await folder.json<{ actors: { address: string; phase: string }[] }>('ps', '--json');
+    expect(actors.find(({ address }) => address === 'order')).toMatchObject({ phase: 'running' });
+  });
+
   test('fork: another goes on beside it', async () => {
     await using folder = await stopped('SIGTERM', 4, 6);
     folder.write('order.ts', order('packing', 4));
     const up = await folder.up('--fork', 'order');
     expect(await up.until((line) => line['type'] === 'mesh.note')).toMatchObject({
-      text: expect.stringMatching(/^order~1 goes on where order was after record 1$/) as unknown,
+      text: 'order~1 stands where order stood after record 1 of 3, in state unpaid',
     });
     await misfit(up);
     expect((await folder.call('send', 'order~1', '{"type":"paid","sum":4}')).code).toBe(0);
     expect(await stateOf(folder, 'order~1')).toMatchObject({ value: 'packing', context: { paid: 4 } });
-    expect((await folder.run('fork', 'order', '--as', 'again')).stdout).toBe(
-      'order~again stands where order stood after record 1\n',
-    );
+    expect(await folder.run('fork', 'order', '--as', 'again')).toMatchObject({
+      stdout: 'order~again stands where order stood after record 1 of 3, in state unpaid\n',
+      stderr: 'not in it: records 2 to 3 of order, whose log is as it was\n',
+    });
   });
 
   test('reset: it begins anew, the old log stays below', async () => {
     await using folder = await stopped('SIGTERM', 10);
     folder.write('order.ts', order('wrapping'));
     const first = await folder.up('--reset', 'order');
+    // This code cannot tell in which state the old one was.
+    expect(await first.until((line) => line['type'] === 'mesh.note')).toMatchObject({
+      text: expect.stringMatching(/^order begins anew; records 1 to \d+ stay in its log$/) as unknown,
+    });
     expect(await stateOf(folder)).toMatchObject({ value: 'unpaid', context: { paid: 0 } });
     await send(folder, 10);
     expect(await stateOf(folder)).toMatchObject({ value: 'wrapping' });
     await first.kill('SIGTERM');
-    expect((await folder.run('reset', 'order')).stdout).toBe('order begins anew; its old log stays below\n');
+    const { seq } = (await stateOf(folder)) as { seq: number };
+    expect((await folder.run('reset', 'order')).stdout).toBe(
+      `order begins anew; records 1 to ${seq} (last state: wrapping) stay in its log\n`,
+    );
     expect((await folder.run('state', 'order')).stderr).toContain('it was reset, and begins anew when the mesh runs');
     await folder.up();
     expect(await stateOf(folder)).toMatchObject({ value: 'unpaid' });

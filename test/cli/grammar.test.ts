@@ -18,6 +18,9 @@ async function cli(...args: readonly string[]) {
   return { code, ...text };
 }
 
+/** Titles of columns stand as they are printed. */
+const code = (word: string): string => (word === word.toUpperCase() ? word : `\`${word}\``);
+
 describe('help', () => {
   test('lists every verb, and no verb is without code', async () => {
     const { code, stdout } = await cli('help');
@@ -34,6 +37,20 @@ describe('help', () => {
       expect(code, name).toBe(0);
       for (const { flags } of options) expect(stdout, name).toContain(flags);
     }
+  });
+  test('explains the words of its output, as docs/cli.md does', async () => {
+    const page = readFileSync(join(DESK, '../../docs/cli.md'), 'utf8');
+    for (const { name, words = [] } of VERBS) {
+      const { stdout } = await cli(name, '--help');
+      for (const [word, meaning] of words) {
+        expect(stdout.split('\n'), name).toContainEqual(expect.stringMatching(new RegExp(`^ {2}${word} `)));
+        expect(stdout, name).toContain(`  ${meaning}\n`);
+        expect(page).toContain(`| ${code(word)} | ${meaning} |`);
+      }
+    }
+    const explained = VERBS.flatMap(({ words = [] }) => words.map(([word]) => word));
+    for (const word of ['activated', 'unclean', 'reopened', 'ready', 'bridge', 'mark', 'passive', 'MAILBOX', 'DEAD', 'SEQ'])
+      expect(explained).toContain(word);
   });
   test('is what an empty line gives, with the exit code of a wrong call', async () => {
     expect(await cli()).toMatchObject({ code: 2, stdout: expect.stringContaining('Usage') as unknown });
@@ -146,6 +163,6 @@ describe('config', () => {
   });
   test('validate loads every module and lints it', async () => {
     const { code, stdout } = await cli('config', 'validate', '-f', file);
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/is right: \d+ actors, 2 tool servers, 1 model\n$/)]);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/is right: 3 actors, 1 kind of actor, 2 tool servers, 1 model\n$/)]);
   });
 });

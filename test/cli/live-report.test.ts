@@ -10,7 +10,7 @@ const plan = planOf({
   mesh: 'desk',
   actors: { intake: { module: './a.ts' }, desk: { kind: 'supervisor', children: { case: { kind: 'keyed', module: './b.ts' } } } },
 });
-const READY = { mesh: 'desk', pid: 1, actors: 2, store: 'desk.db', survives: 'survives kill -9' };
+const READY = { mesh: 'desk', pid: 1234, actors: 2, kinds: 1, store: 'desk.db', survives: 'survives kill -9' };
 
 /** A terminal of this size, and the screen that it shows. */
 function terminal(rows = 24, columns = 80, quiet = false) {
@@ -58,10 +58,10 @@ test('a line for each declared actor, drawn in its place', () => {
   report.records('desk/case/7', [event(1, 'opened')]);
   report.end();
   expect(screen()).toEqual([
-    'desk is up: 2 actors. desk.db survives kill -9.',
-    'Ctrl-C stops it; `reprise ps`, `send`, `replay` work beside it.',
-    '  intake     seq 2           mail.sent',
-    '  desk/case  1 records       1 open, 0 ended',
+    'desk is up: 1 actor, 1 kind of actor. desk.db survives kill -9.',
+    'pid 1234. Ctrl-C stops it; `reprise ps`, `send`, `replay` work beside it.',
+    '  intake     seq 2         mail.sent',
+    '  desk/case  1 record      1 begun, 0 ended since start',
   ]);
 });
 
@@ -76,7 +76,7 @@ test('what needs a person stays above; what is over goes', () => {
     expect.stringMatching(/desk\/case\/7 parked reason=poison$/),
     'new code of intake',
     expect.stringMatching(/^ {2}intake .* failed: whom\?$/),
-    expect.stringMatching(/^ {2}desk\/case .* 1 parked, 0 open, 0 ended$/),
+    expect.stringMatching(/^ {2}desk\/case .* 1 parked, 0 begun, 0 ended since start$/),
   ]);
 });
 

@@ -1,5 +1,6 @@
 /** Stepping through a replay by hand, key by key. */
 import { expect, test } from 'vitest';
+import { PresentLife } from '../../cli/present-life.ts';
 import { Stepper } from '../../cli/stepper.ts';
 import type { Frame } from '../../core/replay.ts';
 import type { View } from '../../core/logic.ts';
@@ -38,7 +39,8 @@ function counted(length: number, keep?: number) {
         tables: {} as Frame['tables'],
       };
   }
-  const stepper = new Stepper({ frames, last: length, io: captured({ NO_COLOR: '1' }).io, ...(keep !== undefined && { keep }) });
+  const { io } = captured({ NO_COLOR: '1' });
+  const stepper = new Stepper({ frames, last: length, io, life: new PresentLife(1), ...(keep !== undefined && { keep }) });
   const press = async (...keys: string[]): Promise<readonly string[]> => {
     let lines: readonly string[] = [];
     for (const key of keys) ({ lines } = await stepper.key(key));

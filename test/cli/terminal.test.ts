@@ -64,6 +64,9 @@ test.skipIf(!hasScript)('replay --step goes forward and back by keys, and q leav
     ],
   );
   expect([code, answered]).toEqual([0, 7]);
+  // Nobody was asked where to go before `g` was typed.
+  expect(plain(shown).indexOf('go to record')).toBeGreaterThan(plain(shown).indexOf('[3/'));
+  expect(shown.startsWith('\r\u001b[K\u001b[1m#1')).toBe(true);
   expect(plain(shown)).toMatch(/#1 [\s\S]*#2 [\s\S]*#3 [\s\S]*#2 [\s\S]*#3 [\s\S]*"Ada",\n {6}"Bob"/);
 });
 
@@ -84,7 +87,7 @@ test.skipIf(!hasScript)('up shows a line for each actor, what fails above it, an
     ['up'],
     [
       ['desk/each', ''],
-      ['1 open', '\u0003'],
+      ['1 begun', '\u0003'],
     ],
   );
   const socket = join(folder.path, 'hello.db.sock');
@@ -100,10 +103,10 @@ test.skipIf(!hasScript)('up shows a line for each actor, what fails above it, an
   const { code, shown } = await terminal;
   await sent;
   const text = plain(shown);
-  expect([code, text]).toEqual([0, expect.stringContaining('hello is up: 3 actors.')]);
+  expect([code, text]).toEqual([0, expect.stringContaining('hello is up: 2 actors, 1 kind of actor.')]);
   expect(text).toContain('survives kill -9 and power loss.');
   expect(text).toMatch(/^ {2}greeter +seq 1/m);
-  expect(text).toMatch(/^ {2}desk\/each +\d+ records +1 open, 0 ended/m);
+  expect(text).toMatch(/^ {2}desk\/each +\d+ records? +1 begun, 0 ended since start/m);
   expect(text).toContain('stopping: what is in hand is finished first');
   // Drawn in place: the cursor goes up as many lines as there are actors.
   expect(shown).toContain('\u001b[3A\u001b[J');

@@ -27,7 +27,9 @@ describe('a mesh that runs', () => {
   test('says what its store survives', () => {
     expect(up.lines.find((line) => line['type'] === 'mesh.ready')).toMatchObject({
       mesh: 'hello',
+      pid: up.process.pid,
       actors: 1,
+      kinds: 0,
       store: folder.file('hello.db'),
       survives: 'survives kill -9 and power loss',
     });
@@ -41,7 +43,7 @@ describe('a mesh that runs', () => {
   test('takes what is sent, once under an id', async () => {
     const first = await folder.json<{ seq: number }>('send', 'greeter', greet('Ada'), '--id', '007', '--json');
     const again = await folder.json<{ seq: number; id: string }>('send', 'greeter', greet('Ada'), '--id', '007', '--json');
-    expect(again).toEqual({ actor: 'greeter', id: '007', seq: first.seq });
+    expect(again).toEqual({ actor: 'greeter', id: '007', seq: first.seq, handled: true });
     expect((await folder.json<State>('state', 'greeter', '--json')).context.greeted).toEqual(['Ada']);
   });
 

@@ -1,0 +1,33 @@
+/** What went wrong, for people; as JSON where JSON was asked for. */
+import { CODES, errorData, type ErrorCode, isMeshError } from '../core/errors.ts';
+import type { Verb } from './command.ts';
+import type { Io } from './io.ts';
+import { inWords } from './render/divergence.ts';
+
+export function tell(error: unknown, io: Io, isJson: boolean, verb: Verb | undefined): void {
+  const { code = 'INTERNAL', message, data, cause } = errorData(error);
+  if (isJson) return io.note(JSON.stringify({ error: { code, message, ...(data !== undefined && { data }) } }));
+  const isOurs = isMeshError(error);
+  io.note(`${isOurs ? code : 'error'}: ${inWords(message)}`);
+  if (cause !== undefined && !message.includes(cause.message)) io.note(`  because: ${inWords(cause.message)}`);
+  const cure = isOurs ? cureOf(code, message, verb) : undefined;
+  if (cure !== undefined) io.note(`  ${cure}`);
+  if (io.env['REPRISE_DEBUG'] !== undefined && error instanceof Error) io.note(error.stack ?? '');
+}
+
+/** The cure of the code. Undefined where the message has said what to do, or where this very command is the cure. */
+function cureOf(code: ErrorCode, message: string, verb: Verb | undefined): string | undefined {
+  switch (code) {
+    case 'USAGE':
+    case 'CONFIG_INVALID':
+      return undefined;
+    case 'ACTOR_NOT_FOUND':
+      // It speaks of names that the message lists.
+      return message.includes('(known: ') ? CODES[code].cure : undefined;
+    case 'CHECKPOINT_INCOMPATIBLE':
+    case 'REPLAY_DIVERGED':
+      return verb?.mends === true ? undefined : CODES[code].cure;
+    default:
+      return CODES[code].cure;
+  }
+}

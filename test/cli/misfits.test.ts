@@ -1,0 +1,238 @@
+/** Actors of one kind whose code was edited: what is said of them together, in words, and what replay makes of their logs. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { liveReport } from '../../cli/live-report.ts';
+import { choicesOf, type Misfit } from '../../cli/misfit.ts';
+import { grouped, misfitLines } from '../../cli/render/misfit.ts';
+import { planOf } from '../../core/config/plan.ts';
+import type { View } from '../../core/logic.ts';
+import { captured, Folder } from './processes.ts';
+
+const approval = (more = '', pending = 'pending'): string => `
+import { assign, emit, setup } from 'xstate';
+export const approval = setup({
+  types: { context: {} as { sum: number }, events: {} as { type: 'submit'; sum: number } | { type: 'approve' } },
+}).createMachine({
+  id: 'approval', version: '1', context: { sum: 0 }, initial: 'empty',
+  states: {
+    empty: { on: { submit: { target: '${pending}', actions: assign({ sum: ({ event }) => event.sum }) } } },
+    ${pending}: { ${more} on: { approve: 'approved' } },
+    approved: {},
+  },
+});
+`;
+const FILED = `entry: emit({ type: 'filed' }),`;
+const files = {
+  'approval.ts': approval(),
+  'mesh.yaml': 'mesh: desk\nactors:\n  approval: { kind: keyed, module: ./approval.ts }\n',
+};
+const DIGEST = /\b[0-9a-f]{14}\b/;
+
+describe('a kind of which none fits', () => {
+  const folder = new Folder(files);
+  const desks = [1, 2, 3].map((n) => `approval/desk${n}`);
+  beforeAll(async () => {
+    const first = await folder.up();
+    for (const [i, desk] of desks.entries())
+      await folder.json('send', desk, JSON.stringify({ type: 'submit', sum: i }), '--json');
+    await first.kill('SIGKILL');
+    folder.write('approval.ts', approval(FILED));
+    folder.write('old.ts', approval());
+  });
+  afterAll(() => folder[Symbol.asyncDispose]());
+
+  test('has a line for each where there is no terminal, with its own choices', async () => {
+    const up = await folder.up();
+    for (const desk of desks)
+      expect(await up.until((line) => line['type'] === 'actor.misfit' && line['actor'] === desk)).toMatchObject({
+        kind: 'approval',
+        divergence: { seq: 2, what: 'effects' },
+        effects: [{ kind: 'emit', event: { type: 'filed' } }],
+        choices: [
+          `reprise migrate ${desk} --old OLD_FILE [--with FILE]`,
+          `reprise fork ${desk}`,
+          `reprise reset ${desk} --old OLD_FILE`,
+        ],
+      });
+  });
+
+  test('is told of in words wherever people read', async () => {
+    const ps = await folder.call('ps', 'approval');
+    expect(ps.stdout.match(/ does not fit the edited code from seq 2 on$/gm)).toHaveLength(3);
+    const replay = await folder.run('replay', 'approval/desk1');
+    expect([replay.code, replay.stdout]).toEqual([
+      3,
+      expect.stringMatching(/^ {2}does not fit the edited code from seq 2 on: the effects in the log were others$/m),
+    ]);
+    const verify = await folder.run('verify', 'approval/desk1');
+    expect([verify.code, verify.stdout]).toEqual([
+      3,
+      expect.stringMatching(/^ {2}this code goes empty -> pending and then: emit filed; the effects in the log were others$/m),
+    ]);
+    const send = await folder.call('send', 'approval/desk1', 'approve');
+    expect([send.code, send.stderr]).toEqual([
+      3,
+      expect.stringContaining('REPLAY_DIVERGED: approval/desk1 does not fit the edited code from seq 2 on\n'),
+    ]);
+    const logs = await folder.call('logs', 'approval/desk1');
+    expect(logs.stdout).toContain('does not fit the edited code from seq 2 on');
+    for (const { stdout, stderr } of [ps, replay, verify, send, logs]) expect(stdout + stderr).not.toMatch(DIGEST);
+    // For programs they stay.
+    const { frames } = JSON.parse((await folder.run('replay', 'approval/desk1', '--json')).stdout) as { frames: object[] };
+    expect(frames[1]).toMatchObject({ divergence: { expected: expect.stringMatching(DIGEST) as unknown } });
+  });
+
+  test('what was before a bridge was written by earlier code, and is no divergence', async () => {
+    expect((await folder.run('migrate', 'approval/desk2', '--old', 'old.ts')).code).toBe(0);
+    const { code, stdout } = await folder.run('replay', 'approval/desk2');
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(
+        /#2 .*\n[\s\S]* {2}written by earlier code\n[\s\S]*#\d+ .* bridge: migrate\n {2}state {4}goes on in pending\n {2}context: \{"sum":1\}\n/,
+      ),
+    ]);
+    expect(stdout).not.toContain('diverged');
+    const { frames } = JSON.parse((await folder.run('replay', 'approval/desk2', '--json')).stdout) as {
+      frames: { seq: number; kind: string; earlier?: true }[];
+    };
+    const bridge = frames.findIndex(({ kind }) => kind === 'bridge');
+    expect(frames.map(({ earlier }) => earlier === true)).toEqual(frames.map((_, i) => i < bridge));
+  });
+
+  test('a divergence counts also where it was not asked for, and not where it was cut off', async () => {
+    expect((await folder.run('replay', 'approval/desk1', '--from', '3')).code).toBe(3);
+    expect((await folder.run('replay', 'approval/desk1', '--to', '1')).code).toBe(0);
+  });
+
+  test('a reset says where the old life ends', async () => {
+    expect((await folder.run('reset', 'approval/desk3', '--accept-loss')).code).toBe(0);
+    const { code, stdout } = await folder.run('replay', 'approval/desk3');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/bridge: reset\n {2}state {4}none: it begins anew with the next `init`\n[\s\S]*init approval/);
+  });
+});
+
+// ---- in groups -----------------------------------------------------------------------------------------------------------
+
+const view = (value: string, sum: number): View => ({ status: 'active', value, context: { sum }, tags: [], children: [] });
+const misfit = (actor: string, more: Partial<Misfit> = {}): Misfit => ({
+  actor,
+  kind: 'approval',
+  code: 'REPLAY_DIVERGED',
+  reason: `${actor} diverged at seq 2 (effects): the log has 0068c4e99723bb, this code gives 010b975d29d7c3`,
+  needsOld: true,
+  divergence: {
+    seq: 2,
+    what: 'effects',
+    expected: '0068c4e99723bb',
+    actual: '010b975d29d7c3',
+    record: {
+      v: 1,
+      seq: 2,
+      epoch: 1,
+      kind: 'event',
+      event: { type: 'submit', sum: actor.length },
+      meta: { ts: 1, seed: 0 },
+      digest: '',
+      effectsDigest: '',
+    },
+  },
+  before: view('empty', 0),
+  after: view('pending', actor.length),
+  effects: [{ kind: 'spawn', child: 'file', src: 'file', input: { actor }, sync: false, id: `${actor}!2.0` }],
+  ...more,
+});
+const { io } = captured({ NO_COLOR: '1' });
+const groupsOf = (misfits: readonly Misfit[]): string[][] =>
+  [...grouped(misfits).values()].map((group) => group.map(({ actor }) => actor));
+
+describe('misfits in groups', () => {
+  const desks = Array.from({ length: 8 }, (_, i) => misfit(`approval/desk${8 - i}`));
+
+  test('what is alike is said once, with the first addresses', () => {
+    const [group = []] = grouped(desks).values();
+    expect(misfitLines(group, io, undefined)).toEqual([
+      '8 actors of approval are parked: their code was changed and no longer fits their logs.',
+      '  approval/desk1, approval/desk2, approval/desk3, approval/desk4, approval/desk5, and 3 more: reprise ps',
+      '  record 2 of approval/desk1: event submit {"sum":14}',
+      `  this code goes empty -> pending and then: spawn file from 'file' {"actor":"approval/desk1"}; the effects in the log were others`,
+      '  Undo the edit (the old code is in your version control), or choose, for each of them:',
+      '    reprise migrate approval/desk1 --old OLD_FILE [--with FILE]  go on in this code, from the state that the old code left',
+      '    reprise fork approval/desk1  go on beside it, from the last record that this code repeats',
+      '    reprise reset approval/desk1 --old OLD_FILE  begin anew; the old log stays below',
+    ]);
+    expect(misfitLines([misfit('approval/desk9')], io, 'approval/desk1')).toEqual([
+      'approval/desk9: parked for the same reason as approval/desk1',
+    ]);
+  });
+
+  test('what differs is told apart, payloads do not', () => {
+    const divergence = misfit('approval/x').divergence as NonNullable<Misfit['divergence']>;
+    expect(
+      groupsOf([
+        misfit('approval/a'),
+        misfit('approval/with-another-payload'),
+        misfit('approval/b', { kind: 'order' }),
+        misfit('approval/c', { needsOld: false }),
+        misfit('approval/d', { effects: [] }),
+        misfit('approval/e', { after: view('approved', 1) }),
+        misfit('approval/f', { divergence: { ...divergence, what: 'state' } }),
+        misfit('approval/g', { code: 'CHECKPOINT_INCOMPATIBLE' }),
+      ]),
+    ).toEqual([
+      ['approval/a', 'approval/with-another-payload'],
+      ...['b', 'c', 'd', 'e', 'f', 'g'].map((name) => [`approval/${name}`]),
+    ]);
+  });
+
+  test('one that nobody has looked at is told of in words as well', () => {
+    const { divergence: _, ...unseen } = misfit('approval/desk1');
+    const { divergence: _too, ...another } = misfit('approval/desk2');
+    expect(groupsOf([unseen, another])).toEqual([['approval/desk1', 'approval/desk2']]);
+    expect(misfitLines([unseen], io, undefined).join('\n')).not.toMatch(DIGEST);
+  });
+
+  test.each<[string, Partial<Misfit>, RegExp]>([
+    ['a step that does nothing', { effects: [] }, /goes empty -> pending and does nothing else; the log has effects there$/m],
+    [
+      'another state',
+      { divergence: { ...(misfit('a').divergence as NonNullable<Misfit['divergence']>), what: 'state' } },
+      /goes empty -> pending; in the log its state or context was another$/m,
+    ],
+    [
+      'a step that stays',
+      { after: view('empty', 1), effects: [{ kind: 'emit', event: { type: 'filed' }, id: 'a!2.0' }] },
+      /this code stays in empty and then: emit filed; the effects/m,
+    ],
+    [
+      'code that throws',
+      { divergence: { ...(misfit('a').divergence as NonNullable<Misfit['divergence']>), what: 'throw', actual: 'whom?' } },
+      /this code throws: whom\?$/m,
+    ],
+  ])('says in words what this code does: %s', (_what, more, expected) => {
+    const lines = misfitLines([misfit('approval/a', more)], io, undefined);
+    expect(lines[0]).toBe('approval/a is parked: its code was changed and no longer fits its log.');
+    expect(lines.join('\n')).toMatch(expected);
+    expect(lines.join('\n')).not.toMatch(DIGEST);
+  });
+
+  test('choices are what can be done', () => {
+    const commands = (more: Partial<Misfit>, actor = 'a'): string[] =>
+      choicesOf(misfit(actor, more)).map(({ command }) => command);
+    expect(commands({ needsOld: false })).toEqual(['reprise migrate a', 'reprise fork a', 'reprise reset a']);
+    expect(commands({ code: 'CHECKPOINT_INCOMPATIBLE' })[0]).toBe('reprise migrate a --old OLD_FILE --with FILE');
+    // A child of a chart is not forked, nor is what does otherwise from its first record on.
+    expect(commands({}, 'a/child@2.0')).toHaveLength(2);
+    const record = { ...(misfit('a').divergence as NonNullable<Misfit['divergence']>).record, kind: 'init' };
+    expect(commands({ divergence: { ...misfit('a').divergence, record } as NonNullable<Misfit['divergence']> })).toHaveLength(2);
+  });
+
+  test('the terminal gathers them before it tells', () => {
+    const { io: screen, text } = captured({ NO_COLOR: '1' });
+    const report = liveReport(screen, planOf({ mesh: 'desk', actors: { approval: { kind: 'keyed', module: './a.ts' } } }), false);
+    report.ready({ mesh: 'desk', pid: 1, actors: 1, kinds: 1, store: 'desk.db', survives: 'survives kill -9' });
+    for (const desk of desks) report.misfit(desk);
+    expect(text.stdout).not.toContain('parked');
+    report.end();
+    expect(text.stdout).toContain('8 actors of approval are parked');
+  });
+});
