@@ -3,17 +3,22 @@
  * fills the memory. An endless stream of small events is fine.
  */
 import { MeshError } from '../core/index.ts';
+import type { Redactor } from './secret.ts';
 
 const REASON_CHARS_MAX = 500;
 
-/** Why a fetch failed: `fetch failed` alone says nothing, its cause does. Bounded: some libraries put whole answers into messages. */
-export function failureWords(error: unknown): string {
-  if (!(error instanceof Error)) return String(error).slice(0, REASON_CHARS_MAX);
+/**
+ * Why a fetch failed, without secrets: `fetch failed` alone says nothing, its cause does. Bounded: some libraries put whole answers into
+ * messages.
+ */
+export function failureWords(error: unknown, redactor: Redactor): string {
+  const excerpt = (text: string): string => redactor.excerpt(text, REASON_CHARS_MAX);
+  if (!(error instanceof Error)) return excerpt(String(error));
   const { code, message } = (error.cause ?? {}) as { code?: unknown; message?: unknown };
   // A host with two addresses fails with an error for each, and no message of its own.
   const why = typeof message === 'string' && message !== '' ? message : typeof code === 'string' ? code : '';
-  const said = error.message.slice(0, REASON_CHARS_MAX);
-  return why === '' ? said : `${said} (${why.slice(0, REASON_CHARS_MAX)})`;
+  const said = excerpt(error.message);
+  return why === '' ? said : `${said} (${excerpt(why)})`;
 }
 
 export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;

@@ -7,7 +7,8 @@
 import { Client, type ClientOptions, type Progress, type Tool, type Transport } from '@modelcontextprotocol/client';
 import { backoffMs, type Clock, errorData, MeshError, type ToolServerPlan, type TraceContext } from '../core/index.ts';
 import { Awaited } from './awaited.ts';
-import { type CallFacts, callFailure, connectFailure, streamEnded } from './mcp-failure.ts';
+import { ARGS_BYTES_MAX, RESULT_BYTES_MAX } from './limits.ts';
+import { type CallFacts, callFailure, connectFailure, streamEnded, type Wording } from './mcp-failure.ts';
 import { type ConnectionEvent, termsOf } from './mcp-gateway.ts';
 import { toolOutput } from './mcp-result.ts';
 import { mcpTransport, pidOf, watched, type WireWatch } from './mcp-transport.ts';
@@ -59,8 +60,6 @@ const CLIENT = { name: 'reprise', version: '0.1.0' };
 const CONNECT_MS = 30_000;
 /** A connection that held this long begins its pauses anew. */
 const HELD_MS = 10_000;
-const ARGS_BYTES_MAX = 1024 * 1024;
-const RESULT_BYTES_MAX = 8 * 1024 * 1024;
 /** A message holds an answer twice at most, as content and as structured content, and some more. */
 const MESSAGE_BYTES_MORE = 256 * 1024;
 const NOISE_CHARS_MAX = 500;
@@ -150,7 +149,7 @@ export class McpConnection {
       else await client.close();
     } catch (error) {
       await client.close().catch(() => undefined);
-      if (life === this.life) this.again(connectFailure(this.plan.name, error, this.lastWords()));
+      if (life === this.life) this.again(connectFailure(this.plan.name, error, this.wording()));
     }
   }
 
@@ -204,8 +203,12 @@ export class McpConnection {
   }
 
   private heard(error: Error): void {
-    this.noise = this.vault.redactor.text(error.message).slice(0, NOISE_CHARS_MAX);
+    this.noise = this.vault.redactor.excerpt(error.message, NOISE_CHARS_MAX);
     this.options.onLog?.(this.plan.name, this.noise);
+  }
+
+  private wording(): Wording {
+    return { redactor: this.vault.redactor, lastWords: this.lastWords() };
   }
 
   private lastWords(): string {
@@ -261,7 +264,7 @@ export class McpConnection {
           onprogress: (progress) => this.progressed(request, progress),
         },
       );
-      return this.vault.redactor.json(toolOutput(`${this.plan.name}.${request.name}`, raw, this.limits.resultBytesMax));
+      return toolOutput(`${this.plan.name}.${request.name}`, this.vault.redactor.json(raw), this.limits.resultBytesMax);
     } catch (error) {
       signal.throwIfAborted();
       throw this.failure(request, error, facts, live);
@@ -293,7 +296,7 @@ export class McpConnection {
   }
 
   private failure(request: ToolRequest, error: unknown, facts: CallFacts, live: Live | undefined): MeshError {
-    const { error: failure, sessionLost } = callFailure(`${this.plan.name}.${request.name}`, error, facts, this.lastWords());
+    const { error: failure, sessionLost } = callFailure(`${this.plan.name}.${request.name}`, error, facts, this.wording());
     if (sessionLost && live !== undefined) this.lost(live.transport, failure);
     return this.clean(failure);
   }

@@ -5,10 +5,18 @@
 import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError, UnauthorizedError } from '@modelcontextprotocol/client';
 import { MeshError } from '../core/index.ts';
 import { failureWords } from './bounded-fetch.ts';
+import type { Redactor } from './secret.ts';
 
 export interface CallFacts {
   /** The request has been handed to the wire. */
   readonly sent: boolean;
+}
+
+/** How a failure is worded. */
+export interface Wording {
+  readonly redactor: Redactor;
+  /** What else is known, for the end of the message. */
+  readonly lastWords: string;
 }
 
 export interface CallFailure {
@@ -39,30 +47,30 @@ const refused = (message: string, data: Readonly<Record<string, unknown>>, cause
   sessionLost: false,
 });
 
-/** `lastWords`: what else is known, for the end of the message. */
-export function connectFailure(server: string, error: unknown, lastWords: string): MeshError {
+export function connectFailure(server: string, error: unknown, { redactor, lastWords }: Wording): MeshError {
   if (error instanceof MeshError) return error;
   const what = isUnauthorized(error) ? `server '${server}' refuses the credentials` : `server '${server}' could not be reached`;
-  return failed(`${what}: ${failureWords(error)}${lastWords}`, { sent: false, retryable: true }, error);
+  return failed(`${what}: ${failureWords(error, redactor)}${lastWords}`, { sent: false, retryable: true }, error);
 }
 
-export function callFailure(tool: string, error: unknown, { sent }: CallFacts, lastWords: string): CallFailure {
+export function callFailure(tool: string, error: unknown, { sent }: CallFacts, { redactor, lastWords }: Wording): CallFailure {
   if (error instanceof MeshError) return { error, sessionLost: false };
-  if (error instanceof ProtocolError) return refused(`'${tool}' failed: ${error.message}`, { rpcCode: error.code }, error);
+  const words = failureWords(error, redactor);
+  if (error instanceof ProtocolError) return refused(`'${tool}' failed: ${words}`, { rpcCode: error.code }, error);
   // Before anything else the server looks at the credentials. A new connection reads them anew.
   if (isUnauthorized(error))
     return {
       error: failed(`'${tool}' was not taken: the server refuses the credentials`, { sent: false, retryable: true }, error),
       sessionLost: true,
     };
-  if (error instanceof SdkHttpError) return httpFailure(tool, error);
+  if (error instanceof SdkHttpError) return httpFailure(tool, error, words);
   if (error instanceof SdkError && error.code === SdkErrorCode.InvalidResult)
-    return refused(`'${tool}' answered with something that is no result: ${error.message}`, {}, error);
+    return refused(`'${tool}' answered with something that is no result: ${words}`, {}, error);
   const unsent = !sent || UNSENT.has(causeCode(error)) || (error instanceof SdkError && error.code === SdkErrorCode.NotConnected);
   const wording = unsent ? 'was not sent' : 'was under way';
   return {
     error: failed(
-      `'${tool}' ${wording} when the connection failed: ${failureWords(error)}${lastWords}`,
+      `'${tool}' ${wording} when the connection failed: ${words}${lastWords}`,
       { sent: !unsent, retryable: true },
       error,
     ),
@@ -70,7 +78,7 @@ export function callFailure(tool: string, error: unknown, { sent }: CallFacts, l
   };
 }
 
-function httpFailure(tool: string, error: SdkHttpError): CallFailure {
+function httpFailure(tool: string, error: SdkHttpError, words: string): CallFailure {
   const { status } = error;
   switch (status) {
     // A server that was started anew does not know our session: 404 by the specification, 400 by older servers.
@@ -78,7 +86,7 @@ function httpFailure(tool: string, error: SdkHttpError): CallFailure {
     case 400:
       return {
         error: failed(
-          `'${tool}' was not taken: the server no longer knows this session (${status}: ${failureWords(error)})`,
+          `'${tool}' was not taken: the server no longer knows this session (${status}: ${words})`,
           { sent: false, retryable: true, status },
           error,
         ),
@@ -92,13 +100,14 @@ function httpFailure(tool: string, error: SdkHttpError): CallFailure {
     case 403:
       return refused(`'${tool}' is not allowed with these credentials (403)`, { status }, error);
     default:
-      return otherStatus(tool, status, error);
+      return otherStatus(tool, error, words);
   }
 }
 
 /** Below 500 the server did not take the call, but for one that it gave up waiting for (408). */
-function otherStatus(tool: string, status: number, error: SdkHttpError): CallFailure {
-  const message = `'${tool}' was answered with HTTP ${status}: ${failureWords(error)}`;
+function otherStatus(tool: string, error: SdkHttpError, words: string): CallFailure {
+  const { status } = error;
+  const message = `'${tool}' was answered with HTTP ${status}: ${words}`;
   const taken = status >= 500 || status === 408;
   return { error: failed(message, { sent: taken, retryable: taken, status }, error), sessionLost: false };
 }

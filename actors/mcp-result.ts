@@ -9,6 +9,8 @@ const REASON_CHARS_MAX = 500;
  * A refusal (`isError`) is an answer of the tool: it is settled, recorded and never tried again. Charts get it as an error, because the
  * output of an invoke is typed by what the tool gives when it works.
  *
+ * `result` has no secrets any more: messages quote a part of it, and half a secret is found by nobody.
+ *
  * Throws: TOOL_FAILED with `data.content`, read as an output is, when the tool says that it failed; PAYLOAD_TOO_LARGE when the answer
  * is larger than `bytesMax` (the call itself took effect then).
  */

@@ -6,7 +6,9 @@ import {
   type Backoff,
   backoffMs,
   type Clock,
+  type ErrorData,
   errorData,
+  type EventObject,
   type InDoubt,
   isMeshError,
   type Leaf,
@@ -14,6 +16,7 @@ import {
 } from '../core/index.ts';
 import { Awaited } from './awaited.ts';
 import { runLeaf } from './leaf.ts';
+import { RESULT_BYTES_MAX } from './limits.ts';
 import type { ModelLeaves, ModelTerms, PortEvent } from './model-gateway.ts';
 import {
   type GenerateContext,
@@ -38,7 +41,8 @@ export interface ModelLeavesOptions {
   readonly resultBytesMax?: number;
 }
 
-const RESULT_BYTES_MAX = 8 * 1024 * 1024;
+/** Of an error, which may quote what came. */
+const MESSAGE_CHARS_MAX = 1_000;
 const BACKOFF: Backoff = { minMs: 1_000, maxMs: 60_000, factor: 2, jitter: 0 };
 
 /** `terms` are told to the gateway at each start: an edited mesh file does not change what an old log folds to. */
@@ -84,7 +88,7 @@ class OpenedPort {
       this.port.set(port);
     } catch (failure) {
       if (life !== this.life) return;
-      const error = this.redactor.json(errorData(failure));
+      const error = shortened(this.redactor.json(errorData(failure)));
       if (error.message !== told) tell({ type: 'reprise.model.down', error });
       const pauseMs = backoffMs(BACKOFF, attempt, 0);
       this.cancelPause = this.clock.after(pauseMs, () => void this.make(life, attempt + 1, error.message, tell));
@@ -122,7 +126,7 @@ function generateLeaf(
     start(job, deliver) {
       const { request, nth, key, timeoutMs, remainingMs } = job.input as GenerateInput;
       return runLeaf(
-        { clock, child: job.child, timeoutMs, totalMs: remainingMs, deliver: (event) => deliver(redactor.json(event)) },
+        { clock, child: job.child, timeoutMs, totalMs: remainingMs, deliver: (event) => deliver(cleaned(redactor, event)) },
         (limitMs) => new MeshError('MODEL_TIMEOUT', `the model did not answer within ${limitMs} ms`),
         async (signal, alive) => {
           const port = await opened.port.when(signal);
@@ -140,6 +144,18 @@ function generateLeaf(
     },
   };
 }
+
+/** Without secrets. Messages are cut after that: half a secret is found by nobody. */
+function cleaned(redactor: Redactor, event: EventObject): EventObject {
+  const { error, ...rest } = redactor.json(event) as EventObject & { readonly error?: ErrorData };
+  return error === undefined ? rest : { ...rest, error: shortened(error) };
+}
+
+const shortened = (error: ErrorData): ErrorData => ({
+  ...error,
+  message: error.message.slice(0, MESSAGE_CHARS_MAX),
+  ...(error.cause !== undefined && { cause: shortened(error.cause) }),
+});
 
 /** A port of a user's own may throw anything; a chart always gets a code. */
 async function answer(port: ModelPort, request: ModelRequest, context: GenerateContext): Promise<ModelResult> {

@@ -41,20 +41,29 @@ function resolveSecret(ref: SecretRef, env: Env, readFile: ReadFile): string {
 
 /** Shorter values would take ordinary words out of every result. */
 const REDACTED_MIN_CHARS = 4;
+/** Of a line of a value that has several: a key in a file may come back line by line. */
+const LINE_MIN_CHARS = 8;
 
-/** Takes resolved secrets out of text and JSON, in the forms in which they come back: as they are, in JSON, in a URL, in base64. */
+/**
+ * Takes resolved secrets out of text and JSON, in the forms in which they come back: as they are, line by line, in JSON, in a URL, in
+ * base64. Half a secret it does not find: what is cut goes through `excerpt`.
+ */
 export class Redactor {
   /** By form; the longest first, so that one secret inside another leaves nothing over. */
   private forms: [form: string, mark: string][] = [];
 
   add(value: string, name: string): void {
-    if (value.length < REDACTED_MIN_CHARS) return;
-    const mark = `[secret ${name}]`;
     const seen = new Set(this.forms.map(([form]) => form));
+    if (value.length < REDACTED_MIN_CHARS || seen.has(value)) return;
+    const mark = `[secret ${name}]`;
+    const inJson = (text: string): string => JSON.stringify(text).slice(1, -1);
+    const lines = linesOf(value);
     const base64 = Buffer.from(value, 'utf8').toString('base64');
     for (const form of new Set([
       value,
-      JSON.stringify(value).slice(1, -1),
+      inJson(value),
+      ...lines,
+      ...lines.map(inJson),
       encodeURIComponent(value),
       base64,
       base64.replace(/=+$/, ''),
@@ -71,6 +80,11 @@ export class Redactor {
     return clean;
   }
 
+  /** The beginning of a text, for a message: cleaned whole and then cut. */
+  excerpt(text: string, charsMax: number): string {
+    return this.text(text).slice(0, charsMax);
+  }
+
   /** A copy without secrets, keys included; the same value when there is nothing to take out. Plain JSON only. */
   json<T>(value: T): T {
     return this.forms.length === 0 ? value : (this.walk(value) as T);
@@ -82,6 +96,12 @@ export class Redactor {
     if (typeof value !== 'object' || value === null) return value;
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [this.text(key), this.walk(item)]));
   }
+}
+
+/** Lines that are long enough to be told from other text; also those of a key inside JSON, where their ends are written `\\n`. */
+function linesOf(value: string): readonly string[] {
+  const lines = value.split(/\r?\n|\\n/);
+  return lines.length === 1 ? [] : lines.map((line) => line.trim()).filter((line) => line.length >= LINE_MIN_CHARS);
 }
 
 /** Resolves settings at connect time and tells the redactor what to take out from then on. */

@@ -1,11 +1,10 @@
 /** The checks of `reprise doctor`: each says what it found, and none changes anything that is there. */
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { SecretSources } from '../actors/secret.ts';
 import type { ModelPlan, PlainOrSecret, ToolServerPlan } from '../core/config/gateway-plan.ts';
 import type { MeshPlan } from '../core/config/plan.ts';
 import { problemText } from '../core/config/problems.ts';
-import { errorData, MeshError } from '../core/errors.ts';
+import { errorData } from '../core/errors.ts';
 import type { MeshStore } from '../core/mesh.ts';
 import { loadLogics } from './logics.ts';
 import type { Env, LoadedMesh } from './mesh-file.ts';
@@ -138,31 +137,28 @@ export async function toolServer(plan: ToolServerPlan, folder: string, env: Env)
   }
 }
 
+/** Reads its secrets, and makes its port. What a module of a user throws or says may hold one. */
 export async function modelOf(plan: ModelPlan, folder: string, env: Env): Promise<Finding> {
   const name = `models.${plan.name}`;
-  const { modelSource } = await import('./model-ports.ts');
-  const secrets = { env, readFile: (path: string) => readFileSync(resolve(folder, path), 'utf8') };
-  const { source } = await modelSource(plan, folder, secrets);
-  for (const value of secretsOf(plan)) resolveNow(value, secrets);
-  const port = await source();
-  if (plan.kind !== 'openai-compatible') return ok(name, port.id);
-  return (await answers(plan.baseUrl))
-    ? ok(name, `${port.id} at ${plan.baseUrl}`)
-    : warning(name, `nothing answers at ${plan.baseUrl}`);
+  const { Vault } = await import('../actors/secret.ts');
+  const vault = new Vault({ env, readFile: (path) => readFileSync(resolve(folder, path), 'utf8') });
+  const found = await checked(name, async () => {
+    const { modelSource } = await import('./model-ports.ts');
+    const { source } = await modelSource(plan, folder, vault);
+    for (const setting of secretsOf(plan)) vault.value(setting);
+    const port = await source();
+    if (plan.kind !== 'openai-compatible') return ok(name, port.id);
+    return (await answers(plan.baseUrl))
+      ? ok(name, `${port.id} at ${plan.baseUrl}`)
+      : warning(name, `nothing answers at ${plan.baseUrl}`);
+  });
+  return { ...found, message: vault.redactor.text(found.message) };
 }
 
 const secretsOf = (plan: ModelPlan): readonly PlainOrSecret[] => [
   ...('apiKey' in plan && plan.apiKey !== undefined ? [plan.apiKey] : []),
   ...('headers' in plan ? Object.values(plan.headers) : []),
 ];
-
-/** Throws SECRET_MISSING. */
-function resolveNow(value: PlainOrSecret, secrets: SecretSources): void {
-  if (typeof value === 'string') return;
-  if ('env' in value && (secrets.env[value.env] ?? '') === '')
-    throw new MeshError('SECRET_MISSING', `environment variable ${value.env} is not set`);
-  if ('file' in value) secrets.readFile(value.file);
-}
 
 export async function traces(plan: MeshPlan): Promise<Finding> {
   if (plan.telemetry === undefined) return skipped('telemetry', 'the mesh file asks for none');

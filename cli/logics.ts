@@ -105,16 +105,18 @@ export async function liveGateways(plan: MeshPlan, folder: string, reach: Reacha
     }
   }
   if (plan.models.length > 0) {
-    const [{ modelGateway }, { modelLeaves }, { modelSource }] = await Promise.all([
+    const [{ modelGateway }, { modelLeaves }, { Vault }, { modelSource }] = await Promise.all([
       import('../actors/model-gateway.ts'),
       import('../actors/model-leaves.ts'),
+      import('../actors/secret.ts'),
       import('./model-ports.ts'),
     ]);
     for (const model of plan.models) {
-      const { source, terms, redactor } = await modelSource(model, folder, secrets);
+      const vault = new Vault(secrets);
+      const { source, terms } = await modelSource(model, folder, vault);
       const leaves = modelLeaves(source, terms, {
         clock,
-        redactor,
+        redactor: vault.redactor,
         ...(onDelta !== undefined && { onDelta: (effect, delta) => onDelta(model.address, effect, delta) }),
       });
       registry.set(model.address, { logic: modelGateway({ name: model.name, leaves }) });

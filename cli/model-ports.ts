@@ -10,7 +10,7 @@ import type { ModelPort } from '../actors/model-port.ts';
 import { type AiSdkModel, fromAiSdk, isAiSdkModel } from '../actors/models/ai-sdk.ts';
 import { openaiCompatible } from '../actors/models/openai-compatible.ts';
 import { scripted, type ScriptedAnswer } from '../actors/models/scripted.ts';
-import { type Redactor, type SecretSources, Vault } from '../actors/secret.ts';
+import type { Vault } from '../actors/secret.ts';
 import type { ModelPlan } from '../core/config/gateway-plan.ts';
 import { errorData, MeshError } from '../core/errors.ts';
 import { loadExport } from './actor-modules.ts';
@@ -23,22 +23,22 @@ type ModulePlan = Plan<'ai-sdk' | 'module'>;
 export interface ModelSource {
   readonly source: PortSource;
   readonly terms: ModelTerms;
-  /** Takes the model's secrets out of errors and results. */
-  readonly redactor: Redactor;
 }
 
-/** `folder`: where relative paths start. Throws CONFIG_INVALID, PEER_DEPENDENCY_MISSING. */
-export async function modelSource(plan: ModelPlan, folder: string, secrets: SecretSources): Promise<ModelSource> {
-  const vault = new Vault(secrets);
+/**
+ * `folder`: where relative paths start. `vault`: the one of this model, whose redactor knows its secrets from then on.
+ *
+ * Throws CONFIG_INVALID, PEER_DEPENDENCY_MISSING.
+ */
+export async function modelSource(plan: ModelPlan, folder: string, vault: Vault): Promise<ModelSource> {
   const { timeoutMs, concurrency } = plan;
   return {
-    source: await sourceOf(plan, folder, secrets, vault),
+    source: await sourceOf(plan, folder, vault),
     terms: { timeoutMs, concurrency, ...(plan.kind === 'openai-compatible' && { attempts: plan.retries + 1 }) },
-    redactor: vault.redactor,
   };
 }
 
-async function sourceOf(plan: ModelPlan, folder: string, secrets: SecretSources, vault: Vault): Promise<PortSource> {
+async function sourceOf(plan: ModelPlan, folder: string, vault: Vault): Promise<PortSource> {
   switch (plan.kind) {
     case 'scripted': {
       const port = scripted(answersOf(plan, folder), { id: `scripted/${plan.name}`, repeat: plan.repeat });
@@ -46,7 +46,7 @@ async function sourceOf(plan: ModelPlan, folder: string, secrets: SecretSources,
     }
     case 'openai-compatible': {
       const { baseUrl, model, apiKey, headers, settings } = plan;
-      return () => openaiCompatible({ baseUrl, model, headers, settings, secrets, ...(apiKey !== undefined && { apiKey }) });
+      return () => openaiCompatible({ baseUrl, model, headers, settings, vault, ...(apiKey !== undefined && { apiKey }) });
     }
     case 'ai-sdk':
     case 'module': {

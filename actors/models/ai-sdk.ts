@@ -98,7 +98,7 @@ function failure(id: string, error: unknown): MeshError {
   const status = typeof statusCode === 'number' ? statusCode : undefined;
   const retryAfterMs = responseHeaders === undefined ? undefined : retryAfter(new Headers(responseHeaders));
   const retryable = typeof isRetryable === 'boolean' ? isRetryable : status !== undefined && isTransient(status);
-  return modelFailed(`${id} failed: ${String(message ?? JSON.stringify(error)).slice(0, 500)}`, {
+  return modelFailed(`${id} failed: ${String(message ?? JSON.stringify(error))}`, {
     retryable,
     ...(status !== undefined && { status }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),

@@ -53,7 +53,7 @@ export class Answer {
   /** One chunk of a stream, or a whole answer. Throws MODEL_FAILED, PAYLOAD_TOO_LARGE. */
   take(chunk: unknown): void {
     if (!isObject(chunk))
-      throw modelFailed(`${this.who} sent something that is no answer: ${excerpt(chunk)}`, { retryable: true });
+      throw modelFailed(`${this.who} sent something that is no answer: ${quoted(chunk)}`, { retryable: true });
     if (chunk['error'] !== undefined && chunk['error'] !== null) throw providerError(this.who, chunk['error']);
     if (typeof chunk['model'] === 'string') this.model = chunk['model'];
     for (const key of ['id', 'system_fingerprint', 'service_tier']) if (chunk[key] != null) this.metadata[key] = chunk[key];
@@ -169,7 +169,7 @@ function providerError(who: string, error: unknown): MeshError {
   const transient =
     (status !== undefined && (status === 429 || status >= 500)) ||
     /server_error|overloaded|rate_limit|timeout/.test(String(code));
-  return modelFailed(`${who} broke off: ${excerpt(said['message'] ?? error)}`, {
+  return modelFailed(`${who} broke off: ${quoted(said['message'] ?? error)}`, {
     retryable: transient,
     ...(status !== undefined && { status }),
   });
@@ -177,6 +177,5 @@ function providerError(who: string, error: unknown): MeshError {
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** For a message; never all of it. */
-export const excerpt = (value: unknown): string =>
-  (typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))).slice(0, 300);
+/** For a message, whole: who throws it takes secrets out and then cuts. */
+export const quoted = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value)));

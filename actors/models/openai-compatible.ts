@@ -12,8 +12,8 @@ import {
   type ModelResult,
   providerKey,
 } from '../model-port.ts';
-import { PROCESS_SECRETS, type SecretSources, Vault } from '../secret.ts';
-import { Answer, excerpt } from './openai-answer.ts';
+import { PROCESS_SECRETS, Vault } from '../secret.ts';
+import { Answer, quoted } from './openai-answer.ts';
 import { bodyOf } from './openai-request.ts';
 import { isTransient, retryAfter } from './retry-after.ts';
 
@@ -28,21 +28,23 @@ export interface OpenAiCompatibleOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Default: host and model. */
   readonly id?: string;
-  /** Where references lead. Default: environment and files of this process. */
-  readonly secrets?: SecretSources;
+  /** Reads references, and takes what it has read out of answers and errors. Default: of environment and files of this process. */
+  readonly vault?: Vault;
   readonly fetch?: Fetch;
 }
 
 /** Of one body, or one event of a stream. */
 const BODY_BYTES_MAX = 16 * 1024 * 1024;
+/** Of an error, which quotes what came. */
+const MESSAGE_CHARS_MAX = 400;
+
 /** `generate` fails with MODEL_FAILED (`data.status`, `data.retryAfterMs`), PAYLOAD_TOO_LARGE, SECRET_MISSING. */
 export function openaiCompatible(options: OpenAiCompatibleOptions): ModelPort {
-  const { baseUrl, model, apiKey, headers = {}, settings = {} } = options;
+  const { baseUrl, model, apiKey, headers = {}, settings = {}, vault = new Vault(PROCESS_SECRETS) } = options;
   const { hostname } = new URL(baseUrl);
   const id = options.id ?? `${hostname}/${model}`;
   const url = `${baseUrl.replace(/\/+$/, '')}/chat/completions`;
   const maxTokens = hostname === 'api.openai.com' ? 'max_completion_tokens' : 'max_tokens';
-  const vault = new Vault(options.secrets ?? PROCESS_SECRETS);
   const send = boundedFetch(BODY_BYTES_MAX, options.fetch);
 
   const request = async (body: unknown, { signal, idempotencyKey }: GenerateContext): Promise<Response> => {
@@ -76,7 +78,8 @@ export function openaiCompatible(options: OpenAiCompatibleOptions): ModelPort {
         context.signal.throwIfAborted();
         throw cleaned(vault, id, error);
       }
-      return answer.result();
+      // Some providers and gateways before them echo what they were sent.
+      return vault.redactor.json(answer.result());
     },
   };
 }
@@ -87,9 +90,9 @@ async function read(id: string, response: Response, answer: Answer): Promise<voi
   if (type.includes('text/event-stream')) return readStream(id, response, answer);
   const text = await response.text();
   if (!/\bjson\b/.test(type))
-    throw modelFailed(`${id} answered with ${type === '' ? 'no content type' : type}: ${excerpt(text)}`, { retryable: false });
+    throw modelFailed(`${id} answered with ${type === '' ? 'no content type' : type}: ${quoted(text)}`, { retryable: false });
   answer.take(parsed(id, text));
-  if (!answer.begun) throw modelFailed(`${id} gave an answer without choices: ${excerpt(text)}`, { retryable: true });
+  if (!answer.begun) throw modelFailed(`${id} gave an answer without choices: ${quoted(text)}`, { retryable: true });
 }
 
 async function readStream(id: string, response: Response, answer: Answer): Promise<void> {
@@ -124,7 +127,7 @@ function parsed(id: string, text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    throw modelFailed(`${id} sent something that is no JSON: ${excerpt(text)}`, { retryable: true });
+    throw modelFailed(`${id} sent something that is no JSON: ${quoted(text)}`, { retryable: true });
   }
 }
 
@@ -136,7 +139,7 @@ async function refusal(id: string, response: Response): Promise<MeshError> {
   const retryAfterMs = retryAfter(response.headers);
   // Whose money is spent does not get any by waiting.
   const retryable = isTransient(status) && code !== 'insufficient_quota';
-  return modelFailed(`${id} refused with HTTP ${status}: ${excerpt(message)}`, {
+  return modelFailed(`${id} refused with HTTP ${status}: ${quoted(message)}`, {
     retryable,
     status,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
@@ -154,10 +157,9 @@ function wordsOf(text: string): { readonly message: string; readonly code?: unkn
   return { message: text };
 }
 
-/** Without secrets: providers like to quote the key that they refuse. */
-function cleaned(vault: Vault, id: string, error: unknown): MeshError {
-  if (isMeshError(error)) return new MeshError(error.code, vault.redactor.text(error.message), { data: error.data });
-  return modelFailed(vault.redactor.text(`${id} could not be reached, or broke off: ${failureWords(error)}`), {
-    retryable: true,
-  });
+/** Without secrets, then cut: providers like to quote the key that they refuse. */
+function cleaned({ redactor }: Vault, id: string, error: unknown): MeshError {
+  if (isMeshError(error))
+    return new MeshError(error.code, redactor.excerpt(error.message, MESSAGE_CHARS_MAX), { data: error.data });
+  return modelFailed(`${id} could not be reached, or broke off: ${failureWords(error, redactor)}`, { retryable: true });
 }

@@ -124,6 +124,16 @@ it('a secret that comes back is taken out of results, refusals, last words and l
   const server = drive(probe({ PROBE_SECRET: { env: 'KEY' } }), { secrets: { env: { KEY: secret }, readFile: () => '' } });
   expect(await server.output('leak', { how: 'result' })).toEqual({ '[secret KEY]': 'Basic [secret KEY]' });
   const refused = await server.call('leak', { how: 'error' });
+  // Where the message of an error is cut, in the middle of the secret.
+  const cut = await Promise.all([
+    server.call('leak', { how: 'error', pad: 490 }),
+    server.call('leak', { how: 'throw', pad: 490 }),
+  ]);
+  expect(cut).toMatchObject([{ error: { code: 'TOOL_FAILED' } }, { error: { code: 'TOOL_FAILED' } }]);
+  for (const end of cut) {
+    expect('error' in end && end.error.message).toContain('x'.repeat(450));
+    expect('error' in end && end.error.message).not.toContain('sk-');
+  }
   const lost = await server.call('leak', { how: 'death' });
   expect(lost).toMatchObject({ error: { message: expect.stringMatching(/its last words: .*the secret is \[secret KEY\]/) } });
   await server.connected(2);

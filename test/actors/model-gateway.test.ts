@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { modelGateway, type ModelGatewayState, type ModelTerms } from '../../actors/model-gateway.ts';
 import { modelLeaves } from '../../actors/model-leaves.ts';
 import { jsonOf, type ModelPort, type ModelRequest, type ModelResult, textOf, toolCallsOf } from '../../actors/model-port.ts';
+import { fromAiSdk } from '../../actors/models/ai-sdk.ts';
 import { recorded, recordingsOf } from '../../actors/models/recorded.ts';
 import { callsTool, scripted } from '../../actors/models/scripted.ts';
 import { Redactor } from '../../actors/secret.ts';
@@ -121,6 +122,12 @@ async function one(
   opened.stop();
   return end;
 }
+const SDK_MODEL = {
+  specificationVersion: 'v3',
+  provider: 'mock',
+  modelId: 'm',
+  doGenerate: () => Promise.reject(new Error('it streams')),
+};
 const portOf = (generate: ModelPort['generate']): ModelPort => ({ id: 'own/port', generate });
 
 describe('the leaves of a model', () => {
@@ -198,6 +205,14 @@ describe('the leaves of a model', () => {
     });
     const failing = portOf(() => Promise.reject(new Error('bad key', { cause: new Error('sk-0123456789') })));
     expect(JSON.stringify(await one(failing, {}, { redactor }))).not.toContain('sk-0123456789');
+    // Cleaned whole and then cut: no part of it is left.
+    const long = (): Promise<never> => Promise.reject(new Error(`${'x'.repeat(980)} sk-0123456789`));
+    for (const port of [portOf(long), fromAiSdk({ ...SDK_MODEL, doStream: long })]) {
+      const text = JSON.stringify(await one(port, {}, { redactor }));
+      expect(text).toContain('x'.repeat(900));
+      expect(text).not.toContain('sk-0');
+      expect(text.length).toBeLessThan(3_000);
+    }
   });
 });
 

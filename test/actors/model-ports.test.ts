@@ -2,12 +2,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ModelPort, textOf } from '../../actors/model-port.ts';
+import { Vault } from '../../actors/secret.ts';
 import { modelSource } from '../../cli/model-ports.ts';
 import { missingPackage, peer } from '../../cli/peer.ts';
 import { modelPlan } from '../../core/config/gateway-plan.ts';
 import type { ModelConfig } from '../../core/config/schema.ts';
 import { folder } from './leaf-drive.ts';
-import { OpenAiServer } from './openai-server.ts';
+import { OpenAiServer, words } from './openai-server.ts';
 
 let dir: ReturnType<typeof folder>;
 beforeEach(() => {
@@ -16,8 +17,10 @@ beforeEach(() => {
 afterEach(() => dir.remove());
 
 const ENV = { MODEL_KEY: 'sk-0123456789' };
-const source = (config: ModelConfig, env: Record<string, string> = ENV) =>
-  modelSource(modelPlan('main', config), dir.path, { env, readFile: () => '' });
+const source = async (config: ModelConfig, env: Record<string, string> = ENV) => {
+  const vault = new Vault({ env, readFile: () => '' });
+  return { ...(await modelSource(modelPlan('main', config), dir.path, vault)), redactor: vault.redactor };
+};
 const port = async (config: ModelConfig, env?: Record<string, string>): Promise<ModelPort> =>
   (await source(config, env)).source();
 const said = async (config: ModelConfig): Promise<string> =>
@@ -78,6 +81,24 @@ it('openai-compatible: the address, the key at each call, tries as the config sa
     body: { model: 'tiny', temperature: 0 },
   });
   expect((await source(config)).terms.attempts).toBe(5);
+  await server.close();
+});
+
+it('openai-compatible: a key that comes back is taken out of the answer, and the gateway knows it from then on', async () => {
+  const server = await new OpenAiServer().listen();
+  const [key] = Object.values(ENV);
+  server.next = [{ chunks: words(`you sent Bearer ${key} to me`) }];
+  const { source: make, redactor } = await source({
+    kind: 'openai-compatible',
+    baseUrl: server.baseUrl,
+    model: 'tiny',
+    apiKey: { env: 'MODEL_KEY' },
+  });
+  const answer = await (
+    await make()
+  ).generate({ messages: [{ role: 'user', content: 'hi' }] }, { signal: new AbortController().signal, idempotencyKey: 'a!1.0' });
+  expect(textOf(answer)).toBe('you sent Bearer [secret MODEL_KEY] to me');
+  expect(redactor.text(`it is ${key}`)).toBe('it is [secret MODEL_KEY]');
   await server.close();
 });
 

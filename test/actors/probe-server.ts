@@ -7,7 +7,7 @@
  */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { McpServer } from '@modelcontextprotocol/server';
+import { McpServer, ProtocolError } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { z } from 'zod';
 
@@ -75,10 +75,13 @@ function probe(): McpServer {
     text('x'.repeat(bytes)),
   );
   server.registerTool('refuse', { annotations: READ_ONLY }, () => ({ ...text('no funds'), isError: true }));
-  server.registerTool('leak', { inputSchema: z.object({ how: z.enum(['result', 'error', 'death']) }) }, ({ how }) => {
+  const leaking = z.object({ how: z.enum(['result', 'error', 'death', 'throw']), pad: z.number().optional() });
+  server.registerTool('leak', { inputSchema: leaking }, ({ how, pad = 0 }) => {
     process.stderr.write(`the secret is ${PROBE_SECRET}\n`);
     if (how === 'death') process.exit(1);
-    return { ...json({ [PROBE_SECRET]: `Basic ${Buffer.from(PROBE_SECRET).toString('base64')}` }), isError: how === 'error' };
+    const name = `${'x'.repeat(pad)}${PROBE_SECRET}`;
+    if (how === 'throw') throw new ProtocolError(-32_000, name);
+    return { ...json({ [name]: `Basic ${Buffer.from(PROBE_SECRET).toString('base64')}` }), isError: how === 'error' };
   });
   server.registerTool('grow', {}, () => {
     server.registerTool('grown', { annotations: READ_ONLY }, () => text('new'));

@@ -1,6 +1,8 @@
 /** Secrets by reference: where values come from, and that they do not come back. */
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { Redactor, Vault } from '../../actors/secret.ts';
+import { StderrTail } from '../../actors/stderr-tail.ts';
 
 const vault = (env: Record<string, string>, files: Record<string, string> = {}): Vault =>
   new Vault({
@@ -54,6 +56,24 @@ describe('a redactor', () => {
       expect(redactor.text(`before ${form} after`)).toMatch(/^before .*\[secret KEY\].* after$/);
   });
 
+  it('cleans before it cuts', () => {
+    const redactor = new Redactor();
+    redactor.add('sk-0123456789', 'KEY');
+    expect(redactor.excerpt('it is sk-0123456789', 9)).toBe('it is [se');
+  });
+
+  it('knows a value of several lines line by line, also where their ends are written in JSON', () => {
+    const lines = ['MIIEvQIBADANBgkqhkiG', '9w0BAQEFAASCBKcwggSj'];
+    const pem = ['-----BEGIN KEY-----', ...lines, 'abc=', '-----END KEY-----'].join('\n');
+    for (const value of [pem, JSON.stringify({ key: pem }), JSON.stringify({ key: pem }, undefined, 2)]) {
+      const redactor = new Redactor();
+      redactor.add(value, 'FILE');
+      for (const line of lines) expect(redactor.text(`line: ${line}.`)).toBe('line: [secret FILE].');
+      // Too short to be told from other text.
+      expect(redactor.text('abc= {')).toBe('abc= {');
+    }
+  });
+
   it('goes through JSON, names of members included, and copies nothing when it has nothing to do', () => {
     const redactor = new Redactor();
     const value = { [secret]: [secret, 1, null, { deep: `x${secret}` }] };
@@ -69,5 +89,68 @@ describe('a redactor', () => {
     redactor.add('abcdefgh', 'LONG');
     redactor.add('ab', 'TINY');
     expect(redactor.text('abcdefgh abcd ab')).toBe('[secret LONG] [secret SHORT] ab');
+  });
+});
+
+describe('what a child process writes to stderr', () => {
+  const secret = 'sk-0123456789-ü';
+  interface Tail {
+    readonly told: readonly string[];
+    readonly said: () => string;
+    readonly write: (...chunks: readonly (string | Buffer)[]) => void;
+  }
+  function tail(name = secret): Tail {
+    const redactor = new Redactor();
+    redactor.add(name, 'KEY');
+    const told: string[] = [];
+    const stderr = new StderrTail(redactor, (line) => told.push(line));
+    const stream = new PassThrough();
+    stderr.follow(stream);
+    return {
+      told,
+      said: () => stderr.said(),
+      write: (...chunks) => {
+        for (const chunk of chunks) stream.emit('data', Buffer.from(chunk));
+      },
+    };
+  }
+
+  it('is cleaned before a long line is cut', () => {
+    const { told, said, write } = tail();
+    write(`${'x'.repeat(1_990)}${secret} and more\n`);
+    expect(told[0]).toHaveLength(2_000);
+    expect(`${told[0]}${said()}`).not.toContain('sk-');
+  });
+
+  it('and when it comes in pieces, even of one character', () => {
+    const { told, write } = tail();
+    const bytes = Buffer.from(`it is ${secret}\n`);
+    write(
+      ...bytes
+        .subarray()
+        .toString('latin1')
+        .split('')
+        .map((byte) => Buffer.from(byte, 'latin1')),
+    );
+    expect(told).toEqual(['it is [secret KEY]']);
+  });
+
+  it('and when a line does not end: what is kept of it is not cut in the middle of a secret', () => {
+    for (let pad = 0; pad < secret.length; pad++) {
+      const { told, said, write } = tail();
+      for (let i = 0; i < 1_500; i++) write(secret);
+      write('y'.repeat(pad));
+      const last = said();
+      write('\n');
+      expect(`${told.join('')}${last}`).toContain('[secret KEY]');
+      expect(`${told.join('')}${last}`).not.toMatch(/sk-|123|789|-ü/);
+    }
+  });
+
+  it('and a key of several lines, which comes line by line', () => {
+    const pem = '-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\n9w0BAQEFAASCBKcwggSj\n-----END KEY-----';
+    const { told, write } = tail(pem);
+    write(`${pem}\n`);
+    expect(told).toEqual(Array(4).fill('[secret KEY]'));
   });
 });

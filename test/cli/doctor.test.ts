@@ -3,7 +3,7 @@ import { existsSync, readdirSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { nodeVersion } from '../../cli/doctor.ts';
 import { runStoreKit } from '../../cli/store-kit.ts';
 import { Folder, HELLO } from './processes.ts';
@@ -129,6 +129,26 @@ telemetry: { otlp: 'http://127.0.0.1:9' }
     expect(of('models.keyless')).toBe('failed: environment variable REPRISE_TEST_NO_KEY is not set');
     expect(of('telemetry')).toContain('warning: nothing answers');
     expect(of('store')).toContain('warning: memory: survives nothing');
+  });
+  test('a model whose module fails or is named by its key, without the key; a key whose file is empty', async () => {
+    vi.stubEnv('REPRISE_TEST_KEY', 'k3y-0123456789');
+    const key = 'apiKey: { env: REPRISE_TEST_KEY }';
+    await using folder = new Folder({
+      ...mesh(`models:
+  failing: { kind: module, module: ./failing.ts, ${key} }
+  telling: { kind: module, module: ./telling.ts, ${key} }
+  empty: { kind: module, module: ./telling.ts, apiKey: { file: ./empty } }
+`),
+      'failing.ts': 'export default ({ apiKey }: { apiKey: string }) => { throw new Error(`no such key: ${apiKey}`); };',
+      'telling.ts': 'export default ({ apiKey }: { apiKey: string }) => ({ id: `own/${apiKey}`, generate: () => undefined });',
+      empty: '\n',
+    });
+    const { report, of } = await examine(folder);
+    vi.unstubAllEnvs();
+    expect(of('models.failing')).toBe('failed: no such key: [secret REPRISE_TEST_KEY]');
+    expect(of('models.telling')).toBe('ok: own/[secret REPRISE_TEST_KEY]');
+    expect(of('models.empty')).toBe('failed: secret file ./empty is empty');
+    expect(JSON.stringify(report)).not.toContain('k3y-0123456789');
   });
   test('a store that something else has changed', async () => {
     await using folder = new Folder(HELLO);
