@@ -14,7 +14,7 @@ import {
   type ReducerContext,
 } from '../core/index.ts';
 import { type CallBook, type CallEvent, type CallKind, Calls, EMPTY_BOOK, isEnd, type Terms } from './call-book.ts';
-import type { ModelResult } from './model-port.ts';
+import { modelResultOf } from './model-port.ts';
 
 /** What the config says of a model: it reaches the gateway as a recorded event. What the code says of one call wins. */
 export interface ModelTerms {
@@ -137,10 +137,19 @@ function other(state: ModelGatewayState, event: EventObject, calls: Calls): Turn
   if (isEnd(event) && event['actorId'] === 'port') {
     return { state, effects: [{ kind: 'timer', timer: 'reopen', event: { type: 'reprise.model.reopen' }, delay: REOPEN_MS }] };
   }
-  if (!isEnd(event) || !calls.ended(event))
+  const answer = event.type.startsWith('xstate.done.') ? modelResultOf(event['output']) : undefined;
+  if (!isEnd(event) || !calls.ended(answer === undefined ? failed(event, state) : event))
     return { state, effects: [{ kind: 'log', label: 'gateway.ignored', value: { type: event.type } }] };
-  if (!event.type.startsWith('xstate.done.')) return { state, effects: [] };
-  const { usage } = event['output'] as ModelResult;
+  if (answer === undefined) return { state, effects: [] };
+  const { usage } = answer;
   const tokens = usage.totalTokens ?? (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0);
   return { state: { ...state, answers: state.answers + 1, tokens: state.tokens + tokens }, effects: [] };
+}
+
+/** The end of a call without an answer. An output that is none is a failure of that call, and of no other. */
+function failed(event: EventObject, { name }: ModelGatewayState): EventObject {
+  if (event['error'] !== undefined) return event;
+  const message = `model '${name}' was given an answer that is none`;
+  const error = errorData(new MeshError('MODEL_FAILED', message, { data: { retryable: false } }));
+  return { type: `xstate.error.actor.${String(event['actorId'])}`, error, actorId: event['actorId'] };
 }

@@ -25,6 +25,7 @@ import {
   type ModelPort,
   type ModelRequest,
   type ModelResult,
+  modelResultOf,
 } from './model-port.ts';
 import { Redactor } from './secret.ts';
 
@@ -123,6 +124,7 @@ function generateLeaf(
 ): Leaf {
   return {
     inDoubt: (input) => (input as GenerateInput).inDoubt,
+    admit: (output) => admitted(output, resultBytesMax),
     start(job, deliver) {
       const { request, nth, key, timeoutMs, remainingMs } = job.input as GenerateInput;
       return runLeaf(
@@ -167,16 +169,25 @@ async function answer(port: ModelPort, request: ModelRequest, context: GenerateC
   }
 }
 
-/** What a port of a user's own answers is not trusted to be plain JSON. Throws MODEL_FAILED, PAYLOAD_TOO_LARGE. */
-function checked(id: string, result: ModelResult, bytesMax: number): ModelResult {
-  const text = JSON.stringify(result) as string | undefined;
-  if (text === undefined || !Array.isArray(result?.content))
-    throw modelFailed(`${id} answered with something that is no model result`, { retryable: false });
+/** An answer that a person gives in place of the model. */
+function admitted(output: unknown, bytesMax: number): ModelResult {
+  try {
+    return checked('a person', output, bytesMax);
+  } catch (error) {
+    const example = '{ "content": [{ "type": "text", "text": "the answer" }] }';
+    throw new MeshError('USAGE', `${errorData(error).message}; an answer of a model looks like ${example}`, { cause: error });
+  }
+}
+
+/** What a port of a user's own answers, or a person, is not trusted to be a result in plain JSON. Throws MODEL_FAILED, PAYLOAD_TOO_LARGE. */
+function checked(id: string, result: unknown, bytesMax: number): ModelResult {
+  const text = (JSON.stringify(result) as string | undefined) ?? 'null';
+  const plain = modelResultOf(JSON.parse(text));
+  if (plain === undefined) throw modelFailed(`${id} answered with something that is no model result`, { retryable: false });
   const bytes = Buffer.byteLength(text);
   if (bytes > bytesMax)
     throw new MeshError('PAYLOAD_TOO_LARGE', `${id} answered with ${bytes} bytes, the limit is ${bytesMax}`, {
       data: { retryable: false },
     });
-  const plain = JSON.parse(text) as ModelResult;
-  return { ...plain, usage: plain.usage ?? {}, finishReason: plain.finishReason ?? 'other' };
+  return plain;
 }

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type ErrorCode, MeshError } from '../core/index.ts';
+import { isObject } from './json.ts';
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
@@ -130,6 +131,36 @@ export function modelFailed(message: string, data: ModelFailure, cause?: unknown
 
 /** An idempotency key as a provider sees it: names of actors are none of its business. */
 export const providerKey = (key: string): string => createHash('sha256').update(key).digest('base64url');
+
+// ---- checking results -----------------------------------------------------------------------------------------------
+
+/** Plain JSON as a result: what charts read of one is there. Undefined: it is none. */
+export function modelResultOf(value: unknown): ModelResult | undefined {
+  if (!isObject(value) || !Array.isArray(value['content']) || !value['content'].every(isPart)) return undefined;
+  const { usage, finishReason } = value;
+  const counts = Object.entries(isObject(usage) ? usage : {}).filter(([, count]) => typeof count === 'number');
+  return {
+    ...(value as unknown as ModelResult),
+    usage: Object.fromEntries(counts),
+    finishReason: typeof finishReason === 'string' ? (finishReason as FinishReason) : 'other',
+  };
+}
+
+function isPart(part: unknown): boolean {
+  if (!isObject(part)) return false;
+  const has = (...keys: readonly string[]): boolean => keys.every((key) => typeof part[key] === 'string');
+  switch (part['type']) {
+    case 'text':
+    case 'reasoning':
+      return has('text');
+    case 'tool-call':
+      return has('id', 'name');
+    case 'file':
+      return has('mediaType', 'data');
+    default:
+      return has('type');
+  }
+}
 
 // ---- reading results -------------------------------------------------------------------------------------------------
 

@@ -53,6 +53,8 @@ export interface Leaf {
   /** It ends only when it is stopped (a connection, a subscription): a clean stop does not wait for it. */
   readonly endless?: true;
   inDoubt(input: unknown): InDoubt;
+  /** What a person says that came of it, as it would have given it itself. Throws USAGE when it cannot have. Absent: anything can. */
+  admit?(output: unknown): unknown;
   start(
     job: {
       readonly id: EffectId;

@@ -1,4 +1,5 @@
 /** An answer of an AI SDK model, whole or as the parts of a stream, as a `ModelResult`. */
+import { isObject, type JsonObject } from '../json.ts';
 import {
   type FilePart,
   type FinishReason,
@@ -12,7 +13,6 @@ import {
   type ToolCallPart,
 } from '../model-port.ts';
 
-type Json = Readonly<Record<string, unknown>>;
 type Part = TextPart | ReasoningPart | ToolCallPart | FilePart;
 
 /** Collects the parts of a stream. Blocks of text come in pieces, under an id; all else comes whole. */
@@ -21,10 +21,10 @@ export class AiSdkAnswer {
   /** Where a block stands among the parts, by kind and id. */
   private readonly blocks = new Map<string, number>();
   private readonly toolNames = new Map<string, string>();
-  private readonly others: Json[] = [];
-  private ending: Json | undefined;
+  private readonly others: JsonObject[] = [];
+  private ending: JsonObject | undefined;
   private warnings: unknown;
-  private response: Json = {};
+  private response: JsonObject = {};
   private readonly tell: (delta: ModelDelta) => void;
 
   constructor(tell: (delta: ModelDelta) => void) {
@@ -36,7 +36,7 @@ export class AiSdkAnswer {
   }
 
   /** A whole answer, as `doGenerate` gives it. */
-  whole(result: Json): void {
+  whole(result: JsonObject): void {
     for (const part of list(result['content'])) this.content(part);
     this.warnings = result['warnings'];
     if (isObject(result['response'])) this.response = result['response'];
@@ -44,7 +44,7 @@ export class AiSdkAnswer {
   }
 
   /** One part of a stream. Throws the error that the stream reports. */
-  take(part: Json): void {
+  take(part: JsonObject): void {
     const id = String(part['id']);
     switch (part['type']) {
       case 'text-start':
@@ -80,7 +80,7 @@ export class AiSdkAnswer {
     }
   }
 
-  private block(kind: 'text' | 'reasoning', id: string, { delta, providerMetadata }: Json): void {
+  private block(kind: 'text' | 'reasoning', id: string, { delta, providerMetadata }: JsonObject): void {
     const name = `${kind} ${id}`;
     const at = this.blocks.get(name) ?? this.parts.length;
     this.blocks.set(name, at);
@@ -96,7 +96,7 @@ export class AiSdkAnswer {
   }
 
   /** Content that comes whole. What has no place in a result is kept in its metadata. */
-  private content(part: Json): void {
+  private content(part: JsonObject): void {
     const known = contentPart(part);
     if (known === undefined) this.others.push(part);
     else this.parts.push(known);
@@ -122,7 +122,7 @@ export class AiSdkAnswer {
 }
 
 /** Undefined: nothing that a chart could hand on. A call that the provider makes itself is not ours to make. */
-function contentPart(part: Json): Part | undefined {
+function contentPart(part: JsonObject): Part | undefined {
   const { type, text, providerMetadata, mediaType, providerExecuted } = part;
   if ((type === 'text' || type === 'reasoning') && typeof text === 'string') return { type, text, ...provided(providerMetadata) };
   if (type === 'tool-call' && providerExecuted !== true)
@@ -143,7 +143,7 @@ function fileData(data: unknown): string | undefined {
   return isObject(data) ? fileData(data['type'] === 'url' ? data['url'] : data['data']) : undefined;
 }
 
-const provided = (metadata: unknown): { provider?: Json } => (isObject(metadata) ? { provider: metadata } : {});
+const provided = (metadata: unknown): { provider?: JsonObject } => (isObject(metadata) ? { provider: metadata } : {});
 
 /** A word in v2, `{ unified, raw }` since v3. */
 function reason(finish: unknown): FinishReason {
@@ -163,7 +163,7 @@ function reason(finish: unknown): FinishReason {
 }
 
 /** Numbers in v2, groups of numbers since v3. */
-function usageOf({ inputTokens: input, outputTokens: output, ...flat }: Json): ModelUsage {
+function usageOf({ inputTokens: input, outputTokens: output, ...flat }: JsonObject): ModelUsage {
   const number = (value: unknown, key: string): number | undefined => {
     const found = isObject(value) ? value[key] : value;
     return typeof found === 'number' ? found : undefined;
@@ -178,5 +178,4 @@ function usageOf({ inputTokens: input, outputTokens: output, ...flat }: Json): M
   return Object.fromEntries(Object.entries(counts).filter(([, value]) => value !== undefined));
 }
 
-const list = (value: unknown): readonly Json[] => (Array.isArray(value) ? (value as Json[]) : []);
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+const list = (value: unknown): readonly JsonObject[] => (Array.isArray(value) ? (value as JsonObject[]) : []);

@@ -3,6 +3,7 @@
  * everything that is not needed may be missing, and what is there is looked at before it is believed.
  */
 import { MeshError } from '../../core/index.ts';
+import { isObject, type JsonObject } from '../json.ts';
 import {
   type FinishReason,
   type ModelDelta,
@@ -14,8 +15,6 @@ import {
 
 /** Characters of one answer. */
 const ANSWER_CHARS_MAX = 8 * 1024 * 1024;
-
-type Json = Readonly<Record<string, unknown>>;
 
 interface Call {
   id: string;
@@ -66,7 +65,7 @@ export class Answer {
     if (typeof choice['finish_reason'] === 'string') this.finish = choice['finish_reason'];
   }
 
-  private part(part: Json): void {
+  private part(part: JsonObject): void {
     const reasoning = part['reasoning_content'] ?? part['reasoning'];
     if (typeof reasoning === 'string' && reasoning !== '') {
       this.reasoning += this.counted(reasoning);
@@ -83,7 +82,7 @@ export class Answer {
   }
 
   /** Pieces of one call share an index. Some servers leave it out, or give all calls the same one: a new id is a new call. */
-  private call(piece: Json): void {
+  private call(piece: JsonObject): void {
     const { id, index } = piece;
     const fn = isObject(piece['function']) ? piece['function'] : {};
     const at =
@@ -146,7 +145,7 @@ function reason(finish: string | undefined): FinishReason {
   }
 }
 
-function usageOf(usage: Json): ModelUsage {
+function usageOf(usage: JsonObject): ModelUsage {
   const number = (of: unknown, key: string): number | undefined => {
     const value = isObject(of) ? of[key] : undefined;
     return typeof value === 'number' ? value : undefined;
@@ -174,8 +173,6 @@ function providerError(who: string, error: unknown): MeshError {
     ...(status !== undefined && { status }),
   });
 }
-
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** For a message, whole: who throws it takes secrets out and then cuts. */
 export const quoted = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value)));

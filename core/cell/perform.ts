@@ -264,7 +264,7 @@ export class Performer {
     return this.doubted === undefined ? [] : [...this.doubted.values()];
   }
 
-  /** A person decides an effect in doubt. Throws USAGE when it is not. */
+  /** A person decides an effect in doubt. Throws USAGE when it is not, or when the output cannot have come of it. */
   resolve(
     id: EffectId,
     how: { readonly kind: 'retry' } | { readonly kind: 'fail' } | { readonly kind: 'output'; readonly output: unknown },
@@ -275,10 +275,15 @@ export class Performer {
         'USAGE',
         `${id} is not in doubt; in doubt here: ${this.inDoubt.map((l) => l.id).join(', ') || 'nothing'}`,
       );
+    const output = how.kind === 'output' ? this.admitted(leaf, how.output) : undefined;
     this.doubted?.delete(id);
     if (how.kind === 'retry') this.startLeaf(leaf);
     else if (how.kind === 'fail') this.failLeaf(leaf);
-    else
-      this.cell.result({ via: id, event: { type: `xstate.done.actor.${leaf.child}`, output: how.output, actorId: leaf.child } });
+    else this.cell.result({ via: id, event: { type: `xstate.done.actor.${leaf.child}`, output, actorId: leaf.child } });
+  }
+
+  private admitted(leaf: PendingLeaf, output: unknown): unknown {
+    const source = this.cell.actor.logic.source(leaf.src);
+    return source?.kind === 'leaf' && source.leaf.admit !== undefined ? source.leaf.admit(output) : output;
   }
 }

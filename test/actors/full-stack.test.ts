@@ -327,6 +327,26 @@ describe('a model', () => {
     ]);
   });
 
+  it('whose call is in doubt: what a person says that it answered must be an answer, and the gateway goes on', async () => {
+    const server = await new OpenAiServer().listen();
+    server.next = ['hang'];
+    const think = caller(model('main', { inDoubt: 'park' }));
+    const s = await stack({ models: { main: { kind: 'openai-compatible', baseUrl: server.baseUrl, model: 'tiny' } } }, { think });
+    await s.begin('think/1', { messages: [{ role: 'user', content: 'hi' }] });
+    await until(() => server.received.length === 1);
+    s.crash();
+    const from = s.events.length;
+    await s.up();
+    const { effect } = await s.told('actor.in_doubt', () => true, from);
+    await expect(s.resolve(effect, { kind: 'output', output: 'the answer' })).rejects.toMatchObject({ code: 'USAGE' });
+    await s.resolve(effect, { kind: 'output', output: { content: [{ type: 'text', text: 'the answer' }] } });
+    expect(await s.outcome('think/1')).toMatchObject({ output: { content: [{ text: 'the answer' }], usage: {} } });
+    expect(await s.call('think/2', { messages: [{ role: 'user', content: 'hi' }] })).toMatchObject({
+      output: { content: [{ text: 'hello there' }] },
+    });
+    await server.close();
+  });
+
   it('over HTTP is asked again after the pause that it wants; its key is in no log', async () => {
     const server = await new OpenAiServer().listen();
     const key = 'sk-0123456789abcdef';

@@ -79,6 +79,32 @@ describe('a model gateway', () => {
     expect(refused.replies[0]?.error?.message).toBe('busy');
   });
 
+  it.each([
+    ['the answer'],
+    [null],
+    [undefined],
+    [{}],
+    [{ content: 'the answer' }],
+    [{ content: [null] }],
+    [{ content: [{ type: 'text' }] }],
+    [{ content: [{ type: 'tool-call', name: 'read' }] }],
+  ])('an output that is no answer (%j) is the failure of its call, and the gateway goes on', (output) => {
+    const gateway = Gateway.up().ask('a').done('a!1.0#1', output);
+    expect(gateway.replies).toMatchObject([{ to: 'a!1.0', error: { code: 'MODEL_FAILED', data: { retryable: false } } }]);
+    expect(gateway.gateway).toMatchObject({ answers: 0, tokens: 0, book: { running: 0, calls: {} } });
+    expect(gateway.ask('b').done('b!1.0#1', answer('hi')).replies).toEqual([{ to: 'b!1.0', output: answer('hi') }]);
+  });
+
+  it('counts what a provider counts in numbers, and nothing else', () => {
+    const odd = { ...answer('hi'), usage: { inputTokens: 'three', outputTokens: 2 } };
+    expect(Gateway.up().ask('a').done('a!1.0#1', odd).gateway.tokens).toBe(2);
+    expect(
+      Gateway.up()
+        .ask('a')
+        .done('a!1.0#1', { ...answer('hi'), usage: null }).gateway,
+    ).toMatchObject({ answers: 1, tokens: 0 });
+  });
+
   it('may be told not to repeat a call whose fate is unknown', () => {
     expect(Gateway.up().ask('a', { policy: { inDoubt: 'fail' } }).started[0]?.input['inDoubt']).toBe('fail');
   });
@@ -195,6 +221,22 @@ describe('the leaves of a model', () => {
     expect(await one(portOf(() => Promise.resolve('hi' as never)))).toMatchObject({ error: { code: 'MODEL_FAILED' } });
     const large = portOf(() => Promise.resolve(answer('x'.repeat(2_000))));
     expect(await one(large, {}, { resultBytesMax: 1_000 })).toMatchObject({ error: { code: 'PAYLOAD_TOO_LARGE' } });
+  });
+
+  it('a person may give the answer of a call in doubt, if it is one', () => {
+    const { generate } = modelLeaves(() => scripted([]), TERMS, { clock: systemClock(), resultBytesMax: 1_000 });
+    expect(generate.admit?.({ content: [{ type: 'text', text: 'hi' }] })).toEqual({
+      ...answer('hi'),
+      usage: {},
+      finishReason: 'other',
+    });
+    for (const wrong of ['the answer', undefined, { content: [7] }, answer('x'.repeat(2_000))])
+      expect(() => generate.admit?.(wrong)).toThrow(
+        expect.objectContaining({
+          code: 'USAGE',
+          message: expect.stringContaining('an answer of a model looks like { "content"'),
+        }),
+      );
   });
 
   it('a secret is taken out of results and errors', async () => {
