@@ -44,7 +44,7 @@ describe('help', () => {
       const { stdout } = await cli(name, '--help');
       for (const [word, meaning] of words) {
         expect(stdout.split('\n'), name).toContainEqual(expect.stringMatching(new RegExp(`^ {2}${word} `)));
-        expect(stdout, name).toContain(`  ${meaning}\n`);
+        expect(stdout, name).toContain(`  ${meaning}`);
         expect(page).toContain(`| ${code(word)} | ${meaning} |`);
       }
     }
