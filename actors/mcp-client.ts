@@ -89,6 +89,8 @@ export class McpConnection {
   private life = 0;
   private failures = 0;
   private cancelPause: (() => void) | undefined;
+  /** Resolves when what was closed is gone. */
+  private closed: Promise<unknown> = Promise.resolve();
   private readonly inFlight = new Map<string, WireWatch>();
   /** The last thing that was wrong on the wire of the present connection. */
   private noise = '';
@@ -111,13 +113,14 @@ export class McpConnection {
 
   // ---- life ----------------------------------------------------------------------------------------------------------
 
-  /** Connects, and keeps connecting until `close`. */
+  /** Connects, and keeps connecting until `close`. Not before an earlier server has ended: two would be in each other's way. */
   open(tell: (event: ConnectionEvent) => void): void {
     this.tell = tell;
     this.toldTools = '';
     this.toldDown = '';
     tell({ type: 'reprise.mcp.opening', terms: termsOf(this.plan) });
-    void this.connect(++this.life);
+    const life = ++this.life;
+    void this.closed.then(() => (life === this.life ? this.connect(life) : undefined));
   }
 
   /** A child process gets its stdin closed, then SIGTERM, then SIGKILL; resolves when that is done. */
@@ -128,7 +131,8 @@ export class McpConnection {
     const { client } = this;
     this.client = undefined;
     this.live.clear();
-    await client?.close().catch(() => undefined);
+    this.closed = Promise.all([this.closed, client?.close().catch(() => undefined)]);
+    await this.closed;
   }
 
   private async connect(life: number): Promise<void> {

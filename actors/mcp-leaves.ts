@@ -38,7 +38,7 @@ function connectionLeaf(mcp: McpConnection): Leaf {
     inDoubt: () => 'retry',
     start(_job, deliver) {
       mcp.open(deliver);
-      return { stop: () => void mcp.close(), send: () => undefined };
+      return { stop: () => mcp.close(), send: () => undefined };
     },
   };
 }

@@ -68,7 +68,8 @@ export interface Leaf {
   ): LeafHandle;
 }
 export interface LeafHandle {
-  stop(): void;
+  /** Nothing is delivered any more. A promise: what it began is gone when that resolves, and a clean stop waits for it. */
+  stop(): void | Promise<void>;
   send(event: EventObject): void;
 }
 

@@ -116,6 +116,8 @@ const PAUSE_MAX_MS = 2_000;
 const RESTS_MAX = 200;
 const REST_MS = 5;
 
+/** ms after a stop in which leaves may end what is theirs: a process that does not go when it is asked to takes four seconds. */
+const LEAVING_MS = 6_000;
 /** A broker that keeps a copy sends it again itself. */
 const CUSTODY_MS = 30_000;
 
@@ -238,7 +240,7 @@ export class Node implements OpeningHost {
     this.say({ type: 'node.started', node: this.node, shards: this.ownership.held().length });
   }
 
-  /** Stops intake, lets appends finish, saves checkpoints, releases the shards. */
+  /** Stops intake, lets appends finish, saves checkpoints, ends what runs in this process, releases the shards. */
   async stop(deadlineMs = 10_000): Promise<void> {
     if (this.stopping) return;
     this.stopping = true;
@@ -253,9 +255,17 @@ export class Node implements OpeningHost {
       while (!(await cell.rest()) && this.clock.monotonic() < until) await this.sleep(REST_MS);
     };
     await Promise.all([...this.cells.values()].map(atRest));
+    await this.leavesGone();
     await this.ownership.stop();
     await this.options.mailboxes.stop();
     this.say({ type: 'node.stopped', node: this.node });
+  }
+
+  /** Also those of cells that came to no rest. Before the shards go: who owns them next starts its own. */
+  private async leavesGone(): Promise<void> {
+    this.leaves.stopAll();
+    const until = this.clock.monotonic() + LEAVING_MS;
+    while (this.leaves.leaving > 0 && this.clock.monotonic() < until) await this.sleep(10);
   }
 
   /** As a crash would leave it: nothing is written, nothing is told. For tests and simulations. */

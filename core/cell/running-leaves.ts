@@ -26,6 +26,7 @@ interface Running {
 export class RunningLeaves {
   private readonly running = new Map<EffectId, Running>();
   private readonly clock: Clock;
+  private stopped = 0;
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -68,7 +69,14 @@ export class RunningLeaves {
     this.running.delete(id);
     entry.ended = true;
     entry.expire?.();
-    entry.handle?.stop();
+    const gone = entry.handle?.stop();
+    if (gone === undefined) return;
+    this.stopped++;
+    void gone
+      .catch(() => undefined)
+      .then(() => {
+        this.stopped--;
+      });
   }
 
   /** Its cell is gone: results wait for the next one. */
@@ -100,6 +108,11 @@ export class RunningLeaves {
     let n = 0;
     for (const entry of this.running.values()) if (!entry.endless && !entry.ended) n++;
     return n;
+  }
+
+  /** How many were stopped and are not gone yet: a process takes a while to end. */
+  get leaving(): number {
+    return this.stopped;
   }
 
   has(id: EffectId): boolean {

@@ -51,7 +51,7 @@ export class LeafDrive {
   readonly events: ConnectionEvent[] = [];
   readonly logs: string[] = [];
   readonly leaves: McpLeaves;
-  private readonly connection: LeafHandle;
+  private connection: LeafHandle;
   private watchers: (() => void)[] = [];
   private calls = 0;
 
@@ -72,11 +72,20 @@ export class LeafDrive {
       onLog: (_server, line) => this.logs.push(line),
       ...options,
     });
+    this.connection = this.open();
+  }
+
+  private open(): LeafHandle {
     const job = { id: 'tools/probe!1.0', child: 'connection', input: null, sync: false };
-    this.connection = this.leaves.connection.start(job, (event) => {
+    return this.leaves.connection.start(job, (event) => {
       this.events.push(event as ConnectionEvent);
       for (const watcher of this.watchers) watcher();
     });
+  }
+  /** As a gateway that is taken up again at once. */
+  reopen(): void {
+    void this.connection.stop();
+    this.connection = this.open();
   }
 
   get pid(): number | undefined {
@@ -114,7 +123,7 @@ export class LeafDrive {
         (event) => resolve(endOf(event)),
       );
     });
-    return { end, stop: () => handle?.stop() };
+    return { end, stop: () => void handle?.stop() };
   }
   call(name: string, args: unknown = {}, more: Parameters<LeafDrive['begin']>[2] = {}): Promise<End> {
     return this.begin(name, args, more).end;
@@ -127,8 +136,7 @@ export class LeafDrive {
   }
 
   async close(): Promise<void> {
-    this.connection.stop();
-    await this.leaves.mcp.close();
+    await this.connection.stop();
   }
 }
 

@@ -299,6 +299,18 @@ it('new tools of a running server are told', async () => {
   expect(await shared.output('grown')).toBe('new');
 });
 
+it('a server that does not end with its stdin is ended before the connection counts as closed, and before a next one starts', async () => {
+  const server = drive(probe({ PROBE_TIMER: 'yes' }));
+  await server.connected();
+  const first = server.pid as number;
+  server.reopen();
+  await server.connected(2);
+  const second = server.pid as number;
+  expect([second === first, isAlive(first), isAlive(second)]).toEqual([false, false, true]);
+  await server.close();
+  expect(isAlive(second)).toBe(false);
+});
+
 it('a closed connection leaves no process behind, not even one that never answered', async () => {
   const server = drive(probe());
   await server.connected();

@@ -145,7 +145,7 @@ async function one(
   const leaves = modelLeaves(() => (typeof port === 'function' ? port() : port), TERMS, { clock: systemClock(), ...options });
   const opened = leaves.port.start({ ...job({}), child: 'port' }, () => undefined);
   const end = await new Promise<EventObject>((resolve) => void leaves.generate.start(job(input), resolve));
-  opened.stop();
+  await opened.stop();
   return end;
 }
 const SDK_MODEL = {

@@ -4,6 +4,7 @@
  *   PROBE_FILE    where `post` and `set` write a line for each time that they take effect
  *   PROBE_SECRET  a credential that leaks everywhere
  *   PROBE_NOISE   garbage on stdout before each answer
+ *   PROBE_TIMER   a timer of its own, which the end of stdin does not stop
  */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,7 +12,7 @@ import { McpServer, ProtocolError } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { z } from 'zod';
 
-const { PROBE_FILE = '', PROBE_SECRET = '', PROBE_NOISE } = process.env;
+const { PROBE_FILE = '', PROBE_SECRET = '', PROBE_NOISE, PROBE_TIMER } = process.env;
 const READ_ONLY = { readOnlyHint: true };
 const text = (value: string) => ({ content: [{ type: 'text' as const, text: value }] });
 const json = (value: Record<string, unknown>) => ({ ...text(JSON.stringify(value)), structuredContent: value });
@@ -97,5 +98,6 @@ if (PROBE_NOISE !== undefined) {
     return (write as (...args: unknown[]) => boolean)(chunk, ...rest);
   };
 }
+if (PROBE_TIMER !== undefined) setInterval(() => undefined, 1_000);
 process.stderr.write(`pid ${process.pid}\n`);
 serveStdio(probe);

@@ -50,6 +50,22 @@ describe('a leaf that lost sight of its call is begun again by its sink', () => 
   });
 });
 
+test('what takes a while to go is counted until it is gone', async () => {
+  const leaves = new RunningLeaves(timeline().clock());
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const slow: Leaf = { inDoubt: () => 'retry', start: () => ({ send: () => {}, stop: () => promise }) };
+  const broken: Leaf = { inDoubt: () => 'retry', start: () => ({ send: () => {}, stop: () => Promise.reject(new Error('x')) }) };
+  leaves.start(slow, job, undefined, () => {});
+  leaves.start(broken, { ...job, id: 'a!2.0' }, undefined, () => {});
+  leaves.stopAll();
+  expect([leaves.has(job.id), leaves.leaving]).toEqual([false, 2]);
+  await new Promise(setImmediate);
+  expect(leaves.leaving).toBe(1);
+  resolve();
+  await new Promise(setImmediate);
+  expect(leaves.leaving).toBe(0);
+});
+
 test('a result that came while nobody listened goes to who adopts it, and then it is gone', () => {
   const { leaves, emits, begin } = setUp();
   begin(() => {});

@@ -264,7 +264,7 @@ export class Actor {
       case 'leaf':
         return this.start(w.leaf);
       case 'leaf.stop':
-        return this.leaves.get(w.id)?.stop();
+        return void this.leaves.get(w.id)?.stop();
       case 'leaf.send':
         return this.leaves.get(w.id)?.send(throughJson(w.event));
       case 'action': {
