@@ -29,7 +29,7 @@ import { emptyHeld, hold, release } from './protocol/held.ts';
 import { dueSends, earliestSend, heard, outboxSize, type PendingSend, SENDS_MAX } from './protocol/outbox.ts';
 import { acceptOutside } from './protocol/outside.ts';
 import { NOBODY, type Recovered, sizeOf } from './recovery.ts';
-import type { ActivatedRecord, DeadCause, LogRecord, RecordMeta } from './record.ts';
+import type { ActivatedRecord, DeadCause, LogRecord, MarkedSend, RecordMeta } from './record.ts';
 import { earliestDue, hasRunningLeaf, isUnfinished, type PendingLeaf } from './tables.ts';
 
 /** Records that may be made while an append is on its way. */
@@ -486,7 +486,7 @@ export class Cell implements JournalOwner<Leaving> {
     this.record({ kind: 'dead', cause, event: e.event, meta: this.metaOf(e), ...(detail !== undefined && { detail }) });
   }
 
-  mark(e?: Envelope, sends: readonly { readonly to: Address; readonly event: EventObject }[] = []): LogRecord {
+  mark(e?: Envelope, sends: readonly MarkedSend[] = []): LogRecord {
     const meta = e === undefined ? this.plainMeta() : this.metaOf(e);
     return this.record({ kind: 'mark', meta, ...(sends.length > 0 && { sends }) });
   }
@@ -505,12 +505,13 @@ export class Cell implements JournalOwner<Leaving> {
     this.host.ready(this);
   }
 
-  /** What user code sent by hand while this cell performed it. After the cell it cannot be recorded: said, not kept. */
-  sendByHand(sends: readonly { readonly to: Address; readonly event: EventObject }[]): void {
+  /** What user code sent by hand while this cell performed it, or the node for it. After the cell it cannot be recorded: said, not kept. */
+  sendByHand(sends: readonly MarkedSend[]): void {
     if (this.closed) {
       for (const { to, event } of sends) this.host.logged(this, 'sent by hand too late', { to, event });
       return;
     }
+    this.enter();
     this.mark(undefined, sends);
     this.host.ready(this);
   }
@@ -852,10 +853,10 @@ export class Cell implements JournalOwner<Leaving> {
     return this.quiet && this.doneIds === undefined;
   }
 
-  /** For a clean stop: true when it is put away. Leaves that still run are in doubt for the next owner. */
-  async rest(): Promise<boolean> {
+  /** For a clean stop: true when it is put away. Leaves that still run are in doubt for the next owner. `now`: what is not durable is dropped. */
+  async rest(now = false): Promise<boolean> {
     if (this.closed) return true;
-    if (!(await this.settleDown())) return false;
+    if (!now && !(await this.settleDown())) return false;
     this.dispose();
     return true;
   }

@@ -248,9 +248,9 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
       return;
     case 'mark':
       take(t, meta);
-      for (const [i, { to: target, event }] of record.sends?.entries() ?? []) {
+      for (const [i, { to: target, event, lane = 'user' }] of record.sends?.entries() ?? []) {
         const { to, via } = destination(target);
-        make.send(i, to, event, 'user', via);
+        make.send(i, to, event, lane, via);
       }
       return;
     case 'bridge':

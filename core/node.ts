@@ -25,10 +25,11 @@ import type { BlobStore, EventStore, StoreAdmin, StreamId, StreamState } from '.
 import type { Mailboxes } from './ports/mailboxes.ts';
 import type { Span, Tracer } from './ports/tracer.ts';
 import type { RecoverySource } from './recovery.ts';
-import type { InitData, LogRecord } from './record.ts';
+import type { InitData, LogRecord, MarkedSend } from './record.ts';
 import { RunningLeaves } from './cell/running-leaves.ts';
 import { leafSpan, processSpan, sendSpan } from './spans.ts';
 import type { PendingLeaf } from './tables.ts';
+import { Resting } from './node/resting.ts';
 import { TrialQueue } from './node/trial-queue.ts';
 import { WakeQueue } from './node/wake-queue.ts';
 
@@ -159,6 +160,7 @@ export class Node implements OpeningHost {
   /** Actors that a person is changing: no cell may be opened meanwhile. */
   private readonly reserved = new Set<Address>();
   private readonly sleepers = new WakeQueue();
+  private readonly resting: Resting;
   private readonly receivers = new Map<Shard, { close(): Promise<void> }>();
   private readonly shardNames = new Map<Address, Shard>();
   private readonly shards = new Map<Shard, Shard>();
@@ -193,6 +195,14 @@ export class Node implements OpeningHost {
       logicOf: (name, at) => this.plan.logicOf(name, at),
       inflate: (record) => inflateRecord(record, blobs),
     };
+    this.resting = new Resting({
+      clock: this.clock,
+      cells: this.cells,
+      aloneMs: this.limits.ordersMs,
+      sleep: (ms) => this.sleep(ms),
+      putAway: (cell, wakeAt) => this.putAway(cell, wakeAt),
+      open: (address) => this.cellAt(address).catch(() => undefined),
+    });
     this.door = new FrontDoor(this, this.plan, options.entropy, this.limits.payloadBytes);
     this.ownership = new Ownership({
       node: options.name,
@@ -417,15 +427,19 @@ export class Node implements OpeningHost {
 
   /** Puts an idle actor away: to nothing but its log, and the time of its next wake. */
   async passivate(cell: Cell): Promise<boolean> {
-    const { wakeAt, address } = cell;
+    const { wakeAt } = cell;
     if (!(await cell.passivate())) return false;
+    this.putAway(cell, wakeAt);
+    return true;
+  }
+
+  private putAway({ address }: Cell, wakeAt: number | undefined): void {
     this.cells.delete(address);
     if (wakeAt !== undefined) {
       this.sleepers.set(address, wakeAt);
       this.armWake();
     }
     this.say({ type: 'actor.passivated', actor: address });
-    return true;
   }
 
   private armWake(): void {
@@ -576,9 +590,13 @@ export class Node implements OpeningHost {
   inDoubt(cell: Cell, id: EffectId, src: string, input: unknown): void {
     this.say({ type: 'actor.in_doubt', actor: cell.address, effect: id, src, input });
   }
-  restBelow(prefix: Address): void {
-    for (const cell of [...this.cells.values()])
-      if (cell.address.startsWith(`${prefix}/`) && cell.idle) void this.passivate(cell);
+  restBelow(kind: Address, deadlineMs: number, answer: MarkedSend): void {
+    const answered = this.resting.stop(kind, deadlineMs).then(async () => (await this.cellAt(kind)).sendByHand([answer]));
+    // Its shard went meanwhile: whoever waits for the answer has a deadline.
+    void answered.catch(() => undefined);
+  }
+  wakeBelow(kind: Address): void {
+    this.resting.start(kind);
   }
   whenRegained(fn: () => void): void {
     this.waitingForSession.push(fn);

@@ -123,10 +123,17 @@ export interface ResendRecord extends Common {
   readonly event: EventObject;
   readonly to: Address;
 }
-/** Settled effects; `sends` that a custom action made. */
+/** A message that no step made. */
+export interface MarkedSend {
+  readonly to: Address;
+  readonly event: EventObject;
+  /** @default 'user' */
+  readonly lane?: Lane;
+}
+/** Settled effects; `sends` that a custom action made, or that answer an order. */
 export interface MarkRecord extends Common {
   readonly kind: 'mark';
-  readonly sends?: readonly { readonly to: Address; readonly event: EventObject }[];
+  readonly sends?: readonly MarkedSend[];
 }
 /** The actor goes on from a state that was not folded: a migration, a reset, a fork, a fresh restart keeps `tables`. */
 export interface BridgeRecord extends Common {

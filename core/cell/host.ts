@@ -6,7 +6,7 @@ import type { Logic } from '../logic.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventStore } from '../ports/event-store.ts';
 import type { Span } from '../ports/tracer.ts';
-import type { LogRecord } from '../record.ts';
+import type { LogRecord, MarkedSend } from '../record.ts';
 import type { PendingLeaf } from '../tables.ts';
 import type { TrialQueue } from '../node/trial-queue.ts';
 import type { RunningLeaves } from './running-leaves.ts';
@@ -67,8 +67,10 @@ export interface CellHost {
   dropped(cell: Cell, reason: string): void;
   /** An effect is in doubt and waits for a person. */
   inDoubt(cell: Cell, id: EffectId, src: string, input: unknown): void;
-  /** Puts away every actor whose address begins with this one and `/`. */
-  restBelow(prefix: Address): void;
+  /** Puts away every actor of this node below a keyed kind, all at once; then the cell of the kind sends the answer. */
+  restBelow(kind: Address, deadlineMs: number, answer: MarkedSend): void;
+  /** Takes up again what that has interrupted. */
+  wakeBelow(kind: Address): void;
   /** Calls back after the next renewal of the session that comes after its deadline. */
   whenRegained(fn: () => void): void;
   sleep(ms: number): Promise<void>;

@@ -11,7 +11,7 @@ import { errorData, MeshError } from '../errors.ts';
 import { seal, stampOf, stopsOf, unborn } from '../fold.ts';
 import type { Logic } from '../logic.ts';
 import { NOBODY } from '../recovery.ts';
-import type { InitData, RecordMeta } from '../record.ts';
+import type { InitData, MarkedSend, RecordMeta } from '../record.ts';
 
 interface StartOrder {
   readonly run?: string;
@@ -27,16 +27,20 @@ interface StartOrder {
 export function obey(cell: Cell, host: CellHost, e: Envelope): boolean {
   switch (e.event.type) {
     case 'reprise.start':
-      start(cell, host, e);
+      if (e.event['keyed'] !== true) start(cell, host, e);
+      else {
+        cell.mark(e);
+        host.wakeBelow(cell.address);
+      }
       return true;
     case 'reprise.park':
       parkOrder(cell, e);
       return true;
     case 'reprise.stop':
       if (e.event['keyed'] === true) {
-        // To the address of a keyed kind: its actors are put away, all at once. Their next message takes them up.
-        host.restBelow(cell.address);
-        answerStop(cell, e, 'stopped');
+        // To the address of a keyed kind. Taken at once: if it is not answered, whoever ordered it has a deadline.
+        cell.mark(e);
+        host.restBelow(cell.address, Number(e.event['deadlineMs'] ?? 0), stoppedReport(cell, e, 'stopped'));
         return true;
       }
       if (cell.actor.logic.controls === true || cell.actor.logic === NOBODY) return false;
@@ -60,8 +64,9 @@ function start(cell: Cell, host: CellHost, e: Envelope): void {
       return;
     }
     const run = t.init.supervisor?.run;
-    const answer = run === undefined ? [] : [{ to: e.from, event: { type: 'reprise.started', run, child: cell.address } }];
-    return void cell.mark(e, answer);
+    if (run === undefined) return void cell.mark(e);
+    const event = { type: 'reprise.started', run, child: cell.address };
+    return void cell.mark(e, [{ to: e.from, event, lane: 'system' }]);
   }
   // One keyed actor is ordered without an input: it keeps that of its first message. A child of a chart may have none.
   const given = order.input !== undefined || order.parent !== undefined;
@@ -121,7 +126,7 @@ export function begin(cell: Cell, host: CellHost, init: InitData, meta: RecordMe
 
 function stop(cell: Cell, e: Envelope): void {
   const { status } = cell.actor.tables;
-  // `keep`: it is started again with its history, so it only lets go for a while.
+  // `keep`: it is started again with its history, so it goes on.
   if (status !== 'active') return answerStop(cell, e, status === 'error' ? 'failed' : status);
   if (e.event['keep'] === true) return answerStop(cell, e, 'stopped');
   cell.goOn();
@@ -129,8 +134,14 @@ function stop(cell: Cell, e: Envelope): void {
 }
 
 function answerStop(cell: Cell, e: Envelope, outcome: string): void {
-  cell.mark(e, [{ to: e.from, event: { type: 'reprise.stopped', run: e.event['run'], child: cell.address, outcome } }]);
+  cell.mark(e, [stoppedReport(cell, e, outcome)]);
 }
+
+const stoppedReport = (cell: Cell, e: Envelope, outcome: string): MarkedSend => ({
+  to: e.from,
+  event: { type: 'reprise.stopped', run: e.event['run'], child: cell.address, outcome },
+  lane: 'system',
+});
 
 function parkOrder(cell: Cell, e: Envelope): void {
   const { failing } = cell.actor.tables;

@@ -60,7 +60,7 @@ export class Turn {
 
   // ---- orders --------------------------------------------------------------------------------------------------------
 
-  /** A keyed spec is not ordered to start: its actors begin by themselves. */
+  /** Of a keyed spec nothing is begun: its actors do that by themselves. Those that a restart has interrupted go on. */
   start(child: Child, cause: StartCause, mode: StartMode): void {
     const { spec } = child;
     if (child.run !== undefined) child.prev = child.run;
@@ -69,7 +69,10 @@ export class Turn {
     child.mode = mode;
     delete child.waits;
     delete child.greeted;
-    if (spec.kind === 'keyed' && child.instance !== true) return this.up(child);
+    if (isKeyedSpec(child)) {
+      if (cause === 'restart') this.order(child, { type: 'reprise.start', run: child.run, keyed: true });
+      return this.up(child);
+    }
     this.turn(child, 'starting');
     if (cause === 'restart') {
       child.restarts++;
@@ -93,7 +96,7 @@ export class Turn {
   private stop(child: Child, forget: boolean): void {
     this.turn(child, 'stopping');
     const deadlineMs = stopDeadlineMs(child.spec);
-    // `keep`: it lets go of what runs, but does not end, so that it can go on where it was.
+    // `keep`: it does not end, so that it can go on where it was.
     const keep = child.spec.history === 'with' && !forget && child.next === undefined;
     this.order(child, {
       type: 'reprise.stop',

@@ -5,7 +5,7 @@ import type { SupervisorConfig } from '../../core/supervision/child-spec.ts';
 import type { EventObject } from '../../core/effect.ts';
 import { supervisor } from '../../core/supervisor.ts';
 import type { SupervisionState } from '../../core/supervision/supervision.ts';
-import { World } from './world.ts';
+import { sendTo, spawn, World } from './world.ts';
 
 const SUP = 'a.sup';
 const world = (options = {}): World => new World({ logics: { 'reprise.supervisor': supervisor }, ...options });
@@ -92,5 +92,94 @@ describe('schedules of DELIVERY §8, supervised', () => {
     const reports = (await w.records(SUP)).filter((r) => r.kind === 'event' && r.event.type === 'reprise.failed');
     expect(reports.length).toBe(3);
     expect((await stateOf(w, 'n3')).children[0]).toMatchObject({ status: 'running' });
+  });
+});
+
+describe('keyed actors in a group restart', () => {
+  const CASE = `${SUP}/case/plain1`;
+  const desk = (backoff = 0): SupervisorConfig => ({
+    children: [
+      { id: 'x', address: `${SUP}/x`, logic: 'frail' },
+      { id: 'case', address: `${SUP}/case`, kind: 'keyed', logic: 'plain', shutdownMs: 3_000 },
+    ],
+    flags: { strategy: 'one_for_all', intensity: 5, backoff: { minMs: backoff, jitter: 0 } },
+  });
+  const withFrail = (): World => {
+    const w = world();
+    w.logics['frail'] = w.logic('frail', (state, event, { ts }) => {
+      if (ts < Number(event['until'])) throw new RangeError('too early');
+      return { state };
+    });
+    return w;
+  };
+  /** `x` fails at the same message for so long. */
+  const restartGroup = (w: World, forMs = 1): void => {
+    const until = (w.clocks.get('n1')?.now() ?? 0) + forMs;
+    void w
+      .node('n1')
+      .send(`${SUP}/x`, { type: 'm', until }, { internal: 'user' })
+      .catch(() => undefined);
+  };
+
+  test('let go of what runs when the group is stopped, and go on with it when the group starts', async () => {
+    const w = withFrail();
+    w.answer = () => undefined;
+    const node = await w.up('n1', ['a']);
+    await start(w, desk(2_000));
+    await w.send(CASE, { type: 'm', n: 1, do: [spawn('call', 'tool', 1)] });
+    expect(node.leaves.finite).toBe(1);
+    restartGroup(w);
+    await w.advance(1_000);
+    expect(node.leaves.finite).toBe(0);
+    expect(node.cells.has(CASE)).toBe(false);
+    expect((await stateOf(w, 'n1')).waits).toMatchObject({ x: ['x', 'case'] });
+    await w.advance(2_000);
+    expect(w.calls.map((c) => c.key)).toEqual([`${CASE}!2.0`, `${CASE}!2.0`]);
+    expect(node.leaves.finite).toBe(1);
+  });
+
+  test('are stopped again when the group fails while they are being taken up', async () => {
+    const w = withFrail();
+    w.answer = () => undefined;
+    const node = await w.up('n1', ['a']);
+    await start(w, desk(1_000));
+    await w.send(CASE, { type: 'm', n: 1, do: [spawn('call', 'tool', 1)] });
+    restartGroup(w, 1_500);
+    await w.advance(1_500);
+    // Second try, second wait.
+    expect((await stateOf(w, 'n1')).waits).toMatchObject({ x: ['x', 'case'] });
+    expect(node.leaves.finite).toBe(0);
+    await w.advance(3_000);
+    expect(node.leaves.finite).toBe(1);
+  });
+
+  test('one that was at work goes on by itself when its supervisor never says so', async () => {
+    const w = withFrail();
+    w.answer = () => undefined;
+    const node = await w.up('n1', ['a']);
+    await start(w, desk());
+    await w.send(CASE, { type: 'm', n: 1, do: [spawn('call', 'tool', 1)] });
+    await order(w, 'n1', SUP, { type: 'reprise.child.stop', child: 'case' });
+    await w.advance(20_000);
+    expect(node.leaves.finite).toBe(0);
+    await w.advance(20_000);
+    expect(node.leaves.finite).toBe(1);
+  });
+
+  test('the stop is answered when they are put away, and at its deadline they are dropped: what was not durable comes again', async () => {
+    const w = withFrail();
+    await w.up('n1', ['a']);
+    await start(w, desk());
+    await w.send(CASE, { type: 'm', n: 1 });
+    w.fault({ on: 'append', actor: CASE, how: 'hold' });
+    await w.send('a.plain', { type: 'm', do: [sendTo(CASE, { type: 'm', n: 2 })] });
+    restartGroup(w);
+    await w.advance(2_000);
+    expect((await stateOf(w, 'n1')).operation).toMatchObject({ stop: ['case', 'x'] });
+    await w.advance(2_000);
+    expect((await stateOf(w, 'n1')).operation).toBeNull();
+    for (const fault of w.faults) for (const release of fault.held ?? []) release();
+    await w.advance(60_000);
+    expect(await w.taken(CASE)).toEqual([1, 2]);
   });
 });
