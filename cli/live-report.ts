@@ -110,9 +110,12 @@ class LiveReport implements Report {
     clearTimeout(this.gathering);
     this.gathering = undefined;
     for (const [sort, group] of grouped(this.misfits.splice(0))) {
-      this.above(misfitLines(group, this.io, this.toldOf.get(sort)));
+      const like = this.toldOf.get(sort);
+      // One that comes again was edited again: all is said again.
+      const isNew = like === undefined || group.some(({ actor }) => actor === like);
+      this.above(misfitLines(group, this.io, isNew ? undefined : like));
       const [first] = group;
-      if (first !== undefined && !this.toldOf.has(sort)) this.toldOf.set(sort, first.actor);
+      if (isNew && first !== undefined) this.toldOf.set(sort, first.actor);
     }
   }
   note(text: string): void {

@@ -1,5 +1,5 @@
 /** Actors of one kind whose code was edited: what is said of them together, in words, and what replay makes of their logs. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { liveReport } from '../../cli/live-report.ts';
 import { choicesOf, type Misfit } from '../../cli/misfit.ts';
 import { grouped, misfitLines } from '../../cli/render/misfit.ts';
@@ -226,13 +226,31 @@ describe('misfits in groups', () => {
     expect(commands({ divergence: { ...misfit('a').divergence, record } as NonNullable<Misfit['divergence']> })).toHaveLength(2);
   });
 
+  test('on a terminal, one more of a sort is told in a line, and one that comes again in full', () => {
+    vi.useFakeTimers();
+    const { io: screen, text } = captured({ NO_COLOR: '1' });
+    const report = liveReport(screen, planOf({ mesh: 'desk', actors: { approval: { kind: 'keyed', module: './a.ts' } } }), false);
+    const said = (...names: string[]): string => {
+      const from = text.stdout.length;
+      for (const name of names) report.misfit(misfit(name));
+      vi.advanceTimersByTime(1_000);
+      return text.stdout.slice(from);
+    };
+    expect(said('approval/a', 'approval/b')).toMatch(/^2 actors of approval are parked/);
+    expect(said('approval/c')).toBe('approval/c: parked for the same reason as approval/a\n');
+    expect(said('approval/a')).toMatch(/^approval\/a is parked: its code/);
+    vi.useRealTimers();
+  });
+
   test('the terminal gathers them before it tells', () => {
     const { io: screen, text } = captured({ NO_COLOR: '1' });
     const report = liveReport(screen, planOf({ mesh: 'desk', actors: { approval: { kind: 'keyed', module: './a.ts' } } }), false);
     report.ready({ mesh: 'desk', pid: 1, actors: 1, kinds: 1, store: 'desk.db', survives: 'survives kill -9' });
     for (const desk of desks) report.misfit(desk);
     expect(text.stdout).not.toContain('parked');
+    report.misfit(misfit('order', { kind: 'order' }));
     report.end();
     expect(text.stdout).toContain('8 actors of approval are parked');
+    expect(text.stdout).toContain('order is parked');
   });
 });

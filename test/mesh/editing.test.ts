@@ -242,7 +242,8 @@ describe('the choices', () => {
     const mesh = await shop(await written(order(), [paid(10)], true), edited);
     const head = async () => (await mesh.store.head(mesh.inspect.stream('order'))).head;
     const before = await head();
-    for (let i = 0; i < 3; i++) await expect(mesh.upkeep.migrate('order', (old) => old)).rejects.toThrow();
+    for (let i = 0; i < 3; i++)
+      await expect(mesh.upkeep.migrate('order', (old) => old)).rejects.toMatchObject({ code: 'CHECKPOINT_INCOMPATIBLE' });
     expect(await head()).toBe(before);
     expect((await mesh.list()).find((a) => a.address === 'order')?.phase).toBe('parked');
   });
@@ -291,9 +292,15 @@ describe('the choices', () => {
   test('fork at any record, telling what does not come along', async () => {
     const mesh = await shop(await written(order(), [paid(4), paid(6)]), order());
     const { head } = await mesh.store.head(mesh.inspect.stream('order'));
-    expect(await mesh.upkeep.fork('order', { as: 'whole' })).toEqual({ address: 'order~whole', from: head, pending: ['pack'] });
+    expect(await mesh.upkeep.fork('order', { as: 'whole' })).toEqual({
+      address: 'order~whole',
+      from: head,
+      of: head,
+      state: 'packing',
+      pending: ['pack'],
+    });
     const early = await mesh.upkeep.fork('order', { at: 2, as: 'early' });
-    expect(early.pending).toEqual([]);
+    expect(early).toMatchObject({ from: 2, of: head, state: 'unpaid', pending: [] });
     expect(await mesh.inspect.state('order~early')).toMatchObject({ value: 'unpaid', context: { paid: 4 } });
   });
 
