@@ -60,10 +60,10 @@ export async function composeMesh(
     onDelta: options.onDelta,
   });
   for (const [name, gateway] of gateways) registry.set(name, gateway);
-  const telemetry = await tracing(plan, options.tracer);
+  const name = options.node ?? 'n1';
+  const telemetry = await tracing(plan, name, options);
   const { tracer } = telemetry;
   const store = options.store ?? (await openStore(plan, folder));
-  const name = options.node ?? 'n1';
   const forNode = nodePlan(plan, registry);
   const emitted = new Set<(actor: Address, event: EventObject) => void>();
   const node: Node = new Node({
@@ -92,11 +92,20 @@ export async function composeMesh(
 }
 
 async function tracing(
-  plan: MeshPlan,
-  given: Tracer | undefined,
+  { mesh, telemetry }: MeshPlan,
+  node: string,
+  { tracer: given, onEvent }: StartOptions,
 ): Promise<{ readonly tracer: Tracer | undefined; flush(): Promise<unknown> }> {
-  if (given !== undefined || plan.telemetry === undefined) return { tracer: given, flush: () => Promise.resolve() };
-  const { otlp, service, links } = plan.telemetry;
-  const exporter = (await import('../telemetry/otlp.ts')).otlp({ url: otlp, service, links });
+  if (given !== undefined || telemetry === undefined) return { tracer: given, flush: () => Promise.resolve() };
+  const { otlp: url, service, links } = telemetry;
+  const exporter = (await import('../telemetry/otlp.ts')).otlp({
+    url,
+    service,
+    mesh,
+    node,
+    links,
+    onChange: (error) =>
+      onEvent?.(error === undefined ? { type: 'telemetry.answers', url } : { type: 'telemetry.stalled', url, error }),
+  });
   return { tracer: exporter.tracer, flush: () => exporter.shutdown() };
 }

@@ -81,7 +81,9 @@ export interface NodeEvent {
     | 'actor.log'
     | 'actor.in_doubt'
     | 'actor.dead_letter'
-    | 'store.stalled';
+    | 'store.stalled'
+    | 'telemetry.stalled'
+    | 'telemetry.answers';
   readonly actor?: Address;
   readonly [key: string]: unknown;
 }

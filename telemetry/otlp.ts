@@ -4,34 +4,27 @@
  */
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources';
-import {
-  BatchSpanProcessor,
-  NodeTracerProvider,
-  ParentBasedSampler,
-  type SpanExporter,
-  TraceIdRatioBasedSampler,
-} from '@opentelemetry/sdk-trace-node';
+import { BatchSpanProcessor, NodeTracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace-node';
 import { MeshError } from '../core/errors.ts';
 import type { Tracer } from '../core/ports/tracer.ts';
 import { openTelemetry, type OpenTelemetryOptions } from './opentelemetry.ts';
 
 export interface OtlpOptions extends Pick<OpenTelemetryOptions, 'links'> {
-  /** `http://host:4318`, or with the path of the backend; `/v1/traces` is added where it is missing. */
+  /**
+   * `http://host:4318`, or with the path of the backend; `/v1/traces` is added where it is missing. Headers are those of
+   * OTEL_EXPORTER_OTLP_HEADERS.
+   */
   readonly url: string;
-  /** Values, not references; those of OTEL_EXPORTER_OTLP_HEADERS go along. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** `service.name`; the node and the mesh go beside it as attributes. */
+  /** `service.name`. */
   readonly service: string;
-  readonly attributes?: Readonly<Record<string, string>>;
-  /** Share of new traces that are recorded, 0 to 1. Default 1. */
-  readonly ratio?: number;
+  /** `reprise.mesh` and `reprise.node`; together they are `service.instance.id`. */
+  readonly mesh: string;
+  readonly node: string;
   /** ms between exports. Default 2,000. */
   readonly intervalMs?: number;
   /** ms for one export. Default 5,000. */
   readonly timeoutMs?: number;
-  /** Also the global provider of this process, so that spans of libraries in tools go the same way. */
-  readonly global?: boolean;
-  /** Called when exporting begins to fail (with the reason) and when it works again (without). */
+  /** Called when exporting begins to fail (with the reason), or has not ended at its deadline, and when it works again (without). */
   readonly onChange?: (failure?: string) => void;
 }
 
@@ -54,19 +47,30 @@ function tracesUrl(text: string): string {
   return url.href;
 }
 
-/** Tells when exports begin to fail and when they work again. `failed` counts batches. */
-function watched(exporter: SpanExporter, onChange: (failure?: string) => void): SpanExporter & { readonly failed: () => number } {
+interface WatchedExporter extends SpanExporter {
+  /** Batches that did not get through. */
+  failed(): number;
+  /** Exporting fails, or works. */
+  tell(failure: string | undefined): void;
+}
+
+/** Tells when exports begin to fail and when they work again. */
+function watched(exporter: SpanExporter, onChange: (failure?: string) => void): WatchedExporter {
   let failed = 0;
   let down = false;
+  const tell = (failure: string | undefined): void => {
+    if ((failure !== undefined) === down) return;
+    down = !down;
+    onChange(failure);
+  };
   return {
     failed: () => failed,
+    tell,
     export: (spans, done) =>
       exporter.export(spans, (result) => {
         const code: number = result.code;
-        const failing = code !== 0;
-        if (failing) failed++;
-        if (failing !== down) onChange(failing ? (result.error?.message ?? 'the exporter failed') : undefined);
-        down = failing;
+        if (code !== 0) failed++;
+        tell(code === 0 ? undefined : (result.error?.message ?? 'the exporter failed'));
         done(result);
       }),
     shutdown: () => exporter.shutdown(),
@@ -91,20 +95,27 @@ async function within(deadlineMs: number, work: Promise<unknown>): Promise<boole
 }
 
 export function otlp(options: OtlpOptions): Otlp {
-  const { service, attributes = {}, ratio = 1, intervalMs = 2_000, timeoutMs = 5_000 } = options;
+  const { service, mesh, node, intervalMs = 2_000, timeoutMs = 5_000 } = options;
   const exporter = watched(
-    new OTLPTraceExporter({ url: tracesUrl(options.url), headers: { ...options.headers }, timeoutMillis: timeoutMs }),
+    new OTLPTraceExporter({ url: tracesUrl(options.url), timeoutMillis: timeoutMs }),
     options.onChange ?? (() => undefined),
   );
   const provider = new NodeTracerProvider({
-    resource: defaultResource().merge(resourceFromAttributes({ ...attributes, 'service.name': service })),
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) }),
+    resource: defaultResource().merge(
+      resourceFromAttributes({
+        'service.name': service,
+        'service.instance.id': `${mesh}/${node}`,
+        'reprise.mesh': mesh,
+        'reprise.node': node,
+      }),
+    ),
     spanProcessors: [new BatchSpanProcessor(exporter, { scheduledDelayMillis: intervalMs, exportTimeoutMillis: timeoutMs })],
   });
-  if (options.global === true) provider.register();
   const counted = async (deadlineMs: number, work: Promise<void>): Promise<boolean> => {
     const before = exporter.failed();
-    return (await within(deadlineMs, work)) && exporter.failed() === before;
+    const ended = await within(deadlineMs, work);
+    if (!ended) exporter.tell(`spans did not get through within ${deadlineMs} ms`);
+    return ended && exporter.failed() === before;
   };
   return {
     tracer: openTelemetry({ provider, ...(options.links !== undefined && { links: options.links }) }),

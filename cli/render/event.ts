@@ -11,6 +11,7 @@ const STYLES: Partial<Record<LogLine['type'], Style>> = {
   'actor.dead_letter': 'yellow',
   'actor.in_doubt': 'red',
   'store.stalled': 'red',
+  'telemetry.stalled': 'yellow',
   'node.session_ended': 'red',
   'node.clock_skew': 'red',
 };

@@ -5,6 +5,7 @@ import { model } from '../../actors/model.ts';
 import { startMesh } from '../../cli/start-mesh.ts';
 import type { Envelope, TraceContext } from '../../core/envelope.ts';
 import { endLeaf, leafSpan, noopTracer, processSpan, sendSpan } from '../../core/spans.ts';
+import type { NodeEvent } from '../../core/node.ts';
 import type { Tracer } from '../../core/ports/tracer.ts';
 import { openTelemetry, spanContextOf, traceContextOf } from '../../telemetry/opentelemetry.ts';
 import { otlp, type Otlp, type OtlpOptions } from '../../telemetry/otlp.ts';
@@ -91,7 +92,7 @@ async function receiver(answer: () => number | undefined = () => 200) {
 }
 
 function started(url: string, options: Partial<OtlpOptions> = {}): Otlp {
-  const exporting = otlp({ url, service: 'desk', intervalMs: 60_000, ...options });
+  const exporting = otlp({ url, service: 'desk', mesh: 'm', node: 'n1', intervalMs: 60_000, ...options });
   open.push({ close: () => exporting.shutdown(100) });
   return exporting;
 }
@@ -148,12 +149,14 @@ function scene(tracer: Tracer): void {
 describe('spans at a real OTLP/HTTP receiver', () => {
   test('names, kinds, parents and links are those of the conventions', async () => {
     const { endpoint, named, requests } = await receiver();
-    const exporting = started(endpoint, { headers: { authorization: 'Bearer x' }, attributes: { 'reprise.node': 'n1' } });
+    const exporting = started(endpoint);
     scene(exporting.tracer);
     expect(await exporting.flush(5_000)).toBe(true);
-    expect(requests.map((r) => [r.url, r.headers.authorization])).toEqual([['/v1/traces', 'Bearer x']]);
+    expect(requests.map((r) => r.url)).toEqual(['/v1/traces']);
     expect(attributesOf(requests[0]?.batch.resourceSpans[0]?.resource.attributes ?? [])).toMatchObject({
       'service.name': 'desk',
+      'service.instance.id': 'm/n1',
+      'reprise.mesh': 'm',
       'reprise.node': 'n1',
     });
 
@@ -275,11 +278,11 @@ describe('spans at a real OTLP/HTTP receiver', () => {
   test('headers of the environment go along', async () => {
     const { endpoint, requests } = await receiver();
     vi.stubEnv('OTEL_EXPORTER_OTLP_HEADERS', 'api-key=from-env');
-    const exporting = started(endpoint, { headers: { other: 'given' } });
+    const exporting = started(endpoint);
     vi.unstubAllEnvs();
     exporting.tracer.start('turn', { kind: 'internal' }).end();
     await exporting.flush(5_000);
-    expect(requests.map((r) => [r.headers['api-key'], r.headers['other']])).toEqual([['from-env', 'given']]);
+    expect(requests.map((r) => r.headers['api-key'])).toEqual(['from-env']);
   });
 
   test('stopping sends what is left', async () => {
@@ -331,7 +334,12 @@ describe('spans at a real OTLP/HTTP receiver', () => {
     expect(spans().filter((s) => s.name === 'process writer/{key}').length).toBeGreaterThan(0);
     expect(JSON.stringify(requests)).not.toContain('secret');
     const [resource] = requests[0]?.batch.resourceSpans ?? [];
-    expect(attributesOf(resource?.resource.attributes ?? [])).toMatchObject({ 'service.name': 'traced' });
+    expect(attributesOf(resource?.resource.attributes ?? [])).toMatchObject({
+      'service.name': 'traced',
+      'service.instance.id': 'traced/n1',
+      'reprise.mesh': 'traced',
+      'reprise.node': 'n1',
+    });
   });
 
   test('the path of a backend is kept', async () => {
@@ -349,7 +357,9 @@ describe('spans at a real OTLP/HTTP receiver', () => {
       '/own/v1/traces',
     ]);
     for (const wrong of ['', 'localhost:4318', 'ftp://x', 'not a url'])
-      expect(() => otlp({ url: wrong, service: 'x' })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+      expect(() => otlp({ url: wrong, service: 'x', mesh: 'm', node: 'n1' })).toThrow(
+        expect.objectContaining({ code: 'CONFIG_INVALID' }),
+      );
   });
 });
 
@@ -367,10 +377,27 @@ describe('an exporter fails open', () => {
   });
 
   test('a receiver that never answers holds the stop no longer than its deadline', async () => {
+    const told: (string | undefined)[] = [];
     const { endpoint } = await receiver(() => undefined);
-    const exporting = started(endpoint, { timeoutMs: 30_000 });
+    const exporting = started(endpoint, { timeoutMs: 30_000, onChange: (failure) => told.push(failure) });
     scene(exporting.tracer);
     expect(await exporting.shutdown(50)).toBe(false);
+    expect(told).toEqual(['spans did not get through within 50 ms']);
+  });
+
+  test('a mesh whose collector is not there says so, once', async () => {
+    const events: NodeEvent[] = [];
+    const book = setup({}).createMachine({ id: 'book', version: '1', on: { line: {} } });
+    const mesh = await startMesh(
+      { mesh: 'traced', store: 'memory:', actors: { book: {} }, telemetry: { otlp: 'http://127.0.0.1:1' } },
+      { book },
+      { onEvent: (event) => events.push(event) },
+    );
+    await mesh.send('book', { type: 'line' });
+    await mesh.stop();
+    expect(events.filter((event) => event.type.startsWith('telemetry.'))).toEqual([
+      { type: 'telemetry.stalled', url: 'http://127.0.0.1:1', error: expect.any(String) },
+    ]);
   });
 
   test('when the receiver works again, that is told too', async () => {
