@@ -46,7 +46,7 @@ export async function sqlite(options: SqliteOptions): Promise<SqliteStore> {
   let store: SqliteOwner | undefined;
   try {
     createStore(path);
-    inspectStore(path);
+    inspectStore(path, true);
     store = new SqliteOwner({ path, lock, now: options.now ?? Date.now, bytesMax: options.bytesMax });
     await store.sweep();
     return store;

@@ -1,5 +1,5 @@
 /** The one place where `node:sqlite` is loaded and connections are opened. */
-import { statSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import type { DatabaseSync } from 'node:sqlite';
 
@@ -21,6 +21,12 @@ function load() {
 /** ms that a commit waits for another program which holds the file: a person with a SQLite shell. It blocks the process. */
 const BUSY_MS = 1_000;
 
+/** An empty file that only this user may open, in the place of what is there. SQLite gives its `-wal` and `-shm` the same mode. */
+export function createPrivate(path: string): void {
+  rmSync(path, { force: true });
+  closeSync(openSync(path, 'wx', 0o600));
+}
+
 /** A connection that may write. SQLite creates the file where there is none. */
 export function connect(path: string): DatabaseSync {
   const db = new SQLITE.DatabaseSync(path, { timeout: BUSY_MS });
@@ -34,18 +40,23 @@ export function connectBeside(path: string): DatabaseSync {
 }
 
 /**
- * A connection that only reads, and creates nothing. A store that nobody has open has no `-wal` beside it; then the file is read as
- * one that does not change, because SQLite would otherwise leave a `-wal` and a `-shm` behind. Such a connection takes no locks, and
- * when it closes, POSIX drops those that this process has on the file: never open one beside a connection of another kind.
+ * A store that nobody has open has no `-wal` beside it. Such a file is read as one that does not change, because SQLite would otherwise
+ * leave a `-wal` and a `-shm` behind.
  */
-export function connectReader(path: string): { readonly db: DatabaseSync; readonly still: boolean } {
-  const still = !isThere(`${path}-wal`);
+export const isStill = (path: string): boolean => !isThere(`${path}-wal`);
+
+/**
+ * A connection that only reads, and creates nothing. A `still` one takes no locks: what it reads is right only if the file is afterwards
+ * what it was (`stampOf`). When it closes, POSIX drops the locks that this process has on the file: never open one beside a connection of
+ * another kind.
+ */
+export function connectReader(path: string, still: boolean): DatabaseSync {
   const url = pathToFileURL(path);
   url.searchParams.set('mode', 'ro');
   if (still) url.searchParams.set('immutable', '1');
   const db = new SQLITE.DatabaseSync(url, { readOnly: true, timeout: BUSY_MS });
   db.exec('PRAGMA cell_size_check=ON');
-  return { db, still };
+  return db;
 }
 
 /** A connection that takes locks as usual, but neither writes nor waits: to see whether a file is locked. */
@@ -63,6 +74,6 @@ export function isThere(path: string): boolean {
 
 /** A change of this text means that the file is not what it was. */
 export function stampOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? '' : `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
+  const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return stat === undefined ? '' : `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`;
 }

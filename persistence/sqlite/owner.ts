@@ -106,8 +106,13 @@ export class SqliteOwner extends ReadStore implements EventStore, BlobStore, Sto
   protected reading(): Reading {
     return this.rows;
   }
-  protected another(): DatabaseSync {
-    return connectBeside(this.path);
+  protected async apart<T>(what: (db: DatabaseSync) => Promise<T>): Promise<T> {
+    const db = connectBeside(this.path);
+    try {
+      return await what(db);
+    } finally {
+      db.close();
+    }
   }
 
   protected moved(signal: AbortSignal): Promise<void> {

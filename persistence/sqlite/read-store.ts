@@ -8,7 +8,7 @@ import { MeshError } from '../../core/errors.ts';
 import type { Checkpoint, EventStoreCapabilities, StreamHead, StreamId, StreamState } from '../../core/ports/event-store.ts';
 import type { LogRecord } from '../../core/record.ts';
 import { problemsOf } from './check.ts';
-import { copyPages, isThere } from './driver.ts';
+import { copyPages, createPrivate, isThere } from './driver.ts';
 import { storeError } from './failure.ts';
 import { type BlobState, PAGE, type Reading } from './reading.ts';
 
@@ -22,8 +22,8 @@ export abstract class ReadStore {
   }
 
   protected abstract reading(): Reading;
-  /** A connection of its own that reads. */
-  protected abstract another(): DatabaseSync;
+  /** Does this with a connection of its own that reads the file as of one instant: once more where another process came in between. */
+  protected abstract apart<T>(what: (db: DatabaseSync) => Promise<T>): Promise<T>;
   /** Resolves when there may be rows above those that are there now, or the signal comes. */
   protected abstract moved(signal: AbortSignal): Promise<void>;
 
@@ -131,29 +131,26 @@ export abstract class ReadStore {
   async backup(path: string): Promise<void> {
     if (isThere(path)) throw new MeshError('USAGE', `${path} is there already: a backup overwrites nothing`, { data: { path } });
     const draft = `${path}.partial`;
-    let source: DatabaseSync | undefined;
     try {
-      rmSync(draft, { force: true });
-      source = this.another();
-      await copyPages(source, draft);
+      await this.apart(async (source) => {
+        createPrivate(draft);
+        await copyPages(source, draft);
+      });
       flush(draft);
       renameSync(draft, path);
       flush(dirname(path));
     } catch (error) {
       rmSync(draft, { force: true });
       throw storeError(error, path, 'writing the backup');
-    } finally {
-      source?.close();
     }
   }
 
   /** Looks at every page, record and blob: what is wrong, in words for people; nothing: all is well. Takes as long as reading the file. */
   async check(): Promise<readonly string[]> {
-    const db = this.look(() => this.another());
     try {
-      return await problemsOf(db, this);
-    } finally {
-      db.close();
+      return await this.apart((db) => problemsOf(db, this));
+    } catch (error) {
+      throw storeError(error, this.path, 'checking');
     }
   }
 }

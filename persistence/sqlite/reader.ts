@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { MeshError } from '../../core/errors.ts';
 import type { Claim, Directory, SessionState } from '../../core/ports/directory.ts';
 import type { AppendResult, BlobStore, EventStore, StoreAdmin } from '../../core/ports/event-store.ts';
-import { connectReader, isThere, stampOf } from './driver.ts';
+import { connectReader, isStill, stampOf } from './driver.ts';
 import { storeError } from './failure.ts';
 import { ReadStore } from './read-store.ts';
 import { Reading } from './reading.ts';
@@ -12,6 +12,8 @@ import { inspectStore } from './schema.ts';
 
 /** How often a reader looks for news. */
 const POLL_MS = 100;
+/** Owners that may come and go while the file is copied or checked. */
+const TRIES = 10;
 
 interface Open {
   readonly db: DatabaseSync;
@@ -22,38 +24,75 @@ interface Open {
 
 export class SqliteReader extends ReadStore implements EventStore, BlobStore, StoreAdmin, Directory {
   private open: Open;
+  /** The last of those that have a connection of their own: one at a time. */
+  private others: Promise<unknown> = Promise.resolve();
 
   constructor(path: string) {
     super(path);
-    inspectStore(path);
+    inspectStore(path, false);
     this.open = this.opened();
   }
 
   private opened(): Open {
-    const stamp = stampOf(this.path);
+    const stamp = isStill(this.path) ? stampOf(this.path) : undefined;
     let db: DatabaseSync | undefined;
     try {
-      const connection = connectReader(this.path);
-      ({ db } = connection);
-      return { db, reading: new Reading(db), stamp: connection.still ? stamp : undefined };
+      db = connectReader(this.path, stamp !== undefined);
+      return { db, reading: new Reading(db), stamp };
     } catch (error) {
       db?.close();
       throw storeError(error, this.path, 'opening');
     }
   }
+  private reopen(): void {
+    this.open.db.close();
+    this.open = this.opened();
+  }
+
+  /** An owner has come: from now on the file changes, and has to be read as SQLite does. */
+  private hasMoved({ stamp } = this.open): boolean {
+    return !this.closed && stamp !== undefined && !(isStill(this.path) && stampOf(this.path) === stamp);
+  }
 
   protected reading(): Reading {
-    const { stamp, db } = this.open;
-    // An owner has come: from now on the file changes, and has to be read as SQLite does.
-    if (stamp !== undefined && (isThere(`${this.path}-wal`) || stampOf(this.path) !== stamp)) {
-      db.close();
-      this.open = this.opened();
-    }
+    if (this.hasMoved()) this.reopen();
     return this.open.reading;
   }
 
-  protected another(): DatabaseSync {
-    return connectReader(this.path).db;
+  /** Read without locks, half of it may be old and half new. */
+  protected override look<T>(what: (reading: Reading) => T): T {
+    for (;;) {
+      try {
+        const result = super.look(what);
+        if (!this.hasMoved()) return result;
+      } catch (error) {
+        if (!this.hasMoved()) throw error;
+      }
+    }
+  }
+
+  protected apart<T>(what: (db: DatabaseSync) => Promise<T>): Promise<T> {
+    const result = this.others.then(() => this.tried(what));
+    this.others = result.catch(() => undefined);
+    return result;
+  }
+  private async tried<T>(what: (db: DatabaseSync) => Promise<T>): Promise<T> {
+    for (let tries = 1; tries <= TRIES; tries++) {
+      this.look(() => undefined);
+      const then = this.open;
+      const db = connectReader(this.path, then.stamp !== undefined);
+      try {
+        const result = await what(db);
+        if (!this.hasMoved(then)) return result;
+      } catch (error) {
+        if (!this.hasMoved(then)) throw error;
+      } finally {
+        db.close();
+        // With a connection that takes no locks go the locks of one that does.
+        if (then !== this.open) this.reopen();
+      }
+    }
+    throw new MeshError('STORE_UNAVAILABLE', `${this.path} changed all the time; try again`, { data: { path: this.path } });
   }
 
   protected async moved(signal: AbortSignal): Promise<void> {
@@ -62,6 +101,7 @@ export class SqliteReader extends ReadStore implements EventStore, BlobStore, St
 
   async close(): Promise<void> {
     if (this.closed) return;
+    await this.others;
     this.closed = true;
     this.open.db.close();
   }

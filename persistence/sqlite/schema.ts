@@ -8,8 +8,10 @@ import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { MeshError } from '../../core/errors.ts';
-import { connect, connectReader, isThere } from './driver.ts';
+import { connect, connectReader, createPrivate, isStill, isThere, stampOf } from './driver.ts';
 import { storeError } from './failure.ts';
+import { storeOwner } from './lock.ts';
+import { type WalDamage, walDamage } from './wal.ts';
 
 /** 'RPRS': what `file` and we ourselves know a store by. */
 const APPLICATION_ID = 0x52505253;
@@ -45,7 +47,8 @@ export function createStore(path: string): void {
     );
   const draft = `${path}.new`;
   try {
-    for (const file of [draft, `${draft}-wal`, `${draft}-shm`]) rmSync(file, { force: true });
+    for (const file of [`${draft}-wal`, `${draft}-shm`]) rmSync(file, { force: true });
+    createPrivate(draft);
     const db = connect(draft);
     try {
       db.exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN; ${SCHEMA} COMMIT`);
@@ -66,8 +69,11 @@ export function makeFolder(path: string): void {
   }
 }
 
-/** Is the file there a store that this version may open? Reads only. Throws STORE_MISSING, STORE_NEWER, STORE_CORRUPT. */
-export function inspectStore(path: string): void {
+/**
+ * Is the file there a store that this version may open, with all that was committed to it? Reads only. `isOwned`: the caller holds the lock.
+ * Throws STORE_MISSING, STORE_NEWER, STORE_CORRUPT.
+ */
+export function inspectStore(path: string, isOwned: boolean): void {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) throw new MeshError('STORE_MISSING', `there is no store at ${path}`, { data: { path } });
   if (!stat.isFile()) throw new MeshError('STORE_CORRUPT', `${path} is no file`, { data: { path } });
@@ -79,13 +85,46 @@ export function inspectStore(path: string): void {
     );
   let db: DatabaseSync | undefined;
   try {
-    ({ db } = connectReader(path));
+    // Before SQLite looks: it makes its counts anew from what it finds.
+    checkWal(path, isOwned);
+    db = connectReader(path, isStill(path));
     checkVersion(db, path);
   } catch (error) {
     throw storeError(error, path, 'opening');
   } finally {
     db?.close();
   }
+}
+
+/** Only while nobody writes: an owner that lives has its log in hand. */
+function checkWal(path: string, isOwned: boolean): void {
+  const wal = `${path}-wal`;
+  let [before, after] = ['', stampOf(wal)];
+  for (let damage: WalDamage | undefined; ;) {
+    if (!isOwned && storeOwner(path) !== undefined) return;
+    before = after;
+    damage = walDamage(path);
+    after = stampOf(wal);
+    if (damage === undefined) return;
+    if (after === before) throw walError(path, damage);
+  }
+}
+
+function walError(path: string, { at, commits, whole }: WalDamage): MeshError {
+  const wal = `${path}-wal`;
+  const data = { path, at, commits };
+  const count = `at least ${commits} commit${commits === 1 ? '' : 's'}`;
+  if (!isThere(wal))
+    return new MeshError(
+      'STORE_CORRUPT',
+      `${wal} is gone, and ${count} in it had not reached ${path}: put it back, or restore a backup. Only if ${path} is a restored backup: remove ${path}-shm`,
+      { data },
+    );
+  return new MeshError(
+    'STORE_CORRUPT',
+    `${wal} is damaged at byte ${at}: ${count} from there on cannot be read; nothing was changed. Restore a backup; or give them up, on a copy first: \`truncate -s ${whole} ${wal}; rm -f ${path}-shm\`, and \`reprise doctor\` has to find nothing`,
+    { data },
+  );
 }
 
 function checkVersion(db: DatabaseSync, path: string): void {

@@ -2,6 +2,7 @@
  * A process of its own that uses a store, until somebody kills it. Prints a line of JSON for each thing that it knows to be done.
  *
  *   node --conditions=reprise-source child.ts own FILE              owns it; `{ owns }`, then waits
+ *   node --conditions=reprise-source child.ts few FILE COUNT [MIB]  a blob of so many MiB, then so many records, a commit each; then waits
  *   node --conditions=reprise-source child.ts work FILE             appends to many streams, saves checkpoints, puts blobs
  *   node --conditions=reprise-source child.ts backup FILE TARGET    `{ backing }`, then `{ backed }`, while appending
  *   node --conditions=reprise-source child.ts remove FILE           deletes and imports long logs, over and over
@@ -14,7 +15,7 @@ import { sqlite, type SqliteStore } from '../../persistence/sqlite.ts';
 import { given, records, SHARD, streamOf } from '../conformance/records.ts';
 import { claimAt } from './subjects.ts';
 
-const [, , what, path = '', more = ''] = process.argv;
+const [, , what, path = '', more = '', mib = '0'] = process.argv;
 
 /** Synchronous: what is printed has left the process, even when it is killed in the next instant. */
 const say = (line: unknown): void => void writeSync(1, `${JSON.stringify(line)}\n`);
@@ -63,6 +64,16 @@ switch (what) {
   case 'own': {
     await owned();
     say({ owns: process.pid });
+    setInterval(() => undefined, 1_000);
+    break;
+  }
+  case 'few': {
+    const { store, epoch } = await owned();
+    if (mib !== '0') await store.put(Buffer.alloc(Number(mib) * 1024 * 1024, 'a large one '));
+    for (let head = 0; head < Number(more); head++) {
+      await store.append(streamOf('desk/a'), head, epoch, records(head, 1, epoch));
+      say({ actor: 'desk/a', head: head + 1 });
+    }
     setInterval(() => undefined, 1_000);
     break;
   }

@@ -108,6 +108,32 @@ describe('a store that is not there', () => {
   });
 });
 
+describe('who may read it', () => {
+  const modeOf = (name: string): number => statSync(join(folder.path, name)).mode & 0o777;
+
+  test('only its user: the file, what SQLite has beside it, and a backup', async () => {
+    const store = await sqlite({ path });
+    await fill(store, 3);
+    expect(['mesh.db', 'mesh.db-wal', 'mesh.db-shm'].map(modeOf)).toEqual([0o600, 0o600, 0o600]);
+    await store.backup(join(folder.path, 'by-owner.db'));
+    await store.close();
+    const reader = await sqlite({ path, readOnly: true });
+    await reader.backup(join(folder.path, 'by-reader.db'));
+    await reader.close();
+    expect(['by-owner.db', 'by-reader.db'].map(modeOf)).toEqual([0o600, 0o600]);
+  });
+
+  test('a file that is there keeps the mode that somebody gave it', async () => {
+    await made();
+    chmodSync(path, 0o640);
+    const store = await sqlite({ path });
+    await fill(store, 1);
+    expect(['mesh.db', 'mesh.db-wal'].map(modeOf)).toEqual([0o640, 0o640]);
+    await store.close();
+    expect(modeOf('mesh.db')).toBe(0o640);
+  });
+});
+
 describe('a file that is no store of this version', () => {
   test('empty', async () => {
     writeFileSync(path, '');
