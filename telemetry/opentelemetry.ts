@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import type * as Api from '@opentelemetry/api';
 import type { Span as OtelSpan, SpanContext, TracerProvider } from '@opentelemetry/api';
 import type { TraceContext } from '../core/envelope.ts';
-import { errorData } from '../core/errors.ts';
+import { CODES, errorData } from '../core/errors.ts';
 import type { Span, SpanOptions, Tracer } from '../core/ports/tracer.ts';
 import { conventional, ERROR_TYPE, named } from './semconv.ts';
 
@@ -53,10 +53,14 @@ function guarded<T>(run: () => T): T | undefined {
   }
 }
 
+/** A class of errors, not what somebody wrote in its place. */
+const CLASS_NAME = /^\w{1,64}$/;
+
+/** Messages quote tools, models and machines, so none goes out: what the code means is all that the status says. */
 function fail(span: OtelSpan, error: unknown): void {
-  const { code, name, message } = errorData(error);
-  span.setAttribute(ERROR_TYPE, code ?? name);
-  span.setStatus({ code: api().SpanStatusCode.ERROR, message });
+  const { code, name } = errorData(error);
+  span.setAttribute(ERROR_TYPE, code ?? (CLASS_NAME.test(name) ? name : 'Error'));
+  span.setStatus({ code: api().SpanStatusCode.ERROR, ...(code !== undefined && { message: CODES[code].meaning }) });
 }
 
 const wrap = (span: OtelSpan): Span => ({

@@ -4,6 +4,7 @@ import { type AnyActorRef, sendTo, setup } from 'xstate';
 import { model } from '../../actors/model.ts';
 import { startMesh } from '../../cli/start-mesh.ts';
 import type { Envelope, TraceContext } from '../../core/envelope.ts';
+import { CODES, MeshError } from '../../core/errors.ts';
 import { endLeaf, leafSpan, noopTracer, processSpan, sendSpan } from '../../core/spans.ts';
 import type { NodeEvent } from '../../core/node.ts';
 import type { Tracer } from '../../core/ports/tracer.ts';
@@ -240,7 +241,29 @@ describe('spans at a real OTLP/HTTP receiver', () => {
       'reprise.tool.server': 'ledger',
       'error.type': 'TOOL_FAILED',
     });
-    expect(tool.status).toEqual({ code: 2, message: 'no funds' });
+    expect(tool.status).toEqual({ code: 2, message: 'A tool answered with an error.' });
+    expect(JSON.stringify(spans())).not.toMatch(/secret|no funds/);
+  });
+
+  test('a failure leaves as its code or its class, and no word of what failed', async () => {
+    const { endpoint, spans } = await receiver();
+    const exporting = started(endpoint);
+    const failures = [
+      new MeshError('MODEL_FAILED', 'secret', { data: 'secret', cause: new Error('secret') }),
+      new RangeError('secret'),
+      Object.assign(new Error('secret'), { name: 'secret words' }),
+      { name: 'MeshError', message: 'secret', code: 'TOOL_FAILED' },
+      'secret',
+    ];
+    for (const failure of failures) exporting.tracer.start('turn', { kind: 'internal' }).end(failure);
+    await exporting.flush(5_000);
+    expect(spans().map((s) => [attributesOf(s.attributes)['error.type'], s.status])).toEqual([
+      ['MODEL_FAILED', { code: 2, message: CODES.MODEL_FAILED.meaning }],
+      ['RangeError', { code: 2 }],
+      ['Error', { code: 2 }],
+      ['TOOL_FAILED', { code: 2, message: CODES.TOOL_FAILED.meaning }],
+      ['Error', { code: 2 }],
+    ]);
     expect(JSON.stringify(spans())).not.toContain('secret');
   });
 
