@@ -3,15 +3,10 @@
  * Installs the servers that the tests need from Debian's packages when they are missing and it may; else the suites say what is missing.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-
-interface Count {
-  passed: number;
-  failed: number;
-  skipped: number;
-}
+import { type Count, verdictOf } from './verdict.ts';
 
 const total: Count = { passed: 0, failed: 0, skipped: 0 };
 const failures: string[] = [];
@@ -68,30 +63,12 @@ function vitest(): void {
   const dir = mkdtempSync(join(tmpdir(), 'reprise-test-'));
   const file = join(dir, 'result.json');
   console.log('\n# tests');
-  run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`]);
-  try {
-    const result = JSON.parse(readFileSync(file, 'utf8')) as {
-      numPassedTests: number;
-      numFailedTests: number;
-      numPendingTests: number;
-      numTodoTests: number;
-      testResults: { name: string; status: string; assertionResults: { status: string; fullName: string }[] }[];
-    };
-    total.passed += result.numPassedTests;
-    total.failed += result.numFailedTests;
-    total.skipped += result.numPendingTests + result.numTodoTests;
-    for (const suite of result.testResults) {
-      // A file that cannot even be loaded has no assertions, and counts once.
-      if (suite.status === 'failed' && suite.assertionResults.every((a) => a.status !== 'failed')) {
-        total.failed++;
-        failures.push(suite.name);
-      }
-      for (const a of suite.assertionResults) if (a.status === 'failed') failures.push(a.fullName);
-    }
-  } catch (error) {
-    total.failed++;
-    failures.push(`vitest left no result: ${String(error)}`);
-  }
+  const status = run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`]);
+  const { failures: failed, ...count } = verdictOf(file, status);
+  total.passed += count.passed;
+  total.failed += count.failed;
+  total.skipped += count.skipped;
+  failures.push(...failed);
   rmSync(dir, { recursive: true, force: true });
 }
 
