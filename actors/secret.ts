@@ -3,9 +3,8 @@
  * and is taken out of everything that goes back into a log. Never caches a value and never prints one.
  */
 import { readFileSync } from 'node:fs';
-import { MeshError, type PlainOrSecret, type SecretRef } from '../core/index.ts';
+import { type Env, MeshError, type PlainOrSecret, type SecretRef } from '../core/index.ts';
 
-export type Env = Readonly<Record<string, string | undefined>>;
 export type ReadFile = (path: string) => string;
 
 /** Where secrets come from: the composition root says. */

@@ -1,13 +1,14 @@
 /** The checks of `reprise doctor`: each says what it found, and none changes anything that is there. */
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import type { Env } from '../core/config/interpolate.ts';
 import type { ModelPlan, PlainOrSecret, ToolServerPlan } from '../core/config/gateway-plan.ts';
 import type { MeshPlan } from '../core/config/plan.ts';
 import { problemText } from '../core/config/problems.ts';
 import { errorData } from '../core/errors.ts';
 import type { MeshStore } from '../core/mesh.ts';
 import { loadLogics } from './logics.ts';
-import type { Env, LoadedMesh } from './mesh-file.ts';
+import type { LoadedMesh } from './mesh-file.ts';
 import { openStore, storePath } from './stores.ts';
 import { systemClock, systemEntropy } from './system.ts';
 import { contentsOf } from './words.ts';

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { POOL_LOGIC, SUPERVISOR_LOGIC } from '../core/supervision/child-spec.ts';
+import type { Env } from '../core/config/interpolate.ts';
 import type { MeshPlan } from '../core/config/plan.ts';
 import { MeshError } from '../core/errors.ts';
 import { machineLogic } from '../core/kernel.ts';
@@ -18,7 +19,6 @@ import type { Entropy } from '../core/ports/entropy.ts';
 import { supervisor } from '../core/supervisor.ts';
 import { checkCalledNames } from './called-names.ts';
 import { type ActorDefinition, type ActorLike, definitionOf, loadActor } from './actor-modules.ts';
-import type { Env } from './mesh-file.ts';
 import type { StartOptions } from './start-mesh.ts';
 
 export type Registry = Map<string, Registered>;

@@ -3,10 +3,10 @@ import { enableCompileCache } from 'node:module';
 
 // Most of a start is compiling: the cache of Node halves it from the second on.
 enableCompileCache();
-// Node 22 warns of what it has meanwhile made stable.
+// Node 22 warns of what it has meanwhile made stable. `persistence/sqlite/driver.ts` keeps the other such warning from people.
 const emitWarning = process.emitWarning.bind(process) as (...args: unknown[]) => void;
 process.emitWarning = (warning: string | Error, ...rest: unknown[]): void => {
-  if (!/\b(?:SQLite|Type Stripping) is an experimental feature/.test(String(warning))) emitWarning(warning, ...rest);
+  if (!/\bType Stripping is an experimental feature/.test(String(warning))) emitWarning(warning, ...rest);
 };
 // Whoever reads our output may stop reading: that is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

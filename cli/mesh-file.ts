@@ -2,18 +2,29 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { ConfigSource } from '../core/config/check-mesh.ts';
+import type { Env } from '../core/config/interpolate.ts';
 import { parseMesh } from '../core/config/load.ts';
 import { type MeshPlan, planOf } from '../core/config/plan.ts';
 import type { MeshConfig } from '../core/config/schema.ts';
 import { errorData, MeshError } from '../core/errors.ts';
-
-export type Env = Readonly<Record<string, string | undefined>>;
+import type { Call } from './command.ts';
 
 /** A checked config with where it came from. */
 export interface LoadedMesh extends ConfigSource {
   readonly config: MeshConfig;
   /** Absolute. */
   readonly folder: string;
+}
+
+/** The mesh file that a command names, with the variables of the file that its `--env-file` names. Throws USAGE, CONFIG_INVALID. */
+export function meshOf(call: Call): LoadedMesh {
+  const variables = call.text('env-file');
+  try {
+    if (variables !== undefined) process.loadEnvFile(variables);
+  } catch (cause) {
+    throw new MeshError('USAGE', `--env-file: ${errorData(cause).message}`, { cause });
+  }
+  return readMesh(call.file, call.io.env);
 }
 
 /** Throws CONFIG_INVALID with every problem at its line and column. */

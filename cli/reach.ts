@@ -18,7 +18,7 @@ import { type ControlClient, runningMesh } from './control/client.ts';
 import { controlPath } from './control/place.ts';
 import { remoteStore } from './control/remote-store.ts';
 import type { Registry } from './logics.ts';
-import { type LoadedMesh, planOfFile, readMesh } from './mesh-file.ts';
+import { type LoadedMesh, meshOf, planOfFile } from './mesh-file.ts';
 import { openStore, storePath } from './stores.ts';
 import { systemClock, systemEntropy } from './system.ts';
 
@@ -34,9 +34,9 @@ export class Reach implements AsyncDisposable {
   private client: Promise<ControlClient | undefined> | undefined;
   private readonly opened: { close(): Promise<void> }[] = [];
 
-  /** Throws CONFIG_INVALID. */
+  /** Throws USAGE, CONFIG_INVALID. */
   constructor(call: Call) {
-    this.loaded = readMesh(call.file, call.io.env);
+    this.loaded = meshOf(call);
     this.plan = planOfFile(this.loaded);
     this.book = new AddressBook(this.plan);
     this.imported = call.text('imported');

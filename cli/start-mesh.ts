@@ -1,6 +1,7 @@
 /** The way to a mesh in code. Loads what it needs when it is called, so that machine files which import the package stay light. */
 import type { ModelDelta } from '../actors/model-port.ts';
 import type { Address, EffectId } from '../core/address.ts';
+import type { Env } from '../core/config/interpolate.ts';
 import type { MeshConfig } from '../core/config/schema.ts';
 import type { Mesh, MeshStore } from '../core/mesh.ts';
 import type { NodeEvent } from '../core/node.ts';
@@ -10,7 +11,6 @@ import type { Entropy } from '../core/ports/entropy.ts';
 import type { Tracer } from '../core/ports/tracer.ts';
 import type { LogRecord } from '../core/record.ts';
 import type { ActorLike } from './actor-modules.ts';
-import type { Env } from './mesh-file.ts';
 
 export interface StartOptions {
   /** Folder that relative paths of the config start from. @default the current one, or that of the mesh file */

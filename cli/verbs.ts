@@ -3,8 +3,13 @@ import type { Option, Verb } from './command.ts';
 import { PS_WORDS, RECORD_WORDS, SNAPSHOT_WORDS } from './glossary.ts';
 
 const FILE: Option = { flags: '-f, --file <file>', about: 'The mesh file (default: mesh.yaml)' };
+const ENV_FILE: Option = {
+  flags: '--env-file <file>',
+  about: 'Variables for the mesh file and its tools, as `node --env-file` reads them',
+};
+const MESH = [FILE, ENV_FILE];
 const JSON_OUT: Option = { flags: '--json', about: 'Print JSON with stable fields' };
-const READ = [FILE, JSON_OUT];
+const READ = [...MESH, JSON_OUT];
 const IMPORTED: Option = { flags: '--imported <name>', about: 'Look at the logs that `import` brought under this name' };
 const OLD: Option = {
   flags: '--old <module>',
@@ -17,14 +22,13 @@ export const VERBS: readonly Verb[] = [
     name: 'up',
     about: 'Run the mesh until it is stopped',
     options: [
-      FILE,
+      ...MESH,
       { flags: '--watch', about: 'Take up changed actors from their logs when their code changes' },
       { flags: '--reset <actor>', about: 'Begin this actor anew; its old log stays below. May be repeated' },
       { flags: '--fork <actor>', about: 'Go on beside this actor, from the last state that this code repeats. May be repeated' },
       OLD,
       LOSS,
       { flags: '--quiet', about: 'Print only what needs a person' },
-      { flags: '--env-file <file>', about: 'Variables for the mesh file and its tools, as `node --env-file` reads them' },
     ],
     examples: ['reprise up', 'reprise up --watch', 'reprise up --reset desk/intake'],
     load: () => import('./verbs/up.ts'),
@@ -69,6 +73,7 @@ export const VERBS: readonly Verb[] = [
     options: [
       { flags: '-f, --follow', about: 'Go on until Ctrl-C' },
       { flags: '--file <file>', about: 'The mesh file (default: mesh.yaml)' },
+      ENV_FILE,
       JSON_OUT,
       { flags: '--last <n>', about: 'Lines to begin with (default: 100)' },
     ],
@@ -141,7 +146,7 @@ export const VERBS: readonly Verb[] = [
     args: '<effect>',
     about: 'Decide a call that was under way when its process died',
     options: [
-      FILE,
+      ...MESH,
       { flags: '--retry', about: 'Call again under the same key' },
       { flags: '--fail', about: 'The chart gets an error' },
       { flags: '--output <json>', about: 'It took effect, and this was its result' },
@@ -152,21 +157,21 @@ export const VERBS: readonly Verb[] = [
     name: 'unpark',
     args: '<actor>',
     about: 'Let a parked actor go on',
-    options: [FILE],
+    options: MESH,
     load: () => import('./verbs/orders.ts').then((m) => ({ run: m.unpark })),
   },
   {
     name: 'restart',
     args: '<actor>',
     about: 'Take an actor up again: from its log, or anew when it was stopped',
-    options: [FILE],
+    options: MESH,
     load: () => import('./verbs/orders.ts').then((m) => ({ run: m.restart })),
   },
   {
     name: 'stop',
     args: '<actor>',
     about: 'Stop an actor; its log is kept',
-    options: [FILE],
+    options: MESH,
     load: () => import('./verbs/orders.ts').then((m) => ({ run: m.stop })),
   },
   {
@@ -174,7 +179,7 @@ export const VERBS: readonly Verb[] = [
     args: '<actor>',
     about: 'Go on in edited code, from the state that the old code left',
     options: [
-      FILE,
+      ...MESH,
       {
         flags: '--with <module>',
         about: 'FILE or FILE#EXPORT: (oldSnapshot, { version, hash }) => newSnapshot (default: the state as it is)',
@@ -198,7 +203,7 @@ export const VERBS: readonly Verb[] = [
     args: '<actor>',
     about: 'A second actor beside this one, in the state that it had',
     options: [
-      FILE,
+      ...MESH,
       { flags: '--at <seq>', about: 'After this record (default: the last that this code repeats)' },
       { flags: '--as <name>', about: 'It stands at ACTOR~NAME (default: the next number)' },
     ],
@@ -209,7 +214,7 @@ export const VERBS: readonly Verb[] = [
     name: 'reset',
     args: '<actor>',
     about: 'Begin an actor anew from its input; its old log stays below',
-    options: [FILE, OLD, LOSS],
+    options: [...MESH, OLD, LOSS],
     mends: true,
     load: () => import('./verbs/lifecycle.ts').then((m) => ({ run: m.reset })),
   },
@@ -217,7 +222,7 @@ export const VERBS: readonly Verb[] = [
     name: 'delete',
     args: '<actor>',
     about: 'Remove the log of an actor; what it owes others is kept',
-    options: [FILE, OLD, LOSS],
+    options: [...MESH, OLD, LOSS],
     mends: true,
     load: () => import('./verbs/lifecycle.ts').then((m) => ({ run: m.remove })),
   },
@@ -231,7 +236,7 @@ export const VERBS: readonly Verb[] = [
     name: 'backup',
     args: '<path>',
     about: 'A consistent copy of the store, also while the mesh runs',
-    options: [FILE],
+    options: MESH,
     load: () => import('./verbs/backup.ts'),
   },
   {
@@ -239,7 +244,7 @@ export const VERBS: readonly Verb[] = [
     args: '[...actors]',
     about: 'Write logs as JSON Lines (default: of every actor)',
     options: [
-      FILE,
+      ...MESH,
       { flags: '-o, --out <path>', about: 'To this file (default: stdout)' },
       { flags: '--sign <key>', about: 'Sign it with the Ed25519 key in this PEM file' },
       IMPORTED,
@@ -251,7 +256,7 @@ export const VERBS: readonly Verb[] = [
     args: '<path>',
     about: 'Bring exported logs in, to be looked at and replayed, never run',
     options: [
-      FILE,
+      ...MESH,
       { flags: '--as <name>', about: 'Name of the import (default: the name of the file)' },
       { flags: '--signer <key>', about: 'Only if it is signed by this public key: base64url, or a PEM file' },
     ],

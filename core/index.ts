@@ -5,6 +5,7 @@
 export { type Address, checkAddress, type EffectId } from './address.ts';
 export type { Backoff } from './supervision/child-spec.ts';
 export type { PlainOrSecret, ToolPolicy, ToolServerPlan } from './config/gateway-plan.ts';
+export type { Env } from './config/interpolate.ts';
 export type { SecretRef } from './config/schema.ts';
 export type { Effect, EventObject } from './effect.ts';
 export type { TraceContext } from './envelope.ts';

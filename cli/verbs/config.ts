@@ -5,7 +5,7 @@ import { redacted } from '../../core/config/secrets.ts';
 import { MeshError } from '../../core/errors.ts';
 import type { Call } from '../command.ts';
 import { loadLogics } from '../logics.ts';
-import { planOfFile, readMesh } from '../mesh-file.ts';
+import { meshOf, planOfFile } from '../mesh-file.ts';
 import { actorCount, contentsOf } from '../words.ts';
 
 const ACTIONS = ['validate', 'schema', 'print'];
@@ -27,7 +27,7 @@ export async function run(call: Call): Promise<void> {
 
 /** The file, and the modules that it names: each must load and pass the lint. */
 async function validate(call: Call): Promise<void> {
-  const loaded = readMesh(call.file, call.io.env);
+  const loaded = meshOf(call);
   const plan = planOfFile(loaded);
   await loadLogics(plan, { folder: loaded.folder });
   const { warnings } = plan;
@@ -39,7 +39,7 @@ async function validate(call: Call): Promise<void> {
 
 /** With all defaults. Secrets are references; what looks like one all the same is masked. */
 function print(call: Call): void {
-  const { root: _tree, warnings: _warnings, specHash: _hash, ...plan } = planOfFile(readMesh(call.file, call.io.env));
+  const { root: _tree, warnings: _warnings, specHash: _hash, ...plan } = planOfFile(meshOf(call));
   const shown = redacted(plan);
   if (call.isJson) call.io.json(shown);
   else call.io.out(JSON.stringify(shown, undefined, 2));

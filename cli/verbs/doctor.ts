@@ -17,7 +17,7 @@ import {
 } from '../doctor.ts';
 import { EXIT } from '../exit.ts';
 import type { Style } from '../io.ts';
-import { type LoadedMesh, planOfFile, readMesh } from '../mesh-file.ts';
+import { type LoadedMesh, meshOf, planOfFile } from '../mesh-file.ts';
 import { storePath } from '../stores.ts';
 
 const MARKS: Readonly<Record<Finding['status'], readonly [string, Style]>> = {
@@ -55,7 +55,7 @@ interface Read {
 /** Undefined: what hangs on the mesh file cannot be looked at. */
 function read(call: Call, tell: (finding: Finding) => void): Read | undefined {
   try {
-    const loaded = readMesh(call.file, call.io.env);
+    const loaded = meshOf(call);
     return { loaded, plan: planOfFile(loaded) };
   } catch (error) {
     tell({ name: 'config', status: 'failed', message: errorData(error).message });

@@ -21,7 +21,7 @@ export async function run(call: Call): Promise<void> {
   const lines = Readable.from(withNewlines(key === undefined ? logs : signed(logs, signingKey(key))));
   if (out === undefined) return await pipeline(lines, call.io.stdout, { end: false });
   try {
-    await pipeline(lines, createWriteStream(out, { flags: 'wx' }));
+    await pipeline(lines, createWriteStream(out, { flags: 'wx', mode: 0o600 }));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
     throw new MeshError('USAGE', `${out} is there already: an export overwrites nothing`, { cause });

@@ -1,11 +1,11 @@
 /** `reprise up` */
 import { resolve } from 'node:path';
-import { errorData, MeshError } from '../../core/errors.ts';
+import { errorData } from '../../core/errors.ts';
 import type { Call } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import { liveReport } from '../live-report.ts';
 import { loadLogics } from '../logics.ts';
-import { type LoadedMesh, planOfFile, readMesh } from '../mesh-file.ts';
+import { type LoadedMesh, meshOf, planOfFile } from '../mesh-file.ts';
 import { lineReport, type Report } from '../report.ts';
 import { type RunOptions, RunningMesh } from '../running-mesh.ts';
 import { StopSignals } from '../stop-signals.ts';
@@ -13,8 +13,7 @@ import { FileWatch, ModuleGraph } from '../watch.ts';
 
 export async function run(call: Call): Promise<number> {
   const signals = new StopSignals();
-  loadEnvFile(call.text('env-file'));
-  const loaded = readMesh(call.file, call.io.env);
+  const loaded = meshOf(call);
   if (call.flag('watch')) return watched(call, loaded, signals);
   const report = reportOf(call, loaded);
   const running = await RunningMesh.start(loaded, optionsOf(call, report));
@@ -23,15 +22,6 @@ export async function run(call: Call): Promise<number> {
   await running.stop();
   report.end();
   return EXIT.ok;
-}
-
-function loadEnvFile(file: string | undefined): void {
-  if (file === undefined) return;
-  try {
-    process.loadEnvFile(file);
-  } catch (cause) {
-    throw new MeshError('USAGE', `--env-file: ${errorData(cause).message}`, { cause });
-  }
 }
 
 function reportOf(call: Call, loaded: LoadedMesh): Report {
@@ -114,7 +104,7 @@ async function untilChanged(
 /** Undefined: it, or a module that it names, is wrong, and the mesh goes on as it is. */
 async function reread(call: Call, report: Report, version: number): Promise<LoadedMesh | undefined> {
   try {
-    const loaded = readMesh(call.file, call.io.env);
+    const loaded = meshOf(call);
     await loadLogics(planOfFile(loaded), { folder: loaded.folder, version });
     return loaded;
   } catch (error) {

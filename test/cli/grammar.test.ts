@@ -55,6 +55,13 @@ describe('help', () => {
   test('is what an empty line gives, with the exit code of a wrong call', async () => {
     expect(await cli()).toMatchObject({ code: 2, stdout: expect.stringContaining('Usage') as unknown });
   });
+  test('every verb reads the mesh file, with the variables that it needs', () => {
+    for (const { name, options = [] } of VERBS) {
+      const flags = options.map((option) => option.flags);
+      expect(flags, name).toContainEqual(expect.stringMatching(/--file <file>$/));
+      expect(flags, name).toContain('--env-file <file>');
+    }
+  });
   test('every verb that reads has --json', () => {
     const readers = [
       'ps',

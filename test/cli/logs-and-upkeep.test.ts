@@ -1,5 +1,5 @@
 /** What is done to logs: export, import, backup, prune, delete; and reading them without a mesh that runs. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Folder, HELLO } from './processes.ts';
 
@@ -143,6 +143,7 @@ test('a payload too large for its record goes through export and import', async 
   await up.kill('SIGTERM');
   const out = folder.file('large.jsonl');
   await folder.call('export', '--out', out);
+  expect(statSync(out).mode & 0o777).toBe(0o600);
   expect(readFileSync(out, 'utf8')).toContain(name);
   await folder.call('import', out, '--as', 'large');
   const state = await folder.json<{ context: { greeted: string[] } }>('state', 'greeter', '--imported', 'large', '--json');

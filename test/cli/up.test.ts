@@ -255,6 +255,12 @@ test('variables come from --env-file, and a wrong mesh file says where', async (
   });
   const up = await folder.up('--env-file', '.env');
   expect(up.lines.at(-1)).toMatchObject({ mesh: 'named' });
+  const listed = await folder.run('ps', '--env-file', '.env', '--json');
+  expect(JSON.parse(listed.stdout)).toMatchObject({ mesh: 'named', running: true });
+  const without = await folder.run('ps');
+  expect([without.code, without.stderr]).toEqual([2, expect.stringContaining('NAME')]);
+  const nowhere = await folder.call('config', 'validate', '--env-file', 'gone.env');
+  expect([nowhere.code, nowhere.stderr]).toEqual([2, expect.stringMatching(/^USAGE: --env-file: .*gone\.env/)]);
   const wrong = await folder.run('up', '-f', 'wrong.yaml');
   expect([wrong.code, wrong.stderr]).toEqual([
     2,
