@@ -18,6 +18,7 @@ import {
   MeshError,
 } from '../core/index.ts';
 import type { CallKey, Reply, RetryPolicy } from './ask-logic.ts';
+import { IN_HAND_BYTES_MAX } from './limits.ts';
 
 export interface Call {
   readonly key: CallKey;
@@ -25,6 +26,8 @@ export interface Call {
   readonly what: string;
   /** What the leaf is given, besides key and limits. */
   readonly input: Readonly<Record<string, unknown>>;
+  /** Of `input`, as JSON. */
+  readonly bytes: number;
   readonly replyTo: readonly Address[];
   /** ms of silence that end one try; absent: as the gateway has it. */
   readonly timeoutMs?: number;
@@ -63,7 +66,7 @@ export interface CallBook {
 
 export const EMPTY_BOOK: CallBook = { calls: {}, waiting: [], running: 0, settled: [] };
 
-/** Calls in hand beyond this are answered BUSY. */
+/** Calls in hand beyond this, or beyond `IN_HAND_BYTES_MAX` together, are answered BUSY. */
 export const IN_HAND_MAX = 1_000;
 /** Answers kept for calls that come again: at most so many, so old, so large together. */
 export const SETTLED_MAX = 500;
@@ -80,6 +83,8 @@ const OVERDUE_MS = 1_000;
 export interface CallKind {
   /** The source that a try spawns. */
   readonly src: string;
+  /** Of the input of one call, as JSON. A larger one is answered PAYLOAD_TOO_LARGE, before it is kept. */
+  readonly inputBytesMax: number;
   readonly timeoutCode: ErrorCode & ('TOOL_TIMEOUT' | 'MODEL_TIMEOUT');
 }
 
@@ -155,15 +160,17 @@ export class Calls {
       this.calls[key] = { ...known, replyTo: [...new Set([...known.replyTo, ...to])] };
       return false;
     }
-    if (Object.keys(this.calls).length >= IN_HAND_MAX) {
-      const error = errorData(new MeshError('BUSY', `${what}: ${IN_HAND_MAX} calls are in hand already`));
-      this.reply(to, { type: 'reprise.reply', error });
+    const bytes = Buffer.byteLength(JSON.stringify(input));
+    const refusal = this.refusal(what, bytes);
+    if (refusal !== undefined) {
+      this.reply(to, { type: 'reprise.reply', error: errorData(refusal) });
       return false;
     }
     this.calls[key] = {
       key,
       what,
       input,
+      bytes,
       replyTo: to,
       deadline: this.ctx.ts + deadlineMs,
       minMs: policy.minMs ?? PAUSE_MIN_MS,
@@ -179,6 +186,20 @@ export class Calls {
     this.waiting.push(key);
     this.timer('deadline', key, deadlineMs + OVERDUE_MS);
     return true;
+  }
+
+  private refusal(what: string, bytes: number): MeshError | undefined {
+    const { inputBytesMax: max } = this.kind;
+    if (bytes > max)
+      return new MeshError('PAYLOAD_TOO_LARGE', `${what} was given ${bytes} bytes, the limit is ${max}`, {
+        data: { sent: false, retryable: false },
+      });
+    const inHand = Object.values(this.calls);
+    if (inHand.length >= IN_HAND_MAX) return new MeshError('BUSY', `${what}: ${IN_HAND_MAX} calls are in hand already`);
+    const sum = inHand.reduce((total, call) => total + call.bytes, bytes);
+    return sum > IN_HAND_BYTES_MAX
+      ? new MeshError('BUSY', `${what}: calls of more than ${IN_HAND_BYTES_MAX} bytes would be in hand`)
+      : undefined;
   }
 
   // ---- start ---------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ import {
   type ToolServerPlan,
 } from '../core/index.ts';
 import { type Call, type CallBook, type CallEvent, type CallKind, Calls, EMPTY_BOOK, isEnd, type Terms } from './call-book.ts';
+import { ARGS_BYTES_MAX } from './limits.ts';
 import type { ToolAnnotations, ToolDescription } from './tool.ts';
 
 /** The part of a plan that the gateway decides by: it is in the log. */
@@ -63,10 +64,12 @@ export interface ToolGatewayOptions {
   readonly leaves: { readonly connection: Leaf; readonly call: Leaf };
 }
 
-const KIND: CallKind = { src: 'call', timeoutCode: 'TOOL_TIMEOUT' };
+const KIND: CallKind = { src: 'call', inputBytesMax: ARGS_BYTES_MAX, timeoutCode: 'TOOL_TIMEOUT' };
 /** Until the connection has said its own. */
 const TERMS: GatewayTerms = { tools: {}, timeoutMs: 60_000, concurrency: 16 };
 const CONNECTION: Effect = { kind: 'spawn', child: 'connection', src: 'connection', input: null, sync: false };
+/** Who waits for the list of tools beyond this is answered BUSY. */
+export const ASKING_MAX = 1_000;
 /** The connection leaf never ends by itself; should it, it is started again. */
 const REOPEN_MS = 1_000;
 
@@ -203,6 +206,11 @@ function listed(state: ToolGatewayState, event: CallEvent): Turned {
   const to = event.replyTo?.id;
   if (to === undefined) return { state, effects: [] };
   if (state.identity !== null) return { state, effects: [list(state, to)] };
+  if (state.asking.includes(to)) return { state, effects: [] };
+  if (state.asking.length >= ASKING_MAX) {
+    const message = `server '${state.server}': ${ASKING_MAX} wait for its list of tools already`;
+    return { state, effects: [reply(to, { error: errorData(new MeshError('BUSY', message)) })] };
+  }
   return {
     state: { ...state, asking: [...state.asking, to] },
     effects: [{ kind: 'timer', timer: `list ${to}`, event: { type: 'reprise.tools.late', to }, delay: event.deadlineMs }],
@@ -213,14 +221,16 @@ function listLate(state: ToolGatewayState, to: Address): Turned {
   if (!state.asking.includes(to)) return { state, effects: [] };
   return {
     state: { ...state, asking: state.asking.filter((a) => a !== to) },
-    effects: [{ kind: 'send', to: { kind: 'address', address: to }, event: { type: 'reprise.reply', error: notReady(state) } }],
+    effects: [reply(to, { error: notReady(state) })],
   };
 }
 
-const list = (state: ToolGatewayState, to: Address): Effect => ({
+const list = ({ tools }: ToolGatewayState, to: Address): Effect => reply(to, { output: Object.values(tools) });
+
+const reply = (to: Address, answer: { readonly output: unknown } | { readonly error: ErrorData | undefined }): Effect => ({
   kind: 'send',
   to: { kind: 'address', address: to },
-  event: { type: 'reprise.reply', output: Object.values(state.tools) },
+  event: { type: 'reprise.reply', ...answer },
 });
 
 // ---- the connection --------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import {
   type ReducerContext,
 } from '../core/index.ts';
 import { type CallBook, type CallEvent, type CallKind, Calls, EMPTY_BOOK, isEnd, type Terms } from './call-book.ts';
+import { REQUEST_BYTES_MAX } from './limits.ts';
 import { modelResultOf } from './model-port.ts';
 
 /** What the config says of a model: it reaches the gateway as a recorded event. What the code says of one call wins. */
@@ -51,7 +52,7 @@ export interface ModelLeaves {
   readonly generate: Leaf;
 }
 
-const KIND: CallKind = { src: 'generate', timeoutCode: 'MODEL_TIMEOUT' };
+const KIND: CallKind = { src: 'generate', inputBytesMax: REQUEST_BYTES_MAX, timeoutCode: 'MODEL_TIMEOUT' };
 /** Until the port has said its own. */
 const TERMS: ModelTerms = { timeoutMs: 120_000, concurrency: 16 };
 const PORT: Effect = { kind: 'spawn', child: 'port', src: 'port', input: null, sync: false };

@@ -45,7 +45,7 @@ export const modelAddress = (name: string): Address => checkAddress(`models/${na
  * actors: { think: model('main', { timeoutMs: 120_000, retry: { attempts: 5 } }) }
  * ```
  *
- * Fails with: MODEL_FAILED, MODEL_TIMEOUT, EFFECT_IN_DOUBT, BUSY, ASK_TIMEOUT (no gateway).
+ * Fails with: MODEL_FAILED, MODEL_TIMEOUT, EFFECT_IN_DOUBT, BUSY, PAYLOAD_TOO_LARGE, ASK_TIMEOUT (no gateway).
  * Throws: USAGE for a limit that is no positive number; ADDRESS_INVALID for the name.
  */
 export function model(name: string, options: ModelOptions = {}): AskLogic<ModelResult, ModelRequest> {

@@ -1,6 +1,7 @@
 /** Model gateways: what they decide as pure steps, their leaves, and the ports that need no network. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { REQUEST_BYTES_MAX } from '../../actors/limits.ts';
 import { modelGateway, type ModelGatewayState, type ModelTerms } from '../../actors/model-gateway.ts';
 import { modelLeaves } from '../../actors/model-leaves.ts';
 import { jsonOf, type ModelPort, type ModelRequest, type ModelResult, textOf, toolCallsOf } from '../../actors/model-port.ts';
@@ -103,6 +104,12 @@ describe('a model gateway', () => {
         .ask('a')
         .done('a!1.0#1', { ...answer('hi'), usage: null }).gateway,
     ).toMatchObject({ answers: 1, tokens: 0 });
+  });
+
+  it('takes no request that is too large, and does not count it', () => {
+    const gateway = Gateway.up().ask('a', { request: asked('x'.repeat(REQUEST_BYTES_MAX)) });
+    expect(gateway.replies).toMatchObject([{ to: 'a!1.0', error: { code: 'PAYLOAD_TOO_LARGE' } }]);
+    expect(gateway.gateway).toMatchObject({ calls: 0, book: { calls: {} } });
   });
 
   it('may be told not to repeat a call whose fate is unknown', () => {

@@ -1,7 +1,8 @@
 /** What a tool gateway decides, as pure steps: policies, tries, pauses, deadlines, repeated keys, bounds. */
 import { describe, expect, it } from 'vitest';
-import { IN_HAND_MAX, SETTLED_MAX } from '../../actors/call-book.ts';
-import { type GatewayTerms, toolGateway, type ToolGatewayState } from '../../actors/mcp-gateway.ts';
+import { Calls, EMPTY_BOOK, IN_HAND_MAX, SETTLED_MAX } from '../../actors/call-book.ts';
+import { ARGS_BYTES_MAX, IN_HAND_BYTES_MAX } from '../../actors/limits.ts';
+import { ASKING_MAX, type GatewayTerms, toolGateway, type ToolGatewayState } from '../../actors/mcp-gateway.ts';
 import type { ToolCall } from '../../actors/tool.ts';
 import { GatewayDrive, NO_LEAF } from './gateway-drive.ts';
 
@@ -126,6 +127,36 @@ describe('a call', () => {
     const gateway = new Gateway();
     for (let i = 0; i < IN_HAND_MAX; i++) gateway.call('read', { caller: `c${i}` });
     expect(gateway.call('read', { caller: 'late' }).replies).toMatchObject([{ to: 'late!1.0', error: { code: 'BUSY' } }]);
+  });
+});
+
+describe('the size of what is in hand', () => {
+  it('of one call is looked at when it comes, whether or not there is a server', () => {
+    const gateway = new Gateway().call('read', { args: { text: 'ü'.repeat(ARGS_BYTES_MAX / 2) } });
+    expect(gateway.replies).toMatchObject([
+      { to: 'caller!1.0', error: { code: 'PAYLOAD_TOO_LARGE', data: { sent: false, retryable: false } } },
+    ]);
+    expect(gateway.gateway.book.calls).toEqual({});
+    expect(gateway.call('read', { args: { text: 'x'.repeat(ARGS_BYTES_MAX - 100) } }).replies).toEqual([]);
+  });
+
+  it('of all calls is bounded; one that ends makes room', () => {
+    const text = 'x'.repeat(ARGS_BYTES_MAX - 100);
+    const calls = new Calls(
+      EMPTY_BOOK,
+      { src: 'call', inputBytesMax: ARGS_BYTES_MAX, timeoutCode: 'TOOL_TIMEOUT' },
+      { ts: 0, random: () => 0 },
+    );
+    const take = (n: number): boolean => {
+      const key = `c${n}!1.0`;
+      return calls.accept({ type: 'reprise.call', key, deadlineMs: 1_000, replyTo: { id: key } }, 'it', { text });
+    };
+    let taken = 0;
+    while (take(taken)) taken++;
+    expect(taken).toBe(IN_HAND_BYTES_MAX / ARGS_BYTES_MAX);
+    expect(calls.effects.at(-1)).toMatchObject({ to: { address: `c${taken}!1.0` }, event: { error: { code: 'BUSY' } } });
+    calls.cancel('c0!1.0');
+    expect([take(taken), take(taken + 1)]).toEqual([true, false]);
   });
 });
 
@@ -279,6 +310,14 @@ describe('the list of tools', () => {
   it('that does not come is an error with its reason', () => {
     const gateway = new Gateway().down('no such file').event(ask).fire('list c!1.0');
     expect(gateway.replies[0]?.error).toMatchObject({ code: 'MCP_FAILED', message: expect.stringContaining('no such file') });
+  });
+
+  it('is waited for by so many, and by each once', () => {
+    const gateway = new Gateway();
+    const by = (n: number) => ({ ...ask, key: `c${n}!1.0`, replyTo: { id: `c${n}!1.0` } });
+    for (let n = 0; n < ASKING_MAX; n++) gateway.event(by(n)).event(by(0));
+    expect(gateway.event(by(ASKING_MAX)).replies).toMatchObject([{ to: `c${ASKING_MAX}!1.0`, error: { code: 'BUSY' } }]);
+    expect(gateway.connect().replies).toHaveLength(ASKING_MAX);
   });
 
   it('changes when the server says so', () => {
