@@ -14,6 +14,8 @@ import type { SampleResult, Scenario } from './lib/scenario.ts';
 import { scenarios } from './scenarios/index.ts';
 
 const ROOT = join(import.meta.dirname, '..');
+/** As shells have it: 128 and the number of SIGINT. */
+const INTERRUPTED = 130;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function main(args: readonly string[]): Promise<number> {
@@ -50,7 +52,13 @@ async function bench(chosen: readonly Scenario[], options: Options, goals: Goals
   const machine = thisMachine();
   say(machineText(machine, options.samples, options.quick));
   const reports: ScenarioReport[] = [];
+  // The sample in hand gets the signal too, and ends; then its data is removed. The second one ends everything at once.
+  let interrupted = false;
+  process.once('SIGINT', () => {
+    interrupted = true;
+  });
   for (const scenario of chosen) {
+    if (interrupted) return INTERRUPTED;
     const report = await measured(scenario, options, goals);
     reports.push(report);
     say(scenarioText(report));
@@ -64,7 +72,7 @@ async function bench(chosen: readonly Scenario[], options: Options, goals: Goals
 /** The package into dist/, the samples into bench/dist/: no sample pays for the stripping of types. */
 function built(): boolean {
   const steps = [
-    [process.execPath, '--conditions=reprise-source', 'scripts/build.ts'],
+    ['npm', 'run', '--silent', 'build'],
     ['tsc', '-p', 'bench/tsconfig.json'],
   ] as const;
   return steps.every(([command, ...args]) => spawnSync(command, args, { cwd: ROOT, stdio: 'inherit' }).status === 0);
