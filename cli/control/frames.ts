@@ -21,11 +21,13 @@ export function frame(value: unknown): Buffer {
   return Buffer.concat([head, body]);
 }
 
-/** Puts frames together from what a socket gives. */
+/** Puts frames together from what a socket gives. What it copies is what it is given, once, however that is cut. */
 export class FrameReader {
   private readonly bytesMax: number;
   private chunks: Buffer[] = [];
   private have = 0;
+  /** Bytes of the body that is on its way; undefined: its length is not known yet. */
+  private length: number | undefined;
 
   constructor(bytesMax = FRAME_BYTES_MAX) {
     this.bytesMax = bytesMax;
@@ -36,26 +38,39 @@ export class FrameReader {
     this.chunks.push(chunk);
     this.have += chunk.length;
     const out: unknown[] = [];
-    for (let body = this.next(); body !== undefined; body = this.next()) {
-      try {
-        out.push(JSON.parse(body.toString('utf8')));
-      } catch (cause) {
-        throw new MeshError('CODEC_FAILED', 'a control message is no JSON', { cause });
+    for (let bytes = this.next(); bytes !== undefined; bytes = this.next()) {
+      if (this.length === undefined) this.length = this.checked(bytes.readUInt32BE(0));
+      else {
+        this.length = undefined;
+        out.push(parsed(bytes));
       }
     }
     return out;
   }
 
+  /** The head or body that is wanted; undefined: it is not whole yet. */
   private next(): Buffer | undefined {
-    if (this.have < HEAD) return undefined;
-    const all = this.chunks.length === 1 ? (this.chunks[0] as Buffer) : Buffer.concat(this.chunks);
-    this.chunks = [all];
-    const length = all.readUInt32BE(0);
-    if (length > this.bytesMax)
-      throw new MeshError('CODEC_FAILED', `a control message claims ${length} bytes; at most ${this.bytesMax} are read`);
-    if (all.length < HEAD + length) return undefined;
-    this.chunks = [all.subarray(HEAD + length)];
-    this.have = all.length - HEAD - length;
-    return all.subarray(HEAD, HEAD + length);
+    const wanted = this.length ?? HEAD;
+    if (this.have < wanted) return undefined;
+    const [first] = this.chunks;
+    const all = first !== undefined && first.length >= wanted ? first : Buffer.concat(this.chunks.splice(0));
+    const rest = all.subarray(wanted);
+    if (all === first) this.chunks.shift();
+    if (rest.length > 0) this.chunks.unshift(rest);
+    this.have -= wanted;
+    return all.subarray(0, wanted);
+  }
+
+  private checked(length: number): number {
+    if (length <= this.bytesMax) return length;
+    throw new MeshError('CODEC_FAILED', `a control message claims ${length} bytes; at most ${this.bytesMax} are read`);
+  }
+}
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (cause) {
+    throw new MeshError('CODEC_FAILED', 'a control message is no JSON', { cause });
   }
 }

@@ -4,7 +4,7 @@ import { createServer, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ControlClient, runningMesh } from '../../cli/control/client.ts';
 import { frame, FrameReader } from '../../cli/control/frames.ts';
 import { MeshLog } from '../../cli/control/log.ts';
@@ -46,6 +46,22 @@ describe('frames', () => {
     const head = Buffer.alloc(4);
     head.writeUInt32BE(101);
     expect(() => new FrameReader(100).push(head)).toThrow(expect.objectContaining({ code: 'CODEC_FAILED' }));
+  });
+  test('a large one is put together once, not at every chunk', () => {
+    const text = 'x'.repeat(4 * 1024 * 1024);
+    const bytes = frame(text);
+    const reader = new FrameReader();
+    const got: unknown[] = [];
+    let copied = 0;
+    const { concat } = Buffer;
+    const counting = vi.spyOn(Buffer, 'concat').mockImplementation((chunks, length) => {
+      copied += chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+      return concat(chunks, length);
+    });
+    for (let at = 0; at < bytes.length; at += 1_000) got.push(...reader.push(bytes.subarray(at, at + 1_000)));
+    counting.mockRestore();
+    expect(got[0] === text && got.length).toBe(1);
+    expect(copied).toBeLessThan(2 * bytes.length);
   });
   test('garbage is refused', () => {
     expect(() => new FrameReader().push(Buffer.from([0, 0, 0, 2, 0x7b, 0x7b]))).toThrow(
