@@ -3,6 +3,7 @@
  * The linter holds `actors/` to this door; what is not named here is core's own business.
  */
 export { type Address, checkAddress, type EffectId } from './address.ts';
+export { canonical } from './canonical.ts';
 export type { Backoff } from './supervision/child-spec.ts';
 export type { PlainOrSecret, ToolPolicy, ToolServerPlan } from './config/gateway-plan.ts';
 export type { Env } from './config/interpolate.ts';

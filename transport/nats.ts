@@ -6,6 +6,7 @@
  *
  * While the server is away frames are dropped, not kept: their senders send again. The connection itself comes back on its own.
  */
+import type * as Client from '@nats-io/transport-node';
 import type { ConnectionOptions, NatsConnection, Msg } from '@nats-io/transport-node';
 import { segment } from '../core/address.ts';
 import { assert, MeshError } from '../core/errors.ts';
@@ -42,22 +43,7 @@ const STOP_MS = 2_000;
 const token = (text: string): string => segment(text).replaceAll('.', '%2E');
 const words = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** Loaded when a link starts: only those who name NATS need it. */
-async function client() {
-  try {
-    return await import('@nats-io/transport-node');
-  } catch (error) {
-    throw new MeshError(
-      'PEER_DEPENDENCY_MISSING',
-      "the NATS link needs a package that is not installed: npm install '@nats-io/transport-node@^3.4'",
-      { cause: error },
-    );
-  }
-}
-
-type Client = Awaited<ReturnType<typeof client>>;
-
-function authentication(lib: Client, credentials: NatsCredentials | undefined): ConnectionOptions {
+function authentication(lib: typeof Client, credentials: NatsCredentials | undefined): ConnectionOptions {
   if (credentials === undefined) return {};
   if ('user' in credentials) return { user: credentials.user, pass: credentials.password };
   if ('token' in credentials) return { token: credentials.token };
@@ -94,7 +80,8 @@ class NatsLink implements Link {
   async start(node: string): Promise<void> {
     assert(this.nc === undefined, 'a link is started once');
     this.node = node;
-    const lib = await client();
+    // Loaded when a link starts: who names no NATS does not wait for it.
+    const lib = await import('@nats-io/transport-node');
     this.nc = await this.connect(lib);
     this.connected = true;
     void this.follow(this.nc);
@@ -121,7 +108,7 @@ class NatsLink implements Link {
     this.beat.unref();
   }
 
-  private async connect(lib: Client): Promise<NatsConnection> {
+  private async connect(lib: typeof Client): Promise<NatsConnection> {
     const { servers, credentials, tls, timeoutMs = 5_000 } = this.options;
     try {
       return await lib.connect({
@@ -240,6 +227,6 @@ const withoutSecrets = (url: string): string => url.replace(/\/\/[^@/]*@/, '//')
 /**
  * A link over a NATS server.
  *
- * Throws at `start`: PEER_DEPENDENCY_MISSING, TRANSPORT_UNAVAILABLE.
+ * Throws at `start`: TRANSPORT_UNAVAILABLE.
  */
 export const nats = (options: NatsOptions): Link => new NatsLink(options);

@@ -1,5 +1,5 @@
 /** A model that answers from a log: free replays, and tests on what a real model once said. Never asks anybody. */
-import type { EventObject, LogRecord } from '../../core/index.ts';
+import { canonical, type EventObject, type LogRecord } from '../../core/index.ts';
 import { modelFailed, type ModelPort, type ModelRequest, type ModelResult } from '../model-port.ts';
 
 export interface Recording {
@@ -57,13 +57,4 @@ function answeredKey(event: EventObject): string | undefined {
   const child = String(event['actorId']);
   const hash = child.lastIndexOf('#');
   return hash < 0 ? undefined : child.slice(0, hash);
-}
-
-/** Equal for equal JSON, whatever the order of keys. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === 'object' && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
 }

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type Address, ROOT } from '../address.ts';
+import { canonical } from '../canonical.ts';
 import {
   type ChildKind,
   type ChildSpecInput,
@@ -321,13 +322,4 @@ const retention = (value: number | string | undefined, otherwise: string): numbe
 
 function storePlan(text: string): StorePlan {
   return text === 'memory:' ? { kind: 'memory' } : { kind: 'sqlite', path: text.slice('sqlite:'.length) };
-}
-
-/** JSON with sorted keys. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === 'object' && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
 }
