@@ -30,6 +30,7 @@ export const PS_WORDS: Words = [
   ['passive', 'Only its log is there, it needs no memory; the next event or timer takes it up.'],
   ['unfinished', 'No mesh runs, and records lie above its last checkpoint: the next run takes it up.'],
   ['parked', 'It waits for a person: NOTE says why.'],
+  ['failed', 'It ended with an error, or could not begin: NOTE says why.'],
   ['ended', 'It has finished, or was stopped (`--all`).'],
   ['gone', 'Its log was removed (`--all`).'],
   ['SEQ', 'Number of the last record in its log.'],

@@ -28,7 +28,7 @@ import { afterFailure, ATTEMPTS_MAX } from './protocol/failure.ts';
 import { emptyHeld, hold, release } from './protocol/held.ts';
 import { dueSends, earliestSend, heard, outboxSize, type PendingSend, SENDS_MAX } from './protocol/outbox.ts';
 import { acceptOutside } from './protocol/outside.ts';
-import { NOBODY, type Recovered, sizeOf } from './recovery.ts';
+import { NOBODY, type Recovered, sizeOf, viewOf } from './recovery.ts';
 import type { ActivatedRecord, DeadCause, LogRecord, MarkedSend, RecordMeta } from './record.ts';
 import { earliestDue, hasRunningLeaf, isUnfinished, type PendingLeaf } from './tables.ts';
 
@@ -43,7 +43,7 @@ type Draft = LogRecord extends infer R ? (R extends LogRecord ? Omit<R, 'v' | 's
 const askedBy = (leaf: PendingLeaf | undefined): Pick<RecordMeta, 'chain'> =>
   leaf?.asked === undefined ? {} : { chain: leaf.asked };
 
-export type Phase = 'running' | 'waiting' | 'parked' | 'ended' | 'closed';
+export type Phase = 'running' | 'waiting' | 'parked' | 'failed' | 'ended' | 'closed';
 
 /**
  * After an unclean end an actor's first step is on trial: `activated` is durable before it and `ready` comes after it, so that an
@@ -96,7 +96,7 @@ export class Cell implements JournalOwner<Leaving> {
     if (this.closed) return 'closed';
     const t = this.actor.tables;
     if (t.parked !== undefined) return 'parked';
-    if (t.status !== 'active') return 'ended';
+    if (t.status !== 'active') return t.status === 'error' ? 'failed' : 'ended';
     return this.waits ? 'waiting' : 'running';
   }
   /** Head that is known to be durable. */
@@ -284,8 +284,8 @@ export class Cell implements JournalOwner<Leaving> {
   /** A message whose turn it is. */
   private meet(e: Envelope): void {
     if (obey(this, this.host, e)) return;
-    if (this.actor.logic === NOBODY && !this.begins(e)) return;
     const t = this.actor.tables;
+    if (this.actor.logic === NOBODY && t.status !== 'error' && !this.begins(e)) return;
     if (t.status !== 'active')
       return this.giveBack(e, 'stopped', new MeshError('ACTOR_STOPPED', `${this.address} is ${t.status}`));
     if (e.via !== undefined) return this.reply(e, e.via);
@@ -461,8 +461,7 @@ export class Cell implements JournalOwner<Leaving> {
     journal.add(record);
     this.logBytes += 200 + (draft.kind === 'event' ? sizeOf(draft.event, 4) : 100);
     const { id, from } = record.meta;
-    if (id !== undefined && from !== undefined && record.kind !== 'failed')
-      this.took(id, from, record.meta.lane ?? 'user', record.seq);
+    if (id !== undefined && from !== undefined) this.took(id, from, record.meta.lane ?? 'user', record.seq);
     return record;
   }
 
@@ -751,7 +750,7 @@ export class Cell implements JournalOwner<Leaving> {
   }
 
   view(): View {
-    return this.actor.logic.view(this.actor.snapshot);
+    return viewOf(this.actor) ?? NOBODY.view(undefined);
   }
 
   // ---- rest --------------------------------------------------------------------------------------------------------
@@ -801,7 +800,7 @@ export class Cell implements JournalOwner<Leaving> {
       if (t.cursors !== undefined) dropStill(t.cursors, this.host.clock.now(), this.host.horizonMs);
       const nobody = this.actor.logic === NOBODY;
       const { bytes, jsonBytes } = encodeCheckpoint(nobody ? undefined : this.actor.logic, this.actor.snapshot, t);
-      const meta = { wakeAt: this.wakes(() => false), leaf: isUnfinished(t), ...(nobody && { tombstone: true }) };
+      const meta = { wakeAt: this.wakes(() => false), leaf: isUnfinished(t), ...(nobody && t.status !== 'error' && { tombstone: true }) };
       const { logBytes } = this;
       const saved = await this.host.store.saveCheckpoint(this.stream, seq, this.epoch, meta, bytes);
       if (saved === 'refused') {

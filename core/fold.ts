@@ -165,6 +165,7 @@ export function foldRecord(actor: Folded, record: LogRecord, work: Work[] | unde
 export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: Work[] | undefined): void {
   const t = actor.tables;
   const { meta } = record;
+  assert(record.kind !== 'failed' || record.init !== undefined || failedId(record) !== undefined, 'it says what failed');
   t.head = record.seq;
   t.epoch = record.epoch;
   t.lastTs = Math.max(meta.ts, t.lastTs);
@@ -201,12 +202,12 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
       if (t.dead.length > 100) t.dead.shift();
       return;
     case 'failed':
-      if (record.init !== undefined) {
+      take(t, meta);
+      if (record.init === undefined) failed(t, record);
+      else {
         t.init = record.init;
         t.toBegin = undefined;
-        take(t, meta);
       }
-      failed(t, record);
       make.failed(record);
       return;
     case 'activated':
@@ -276,6 +277,7 @@ function beginLife(t: Tables, record: InitRecord): void {
 }
 const OF_ONE_LIFE = [
   'endedAt',
+  'error',
   'leaves',
   'timers',
   'actions',
@@ -343,9 +345,10 @@ function forget(t: Tables, via: EffectId): void {
       }
 }
 
+const failedId = ({ action, meta }: FailedRecord): EffectId | undefined => action ?? meta.id ?? meta.via;
+
 function failed(t: Tables, record: FailedRecord): void {
-  const id = record.action ?? record.meta.id ?? record.meta.via;
-  assert(id !== undefined, 'a failed record names what failed');
+  const id = failedId(record) as EffectId;
   t.failing = {
     id,
     attempt: record.attempt,
@@ -657,6 +660,7 @@ class Registrar {
     const { t } = this;
     t.status = status;
     t.endedAt = this.record.meta.ts;
+    if (error !== undefined) t.error = error;
     // Nobody has to let it go on any more.
     t.parked = undefined;
     // Timers and delayed sends die with their actor; leaves are stopped with it.

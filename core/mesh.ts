@@ -120,7 +120,7 @@ export class Mesh {
     while (clock.monotonic() < until) {
       const cell = this.node.cells.get(ROOT);
       const { phase, operation, queue } = (cell?.view().context ?? {}) as Partial<SupervisionState>;
-      if (cell?.phase === 'ended' || cell?.phase === 'parked') return;
+      if (cell?.phase === 'failed' || cell?.phase === 'ended' || cell?.phase === 'parked') return;
       if (phase === 'up' && operation === null && queue?.length === 0) return;
       await this.node.sleep(LOOK_MS);
     }

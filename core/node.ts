@@ -126,7 +126,7 @@ const CUSTODY_MS = 30_000;
 
 export interface ActorStatus {
   readonly address: Address;
-  readonly phase: 'running' | 'waiting' | 'parked' | 'ended' | 'passive' | 'opening' | 'gone';
+  readonly phase: 'running' | 'waiting' | 'parked' | 'failed' | 'ended' | 'passive' | 'opening' | 'gone';
   readonly head: number;
   readonly mailbox: number;
   /** ms that the oldest message has waited. */
@@ -632,6 +632,7 @@ export class Node implements OpeningHost {
       ...(t.head === cell.durableHead && { state: cell.view().value }),
       ...(oldestAt !== undefined && { oldestMs: this.clock.now() - oldestAt }),
       ...(t.parked !== undefined && { reason: t.parked.reason }),
+      ...(t.error !== undefined && { reason: t.error.message }),
       ...(t.deadCount > 0 && { dead: t.deadCount }),
       ...(cell.inDoubt.length > 0 && { inDoubt: cell.inDoubt }),
     };

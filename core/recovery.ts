@@ -6,7 +6,7 @@ import type { Address } from './address.ts';
 import { decodeCheckpoint, type Saved } from './checkpoint.ts';
 import { MeshError } from './errors.ts';
 import { envOf, foldRecord, type Folded, unborn } from './fold.ts';
-import type { Logic } from './logic.ts';
+import type { Logic, View } from './logic.ts';
 import type { EventStore, StreamId } from './ports/event-store.ts';
 import type { LogRecord } from './record.ts';
 import { decodeTables, type Tables } from './tables.ts';
@@ -52,7 +52,8 @@ async function aboveBridge(source: RecoverySource, stream: StreamId, seq: number
 }
 
 async function foldAll(source: RecoverySource, stream: StreamId, saved: Saved | undefined, seq: number): Promise<Folding> {
-  if (saved === undefined || saved.tables.init.logic === '')
+  // One that could not begin has no state either.
+  if (saved === undefined || saved.tables.init.logic === '' || saved.snapshot === null)
     return complete(await foldFrom(source, stream, undefined, seq, false, saved?.tables), stream);
   const logic = source.logicOf(saved.tables.init.logic, stream.actor);
   if (saved.tables.logic.hash !== logic.hash) return changed(source, stream, logic, saved, seq);
@@ -67,15 +68,7 @@ function complete(recovered: Folding | undefined, stream: StreamId): Folding {
 
 function revive(logic: Logic, address: Address, saved: Saved): Folded {
   const env = envOf(address, saved.tables.init);
-  return {
-    env,
-    logic,
-    snapshot:
-      saved.tables.status === 'error' && saved.snapshot === null
-        ? undefined
-        : logic.restore(env, structuredClone(saved.snapshot)),
-    tables: saved.tables,
-  };
+  return { env, logic, snapshot: logic.restore(env, structuredClone(saved.snapshot)), tables: saved.tables };
 }
 
 /**
@@ -126,6 +119,7 @@ async function foldFrom(
   for await (const stored of source.store.read(stream, from + 1)) {
     const record = await source.inflate(stored);
     if (record.kind === 'init') actor = reborn(source, stream.actor, record, actor.tables);
+    else if (record.kind === 'failed' && record.init !== undefined) actor = nobody(stream.actor, actor.tables);
     else if (record.kind === 'bridge') {
       actor = bridged(source, stream.actor, record);
       continue;
@@ -161,6 +155,12 @@ export function nobody(address: Address, kept: Tables | undefined): Folded {
   const actor = unborn(address, NOBODY, { init: { logic: '', input: null } });
   actor.tables.status = 'stopped';
   return kept === undefined ? actor : { ...actor, tables: kept };
+}
+
+/** What people see. Of one that could not begin: why. Undefined: nothing lives there. */
+export function viewOf({ logic, snapshot, tables: { status, error } }: Folded): View | undefined {
+  if (logic !== NOBODY) return logic.view(snapshot);
+  return status === 'error' ? { ...NOBODY.view(undefined), status, error } : undefined;
 }
 
 /** An init above an older life: what belongs to the address goes on. */

@@ -9,7 +9,7 @@ import { MeshError } from './errors.ts';
 import { applyRecord, type Divergence, divergence, envOf, type Folded, stepOf, UNSTEPPED } from './fold.ts';
 import type { Logic, Step, View } from './logic.ts';
 import type { StreamId } from './ports/event-store.ts';
-import { bridged, NOBODY, nobody, reborn, type RecoverySource } from './recovery.ts';
+import { bridged, NOBODY, nobody, reborn, type RecoverySource, viewOf } from './recovery.ts';
 import type { InitData, LogRecord } from './record.ts';
 import type { Tables } from './tables.ts';
 
@@ -76,6 +76,7 @@ async function* folds(source: RecoverySource, stream: StreamId, options: FrameOp
     const record = await source.inflate(stored);
     const before = viewOf(actor);
     if (record.kind === 'init') actor = reborn({ logicOf }, stream.actor, record, actor.tables);
+    else if (record.kind === 'failed' && record.init !== undefined) actor = nobody(stream.actor, actor.tables);
     else if (record.kind === 'bridge') {
       actor = bridged({ logicOf }, stream.actor, record);
       yield { record, before, actor, step: UNSTEPPED, bad: undefined };
@@ -146,6 +147,9 @@ export async function verify(
   return first;
 }
 
+/** What a log that was not truncated begins with. */
+const BEGINNINGS: ReadonlySet<LogRecord['kind']> = new Set(['init', 'bridge', 'dead', 'failed', 'activated']);
+
 /** Oldest point from which the stream can be folded: its beginning, or its checkpoint when the beginning was truncated. */
 async function beginning(
   source: RecoverySource,
@@ -153,19 +157,15 @@ async function beginning(
   logicOf: RecoverySource['logicOf'],
 ): Promise<{ actor: Folded; seq: number }> {
   for await (const record of source.store.read(stream, 1)) {
-    if (record.kind === 'init' || record.kind === 'bridge' || record.kind === 'dead' || record.kind === 'activated')
+    if (BEGINNINGS.has(record.kind))
       return { actor: nobody(stream.actor, undefined), seq: record.seq - 1 };
     break;
   }
   const checkpoint = await source.store.loadCheckpoint(stream);
   if (checkpoint === undefined) return { actor: nobody(stream.actor, undefined), seq: 0 };
   const saved = decodeCheckpoint(checkpoint.bytes, stream.actor);
-  if (saved.tables.init.logic === '') return { actor: nobody(stream.actor, saved.tables), seq: checkpoint.seq };
+  if (saved.tables.init.logic === '' || saved.snapshot === null) return { actor: nobody(stream.actor, saved.tables), seq: checkpoint.seq };
   const logic = logicOf(saved.tables.init.logic, stream.actor);
   const env = envOf(stream.actor, saved.tables.init);
   return { actor: { env, logic, snapshot: logic.restore(env, saved.snapshot), tables: saved.tables }, seq: checkpoint.seq };
-}
-
-function viewOf(actor: Folded): View | undefined {
-  return actor.logic === NOBODY ? undefined : actor.logic.view(actor.snapshot);
 }

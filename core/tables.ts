@@ -81,6 +81,8 @@ export interface Tables {
   status: 'active' | 'done' | 'stopped' | 'error';
   /** ms since 1970 when it ended. */
   endedAt?: number | undefined;
+  /** What it ended with, when it failed. */
+  error?: ErrorData | undefined;
   cursors?: Cursors | undefined;
   outbox?: Outbox | undefined;
   outside?: Outside | undefined;

@@ -7,10 +7,10 @@ import type { Cell } from '../cell.ts';
 import type { CellHost } from './host.ts';
 import type { EventObject } from '../effect.ts';
 import type { Envelope } from '../envelope.ts';
-import { errorData, MeshError } from '../errors.ts';
-import { seal, stampOf, stopsOf, unborn } from '../fold.ts';
+import { type ErrorData, errorData, MeshError } from '../errors.ts';
+import { type Folded, seal, stampOf, stopsOf, unborn } from '../fold.ts';
 import type { Logic } from '../logic.ts';
-import { NOBODY } from '../recovery.ts';
+import { NOBODY, nobody } from '../recovery.ts';
 import type { InitData, MarkedSend, RecordMeta } from '../record.ts';
 
 interface StartOrder {
@@ -82,10 +82,19 @@ function start(cell: Cell, host: CellHost, e: Envelope): void {
   begin(cell, host, init, cell.metaOf(e));
 }
 
-/** A new life above the old head. Leaves that ran are in doubt. */
+/** A new life above the old head. Leaves that ran are in doubt. One that cannot begin has ended with that error. */
 export function begin(cell: Cell, host: CellHost, init: InitData, meta: RecordMeta): void {
-  const old = cell.actor;
-  for (const leaf of [...(old.tables.leaves?.values() ?? [])]) {
+  letGo(cell);
+  const full = { ...meta, ...cell.plainMeta() };
+  const error = tryToBegin(cell, host, init, full);
+  if (error === undefined) return;
+  cell.actor = nobody(cell.address, cell.actor.tables);
+  cell.record({ kind: 'failed', init, error, attempt: 1, ends: true, meta: full });
+}
+
+function letGo(cell: Cell): void {
+  const { tables } = cell.actor;
+  for (const leaf of [...(tables.leaves?.values() ?? [])]) {
     if (leaf.ask !== undefined) continue;
     cell.record({
       kind: 'dead',
@@ -95,33 +104,27 @@ export function begin(cell: Cell, host: CellHost, init: InitData, meta: RecordMe
     });
     cell.stopLeaf(leaf.id);
   }
-  const stops = stopsOf(old.tables);
+  const stops = stopsOf(tables);
   if (stops.length > 0) cell.mark(undefined, stops);
+}
+
+/** Why it cannot; undefined: it has begun. */
+function tryToBegin(cell: Cell, host: CellHost, init: InitData, meta: RecordMeta): ErrorData | undefined {
+  const { tables } = cell.actor;
   let logic: Logic;
   try {
     logic = host.logicOf(init.logic, cell.address);
   } catch (error) {
-    cell.record({
-      kind: 'failed',
-      init,
-      error: errorData(error),
-      attempt: 1,
-      ends: true,
-      meta: { ...cell.plainMeta(), ...meta },
-    });
-    return;
+    return errorData(error);
   }
-  cell.actor = { ...unborn(cell.address, logic, { init }), tables: old.tables };
-  const full = { ...cell.plainMeta(), ...meta };
-  const step = logic.init(cell.actor.env, init.input, full, String(old.tables.head + 1));
-  const sealed = seal(cell.actor, step);
-  if (sealed.failed !== undefined) {
-    cell.actor = old;
-    cell.record({ kind: 'failed', init, error: sealed.failed, attempt: 1, ends: true, meta: full });
-    return;
-  }
-  cell.record({ kind: 'init', init, meta: full, ...sealed, logic: stampOf(logic) }, step);
+  const actor: Folded = { ...unborn(cell.address, logic, { init }), tables };
+  const step = logic.init(actor.env, init.input, meta, String(tables.head + 1));
+  const sealed = seal(actor, step);
+  if (sealed.failed !== undefined) return sealed.failed;
+  cell.actor = actor;
+  cell.record({ kind: 'init', init, meta, ...sealed, logic: stampOf(logic) }, step);
   cell.goOn();
+  return undefined;
 }
 
 function stop(cell: Cell, e: Envelope): void {
@@ -162,8 +165,8 @@ function parkOrder(cell: Cell, e: Envelope): void {
 export function born(cell: Cell, host: CellHost, address: Address, event: EventObject): boolean {
   const birth = host.birth(address, event);
   if (birth === undefined) return false;
-  begin(cell, host, birth, cell.plainMeta());
-  if (cell.actor.logic !== NOBODY) return true;
-  const why = cell.actor.tables.failing?.error.message ?? 'it failed';
-  throw new MeshError('EVENT_REJECTED', `${address} could not begin: ${why}`);
+  letGo(cell);
+  const failure = tryToBegin(cell, host, birth, cell.plainMeta());
+  if (failure === undefined) return true;
+  throw new MeshError('EVENT_REJECTED', `${address} could not begin: ${failure.message}`);
 }

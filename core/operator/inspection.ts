@@ -12,7 +12,7 @@ import type { NodePlan } from '../node.ts';
 import { inflateRecord } from '../payload.ts';
 import type { BlobStore, EventStore, StoreAdmin, StreamId, StreamState } from '../ports/event-store.ts';
 import type { DeadCause, LogRecord } from '../record.ts';
-import { NOBODY, recover, type RecoverySource } from '../recovery.ts';
+import { recover, type RecoverySource, viewOf } from '../recovery.ts';
 import { type Frame, type FrameOptions, frames, stateAt } from '../replay.ts';
 import type { DeadLetter, Tables } from '../tables.ts';
 
@@ -25,10 +25,10 @@ export type ReadableStore = Pick<EventStore, 'read' | 'head' | 'streams' | 'load
 export interface StoredActor {
   readonly address: Address;
   /** `unfinished`: records lie above its checkpoint, or a call was under way; whoever runs the mesh next takes it up. */
-  readonly phase: 'passive' | 'parked' | 'ended' | 'gone' | 'unfinished';
+  readonly phase: 'passive' | 'parked' | 'failed' | 'ended' | 'gone' | 'unfinished';
   /** Seq of its last record. */
   readonly seq: number;
-  /** Why it is parked. */
+  /** Why it is parked, or what it ended with. */
   readonly reason?: string;
   /** Dead letters so far. */
   readonly dead?: number;
@@ -103,6 +103,7 @@ export class Inspection {
       phase: phaseOf(stream, tables),
       seq: stream.head,
       ...(tables?.parked !== undefined && { reason: tables.parked.reason }),
+      ...(tables?.error !== undefined && { reason: tables.error.message }),
       ...(tables !== undefined && tables.deadCount > 0 && { dead: tables.deadCount }),
       ...(stream.wakeAt !== undefined && { wakeAt: stream.wakeAt }),
     };
@@ -133,11 +134,13 @@ export class Inspection {
       return { address, seq: frame.seq, ...frame.after };
     }
     const { actor } = await recover(this.source, stream);
-    if (actor.logic === NOBODY) {
-      const why = actor.tables.toBegin === true ? 'it was reset, and begins anew when the mesh runs' : 'its log was removed';
+    const view = viewOf(actor);
+    if (view === undefined) {
+      const { toBegin } = actor.tables;
+      const why = toBegin === true ? 'it was reset, and begins anew when the mesh runs' : 'its log was removed, or it never began';
       throw new MeshError('ACTOR_NOT_FOUND', `nothing lives at ${address}: ${why}`);
     }
-    return { address, seq: actor.tables.head, ...actor.logic.view(actor.snapshot) };
+    return { address, seq: actor.tables.head, ...view };
   }
 
   /** Dead letters that were not sent again, oldest first: the last 100 of each actor. Needs no code of the actor. */
@@ -201,6 +204,7 @@ function phaseOf(stream: StreamState, tables: Tables | undefined): StoredActor['
   if (stream.dirty || tables === undefined) return 'unfinished';
   if (stream.tombstone) return 'gone';
   if (tables.parked !== undefined) return 'parked';
+  if (tables.status === 'error') return 'failed';
   return tables.status === 'active' ? 'passive' : 'ended';
 }
 

@@ -44,7 +44,7 @@ export async function tablesAtHead(ctx: LifecycleContext, stream: StreamId, opti
   let actor: Folded = nobody(stream.actor, saved?.tables);
   let snapshot: unknown = saved?.snapshot;
   let snapshotSeq = checkpoint?.seq ?? 0;
-  if (old !== undefined && saved !== undefined && saved.tables.init.logic !== '') {
+  if (old !== undefined && saved !== undefined && saved.snapshot !== null) {
     const env = envOf(stream.actor, saved.tables.init);
     actor = { env, logic: old, snapshot: old.restore(env, structuredClone(saved.snapshot)), tables: saved.tables };
   }
@@ -208,6 +208,7 @@ const withoutLife = (tables: Tables): Tables => ({
   left: undefined,
   failing: undefined,
   parked: undefined,
+  error: undefined,
 });
 
 function losses(ctx: LifecycleContext, tables: Tables, lost: readonly LogRecord[]): LogRecord[] {

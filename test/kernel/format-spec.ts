@@ -191,7 +191,7 @@ export function faults(
     for (const id of r.done ?? [])
       if (!id.startsWith(`${actor}!`) || position(id) >= r.seq * 65_536) fault(`${id} is no earlier effect`);
     const { id, from, lane = 'user' } = r.meta;
-    if (id !== undefined && from !== undefined && from !== '@outside' && r.kind !== 'failed') {
+    if (id !== undefined && from !== undefined && from !== '@outside') {
       if (position(id) <= (cursors.get(`${from} ${lane}`) ?? -1)) fault(`${id} was taken before`);
       cursors.set(`${from} ${lane}`, position(id));
     }
