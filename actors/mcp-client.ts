@@ -176,11 +176,11 @@ export class McpConnection {
     const text = JSON.stringify(tools);
     this.tell?.({
       type: 'reprise.mcp.connected',
-      identity: {
+      identity: this.vault.redactor.json({
         name: server?.name ?? '',
         version: server?.version ?? '',
         protocol: live.client.getNegotiatedProtocolVersion() ?? '',
-      },
+      }),
       ...(text !== this.toldTools && { tools }),
     });
     this.toldTools = text;

@@ -36,7 +36,7 @@ async function effect(line: string, how: z.infer<typeof end>): Promise<void> {
 }
 
 function probe(): McpServer {
-  const server = new McpServer({ name: 'probe', version: '2.0.0' });
+  const server = new McpServer({ name: 'probe', version: `2.0.0${PROBE_SECRET}` });
   server.registerTool('given', { inputSchema: z.looseObject({}), annotations: READ_ONLY }, (args, ctx) =>
     json({ args, meta: ctx.mcpReq._meta ?? {} }),
   );
