@@ -39,6 +39,11 @@ export const URGENT: ReadonlySet<NodeEvent['type']> = new Set([
   'telemetry.stalled',
   'node.session_ended',
   'node.clock_skew',
+  'node.hook_failed',
+  'node.failed',
+  'directory.stalled',
+  'directory.answers',
+  'shard.stalled',
 ]);
 /** How a node goes about its work: of no interest to who runs it. */
 const INNER: ReadonlySet<NodeEvent['type']> = new Set(['shard.claimed', 'shard.released', 'actor.passivated', 'actor.recovered']);

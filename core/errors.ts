@@ -61,6 +61,11 @@ export const CODES = {
     'Others could stand in for the control socket of this mesh.',
     'Take the right to write from others (`chmod o-w FOLDER`), or keep the store in a folder of your own.',
   ),
+  DIRECTORY_UNAVAILABLE: row(
+    'The directory of sessions and claims fails or does not answer.',
+    'See the cause. The node asks again by itself; until a renewal succeeds it starts no effect and takes no shard.',
+    true,
+  ),
   EFFECT_IN_DOUBT: row(
     'A call was under way when its process died, and nobody knows whether it took effect.',
     'Look at the other system, then `reprise resolve` the effect.',

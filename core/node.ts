@@ -68,6 +68,10 @@ export interface NodeEvent {
     | 'node.stopped'
     | 'node.session_ended'
     | 'node.clock_skew'
+    | 'node.hook_failed'
+    | 'node.failed'
+    | 'directory.stalled'
+    | 'directory.answers'
     | 'shard.claimed'
     | 'shard.released'
     | 'actor.started'
@@ -218,8 +222,10 @@ export class Node implements OpeningHost {
       ...options.ownership,
       claimed: (shard, epoch) => this.takeOver(shard, epoch),
       lost: (shard, reason) => this.dropShard(shard, reason),
-      regained: () => {
-        for (const fn of this.waitingForSession.splice(0)) fn();
+      renewed: () => this.goOn(),
+      stalled: (error) => {
+        if (error === undefined) this.say({ type: 'directory.answers', node: this.node });
+        else this.say({ type: 'directory.stalled', node: this.node, code: error.code, error: error.message });
       },
       skewed: (offsetMs) => {
         const error = new MeshError('CLOCK_SKEW', `the clock of ${this.node} is ${-offsetMs} ms ahead of that of the store`);
@@ -602,6 +608,16 @@ export class Node implements OpeningHost {
   }
   whenRegained(fn: () => void): void {
     this.waitingForSession.push(fn);
+  }
+  private goOn(): void {
+    for (const fn of this.waitingForSession.splice(0)) {
+      try {
+        fn();
+      } catch (error) {
+        // A bug of ours in one of them must not keep the others waiting.
+        this.say({ type: 'node.failed', node: this.node, error: errorData(error) });
+      }
+    }
   }
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {

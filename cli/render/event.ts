@@ -14,6 +14,10 @@ const STYLES: Partial<Record<LogLine['type'], Style>> = {
   'telemetry.stalled': 'yellow',
   'node.session_ended': 'red',
   'node.clock_skew': 'red',
+  'node.hook_failed': 'red',
+  'node.failed': 'red',
+  'directory.stalled': 'red',
+  'shard.stalled': 'red',
 };
 
 /** `14:02:11.123 desk/intake started {"seq":1}` */
