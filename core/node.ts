@@ -13,11 +13,13 @@ import type { EventObject, Lane } from './effect.ts';
 import type { CursorReport, Envelope, TraceContext } from './envelope.ts';
 import { errorData, MeshError } from './errors.ts';
 import { type AskOptions, FrontDoor, type SendOptions, type Sent } from './node/front-door.ts';
+import { Hooks } from './node/hooks.ts';
 import { DEFAULT_LIMITS, type NodeLimits } from './limits.ts';
 import type { Logic, View } from './logic.ts';
 import { fork, type LifecycleContext, type LossOptions, migrate, remove, reset } from './operator/lifecycle.ts';
 import { Ownership, type OwnershipOptions } from './node/ownership.ts';
 import { deflateRecords, inflateRecord } from './payload.ts';
+import { Recoveries } from './node/recoveries.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Directory } from './ports/directory.ts';
 import type { Entropy } from './ports/entropy.ts';
@@ -74,6 +76,7 @@ export interface NodeEvent {
     | 'directory.answers'
     | 'shard.claimed'
     | 'shard.released'
+    | 'shard.stalled'
     | 'actor.started'
     | 'actor.recovered'
     | 'actor.failed'
@@ -106,6 +109,7 @@ export interface NodeOptions {
   readonly ownership?: Partial<OwnershipOptions>;
   readonly groups?: readonly string[];
   readonly endpoint?: string;
+  /** What one of these three throws is told once as `node.hook_failed`, and changes nothing. */
   readonly onEvent?: (event: NodeEvent) => void;
   /** Records as they become durable, for followers. */
   readonly onRecords?: (actor: Address, records: readonly LogRecord[]) => void;
@@ -161,6 +165,10 @@ export class Node implements OpeningHost {
   private readonly plan: NodePlan;
   private readonly openings = new Openings(this);
   private readonly door: FrontDoor;
+  private readonly hooks: Hooks;
+  private readonly recoveries: Recoveries;
+  /** Of those that may have killed a process, one at a time. */
+  private readonly suspects: Recoveries;
   /** Actors that cannot be opened: their log does not fit the code, or cannot be read. */
   private readonly unopenable = new Map<Address, MeshError>();
   /** Actors that a person is changing: no cell may be opened meanwhile. */
@@ -201,13 +209,17 @@ export class Node implements OpeningHost {
       logicOf: (name, at) => this.plan.logicOf(name, at),
       inflate: (record) => inflateRecord(record, blobs),
     };
+    this.hooks = new Hooks(options);
+    const recover = (address: Address): Promise<void> => this.recover(address);
+    this.recoveries = new Recoveries(this.limits.recoveries, recover);
+    this.suspects = new Recoveries(1, recover);
     this.resting = new Resting({
       clock: this.clock,
       cells: this.cells,
       aloneMs: this.limits.ordersMs,
       sleep: (ms) => this.sleep(ms),
       putAway: (cell, wakeAt) => this.putAway(cell, wakeAt),
-      open: (address) => this.cellAt(address).catch(() => undefined),
+      open: (address) => this.recoveries.open(address),
     });
     this.door = new FrontDoor(this, this.plan, options.entropy, this.limits.payloadBytes);
     this.ownership = new Ownership({
@@ -361,19 +373,32 @@ export class Node implements OpeningHost {
   // ---- shards ------------------------------------------------------------------------------------------------------
 
   private async takeOver(shard: Shard, epoch: number): Promise<void> {
-    this.receivers.set(
-      shard,
-      await this.options.mailboxes.open(shard, epoch, { deliver: (e) => this.deliver(e), report: (r) => this.heard(r) }),
-    );
-    // Again until it is done or the shard goes: a claim without its actors would keep them from every node.
-    for (let pause = PAUSE_MIN_MS; this.epochOf(shard) === epoch && !this.stopping; pause = Math.min(2 * pause, PAUSE_MAX_MS)) {
+    // Again until it is done or the shard goes: a claim without its receiver and its actors would keep them from every node.
+    for (let pause = PAUSE_MIN_MS; this.holds(shard, epoch); pause = Math.min(2 * pause, PAUSE_MAX_MS)) {
       try {
+        await this.receive(shard, epoch);
         return await this.recoverShard(shard, epoch);
       } catch (error) {
-        this.say({ type: 'store.stalled', shard, error: errorData(error).message });
+        this.say({ type: 'shard.stalled', shard, error: errorData(error).message });
         await this.sleep(pause);
       }
     }
+  }
+
+  private holds(shard: Shard, epoch: number): boolean {
+    return this.epochOf(shard) === epoch && !this.stopping;
+  }
+
+  /** Makes this node the receiver of the shard, once. */
+  private async receive(shard: Shard, epoch: number): Promise<void> {
+    if (this.receivers.has(shard)) return;
+    const receiver = await this.options.mailboxes.open(shard, epoch, {
+      deliver: (e) => this.deliver(e),
+      report: (r) => this.heard(r),
+    });
+    // The shard may have gone meanwhile, and nobody would close it.
+    if (this.holds(shard, epoch)) this.receivers.set(shard, receiver);
+    else await receiver.close();
   }
 
   private async recoverShard(shard: Shard, epoch: number): Promise<void> {
@@ -385,12 +410,9 @@ export class Node implements OpeningHost {
     this.say({ type: 'shard.claimed', shard, epoch, dirty: dirty.length });
     const struck = new Set<StreamState>();
     for (const stream of dirty) if (await this.looksStruck(stream)) struck.add(stream);
-    await this.recoverAll(
-      dirty.filter((s) => !struck.has(s)),
-      this.limits.recoveries,
-    );
-    // Those that may have killed a process come last, one at a time.
-    await this.recoverAll([...struck], 1);
+    await this.recoveries.all(dirty.filter((s) => !struck.has(s)).map((s) => s.actor));
+    // Those that may have killed a process come last.
+    await this.suspects.all(Array.from(struck, (s) => s.actor));
     this.armWake();
   }
 
@@ -400,16 +422,16 @@ export class Node implements OpeningHost {
     return false;
   }
 
-  private async recoverAll(streams: readonly StreamState[], atOnce: number): Promise<void> {
-    const queue = [...streams];
-    const worker = async (): Promise<void> => {
-      for (let s = queue.shift(); s !== undefined; s = queue.shift()) await this.cellAt(s.actor).catch(() => undefined);
-    };
-    await Promise.all(Array.from({ length: Math.min(atOnce, queue.length) }, worker));
+  /** What keeps it from being opened is told where that is found out. */
+  private async recover(address: Address): Promise<void> {
+    if (!this.stopping && this.epochOf(this.shardOf(address)) >= 0) await this.cellAt(address).catch(() => undefined);
   }
 
   private dropShard(shard: Shard, reason: string): void {
-    void this.receivers.get(shard)?.close();
+    void this.receivers
+      .get(shard)
+      ?.close()
+      .catch(() => undefined);
     this.receivers.delete(shard);
     for (const cell of [...this.cells.values()]) if (cell.stream.shard === shard) cell.close(reason);
     this.say({ type: 'shard.released', shard, reason });
@@ -461,8 +483,7 @@ export class Node implements OpeningHost {
         : this.clock.after(Math.max(0, at - this.clock.now()), () => {
             this.wakeTimer = undefined;
             this.wakeTimerAt = Infinity;
-            for (const address of this.sleepers.due(this.clock.now(), 100))
-              if (this.epochOf(this.shardOf(address)) >= 0) void this.cellAt(address).catch(() => undefined);
+            for (const address of this.sleepers.due(this.clock.now(), 100)) void this.recoveries.open(address);
             this.armWake();
           });
   }
@@ -519,8 +540,8 @@ export class Node implements OpeningHost {
     this.options.mailboxes.report(report);
   }
   appended(cell: Cell, records: readonly LogRecord[]): void {
-    this.options.onRecords?.(cell.address, records);
-    if (this.options.onEvent === undefined) return;
+    this.hooks.records(cell.address, records);
+    if (!this.hooks.areHeard) return;
     for (const record of records) this.tell(cell, record);
   }
   private tell(cell: Cell, record: LogRecord): void {
@@ -543,7 +564,7 @@ export class Node implements OpeningHost {
     this.door.replied(id, event);
   }
   emitted(cell: Cell, event: EventObject): void {
-    this.options.onEmitted?.(cell.address, event);
+    this.hooks.emitted(cell.address, event);
   }
   logged(cell: Cell, label: string | undefined, value: unknown): void {
     this.say({ type: 'actor.log', actor: cell.address, seq: cell.durableHead, ...(label !== undefined && { label }), value });
@@ -591,9 +612,7 @@ export class Node implements OpeningHost {
     this.say({ type: 'actor.dropped', actor: cell.address, reason });
     // The claim may still be ours: it is opened again from the store.
     if (this.clean && !this.stopping && this.epochOf(cell.stream.shard) >= 0)
-      void this.sleep(10).then(() =>
-        this.stopping || this.epochOf(cell.stream.shard) < 0 ? undefined : this.cellAt(cell.address).catch(() => undefined),
-      );
+      void this.sleep(10).then(() => this.recoveries.open(cell.address));
   }
   inDoubt(cell: Cell, id: EffectId, src: string, input: unknown): void {
     this.say({ type: 'actor.in_doubt', actor: cell.address, effect: id, src, input });
@@ -625,7 +644,7 @@ export class Node implements OpeningHost {
     });
   }
   private say(event: NodeEvent): void {
-    this.options.onEvent?.(event);
+    this.hooks.event(event);
   }
 
   // ---- for people --------------------------------------------------------------------------------------------------

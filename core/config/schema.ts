@@ -250,7 +250,7 @@ const model = z
 const limits = z.strictObject({
   mailbox: count.optional().describe('Messages that a lane of a mailbox holds. Default 10000.'),
   payload: size.optional().describe('JSON of one event from outside. Default 16MiB.'),
-  recoveries: count.optional().describe('Recoveries at once on a node. Default 16.'),
+  recoveries: count.optional().describe('Actors that a node takes up at once, after a takeover or when they wake. Default 16.'),
   opening: count.optional().describe('Messages that wait while an actor is opened. Default 1000.'),
   orders: duration.optional().describe('How long a failing actor waits for its supervisor before it acts alone. Default 30s.'),
 });

@@ -75,6 +75,8 @@ export interface WorldOptions {
   readonly tracer?: Tracer;
   /** Custom actions that run once at most. */
   readonly atMostOnce?: readonly string[];
+  /** What a node is made of, changed: its hooks, its ports. */
+  readonly made?: (options: NodeOptions) => NodeOptions;
 }
 
 export class World {
@@ -219,7 +221,7 @@ export class World {
     const link = this.network.link();
     await link.start(name);
     const store = this.faulty(name, clock);
-    const node: Node = new Node({
+    const options: NodeOptions = {
       name,
       plan: this.plan(),
       store,
@@ -240,7 +242,8 @@ export class World {
       onEvent: (event) => this.events.push({ ...event, node: name }),
       ...(this.options.limits !== undefined && { limits: this.options.limits }),
       ...(this.options.tracer !== undefined && { tracer: this.options.tracer }),
-    });
+    };
+    const node: Node = new Node(this.options.made?.(options) ?? options);
     this.nodes.set(name, node);
     let started = false;
     let failed: unknown;
