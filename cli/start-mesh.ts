@@ -43,7 +43,7 @@ export interface StartOptions {
  * ```
  *
  * Shape: `config` is what a mesh file holds, `actors` the machines that it names.
- * Throws: CONFIG_INVALID, LINT_FAILED, STORE_*, SHARD_COUNT_CHANGED.
+ * Throws: CONFIG_INVALID, LINT_FAILED, STORE_*, SHARD_COUNT_CHANGED, HORIZON_CHANGED.
  */
 export async function startMesh(
   config: MeshConfig,

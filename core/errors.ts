@@ -79,6 +79,10 @@ export const CODES = {
     'Types that begin with `xstate.` or `reprise.` are reserved; others must pass the schema of the actor.',
   ),
   FOLLOWER_READ_ONLY: row('This process does not own the store and may only read it.', 'Send the command to the running mesh.'),
+  HORIZON_CHANGED: row(
+    'The store was made with another horizon.',
+    'Use the horizon that the message names; it is stored with the mesh. For another one, begin a new store.',
+  ),
   INLINE_LOGIC: row(
     'Inline logic was spawned, which no log can name.',
     'Name it in `setup({ actors })` and spawn it by that name.',

@@ -257,13 +257,19 @@ export class Node implements OpeningHost {
 
   // ---- life --------------------------------------------------------------------------------------------------------
 
-  /** Resolves when the shards that fall to this node are claimed and their dirty actors are recovered. Throws SHARD_COUNT_CHANGED, STORE_*. */
+  /** Resolves when the shards that fall to this node are claimed and their dirty actors are recovered. Throws SHARD_COUNT_CHANGED, HORIZON_CHANGED, STORE_*. */
   async start(): Promise<void> {
     const { directory } = this.options;
     const shards = await directory.constant('shards', String(this.plan.shards));
     if (shards !== String(this.plan.shards))
       throw new MeshError('SHARD_COUNT_CHANGED', `the store was made with ${shards} shards, the plan has ${this.plan.shards}`);
-    await directory.constant('horizonMs', String(this.horizonMs));
+    // Longer: a cursor that the shorter one let go would let a copy in again. Shorter: what is on its way would be forgotten.
+    const horizonMs = await directory.constant('horizonMs', String(this.horizonMs));
+    if (horizonMs !== String(this.horizonMs))
+      throw new MeshError(
+        'HORIZON_CHANGED',
+        `the store was made with a horizon of ${horizonMs}ms, the plan has ${this.horizonMs}ms`,
+      );
     await this.options.mailboxes.start();
     await this.ownership.start();
     this.sweep();

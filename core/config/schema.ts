@@ -279,7 +279,7 @@ export const meshSchema = z
       .max(4096)
       .optional()
       .describe('Units of placement. Fixed when the store is made. Default 16.'),
-    horizon: duration.optional().describe('How long a message may be on its way. Default 7d.'),
+    horizon: duration.optional().describe('How long a message may be on its way. Fixed when the store is made. Default 7d.'),
     retention: retention.optional().describe('How long logs of finished actors are kept. Default 30d.'),
     actors: z.record(name, entry),
     tools: z.record(name, toolServer).optional().describe('MCP servers.'),

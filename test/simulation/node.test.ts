@@ -138,6 +138,27 @@ test('timers of many actors that are due at once wake 16 actors at a time, and e
   for (let i = 0; i < 200; i++) expect(await world.taken(`plain${i}`)).toEqual([i, 'ring']);
 });
 
+describe('the horizon is stored with the mesh', () => {
+  test.each([
+    ['longer', 2 * HOUR],
+    ['shorter', HOUR / 2],
+  ])('a node with a %s one is refused, and claims nothing', async (_, horizonMs) => {
+    const options: { -readonly [K in keyof WorldOptions]: WorldOptions[K] } = { horizonMs: HOUR };
+    const world = new World(options);
+    await world.up('n1');
+    await world.stop('n1');
+    options.horizonMs = horizonMs;
+    await expect(world.up('n2')).rejects.toMatchObject({
+      code: 'HORIZON_CHANGED',
+      message: `the store was made with a horizon of 3600000ms, the plan has ${horizonMs}ms`,
+    });
+    expect(world.node('n2').ownership.held()).toEqual([]);
+    options.horizonMs = HOUR;
+    const node = await world.up('n3');
+    expect(node.ownership.held()).toEqual(['default/0']);
+  });
+});
+
 test('a directory that fails is told when it begins and when it ends', async () => {
   let fails = false;
   const world = new World({
