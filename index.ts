@@ -7,7 +7,8 @@
 export { startMesh, type StartOptions } from './cli/start-mesh.ts';
 export type { ActorDefinition, ActorLike } from './cli/actor-modules.ts';
 export type { ActorConfig, MeshConfig, ModelConfig, SecretRef, ToolServerConfig } from './core/config/schema.ts';
-export type { AskOptions as MeshAskOptions, ListedActor, Mesh, Ref, SendOptions } from './core/mesh.ts';
+export type { ListedActor, Mesh, Ref } from './core/mesh.ts';
+export type { AskOptions as MeshAskOptions, SendOptions, Sent } from './core/node/front-door.ts';
 export type { ActorState, Inspection, StoredActor, StoredLetter } from './core/operator/inspection.ts';
 export type { Decision, Operations } from './core/operator/operations.ts';
 export type { Prunable } from './core/operator/retention.ts';

@@ -11,20 +11,12 @@ import type { EventObject } from './effect.ts';
 import { isMeshError } from './errors.ts';
 import { type ActorState, Inspection, type StoredActor } from './operator/inspection.ts';
 import type { ActorStatus, Node, NodePlan } from './node.ts';
+import type { AskOptions, SendOptions, Sent } from './node/front-door.ts';
 import { Operations } from './operator/operations.ts';
 import type { BlobStore, EventStore, StoreAdmin, StreamId } from './ports/event-store.ts';
 import type { Frame, FrameOptions } from './replay.ts';
 import type { SupervisionState } from './supervision/state.ts';
 import { type LogOwner, Upkeep } from './operator/upkeep.ts';
-
-export interface SendOptions {
-  /** Makes a retry safe: the same id acts once within 24 hours. Default: a new one. */
-  readonly id?: string;
-}
-export interface AskOptions extends SendOptions {
-  /** ms. @default 30000 */
-  readonly timeoutMs?: number;
-}
 
 /** ms that a start waits for the tree, a reset for its first record, and between two looks. */
 const START_MS = 30_000;
@@ -37,7 +29,7 @@ const MISFITS_MAX = 100;
 export interface Ref {
   readonly address: Address;
   /** Resolves when the event is in the actor's log. */
-  send(event: EventObject, options?: SendOptions): Promise<{ readonly id: string; readonly seq: number }>;
+  send(event: EventObject, options?: SendOptions): Promise<Sent>;
   /** Resolves with the reply event. */
   ask(event: EventObject, options?: AskOptions): Promise<EventObject>;
   /** What its log folds to. */
@@ -138,7 +130,7 @@ export class Mesh {
     };
   }
   /** Resolves when the event is in the actor's log. Throws what `Node.send` throws. */
-  send(address: Address, event: EventObject, options: SendOptions = {}): Promise<{ readonly id: string; readonly seq: number }> {
+  send(address: Address, event: EventObject, options: SendOptions = {}): Promise<Sent> {
     return this.node.send(address, event, options);
   }
   /** Resolves with the reply event. Throws what `Node.ask` throws. */

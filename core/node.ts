@@ -142,9 +142,7 @@ export interface ActorStatus {
   readonly reason?: string;
   readonly state?: unknown;
   readonly dead?: number;
-  readonly wakeAt?: number;
   readonly inDoubt?: readonly string[];
-  readonly restarts?: number;
 }
 
 export class Node implements OpeningHost {
