@@ -15,7 +15,7 @@ import { Doors } from './cell/doors.ts';
 import type { ActionEffect, EventObject, Lane } from './effect.ts';
 import type { CursorReport, Envelope, TraceContext } from './envelope.ts';
 import { assert, type ErrorData, errorData, MeshError } from './errors.ts';
-import { applyRecord, type Folded, isEnd, isExpected, seal, seedOf, stampOf, UNSTEPPED, type Work } from './fold.ts';
+import { applyRecord, type Folded, isEnd, isExpected, seal, seedOf, stampOf, UNSTEPPED } from './fold.ts';
 import type { JournalOwner } from './cell/journal.ts';
 import type { View } from './logic.ts';
 import type { Item, Result } from './cell/mailbox.ts';
@@ -29,7 +29,7 @@ import { emptyHeld, hold, release } from './protocol/held.ts';
 import { dueSends, earliestSend, heard, outboxSize, type PendingSend, SENDS_MAX } from './protocol/outbox.ts';
 import { acceptOutside } from './protocol/outside.ts';
 import { NOBODY, type Recovered, sizeOf, viewOf } from './recovery.ts';
-import type { ActivatedRecord, DeadCause, LogRecord, MarkedSend, RecordMeta } from './record.ts';
+import type { ActivatedRecord, DeadCause, FailedRecord, LogRecord, MarkedSend, RecordMeta } from './record.ts';
 import { earliestDue, hasRunningLeaf, isUnfinished, type PendingLeaf } from './tables.ts';
 
 /** Records that may be made while an append is on its way. */
@@ -126,7 +126,10 @@ export class Cell implements JournalOwner<Leaving> {
 
   /** False: the lane is full (the sender keeps the message), or the cell is closed. */
   offer(envelope: Envelope): boolean {
-    if (this.closed || !this.busy.mailbox.offer(envelope, this.host.clock.now())) return false;
+    const now = this.host.clock.now();
+    const { remaining } = envelope;
+    const e = remaining === undefined ? envelope : { ...envelope, until: now + remaining };
+    if (this.closed || !this.busy.mailbox.offer(e, now)) return false;
     this.host.ready(this);
     return true;
   }
@@ -146,6 +149,13 @@ export class Cell implements JournalOwner<Leaving> {
     if (this.closed) return;
     this.busy.mailbox.offerResult(result, this.host.clock.now());
     this.host.ready(this);
+  }
+  /** One more of a leaf that goes on. False: nobody takes them as fast as it sends. */
+  more(result: Result): boolean {
+    if (this.closed) return true;
+    if (this.busy.mailbox.isFullOfResults) return false;
+    this.result(result);
+    return true;
   }
 
   /** The receiver's durable log has got this far. */
@@ -171,26 +181,41 @@ export class Cell implements JournalOwner<Leaving> {
       if (item === undefined) break;
       try {
         this.enter();
+        const { head } = this.actor.tables;
         if (item.envelope !== undefined) this.take(item.envelope);
         else this.takeResult(item.result);
-        this.passTrial();
+        if (this.actor.tables.head > head) this.passTrial();
       } catch (error) {
-        this.host.crashed(this, error);
-        this.close(`it failed: ${errorData(error).message}`, error);
+        this.broken(error);
       }
     }
     if (!this.closed) this.flush();
   }
 
+  /** Something that should not throw did: its log is right, so it is opened again from there. */
+  private broken(error: unknown): void {
+    this.host.crashed(this, error);
+    this.close(`it failed: ${errorData(error).message}`, error);
+  }
+
   private mayTake(): boolean {
     const { journal } = this.busy;
-    if (journal.waiting >= AHEAD_MAX) return false;
+    // A step ahead of what the last owner left would be performed twice.
+    if (this.resumes || journal.waiting >= AHEAD_MAX) return false;
     // A checkpoint needs a head at which nothing is open: no stepping ahead until it is taken.
     if (journal.inFlight && this.checkpointDue) return false;
-    // What has ended steps no more: nothing of it can hurt.
-    if (this.trial === 'over' || !this.hasItem || this.actor.tables.status !== 'active') return true;
+    // What has ended steps no more, nor does a message that was taken before: nothing of it can hurt.
+    if (this.trial === 'over' || !this.hasItem || this.actor.tables.status !== 'active' || this.isKnown(this.peek())) return true;
     if (this.trial === 'owed') this.beginTrial();
     return this.trial === 'begun' && journal.quiet;
+  }
+
+  private isKnown(item: Item | undefined): boolean {
+    const e = item?.envelope;
+    if (e === undefined) return false;
+    const { cursors, outside } = this.actor.tables;
+    if (e.from === OUTSIDE) return acceptOutside(outside, e.id, this.host.clock.now()) !== 'take';
+    return positionOf(e.id) <= (cursors?.get(cursorKey(e.from, e.lane))?.at ?? -1);
   }
 
   /** While it waits for orders or for a person, it takes nothing else. */
@@ -200,11 +225,19 @@ export class Cell implements JournalOwner<Leaving> {
   private get hasItem(): boolean {
     const { parts } = this;
     if (parts === undefined) return false;
-    return parts.mailbox.has(this.ordersOnly) || (parts.retry !== undefined && this.phase === 'running');
+    return parts.mailbox.has(this.ordersOnly) || this.retries;
+  }
+  /** What failed is next. Where the actor has ended meanwhile, it is given back. */
+  private get retries(): boolean {
+    return this.parts?.retry !== undefined && !this.ordersOnly;
+  }
+  private peek(): Item | undefined {
+    const parts = this.busy;
+    return this.retries ? parts.retry : parts.mailbox.peek(this.ordersOnly);
   }
   private next(): Item | undefined {
     const parts = this.busy;
-    if (this.phase === 'running' && parts.retry !== undefined) {
+    if (this.retries) {
       const again = parts.retry;
       parts.retry = undefined;
       return again;
@@ -238,7 +271,7 @@ export class Cell implements JournalOwner<Leaving> {
   private take(e: Envelope): void {
     const t = this.actor.tables;
     if (e.from === OUTSIDE) return this.takeOutside(e);
-    if (t.failing?.id === e.id && this.busy.retry === undefined && this.phase !== 'running') {
+    if (t.failing?.id === e.id && this.busy.retry === undefined && this.ordersOnly) {
       // The failing message came again while it waits for its retry.
       this.busy.retry = { envelope: e };
       return;
@@ -248,7 +281,7 @@ export class Cell implements JournalOwner<Leaving> {
       position: positionOf(e.id),
       after: e.after,
       ts: e.ts,
-      expired: e.remaining !== undefined && e.remaining <= 0,
+      expired: e.until !== undefined && e.until <= this.host.clock.now(),
       void: e.void === true,
     };
     const verdict = receive(t.cursors?.get(key), arrival, this.host.clock.now(), this.host.horizonMs);
@@ -272,6 +305,8 @@ export class Cell implements JournalOwner<Leaving> {
   }
 
   private takeOutside(e: Envelope): void {
+    // Its client was told that it is not taken: it asks again if it wants to.
+    if (this.busy.doors?.has(e.id) !== true) return;
     const verdict = acceptOutside(this.actor.tables.outside, e.id, this.host.clock.now());
     if (verdict === 'take') return this.meet(e);
     if (verdict === 'busy')
@@ -383,7 +418,7 @@ export class Cell implements JournalOwner<Leaving> {
   private stepFailed(error: ErrorData, event: EventObject, meta: RecordMeta, input: Item): void {
     const t = this.actor.tables;
     const id = meta.id ?? meta.via;
-    const attempt = (t.failing !== undefined && t.failing.id === id ? t.failing.attempt : 0) + 1;
+    const attempt = ((id === undefined ? undefined : t.failures?.get(id)) ?? 0) + 1;
     const chartChild = t.init.parent !== undefined && !this.host.retriesOf(this.address);
     const verdict = afterFailure({ attempt, hasVia: meta.via !== undefined, chartChild });
     // A failing message is not taken: its cursor stays, so it is held against its id only.
@@ -397,10 +432,13 @@ export class Cell implements JournalOwner<Leaving> {
         return;
       case 'end':
         this.record({ ...draft, meta, ends: true });
+        // It has ended: so this one is given back.
+        this.busy.retry = input;
         return;
       case 'park':
         this.record({ ...draft, parked: `poison: ${error.message}` });
         this.busy.retry = input;
+        this.parked(`poison: ${error.message}`);
         return;
       case 'dead':
         this.record(draft);
@@ -411,9 +449,10 @@ export class Cell implements JournalOwner<Leaving> {
 
   /** Until the supervisor orders; on its own after a while without orders. */
   private wait(): void {
-    const { init, failing } = this.actor.tables;
+    const { init, failing, failures } = this.actor.tables;
     const alone = init.supervisor === undefined;
-    const pause = alone ? RETRY_MS * 2 ** ((failing?.attempt ?? 1) - 1) : this.host.limits.ordersMs;
+    const attempt = failures?.get(failing?.id ?? '') ?? 1;
+    const pause = alone ? RETRY_MS * 2 ** (attempt - 1) : this.host.limits.ordersMs;
     this.waitsUntil = this.host.clock.now() + pause;
     this.arm();
   }
@@ -421,11 +460,15 @@ export class Cell implements JournalOwner<Leaving> {
   /** An order came: what failed is tried again, or is no more. */
   goOn(): void {
     this.waitsUntil = undefined;
-    if (this.actor.tables.failing === undefined && this.parts !== undefined) this.parts.retry = undefined;
+    const { parts } = this;
+    // A message is one in a new life as well, but a result is of the life that asked for it.
+    if (parts?.retry?.result !== undefined && this.actor.tables.failing === undefined) parts.retry = undefined;
   }
 
-  parked(): void {
+  /** Whoever waits outside is told, and what they sent is not taken: a person may let it go on in days. */
+  parked(reason: string): void {
     this.waitsUntil = undefined;
+    this.parts?.doors?.refuseWaiting(new MeshError('ACTOR_PARKED', `${this.address} is parked: ${reason}`));
   }
 
   // ---- records -----------------------------------------------------------------------------------------------------
@@ -445,6 +488,7 @@ export class Cell implements JournalOwner<Leaving> {
     if (e.lane !== 'user') meta.lane = e.lane;
     if (e.via !== undefined) meta.via = e.via;
     if (e.chain !== undefined) meta.chain = e.chain;
+    if (e.until !== undefined && this.actor.logic.controls === true) meta.deadline = e.until;
     if (e.trace !== undefined) meta.trace = e.trace;
     return meta;
   }
@@ -517,17 +561,18 @@ export class Cell implements JournalOwner<Leaving> {
 
   actionFailed(id: EffectId, error: unknown): void {
     const t = this.actor.tables;
-    const attempt = (t.failing?.id === id ? t.failing.attempt : 0) + 1;
+    const attempt = (t.failures?.get(id) ?? 0) + 1;
     const data = errorData(error);
     const last = attempt >= ATTEMPTS_MAX;
     const ends = last && t.init.parent !== undefined;
-    const what = last && !ends ? { parked: `action: ${data.message}` } : ends ? { ends: true as const } : {};
+    const what: Partial<Pick<FailedRecord, 'parked' | 'ends'>> = !last
+      ? {}
+      : ends
+        ? { ends: true }
+        : { parked: `action: ${data.message}` };
     this.record({ kind: 'failed', action: id, error: data, attempt, meta: this.plainMeta(), ...what });
-    if (!last) {
-      this.host.clock.after(RETRY_MS * 2 ** (attempt - 1), () => {
-        if (!this.closed) this.performer.retryAction(id);
-      });
-    }
+    if (what.parked !== undefined) this.parked(what.parked);
+    if (!last) this.performer.retryLater(id, RETRY_MS * 2 ** (attempt - 1));
     this.host.ready(this);
   }
 
@@ -541,6 +586,7 @@ export class Cell implements JournalOwner<Leaving> {
     this.enter();
     const t = this.actor.tables;
     const id = t.failing?.id ?? `${this.address}!${t.head}.0`;
+    this.parked(reason);
     this.record({
       kind: 'failed',
       action: id,
@@ -556,7 +602,13 @@ export class Cell implements JournalOwner<Leaving> {
   unpark(): void {
     this.activated('unparked');
     this.waitsUntil = undefined;
-    this.resume();
+    this.goOnWhenDurable();
+  }
+
+  /** Nothing was performed while it was parked: that is taken up when the record that ended it is durable. */
+  goOnWhenDurable(): void {
+    this.busy.leaving.work.push({ kind: 'resume', below: this.actor.tables.head });
+    this.host.ready(this);
   }
 
   /** Gives a send up. Throws USAGE when it is not pending. */
@@ -587,6 +639,7 @@ export class Cell implements JournalOwner<Leaving> {
 
   /** A person decides an effect in doubt. Throws USAGE when it is not. */
   resolve(id: EffectId, how: Parameters<Performer['resolve']>[1]): void {
+    if (!this.host.mayAct(this)) throw new MeshError('NOT_OWNER', `the session of this node has lapsed: ${id} is left as it is`);
     this.performer.resolve(id, how);
   }
 
@@ -645,13 +698,15 @@ export class Cell implements JournalOwner<Leaving> {
       for (const ack of acks) this.host.report(ack);
       parts.doors?.settle(parts.journal.durable);
       if (parts.doors?.size === 0) parts.doors = undefined;
-      const { work } = next;
-      for (let i = 0; i < work.length && !this.closed; i++) {
-        if (!this.host.mayAct(this)) {
-          work.splice(0, i);
-          return this.detain(parts);
+      for (let work = next.work[next.left]; work !== undefined && !this.closed; work = next.work[next.left]) {
+        if (!this.host.mayAct(this)) return this.detain(parts);
+        // Off the list before it is performed: what throws is not performed a second time.
+        next.left++;
+        try {
+          parts.performer.one(work);
+        } catch (error) {
+          this.broken(error);
         }
-        parts.performer.one(work[i] as Work);
       }
       if (parts.detained?.length === 1) parts.detained = undefined;
       else parts.detained?.shift();
@@ -676,17 +731,21 @@ export class Cell implements JournalOwner<Leaving> {
     begin(this, this.host, this.actor.tables.init, this.plainMeta());
   }
 
-  /** What was unfinished when the last owner stopped: each once. */
+  /** What was unfinished when the last owner stopped: each once. What is recorded from now on is performed when it is durable. */
   resume(): void {
+    const below = this.durableHead + 1;
     this.resumes = !this.host.mayAct(this);
-    if (this.resumes) {
-      this.host.whenRegained(() => {
-        if (!this.closed) this.resume();
-      });
-      return;
-    }
+    if (!this.resumes) return this.goOnBelow(below);
+    this.host.whenRegained(() => {
+      this.resumes = false;
+      if (!this.closed) this.goOnBelow(below);
+    });
+  }
+
+  /** Takes up what the records below this one have left pending. */
+  goOnBelow(seq: number): void {
     const t = this.actor.tables;
-    this.performer.resume();
+    this.performer.resume(seq);
     this.record({ kind: 'ready', meta: this.plainMeta() });
     if (t.failing !== undefined && t.parked === undefined && t.status === 'active') {
       const { event, via, waits } = t.failing;
@@ -800,7 +859,11 @@ export class Cell implements JournalOwner<Leaving> {
       if (t.cursors !== undefined) dropStill(t.cursors, this.host.clock.now(), this.host.horizonMs);
       const nobody = this.actor.logic === NOBODY;
       const { bytes, jsonBytes } = encodeCheckpoint(nobody ? undefined : this.actor.logic, this.actor.snapshot, t);
-      const meta = { wakeAt: this.wakes(() => false), leaf: isUnfinished(t), ...(nobody && t.status !== 'error' && { tombstone: true }) };
+      const meta = {
+        wakeAt: this.wakes(() => false),
+        leaf: isUnfinished(t),
+        ...(nobody && t.status !== 'error' && { tombstone: true }),
+      };
       const { logBytes } = this;
       const saved = await this.host.store.saveCheckpoint(this.stream, seq, this.epoch, meta, bytes);
       if (saved === 'refused') {
@@ -879,8 +942,8 @@ export class Cell implements JournalOwner<Leaving> {
   close(reason: string, error?: unknown): void {
     if (this.closed) return;
     this.parts?.performer.handOn();
-    this.dispose();
     this.parts?.doors?.refuseAll(error ?? new MeshError('NOT_OWNER', `${this.address}: ${reason}`));
+    this.dispose();
     this.host.dropped(this, reason);
   }
 
@@ -889,6 +952,7 @@ export class Cell implements JournalOwner<Leaving> {
     this.parts?.journal.close();
     this.wake?.cancel();
     this.parts?.performer.stopAll();
+    this.parts?.doors?.refuseAll(new MeshError('NOT_OWNER', `${this.address} was put away`));
     this.host.trials.leave(this);
   }
 }

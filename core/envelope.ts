@@ -23,6 +23,8 @@ export interface Envelope {
   readonly ts: number;
   /** Milliseconds left until the deadline; at most 0: expired. */
   readonly remaining?: number;
+  /** That deadline by the clock of the node that has it, ms since 1970: set when it arrives, so that its wait there counts. */
+  readonly until?: number;
   /** The sender gave it up: taken only as a dead letter. */
   readonly void?: true;
   /** The effect of the receiver that this answers. */

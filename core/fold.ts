@@ -33,6 +33,8 @@ export type Work =
   /** A send that a later one has made needless. */
   | { readonly kind: 'replaced'; readonly id: EffectId }
   | { readonly kind: 'void'; readonly id: EffectId }
+  /** A person or a supervisor lets it go on: what the records below have left pending. */
+  | { readonly kind: 'resume'; readonly below: number }
   | { readonly kind: 'leaf'; readonly leaf: PendingLeaf }
   | { readonly kind: 'leaf.stop'; readonly id: EffectId }
   | { readonly kind: 'leaf.send'; readonly id: EffectId; readonly event: EventObject }
@@ -40,8 +42,7 @@ export type Work =
   | { readonly kind: 'action'; readonly id: EffectId; readonly action: ActionEffect; readonly marked?: true }
   | { readonly kind: 'emit'; readonly event: EventObject }
   | { readonly kind: 'log'; readonly label: string | undefined; readonly value: unknown }
-  | { readonly kind: 'reply'; readonly id: string; readonly event: EventObject }
-  | { readonly kind: 'ended' };
+  | { readonly kind: 'reply'; readonly id: string; readonly event: EventObject };
 
 export interface Folded {
   readonly env: ActorEnv;
@@ -173,7 +174,7 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
   const make = new Registrar(actor, record, work);
   switch (record.kind) {
     case 'init':
-      beginLife(t, record);
+      beginLife(t, record, actor.env.address);
       take(t, meta);
       actor.snapshot = step.snapshot;
       if (record.logic !== undefined) t.logic = record.logic;
@@ -184,19 +185,19 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
     case 'event':
       take(t, meta);
       if (meta.via !== undefined) answer(t, meta.via, record.event);
-      t.failing = undefined;
+      overcome(t, meta.id ?? meta.via);
       if (t.activated !== true) t.strikes = 0;
       actor.snapshot = step.snapshot;
       if (record.logic !== undefined) t.logic = record.logic;
       make.effects(step.effects);
-      if (t.init.marks === true && meta.from === t.init.supervisor?.address && meta.lane === undefined)
-        make.report('reprise.taken', { count: 1 });
+      make.taken();
       make.endIfEnded(step, record.event.type === 'xstate.stop');
       return;
     case 'dead':
       take(t, meta);
-      if (t.failing !== undefined && t.failing.id === meta.id) t.failing = undefined;
+      overcome(t, meta.id);
       if (record.cause === 'in_doubt' && meta.via !== undefined) forget(t, meta.via);
+      make.taken();
       t.deadCount++;
       (t.dead ??= []).push({ seq: record.seq, cause: record.cause, at: meta.ts });
       if (t.dead.length > 100) t.dead.shift();
@@ -222,7 +223,7 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
       }
       if (record.reason === 'unparked') {
         t.parked = undefined;
-        t.failing = t.failing === undefined ? undefined : { ...t.failing, attempt: 0 };
+        t.failures = undefined;
         t.strikes = 0;
       } else if (t.activated === true && record.reason !== 'reopened') {
         // The process died between `activated` and `ready`.
@@ -268,10 +269,11 @@ export function stopsOf(t: Tables): { readonly to: Address; readonly event: Even
 }
 
 /** A new life keeps what belongs to the address: cursors, outside ids, unacknowledged sends. */
-function beginLife(t: Tables, record: InitRecord): void {
+function beginLife(t: Tables, record: InitRecord, address: Address): void {
   t.init = record.init;
   t.status = 'active';
   t.strikes = 0;
+  forgetFailures(t, address);
   // What was never there stays so: in most actors all of it, and idle actors are many.
   for (const key of OF_ONE_LIFE) if (t[key] !== undefined) t[key] = undefined;
 }
@@ -284,7 +286,6 @@ const OF_ONE_LIFE = [
   'children',
   'left',
   'told',
-  'failing',
   'parked',
   'activated',
   'toBegin',
@@ -302,6 +303,7 @@ function take(t: Tables, meta: RecordMeta): void {
 
 /** An effect that is known to be done. */
 function settle(t: Tables, id: EffectId): void {
+  t.failures?.delete(id);
   if (t.actions?.delete(id) === true) return;
   if (t.outbox !== undefined) settleSend(t.outbox, id);
 }
@@ -349,17 +351,45 @@ const failedId = ({ action, meta }: FailedRecord): EffectId | undefined => actio
 
 function failed(t: Tables, record: FailedRecord): void {
   const id = failedId(record) as EffectId;
-  t.failing = {
-    id,
-    attempt: record.attempt,
-    error: record.error,
-    waits: record.action === undefined,
-    ...(record.event !== undefined && { event: record.event }),
-    ...(record.meta.via !== undefined && { via: record.meta.via }),
-  };
+  if (record.attempt > 0) countFailure(t, id, record.attempt);
   if (record.parked !== undefined) t.parked = { reason: record.parked, seq: record.seq };
+  const waits = record.parked === undefined;
+  // What it takes goes on to fail, whatever an action does meanwhile, and whoever parks it.
+  if (record.action !== undefined) t.failing = t.failing && { ...t.failing, waits: t.failing.waits && waits };
+  else
+    t.failing = {
+      id,
+      error: record.error,
+      waits,
+      ...(record.event !== undefined && { event: record.event }),
+      ...(record.meta.via !== undefined && { via: record.meta.via }),
+    };
   // A leaf's result that fails is settled with this record: retries read it from `failing`.
   if (record.event !== undefined && record.meta.via !== undefined) t.leaves?.delete(record.meta.via);
+}
+
+const FAILURES_MAX = 1_000;
+
+function countFailure(t: Tables, id: EffectId, attempt: number): void {
+  const failures = (t.failures ??= new Map());
+  failures.delete(id);
+  failures.set(id, attempt);
+  if (failures.size > FAILURES_MAX) failures.delete(failures.keys().next().value as EffectId);
+}
+
+/** It succeeded, or is given up. */
+function overcome(t: Tables, id: EffectId | undefined): void {
+  if (id === undefined) return;
+  t.failures?.delete(id);
+  if (t.failing?.id === id) t.failing = undefined;
+}
+
+/** A life is over. Messages that failed come again: they go on being counted. */
+function forgetFailures(t: Tables, address: Address): void {
+  t.failing = undefined;
+  if (t.failures === undefined) return;
+  for (const id of t.failures.keys()) if (id.startsWith(`${address}!`)) t.failures.delete(id);
+  if (t.failures.size === 0) t.failures = undefined;
 }
 
 /** Of an ask that was never sent: its error is on its way already, and comes first. */
@@ -478,7 +508,10 @@ class Registrar {
     }
     if (target.leaf !== undefined) return this.toLeaf(target.leaf, e.event);
     const { to, via } = destination(target.to);
-    this.send(i, to, e.event, e.lane ?? 'user', via);
+    const { lane = 'user' } = e;
+    // What a pool passes on is still the question that it was asked.
+    const asked = lane === 'user' && this.actor.logic.controls === true ? this.record.meta : undefined;
+    this.send(i, to, e.event, lane, via, asked);
   }
 
   /** A leaf lives in this process: what it is sent is not kept. */
@@ -493,7 +526,14 @@ class Registrar {
   }
 
   /** A message to another actor (or to this one): kept until its receiver has reported it. */
-  send(i: number, to: Address, event: EventObject, lane: Lane, via: EffectId | undefined, deadline?: number): void {
+  send(
+    i: number,
+    to: Address,
+    event: EventObject,
+    lane: Lane,
+    via: EffectId | undefined,
+    asked?: Pick<RecordMeta, 'deadline' | 'chain'>,
+  ): void {
     if (to === OUTSIDE) {
       if (via === undefined) return;
       const id = via.slice(via.indexOf('!') + 1);
@@ -510,7 +550,8 @@ class Registrar {
       event,
       ts,
       via,
-      deadline,
+      deadline: asked?.deadline,
+      chain: asked?.chain,
       trace,
     });
     this.work?.push({ kind: 'send', send });
@@ -562,13 +603,13 @@ class Registrar {
     try {
       request = source.request(input, id);
     } catch (error) {
-      return { to: self, deadline: ts + REFUSED_MS, chain, refused: errorData(error) };
+      return { to: self, deadline: ts + REFUSED_MS, refused: errorData(error) };
     }
     const { to, event } = request;
     const deadline = ts + request.timeoutMs;
-    if (chain.includes(to)) return { to, deadline, chain, refused: errorData(askCycle(chain, to)) };
-    this.send(i, to, { ...event, replyTo: reference(id) }, 'user', undefined, deadline);
-    return { to, deadline, chain };
+    if (chain.includes(to)) return { to, deadline, refused: errorData(askCycle(chain, to)) };
+    this.send(i, to, { ...event, replyTo: reference(id) }, 'user', undefined, { deadline, chain });
+    return { to, deadline };
   }
 
   /** What a child finds by system id. Names that are given later it does not know. */
@@ -614,6 +655,14 @@ class Registrar {
       'system',
       undefined,
     );
+  }
+
+  /** A pool counts what its members have not taken: dead letters are taken too. */
+  taken(): void {
+    const { id, from, lane } = this.record.meta;
+    const { marks, supervisor } = this.t.init;
+    if (marks === true && id !== undefined && from === supervisor?.address && lane === undefined)
+      this.report('reprise.taken', { count: 1 });
   }
 
   /** The parent watches the snapshots of this child: the last one counts, so an earlier one that is still on its way is not kept. */
@@ -663,6 +712,7 @@ class Registrar {
     if (error !== undefined) t.error = error;
     // Nobody has to let it go on any more.
     t.parked = undefined;
+    forgetFailures(t, this.actor.env.address);
     // Timers and delayed sends die with their actor; leaves are stopped with it.
     t.timers = undefined;
     if (t.leaves !== undefined)
@@ -683,7 +733,6 @@ class Registrar {
       ...(output !== undefined && { output }),
       ...(error !== undefined && { error }),
     });
-    this.work?.push({ kind: 'ended' });
   }
 }
 

@@ -32,6 +32,8 @@ export interface RecordMeta {
   /** `ts` of the record that made the send, when it is an envelope. */
   readonly sent?: number;
   readonly chain?: readonly Address[];
+  /** ms since 1970: nobody waits for an answer any longer. Kept where the message is passed on, by a pool. */
+  readonly deadline?: number;
   readonly trace?: TraceContext;
 }
 

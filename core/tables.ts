@@ -27,7 +27,6 @@ export interface PendingLeaf {
   readonly ask?: {
     readonly to: Address;
     readonly deadline: number;
-    readonly chain: readonly Address[];
     /** It was never sent: what the invoke fails with. */
     readonly refused?: ErrorData;
   };
@@ -61,9 +60,8 @@ export interface DeadLetter {
   readonly at: number;
 }
 export interface Failing {
-  /** Message or action that fails. */
+  /** Message or result that fails. */
   readonly id: EffectId;
-  readonly attempt: number;
   readonly error: ErrorData;
   /** No order has come since. */
   readonly waits: boolean;
@@ -98,6 +96,8 @@ export interface Tables {
   dead?: DeadLetter[] | undefined;
   deadCount: number;
   failing?: Failing | undefined;
+  /** How often messages, results and actions have failed that have not succeeded since; the last thousand. */
+  failures?: Map<EffectId, number> | undefined;
   /** It was reset: the cell that opens it begins a new life from `init`. */
   toBegin?: true | undefined;
   parked?: { readonly reason: string; readonly seq: number } | undefined;
@@ -131,6 +131,7 @@ export function encodeTables(t: Tables): unknown {
     leaves: entries(t.leaves),
     timers: entries(t.timers),
     actions: entries(t.actions),
+    failures: entries(t.failures),
     children: entries(t.children),
     left: entries(t.left),
   };
@@ -146,6 +147,7 @@ export function decodeTables(json: unknown): Tables {
     leaves: mapOf(t.leaves),
     timers: mapOf(t.timers),
     actions: mapOf(t.actions),
+    failures: mapOf(t.failures),
     children: mapOf(t.children),
     left: mapOf(t.left),
   };
@@ -154,6 +156,13 @@ export function decodeTables(json: unknown): Tables {
 /** Does a leaf run (or should it) in this process? Only that keeps an actor in memory. */
 export function hasRunningLeaf(t: Tables): boolean {
   if (t.leaves !== undefined) for (const leaf of t.leaves.values()) if (leaf.ask === undefined) return true;
+  return false;
+}
+
+/** Does something fail that may yet succeed: what it takes, or an action? */
+export function isFailing(t: Tables): boolean {
+  if (t.failing !== undefined) return true;
+  if (t.failures !== undefined) for (const id of t.failures.keys()) if (t.actions?.has(id) === true) return true;
   return false;
 }
 

@@ -15,6 +15,10 @@ export class Doors {
     return this.waiters.size;
   }
 
+  has(id: EffectId): boolean {
+    return this.waiters.has(id);
+  }
+
   /** Resolves with the seq at which the message is durable. */
   wait(id: EffectId): Promise<number> {
     return new Promise((resolve, reject) => {
@@ -43,6 +47,11 @@ export class Doors {
     const waiters = this.waiters.get(id);
     this.waiters.delete(id);
     for (const waiter of waiters ?? []) waiter.reject(error);
+  }
+
+  /** Those whose message is in no record yet. */
+  refuseWaiting(error: unknown): void {
+    for (const [id, waiters] of this.waiters) if (waiters.every((w) => w.seq === 0)) this.refuse(id, error);
   }
 
   refuseAll(error: unknown): void {

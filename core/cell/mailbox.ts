@@ -1,9 +1,10 @@
 /**
  * The bounded inbox of a cell: orders and reports (`system`) before results of its own effects, those before `user` messages.
- * Results have reserved room (each was asked for by a record); the bound is for the lanes. A full lane refuses: the sender keeps and sends again.
+ * A full lane refuses: the sender keeps and sends again. Results that are a record's last word have reserved room; what a leaf says before
+ * its end has as much as a lane.
  */
 import type { EffectId } from '../address.ts';
-import type { EventObject, Lane } from '../effect.ts';
+import type { EventObject } from '../effect.ts';
 import type { Envelope } from '../envelope.ts';
 
 /** What came back from an effect that runs in this process, or a timer that is due. */
@@ -61,9 +62,6 @@ export class Mailbox {
   get size(): number {
     return this.system.size + this.results.size + this.user.size;
   }
-  depth(lane: Lane): number {
-    return lane === 'system' ? this.system.size : this.user.size;
-  }
   /** Is there something to take? `systemOnly` while the actor waits for orders. */
   has(systemOnly: boolean): boolean {
     return this.system.size > 0 || (!systemOnly && this.results.size + this.user.size > 0);
@@ -79,9 +77,22 @@ export class Mailbox {
     this.oldestAt ??= now;
     return true;
   }
+  get isFullOfResults(): boolean {
+    return this.results.size >= this.max;
+  }
   offerResult(result: Result, now: number): void {
     this.results.push(result);
     this.oldestAt ??= now;
+  }
+  /** What `next` would give. */
+  peek(systemOnly: boolean): Item | undefined {
+    const order = this.system.peek();
+    if (order !== undefined) return { envelope: order };
+    if (systemOnly) return undefined;
+    const result = this.results.peek();
+    if (result !== undefined) return { result };
+    const envelope = this.user.peek();
+    return envelope === undefined ? undefined : { envelope };
   }
   /** `systemOnly` while the actor waits for orders. */
   next(systemOnly: boolean): Item | undefined {

@@ -12,6 +12,7 @@ import { type Folded, seal, stampOf, stopsOf, unborn } from '../fold.ts';
 import type { Logic } from '../logic.ts';
 import { NOBODY, nobody } from '../recovery.ts';
 import type { InitData, MarkedSend, RecordMeta } from '../record.ts';
+import { isFailing } from '../tables.ts';
 
 interface StartOrder {
   readonly run?: string;
@@ -58,7 +59,7 @@ function start(cell: Cell, host: CellHost, e: Envelope): void {
   const alive = cell.actor.logic !== NOBODY && t.status === 'active';
   if (alive && order.parent !== undefined) return void cell.mark(e);
   if (alive && order.mode !== 'fresh') {
-    if (supervisor !== undefined && (cell.waits || t.parked !== undefined || t.failing !== undefined)) {
+    if (supervisor !== undefined && (cell.waits || t.parked !== undefined || isFailing(t))) {
       cell.record({ kind: 'activated', reason: 'restart', node: host.node, run: supervisor.run, meta: cell.metaOf(e) });
       cell.goOn();
       return;
@@ -154,11 +155,11 @@ function parkOrder(cell: Cell, e: Envelope): void {
     kind: 'failed',
     action: failing?.id ?? e.id,
     error: failing?.error ?? { name: 'Parked', message: reason },
-    attempt: failing?.attempt ?? 0,
+    attempt: 0,
     meta: cell.plainMeta(),
     parked: reason,
   });
-  cell.parked();
+  cell.parked(reason);
 }
 
 /** A keyed actor is created by its first message: `init`, then the message. False: messages do not create this address. Throws EVENT_REJECTED. */

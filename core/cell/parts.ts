@@ -16,6 +16,8 @@ export type Ack = { -readonly [K in keyof CursorReport]: CursorReport[K] };
 export interface Leaving {
   acks: Ack[];
   readonly work: Work[];
+  /** How many of them have left. */
+  left: number;
   spans?: Span[];
 }
 
@@ -42,7 +44,7 @@ export class CellParts {
   }
 
   get leaving(): Leaving {
-    return (this.outgoing ??= { acks: [], work: [] });
+    return (this.outgoing ??= { acks: [], work: [], left: 0 });
   }
   /** All that was taken is durable, and what that caused has left. */
   get quiet(): boolean {

@@ -1,14 +1,13 @@
 /** Performs the effects of one cell, after their record is durable; the same way at first and when an owner takes up what was left. */
-import type { Address, EffectId } from '../address.ts';
+import { type Address, type EffectId, EFFECTS_MAX, positionOf } from '../address.ts';
 import type { Cell } from '../cell.ts';
 import type { CellHost } from './host.ts';
 import type { ActionEffect, EventObject } from '../effect.ts';
 import type { Envelope } from '../envelope.ts';
 import { errorData, MeshError } from '../errors.ts';
-import { resolveTarget, type Work } from '../fold.ts';
+import { isEnd, resolveTarget, type Work } from '../fold.ts';
 import { runAction } from '../kernel.ts';
 import { afterOf, giveUp, type PendingSend, pendingSends, sent, settleSend } from '../protocol/outbox.ts';
-import { ENDS } from './running-leaves.ts';
 import type { PendingLeaf } from '../tables.ts';
 
 interface Mail {
@@ -23,6 +22,8 @@ export class Performer {
   private started: Set<EffectId> | undefined;
   /** Timers and deadlines whose result waits in the mailbox. */
   private fired: Set<EffectId> | undefined;
+  /** Actions that failed and are tried again after a pause. */
+  private retrying: Map<EffectId, () => void> | undefined;
   /** In doubt after a crash: only a person goes on with them. */
   private doubted: Map<EffectId, PendingLeaf> | undefined;
 
@@ -39,6 +40,8 @@ export class Performer {
         return this.replaced(w.id);
       case 'void':
         return this.giveUp(w.id);
+      case 'resume':
+        return this.cell.goOnBelow(w.below);
       case 'leaf':
         return this.startLeaf(w.leaf);
       case 'leaf.stop':
@@ -53,8 +56,6 @@ export class Performer {
         return this.host.logged(this.cell, w.label, w.value);
       case 'reply':
         return this.host.replied(w.id, w.event);
-      case 'ended':
-        return;
     }
   }
 
@@ -62,14 +63,12 @@ export class Performer {
 
   /** `event`: when it is not in memory. */
   send(send: PendingSend, event = send.event): void {
-    const t = this.cell.actor.tables;
-    const { outbox } = t;
+    const { outbox } = this.cell.actor.tables;
     if (outbox === undefined || !outbox.byId.has(send.id)) return;
     const now = this.host.clock.now();
     const isFirst = send.nextAt === Infinity;
     sent(outbox, send, now, this.host.custodyMs);
     if (event === undefined) return;
-    const leaf = t.leaves?.get(send.id);
     const envelope: { -readonly [K in keyof Envelope]: Envelope[K] } = {
       id: send.id,
       from: this.cell.address,
@@ -84,7 +83,7 @@ export class Performer {
     if (send.deadline !== undefined) envelope.remaining = send.deadline - now;
     if (send.void === true) envelope.void = true;
     if (send.via !== undefined) envelope.via = send.via;
-    if (leaf?.ask !== undefined) envelope.chain = leaf.ask.chain;
+    if (send.chain !== undefined) envelope.chain = send.chain;
     if (send.trace !== undefined) envelope.trace = send.trace;
     // Orders and reports of supervisors are in their logs; in traces they would only hide what agents do.
     if (isFirst && this.host.tracing && send.lane !== 'system') {
@@ -121,10 +120,10 @@ export class Performer {
       if (event.type === 'reprise.doubt') this.lostSight(leaf);
       else if (event.type === 'reprise.forward')
         this.mail([{ to: event['to'] as Address, event: event['event'] as EventObject }]);
-      else {
-        if (ENDS.test(event.type)) this.started?.delete(leaf.id);
+      else if (isEnd(event)) {
+        this.started?.delete(leaf.id);
         cell.result({ via: leaf.id, event });
-      }
+      } else if (!cell.more({ via: leaf.id, event })) this.flooded(leaf);
     };
     (this.started ??= new Set()).add(leaf.id);
     if (this.host.leaves.adopt(leaf.id, sink)) return;
@@ -142,6 +141,16 @@ export class Performer {
       span,
       sink,
     );
+  }
+
+  /** What is sent without end to somebody who does not take it has to end somewhere. */
+  private flooded(leaf: PendingLeaf): void {
+    this.stopLeaf(leaf.id);
+    const what = `'${leaf.src}' sends more than ${this.cell.address} takes: it was stopped`;
+    this.cell.result({
+      via: leaf.id,
+      event: { type: `xstate.error.actor.${leaf.child}`, error: errorData(new MeshError('BUSY', what)), actorId: leaf.child },
+    });
   }
 
   /** The leaf does not know what became of its call: its policy decides, as after a crash. Another owner asks it anew. */
@@ -164,6 +173,8 @@ export class Performer {
 
   stopAll(): void {
     if (this.started !== undefined) for (const id of [...this.started]) this.stopLeaf(id);
+    for (const cancel of this.retrying?.values() ?? []) cancel();
+    this.retrying = undefined;
   }
 
   /** Once a timer: its result may wait in the mailbox for a while. */
@@ -185,12 +196,20 @@ export class Performer {
     else this.run(id, action);
   }
 
-  retryAction(id: EffectId): void {
-    const action = this.cell.actor.tables.actions?.get(id);
-    if (action !== undefined && this.host.mayAct(this.cell)) this.run(id, action);
+  /** One that failed. */
+  retryLater(id: EffectId, ms: number): void {
+    const cancel = this.host.clock.after(ms, () => {
+      this.retrying?.delete(id);
+      const { actions, parked } = this.cell.actor.tables;
+      const action = actions?.get(id);
+      if (action !== undefined && parked === undefined && this.host.mayAct(this.cell)) this.run(id, action);
+    });
+    (this.retrying ??= new Map()).set(id, cancel);
   }
 
   private run(id: EffectId, action: ActionEffect): void {
+    this.retrying?.get(id)?.();
+    this.retrying?.delete(id);
     let sends: ReturnType<typeof runAction>;
     try {
       sends = runAction(action, id, {
@@ -219,15 +238,17 @@ export class Performer {
 
   // ---- after a crash -----------------------------------------------------------------------------------------------
 
-  /** What an earlier owner left. A leaf that ran is in doubt: its policy decides. */
-  resume(): void {
+  /** What is pending of the records below `seq`. A leaf that ran is in doubt: its policy decides. */
+  resume(seq: number): void {
     const t = this.cell.actor.tables;
-    if (t.outbox !== undefined) for (const send of pendingSends(t.outbox)) this.send(send);
+    const end = seq * EFFECTS_MAX;
+    const isBelow = (id: EffectId): boolean => positionOf(id) < end;
+    if (t.outbox !== undefined) for (const send of pendingSends(t.outbox)) if (send.position < end) this.send(send);
     // What a parked actor has sent is on its way; it performs nothing else until a person lets it go on.
     if (t.parked !== undefined) return;
-    if (t.actions !== undefined) for (const [id, action] of [...t.actions]) this.action(id, action);
+    if (t.actions !== undefined) for (const [id, action] of [...t.actions]) if (isBelow(id)) this.action(id, action);
     if (t.status !== 'active' || t.leaves === undefined) return;
-    for (const leaf of [...t.leaves.values()]) this.takeUp(leaf);
+    for (const leaf of [...t.leaves.values()]) if (isBelow(leaf.id)) this.takeUp(leaf);
   }
 
   private takeUp(leaf: PendingLeaf, doubted = false): void {

@@ -5,14 +5,13 @@
 import type { EffectId } from '../address.ts';
 import type { EventObject } from '../effect.ts';
 import { errorData } from '../errors.ts';
+import { isEnd } from '../fold.ts';
 import type { Leaf, LeafHandle } from '../logic.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Span } from '../ports/tracer.ts';
 import { endLeaf } from '../spans.ts';
 
 const ORPHAN_MS = 60_000;
-/** Types of the events that are a leaf's last. */
-export const ENDS = /^xstate\.(?:done|error)\.actor\./;
 
 interface Running {
   handle: LeafHandle | undefined;
@@ -44,7 +43,7 @@ export class RunningLeaves {
     this.running.set(job.id, entry);
     const deliver = (event: EventObject): void => {
       if (entry.ended) return;
-      if (ENDS.test(event.type)) {
+      if (isEnd(event)) {
         entry.ended = true;
         if (span !== undefined) endLeaf(span, event);
       }

@@ -31,6 +31,8 @@ export interface NewSend {
   readonly via?: EffectId | undefined;
   /** ms since 1970. */
   readonly deadline?: number | undefined;
+  /** Who waits for the answer to it, outermost first. */
+  readonly chain?: readonly Address[] | undefined;
   /** Of the turn that made it. */
   readonly trace?: TraceContext | undefined;
 }
@@ -81,6 +83,7 @@ export function addSend(outbox: Outbox, send: NewSend, kept?: Partial<Pick<Pendi
     ts: send.ts,
     via: send.via,
     deadline: send.deadline,
+    chain: send.chain,
     trace: send.trace,
     previous: lane?.last,
     next: undefined,

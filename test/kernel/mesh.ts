@@ -287,7 +287,8 @@ export class Actor {
       case 'replaced':
         return settleSend(this.folded.tables.outbox as Outbox, w.id);
       case 'reply':
-      case 'ended':
+      case 'void':
+      case 'resume':
         return;
     }
   }
@@ -386,5 +387,5 @@ export async function runMesh(machineOf: MachineOf, script: readonly Act[], opti
 
 function shown(actor: Actor): unknown {
   const { tables, snapshot } = actor.folded;
-  return tables.status === 'error' ? { status: 'error', error: tables.failing?.error } : snapshot;
+  return tables.status === 'error' ? { status: 'error', error: tables.error } : snapshot;
 }

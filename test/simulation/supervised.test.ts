@@ -45,8 +45,13 @@ describe('schedules of DELIVERY §8, supervised', () => {
 
   test('D20: one_for_all, and B fails while it is being stopped: restarted once, budget spent once', async () => {
     const w = world();
+    let isBroken = true;
+    w.logics['once'] = w.logic('once', (state) => {
+      if (isBroken) throw new RangeError('broken');
+      return { state };
+    });
     await w.up('n1', ['a']);
-    const child = (id: string) => ({ id, address: `${SUP}/${id}`, logic: 'plain' });
+    const child = (id: string) => ({ id, address: `${SUP}/${id}`, logic: 'once' });
     await start(w, { children: [child('A'), child('B')], flags: { strategy: 'one_for_all', intensity: 3, periodMs: 60_000 } });
     void w
       .node('n1')
@@ -58,6 +63,7 @@ describe('schedules of DELIVERY §8, supervised', () => {
       .catch(() => undefined);
     await w.advance(2);
     expect((await w.records(`${SUP}/B`)).some((r) => r.kind === 'failed')).toBe(true);
+    isBroken = false;
     await w.advance(20_000);
     const { restarts, children } = await stateOf(w, 'n1');
     expect(restarts.length).toBe(1);

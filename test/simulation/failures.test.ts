@@ -1,0 +1,221 @@
+/** What fails: it is counted by what it is, whoever else fails meanwhile, and nobody outside waits for ever. */
+import { describe, expect, test } from 'vitest';
+import type { Effect } from '../../core/effect.ts';
+import { isMeshError } from '../../core/errors.ts';
+import { sendTo, spawn, timer, World } from './world.ts';
+
+const A = 'a.act1';
+
+/** An actor whose actions count their runs in `runs`, and fail while `fails` names them. */
+async function acting(): Promise<{ world: World; runs: Record<string, number>; fails: Set<string> }> {
+  const world = new World();
+  const runs: Record<string, number> = {};
+  const fails = new Set<string>();
+  const act = (name: string): Effect => ({
+    kind: 'action',
+    type: name,
+    params: null,
+    run: () => {
+      runs[name] = (runs[name] ?? 0) + 1;
+      if (fails.has(name)) throw new RangeError(`${name} fails`);
+    },
+  });
+  world.logics['act'] = world.logic('act', (state, event) => ({
+    state,
+    effects: [...((event['acts'] as string[] | undefined) ?? []).map(act), ...((event['do'] as Effect[] | undefined) ?? [])],
+  }));
+  await world.up('n1', ['a']);
+  return { world, runs, fails };
+}
+const attempts = async (world: World, actor: string): Promise<number[]> =>
+  (await world.records(actor)).flatMap((r) => (r.kind === 'failed' && r.attempt > 0 ? [r.attempt] : []));
+
+describe('three failures are three', () => {
+  test('of each of two actions that fail by turns', async () => {
+    const { world, runs, fails } = await acting();
+    fails.add('one').add('two');
+    await world.send(A, { type: 'go', acts: ['one', 'two'] });
+    await world.advance(60_000);
+    expect(world.node('n1').status(A)).toMatchObject({ phase: 'parked', reason: expect.stringContaining('action: ') as string });
+    expect(runs['one']).toBeLessThanOrEqual(3);
+    expect(runs['two']).toBeLessThanOrEqual(3);
+  });
+
+  test('of an action, however many events come meanwhile', async () => {
+    const { world, runs, fails } = await acting();
+    fails.add('one');
+    await world.send(A, { type: 'go', acts: ['one'] });
+    for (let i = 0; i < 100 && world.node('n1').status(A)?.phase === 'running'; i++) {
+      await world.send(A, { type: 'other' }).catch(() => undefined);
+      await world.advance(50);
+    }
+    expect(world.node('n1').status(A)?.phase).toBe('parked');
+    expect(runs['one']).toBe(3);
+    expect(await attempts(world, A)).toEqual([1, 2, 3]);
+  });
+
+  test('counted anew when a person lets it go on', async () => {
+    const { world, runs, fails } = await acting();
+    fails.add('one');
+    await world.send(A, { type: 'go', acts: ['one'] });
+    await world.advance(60_000);
+    expect(runs['one']).toBe(3);
+    const cell = await world.time.run(world.node('n1').cellAt(A));
+    cell.unpark();
+    await world.advance(10);
+    expect(await attempts(world, A)).toEqual([1, 2, 3, 1]);
+    fails.clear();
+    await world.advance(60_000);
+    expect(world.node('n1').status(A)?.phase).toBe('running');
+    // The next record says that it is done.
+    await world.send(A, { type: 'other' });
+    expect(cell.actor.tables.failures?.size ?? 0).toBe(0);
+  });
+
+  test('of a message, although its actor begins anew each time', async () => {
+    const world = new World();
+    await world.up('n1', ['a']);
+    await world.up('n2', ['b']);
+    await world.advance(1_000);
+    await world.send('b.plain1', { type: 'go', do: [sendTo('a.plain1', { type: 'm', n: 'bad', boom: true })] });
+    for (let life = 1; life <= 4; life++) {
+      await world.advance(20);
+      // What a group strategy does with a child that failed.
+      const fresh = { type: 'reprise.start', logic: 'plain', input: null, mode: 'fresh', run: `sup!${life}.0` };
+      await world.time.run(world.node('n1').send('a.plain1', fresh, { internal: 'system' }));
+      await world.advance(2_000);
+    }
+    expect(await attempts(world, 'a.plain1')).toEqual([1, 2, 3]);
+    expect(await world.dead('a.plain1')).toEqual(['poison:bad']);
+  });
+});
+
+describe('who waits outside hears of it', () => {
+  const outcome = (sent: Promise<unknown>): { code?: string } => {
+    const heard: { code?: string } = {};
+    sent.then(
+      () => (heard.code = 'taken'),
+      (error: unknown) => (heard.code = isMeshError(error) ? error.code : String(error)),
+    );
+    return heard;
+  };
+  const sending = (world: World, actor: string, event: object): { code?: string } =>
+    outcome(world.node('n1').send(actor, { type: 'm', ...event }, { internal: 'user' }));
+
+  test('when the actor is parked before its turn: it is not taken later', async () => {
+    const { world, fails } = await acting();
+    fails.add('one');
+    await world.send(A, { type: 'go', acts: ['one'] });
+    const cell = await world.time.run(world.node('n1').cellAt(A));
+    await world.advance(10);
+    const waiting = sending(world, A, { n: 'late' });
+    cell.park('by a person');
+    await world.advance(1_000);
+    expect(waiting.code).toBe('ACTOR_PARKED');
+    fails.clear();
+    cell.unpark();
+    await world.advance(10_000);
+    expect(await world.taken(A)).toEqual(['go']);
+  });
+
+  test('when its message fails, and the actor begins anew', async () => {
+    const world = new World();
+    await world.up('n1', ['a']);
+    await world.send('a.plain1', { type: 'm', n: 1 });
+    const failing = sending(world, 'a.plain1', { n: 'bad', boom: true });
+    await world.advance(20);
+    const fresh = { type: 'reprise.start', logic: 'plain', input: null, mode: 'fresh', run: 'sup!1.0' };
+    await world.time.run(world.node('n1').send('a.plain1', fresh, { internal: 'system' }));
+    await world.advance(60_000);
+    // Dead after three, and durable as such.
+    expect(failing.code).toBe('taken');
+    expect(await world.dead('a.plain1')).toEqual(['poison:bad']);
+  });
+
+  test('when the actor ends meanwhile, and then nothing keeps it in memory', async () => {
+    const world = new World({ passivateAfterMs: 1_000 });
+    await world.up('n1', ['a']);
+    await world.send('a.plain1', { type: 'm', n: 1 });
+    const failing = sending(world, 'a.plain1', { n: 'bad', boom: true });
+    await world.advance(5);
+    const stop = { type: 'reprise.stop', run: 'sup!1.0' };
+    await world.time.run(world.node('n1').send('a.plain1', stop, { internal: 'system' }));
+    await world.advance(60_000);
+    expect(failing.code).toBe('ACTOR_STOPPED');
+    expect(world.node('n1').cells.has('a.plain1')).toBe(false);
+  });
+
+  test('when the node stops', async () => {
+    const world = new World();
+    await world.up('n1', ['a']);
+    await world.send('a.plain1', { type: 'm', n: 1 });
+    world.fault({ on: 'append', actor: 'a.plain1', how: 'fail', times: 1_000 });
+    const waiting = sending(world, 'a.plain1', { n: 2 });
+    await world.advance(100);
+    await world.stop('n1');
+    await world.advance(10_000);
+    expect(waiting.code).toBeDefined();
+  });
+});
+
+describe('a result that has failed', () => {
+  test('is still there when a person lets the actor go on, over a clean stop', async () => {
+    const world = new World();
+    let isBroken = true;
+    world.logics['once'] = world.logic('once', (state, event) => {
+      if (isBroken && event.type === 'xstate.done.actor.pay') throw new RangeError('broken');
+      return { state, effects: (event['do'] as Effect[] | undefined) ?? [] };
+    });
+    await world.up('n1', ['a']);
+    await world.send('a.once1', { type: 'go', do: [spawn('pay', 'tool', 'x')] });
+    await world.advance(10);
+    const park = { type: 'reprise.park', reason: 'spent' };
+    await world.time.run(world.node('n1').send('a.once1', park, { internal: 'system' }));
+    await world.advance(10);
+    await world.stop('n1');
+    isBroken = false;
+    await world.up('n1', ['a']);
+    const cell = await world.time.run(world.node('n1').cellAt('a.once1'));
+    expect(cell.phase).toBe('parked');
+    cell.unpark();
+    await world.advance(1_000);
+    expect(await world.taken('a.once1')).toEqual(['go', 'xstate.done.actor.pay']);
+    expect(world.calls.length).toBe(1);
+  });
+});
+
+test('a leaf that sends without end to an actor that takes nothing is stopped, and its actor is told', async () => {
+  const world = new World({ limits: { mailbox: 1_000 } });
+  let emit: ((event: { type: string }) => void) | undefined;
+  let stopped = 0;
+  world.logics['host'] = {
+    ...world.logic('host', (state, event) => ({
+      state: { ...state, last: event.type },
+      effects: (event['do'] as Effect[]) ?? [],
+    })),
+    source: () => ({
+      kind: 'leaf',
+      leaf: {
+        endless: true,
+        inDoubt: () => 'retry',
+        start: (_job, deliver) => {
+          emit = deliver;
+          return { send: () => {}, stop: () => void stopped++ };
+        },
+      },
+    }),
+  };
+  await world.up('n1', ['a']);
+  await world.send('a.host1', { type: 'go', do: [spawn('feed', 'feed', null), timer('t', 3_600_000, { type: 'later' })] });
+  await world.advance(10);
+  const cell = await world.time.run(world.node('n1').cellAt('a.host1'));
+  cell.park('by a person');
+  await world.advance(10);
+  for (let i = 0; i < 20_000; i++) emit?.({ type: 'tick' });
+  await world.advance(10);
+  expect(stopped).toBe(1);
+  expect(cell.waiting).toBeLessThanOrEqual(1_001);
+  cell.unpark();
+  await world.advance(1_000);
+  expect(cell.view().context).toMatchObject({ last: 'xstate.error.actor.feed' });
+});
