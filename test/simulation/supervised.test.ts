@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Address } from '../../core/address.ts';
 import type { SupervisorConfig } from '../../core/supervision/child-spec.ts';
 import type { EventObject } from '../../core/effect.ts';
+import type { Logic } from '../../core/logic.ts';
 import { supervisor } from '../../core/supervisor.ts';
 import type { SupervisionState } from '../../core/supervision/supervision.ts';
 import { sendTo, spawn, World } from './world.ts';
@@ -184,8 +185,48 @@ describe('keyed actors in a group restart', () => {
     expect((await stateOf(w, 'n1')).operation).toMatchObject({ stop: ['case', 'x'] });
     await w.advance(2_000);
     expect((await stateOf(w, 'n1')).operation).toBeNull();
+    expect(w.events.filter((e) => e.type === 'actor.passivated' && e.actor === CASE).length).toBe(1);
     for (const fault of w.faults) for (const release of fault.held ?? []) release();
     await w.advance(60_000);
     expect(await w.taken(CASE)).toEqual([1, 2]);
+  });
+
+  test('so do those that their charts have spawned: nothing is lost, and what is done is not done again', async () => {
+    const w = withFrail();
+    const { plain } = w.logics as { plain: Logic };
+    w.logics['parent'] = {
+      ...plain,
+      source: (src) => (src === 'plain' ? { kind: 'actor', logic: plain } : plain.source(src)),
+    };
+    // Calls of 'slow' are answered by the second life only.
+    w.answer = (call, done) => {
+      if (call.input !== 'slow' || w.calls.filter((c) => c.key === call.key).length > 1) done(call.input);
+    };
+    const node = await w.up('n1', ['a']);
+    await start(w, desk(1_000));
+    const PARENT = `${SUP}/case/parent1`;
+    const KID = `${PARENT}/kid@2.0`;
+    await w.send(PARENT, { type: 'm', n: 1, do: [spawn('kid', 'plain', null), spawn('call', 'tool', 'slow')] });
+    const work = [spawn('quick', 'tool', 'quick'), spawn('call', 'tool', 'slow')];
+    await w.send(PARENT, { type: 'm', n: 2, do: [sendTo(KID, { type: 'm', n: 'work', do: work })] });
+    await w.advance(100);
+    expect(node.leaves.finite).toBe(2);
+    // An append that does not come back keeps the child from coming to rest.
+    w.fault({ on: 'append', actor: KID, how: 'hold' });
+    await w.send(PARENT, { type: 'm', n: 3, do: [sendTo(KID, { type: 'm', n: 'more' })] });
+    restartGroup(w);
+    await w.advance(10);
+    expect(node.leaves.finite).toBe(1);
+    await w.advance(3_500);
+    // Its parent first, which has a message to send again and is taken up by that; the child at the deadline.
+    const away = w.events.filter((e) => e.type === 'actor.passivated').map((e) => e.actor);
+    expect(away.slice(0, 2)).toEqual([PARENT, KID]);
+    for (const fault of w.faults) for (const release of fault.held ?? []) release();
+    await w.advance(60_000);
+    expect((await stateOf(w, 'n1')).children.map((c) => c.status)).toEqual(['running', 'running']);
+    expect(await w.taken(PARENT)).toEqual([1, 2, 3, 'xstate.done.actor.call']);
+    expect(await w.taken(KID)).toEqual(['work', 'xstate.done.actor.quick', 'xstate.done.actor.call', 'more']);
+    expect(w.repeated()).toEqual([]);
+    expect(w.calls.map((c) => c.input).toSorted()).toEqual(['quick', 'slow', 'slow', 'slow', 'slow']);
   });
 });
