@@ -42,7 +42,10 @@ export interface OwnershipOptions {
   /** The shard is ours: resolves when its dirty actors are recovered, or it is ours no more. Must not reject. */
   claimed(shard: Shard, epoch: number): Promise<void>;
   lost(shard: Shard, reason: string): void;
-  /** A renewal has succeeded: what waited for the session may go on. Called after each, because a deadline may have passed between any two. */
+  /**
+   * A renewal has succeeded, and its deadline has not come: what waited for the session may go on. Called after each, because a deadline
+   * may have passed between any two. A session that lapsed and was renewed has lost no claim: nobody takes one before he has ended it.
+   */
   renewed?(): void;
   sessionEnded?(): void;
   /** The clock is off by so many ms, and nothing is claimed; 0: it is right again. */
@@ -203,7 +206,8 @@ export class Ownership {
     if (answer.outcome === 'renewed') {
       renewed(this.holder, renewal);
       this.compare(clockOffset(renewal.wall, clock.now(), answer.now));
-      this.o.renewed?.();
+      // An answer that was handled a TTL after it was asked for proves nothing: the session may have been ended since.
+      if (this.isCurrent) this.o.renewed?.();
     }
     return answer.outcome;
   }

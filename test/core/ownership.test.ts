@@ -114,6 +114,37 @@ test('what waits goes on when the deadline passed only while a renewal was on it
   expect(heard).toContain('goes on');
 });
 
+test('a renewal that is heard of a TTL later lets nothing go on: the session was ended meanwhile, and another node has claimed', async () => {
+  let n = 0;
+  let answer: (() => void) | undefined;
+  const { time, store, ownership, heard, waiting } = owner((store) => ({
+    renew: async (session) => {
+      const renewal = await store.renew(session);
+      if (++n === 4)
+        await new Promise<void>((resolve) => {
+          answer = resolve;
+        });
+      return renewal;
+    },
+  }));
+  await time.run(ownership.start());
+  await time.advance(1_500);
+  waiting.push(() => heard.push('goes on'));
+  await time.advance(5_000);
+  const [session] = await store.sessions();
+  expect(await store.end(session?.session ?? '', session?.counter ?? 0)).toBe('ended');
+  await store.renew(other(1));
+  await store.claim({ shard: 'default/0', epoch: 2, session: 'n2~1', node: 'n2' }, 1);
+  answer?.();
+  const told = 'DIRECTORY_UNAVAILABLE: the directory does not let n1 renew its session: no answer for 3000 ms';
+  // Before the next renewal tells that the session is over.
+  await time.advance(500);
+  expect(heard).toEqual([...CLAIMED, told, 'answers', 'lost default/0: another node claimed it']);
+  expect([ownership.mayAct('default/0', 1), ownership.mayAct('default/1', 1)]).toEqual([false, false]);
+  await time.advance(1_500);
+  expect(heard.slice(5, 7)).toEqual(['lost default/1: the session was ended', 'ended']);
+});
+
 test('a directory that fails is told once, and once when it answers again', async () => {
   let fails = false;
   const { time, ownership, heard } = owner((store) => ({

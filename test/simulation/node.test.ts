@@ -191,6 +191,57 @@ test('of those that wait for the session, one that throws costs the others nothi
   expect(world.events.filter((e) => e.type === 'node.failed')).toMatchObject([{ error: { message: 'not today' } }]);
 });
 
+test('what waits for the session again while it goes on is called at the next renewal, not in the same one', async () => {
+  const world = new World();
+  const node = await world.up('n1');
+  let calls = 0;
+  const again = (): void => {
+    calls++;
+    node.whenRegained(again);
+  };
+  node.whenRegained(again);
+  await world.advance(3_100);
+  expect(calls).toBe(3);
+});
+
+describe('a node that was frozen with a durable call in hand', () => {
+  const frozen = async (): Promise<World> => {
+    const world = new World();
+    await world.up('n1');
+    await world.send('plain1', { type: 'm', n: 0 });
+    const hold = world.fault({ on: 'append', node: 'n1', how: 'hold' });
+    const sent = world.node('n1').send('plain1', { type: 'm', n: 1, do: [spawn('pay', 'tool', 'once')] }, { internal: 'user' });
+    sent.catch(() => undefined);
+    await world.advance(1);
+    hold.held?.[0]?.();
+    world.freeze('n1');
+    return world;
+  };
+
+  test('goes on when nobody has ended its session: it has lost nothing, and makes the call once', async () => {
+    const world = await frozen();
+    await world.advance(20_000);
+    expect(world.calls).toEqual([]);
+    world.thaw('n1');
+    await world.advance(5_000);
+    expect(world.calls.map((c) => c.input)).toEqual(['once']);
+    expect(world.events.filter((e) => e.type === 'node.session_ended' || e.type === 'actor.dropped')).toEqual([]);
+    await world.send('plain1', { type: 'm', n: 2 });
+    expect((await world.taken('plain1')).filter((n) => typeof n === 'number')).toEqual([0, 1, 2]);
+  });
+
+  test('leaves it to the node that has claimed the shard meanwhile', async () => {
+    const world = await frozen();
+    await world.up('n2');
+    await world.advance(15_000);
+    world.thaw('n1');
+    await world.advance(15_000);
+    expect(world.calls.map((c) => c.input)).toEqual(['once']);
+    expect(world.events.filter((e) => e.type === 'node.session_ended').map((e) => e.node)).toEqual(['n1']);
+    expect(world.node('n1').cells.size).toBe(0);
+  });
+});
+
 describe('a hook that throws', () => {
   const fails = (): never => {
     throw new RangeError('not today');
