@@ -1,5 +1,5 @@
 /**
- * Where XState's behaviour is met (with its parts, `kernel-*.ts`): an ordinary machine, or `fromTransition` logic, as a pure `Logic`.
+ * Where XState's behaviour is met (with its parts in `kernel/`): an ordinary machine, or `fromTransition` logic, as a pure `Logic`.
  *
  *   event -> [refs revived] -> logic.transition, in virtual time, with a scope that records -> [effects in the order of a live actor]
  *
