@@ -9,6 +9,9 @@ import { Writable } from 'node:stream';
 import { main } from '../../cli/dispatch.ts';
 import { type Io, ioOf } from '../../cli/io.ts';
 
+// Whatever runs the tests may want colours of its own; commands that are called here paint as for no terminal.
+delete process.env['FORCE_COLOR'];
+
 const ROOT = resolve(import.meta.dirname, '../..');
 const MAIN = join(ROOT, 'cli/main.ts');
 /** ms after which a process that should have said something is given up. */

@@ -9,7 +9,9 @@ import { Folder, HELLO } from './processes.ts';
 const hasScript = spawnSync('script', ['--version']).stdout?.toString().includes('util-linux') ?? false;
 const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');
 
-const { NO_COLOR: _no, FORCE_COLOR: _force, ...withoutColours } = process.env;
+/** Of the outside only what starts programs: many a variable (NO_COLOR, FORCE_COLOR, CI, TERM) decides whether Node paints. */
+const { PATH = '', HOME = '/' } = process.env;
+const TERMINAL_ENV = { PATH, HOME, TERM: 'xterm' };
 
 /** Types each answer when its text has been seen, in turn. Resolves with all that the terminal showed. */
 async function onTerminal(
@@ -21,7 +23,7 @@ async function onTerminal(
   const command = [process.execPath, '--conditions=reprise-source', MAIN, ...args].join(' ');
   const child = spawn('script', ['--quiet', '--return', '--command', `stty rows 24 cols 100; exec ${command}`, '/dev/null'], {
     cwd: folder.path,
-    env: { ...withoutColours, TERM: 'xterm', ...env },
+    env: { ...TERMINAL_ENV, ...env },
   });
   const deadline = setTimeout(() => child.kill('SIGKILL'), 30_000);
   let shown = '';
