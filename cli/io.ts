@@ -1,7 +1,11 @@
 /**
  * Where the CLI reads and writes. stdout is data, stderr is for people; colours and live lines only where a terminal is, and none with
  * NO_COLOR. Everything that prints goes through here.
+ *
+ * Whoever reads what a command prints may stop reading: then the command has nothing left to do and ends, but for one that lasts.
  */
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { styleText } from 'node:util';
 
 export type Style = Parameters<typeof styleText>[0];
@@ -17,6 +21,15 @@ export interface Io {
   note(line: string): void;
   /** Data as JSON: one document, ended by a newline. */
   json(value: unknown): void;
+  /** Resolves when whoever reads stdout has room for more. */
+  caughtUp(): Promise<unknown>;
+  /**
+   * From now on the command goes on without a reader. Lines that a slow one has no room for are dropped, and counted: `told` makes the
+   * line that says so when it reads on.
+   */
+  lasts(told: (dropped: number) => string): void;
+  /** Resolves when all that was written is read; of a command that lasts, after a moment. */
+  flushed(): Promise<void>;
   /** For stdout. */
   paint(style: Style, text: string): string;
   /** stdout is a terminal. */
@@ -26,18 +39,55 @@ export interface Io {
 }
 
 const COLUMNS = 100;
+/** Bytes that may wait for a reader of a command that lasts. */
+const WAITING_MAX = 1024 * 1024;
+/** ms that the end of a command that lasts waits for its reader. */
+const END_MS = 1_000;
 
-export const processIo = (): Io => ioOf(process);
+/** `readerGone`: nobody reads stdout any more, and the command does not last. */
+export const processIo = (readerGone: () => void): Io => ioOf(process, readerGone);
 
-export function ioOf({ stdin, stdout, stderr, env }: Pick<Io, 'stdin' | 'stdout' | 'stderr' | 'env'>): Io {
+export function ioOf(
+  { stdin, stdout, stderr, env }: Pick<Io, 'stdin' | 'stdout' | 'stderr' | 'env'>,
+  readerGone: () => void = () => undefined,
+): Io {
+  let told: ((dropped: number) => string) | undefined;
+  let dropped = 0;
+  let isGone = false;
+  const write = (text: string): void => {
+    if (isGone) return;
+    if (told !== undefined && (dropped > 0 || stdout.writableLength > WAITING_MAX)) dropped++;
+    else stdout.write(text);
+  };
+  stdout.on('drain', () => {
+    if (told === undefined || dropped === 0) return;
+    stdout.write(`${told(dropped)}\n`);
+    dropped = 0;
+  });
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    isGone = true;
+    if (told !== undefined) return;
+    if (error.code !== 'EPIPE') throw error;
+    readerGone();
+  });
+  // What cannot be told to people is lost; the exit code says what is left to say.
+  stderr.on('error', () => undefined);
   return {
     stdin,
     stdout,
     stderr,
     env,
-    out: (line) => void stdout.write(`${line}\n`),
+    out: (line) => write(`${line}\n`),
     note: (line) => void stderr.write(`${line}\n`),
-    json: (value) => void stdout.write(`${JSON.stringify(value)}\n`),
+    json: (value) => write(`${JSON.stringify(value)}\n`),
+    caughtUp: () => (stdout.writableNeedDrain ? once(stdout, 'drain') : Promise.resolve()),
+    lasts: (tell) => {
+      told = tell;
+    },
+    flushed: async () => {
+      const all = new Promise<void>((resolve) => void stdout.write('', () => resolve()));
+      await (told === undefined ? all : Promise.race([all, sleep(END_MS, undefined, { ref: false })]));
+    },
     paint: (style, text) => styleText(style, text, { stream: stdout }),
     isTerminal: (stdout as { readonly isTTY?: boolean }).isTTY === true,
     get columns() {

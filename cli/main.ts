@@ -8,14 +8,11 @@ const emitWarning = process.emitWarning.bind(process) as (...args: unknown[]) =>
 process.emitWarning = (warning: string | Error, ...rest: unknown[]): void => {
   if (!/\bType Stripping is an experimental feature/.test(String(warning))) emitWarning(warning, ...rest);
 };
-// Whoever reads our output may stop reading: that is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
 
-const { main } = await import('./dispatch.ts');
 const { processIo } = await import('./io.ts');
-const code = await main(process.argv.slice(2), processIo());
+const io = processIo(() => process.exit(0));
+const { main } = await import('./dispatch.ts');
+const code = await main(process.argv.slice(2), io);
 // Code of users may have left timers and sockets open; what was written goes out first.
-process.stdout.write('', () => process.exit(code));
+await io.flushed();
+process.exit(code);

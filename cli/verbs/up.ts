@@ -10,9 +10,11 @@ import { lineReport, type Report } from '../report.ts';
 import { type RunOptions, RunningMesh } from '../running-mesh.ts';
 import { StopSignals } from '../stop-signals.ts';
 import { FileWatch, ModuleGraph } from '../watch.ts';
+import { counted } from '../words.ts';
 
 export async function run(call: Call): Promise<number> {
   const signals = new StopSignals();
+  call.io.lasts((dropped) => unread(dropped, call));
   const loaded = meshOf(call);
   if (call.flag('watch')) return watched(call, loaded, signals);
   const report = reportOf(call, loaded);
@@ -22,6 +24,12 @@ export async function run(call: Call): Promise<number> {
   await running.stop();
   report.end();
   return EXIT.ok;
+}
+
+/** In the place of what nobody read. */
+function unread(dropped: number, { io }: Call): string {
+  const text = `${counted(dropped, 'line')} of this mesh found no reader in time`;
+  return io.isTerminal ? text : JSON.stringify({ ts: Date.now(), type: 'mesh.note', text });
 }
 
 function reportOf(call: Call, loaded: LoadedMesh): Report {
