@@ -9,6 +9,7 @@ import { errorData } from '../core/errors.ts';
 import type { MeshStore } from '../core/mesh.ts';
 import { loadLogics } from './logics.ts';
 import type { LoadedMesh } from './mesh-file.ts';
+import { meshAt } from './reach.ts';
 import { openStore, storePath } from './stores.ts';
 import { systemClock, systemEntropy } from './system.ts';
 import { contentsOf } from './words.ts';
@@ -72,6 +73,12 @@ export async function storeOf(plan: MeshPlan, folder: string): Promise<Finding> 
   }
   const size = `${(statSync(path).size / 1024 / 1024).toFixed(1)} MiB`;
   return ok('store', `${path}, ${size}, every checksum right${owner === undefined ? '' : `; owned by process ${owner.pid}`}`);
+}
+
+/** Whether the mesh that runs, if one does, answers. */
+export async function processOf(plan: MeshPlan, folder: string): Promise<Finding> {
+  const running = await meshAt(plan, folder);
+  return running === undefined ? skipped('mesh', 'it is not running') : ok('mesh', `process ${running.pid} runs it, and answers`);
 }
 
 const existingFolder = (folder: string): string => (existsSync(folder) ? folder : existingFolder(dirname(folder)));

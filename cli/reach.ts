@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import { type Address, checkAddress } from '../core/address.ts';
 import { AddressBook } from '../core/operator/address-book.ts';
 import type { MeshPlan } from '../core/config/plan.ts';
-import { MeshError } from '../core/errors.ts';
+import { isMeshError, MeshError } from '../core/errors.ts';
 import { Inspection, type ReadableStore } from '../core/operator/inspection.ts';
 import type { MeshStore } from '../core/mesh.ts';
 import { nodePlan } from '../core/node/plan.ts';
@@ -19,17 +19,23 @@ import { controlPath } from './control/place.ts';
 import { remoteStore } from './control/remote-store.ts';
 import type { Registry } from './logics.ts';
 import { type LoadedMesh, meshOf, planOfFile } from './mesh-file.ts';
-import { openStore, storePath } from './stores.ts';
+import { openStore, ownerPid, storePath } from './stores.ts';
 import { systemClock, systemEntropy } from './system.ts';
 
 /** Where the control socket of a mesh is. */
 export const controlOf = (plan: MeshPlan, folder: string): string =>
   controlPath(storePath(plan, folder) ?? resolve(folder, `.${plan.mesh}`));
 
+/** The mesh that runs by this plan; undefined: none does. Throws CONTROL_UNSAFE, MESH_UNRESPONSIVE with its process. */
+export const meshAt = (plan: MeshPlan, folder: string): Promise<ControlClient | undefined> =>
+  runningMesh(controlOf(plan, folder), () => ownerPid(plan, folder));
+
 export class Reach implements AsyncDisposable {
   readonly loaded: LoadedMesh;
   readonly plan: MeshPlan;
   readonly book: AddressBook;
+  /** What is known of a mesh that does not answer. */
+  private silent: string | undefined;
   private readonly imported: string | undefined;
   private client: Promise<ControlClient | undefined> | undefined;
   private readonly opened: { close(): Promise<void> }[] = [];
@@ -46,11 +52,26 @@ export class Reach implements AsyncDisposable {
     return this.loaded.folder;
   }
 
-  /** The mesh that runs; undefined: none does. */
+  /** The mesh that runs; undefined: none does. Throws MESH_UNRESPONSIVE. */
   running(): Promise<ControlClient | undefined> {
-    return (this.client ??= runningMesh(controlOf(this.plan, this.folder)));
+    return (this.client ??= meshAt(this.plan, this.folder));
   }
-  /** Throws MESH_NOT_RUNNING. */
+  /** As `running`, for who can do with the store alone: a mesh that does not answer is as good as none. Throws it where only the mesh has the store. */
+  async answering(): Promise<ControlClient | undefined> {
+    try {
+      return await this.running();
+    } catch (error) {
+      if (!isMeshError(error, 'MESH_UNRESPONSIVE') || this.plan.store.kind === 'memory') throw error;
+      this.silent = error.message;
+      return undefined;
+    }
+  }
+  /** Says why only the store was read; `that`: what was shown instead. That no mesh runs is told to people only. */
+  tellAbsence({ io, isJson }: Call, that: string): void {
+    if (this.silent !== undefined) io.note(`${this.silent}\n  ${that}`);
+    else if (!isJson) io.note(`${this.plan.mesh} is not running: ${that}`);
+  }
+  /** Throws MESH_NOT_RUNNING, MESH_UNRESPONSIVE. */
   async mesh(): Promise<ControlClient> {
     const running = await this.running();
     if (running !== undefined) return running;

@@ -100,6 +100,11 @@ export const CODES = {
     true,
   ),
   MESH_NOT_RUNNING: row('The command needs a running mesh, and none answers.', 'Start it with `reprise up`, then call again.'),
+  MESH_UNRESPONSIVE: row(
+    'The mesh runs, and does not answer.',
+    'A busy one answers later. A stopped one goes on with `kill -CONT PID`, or ends with `kill -9 PID`: then run `reprise up`; nothing that was acknowledged is lost.',
+    true,
+  ),
   MODEL_FAILED: row(
     'The model answered with an error.',
     'See the cause; calls are retried when the provider says that it is transient.',

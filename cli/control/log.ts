@@ -3,38 +3,84 @@ import type { NodeEvent } from '../../core/node.ts';
 
 /** A line, with when it was said (ms since 1970). */
 export type LogLine = NodeEvent & { readonly ts: number };
+/** In the place of lines, of whatever actors, that went before a slow reader came to them. */
+export interface LogGap {
+  readonly skipped: number;
+}
+
+export interface LogQuery {
+  /** Lines to begin with. */
+  readonly last: number;
+  /** Of this actor and of all below it. */
+  readonly actor?: string | undefined;
+  /** Go on with what comes. */
+  readonly follow?: boolean;
+}
 
 const LINES_MAX = 2_000;
+const BYTES_MAX = 16 * 1024 * 1024;
+
+interface Kept {
+  readonly line: LogLine;
+  readonly bytes: number;
+}
 
 export class MeshLog {
-  private readonly lines: LogLine[] = [];
-  private readonly listeners = new Set<(line: LogLine) => void>();
+  private readonly kept: Kept[] = [];
+  private bytes = 0;
+  /** Lines that were said before those that are kept. */
+  private gone = 0;
+  private readonly waiting = new Set<() => void>();
 
   say(event: NodeEvent, ts: number): void {
     const line = { ts, ...event };
-    this.lines.push(line);
-    if (this.lines.length > LINES_MAX) this.lines.shift();
-    for (const listener of this.listeners) listener(line);
+    const bytes = Buffer.byteLength(JSON.stringify(line));
+    this.kept.push({ line, bytes });
+    this.bytes += bytes;
+    while (this.kept.length > LINES_MAX || (this.bytes > BYTES_MAX && this.kept.length > 1)) {
+      this.bytes -= this.kept.shift()?.bytes ?? 0;
+      this.gone++;
+    }
+    for (const wake of this.waiting) wake();
   }
 
-  last(count: number, actor?: string): readonly LogLine[] {
-    const wanted = actor === undefined ? this.lines : this.lines.filter((line) => concerns(line, actor));
-    return count === 0 ? [] : wanted.slice(-count);
+  /** Reads at the pace of whoever asks, and holds nothing for those who are slow. Ends with what there is, or with the signal. */
+  async *read({ last, actor, follow = false }: LogQuery, signal: AbortSignal): AsyncGenerator<LogLine | LogGap> {
+    const end = follow ? Infinity : this.gone + this.kept.length;
+    for (let next = this.beginning(last, actor); next < end && !signal.aborted;) {
+      if (next < this.gone) {
+        yield { skipped: this.gone - next };
+        next = this.gone;
+      }
+      const line = this.kept[next - this.gone]?.line;
+      if (line === undefined) await this.more(signal);
+      else {
+        next++;
+        if (concerns(line, actor)) yield line;
+      }
+    }
   }
 
-  /** Until the signal. */
-  async follow(listener: (line: LogLine) => void, signal: AbortSignal, actor?: string): Promise<void> {
-    const wanted = (line: LogLine): void => {
-      if (actor === undefined || concerns(line, actor)) listener(line);
-    };
-    this.listeners.add(wanted);
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener('abort', () => resolve(), { once: true });
+  /** Number of the first of the last `count` lines of this actor. */
+  private beginning(count: number, actor: string | undefined): number {
+    let first = this.kept.length;
+    for (let left = count; left > 0 && first > 0; first--) if (concerns((this.kept[first - 1] as Kept).line, actor)) left--;
+    return this.gone + first;
+  }
+
+  private more(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.waiting.delete(wake);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.waiting.add(wake);
+      signal.addEventListener('abort', wake);
     });
-    this.listeners.delete(wanted);
   }
 }
 
 /** The actor itself, and all below it. */
-const concerns = (line: LogLine, actor: string): boolean => line.actor === actor || line.actor?.startsWith(`${actor}/`) === true;
+const concerns = (line: LogLine, actor: string | undefined): boolean =>
+  actor === undefined || line.actor === actor || line.actor?.startsWith(`${actor}/`) === true;

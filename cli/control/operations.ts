@@ -38,9 +38,8 @@ export function controlOperations({ mesh, log, folder }: ControlParts): Readonly
         ...(p['timeoutMs'] !== undefined && { timeoutMs: whole(p, 'timeoutMs') }),
       }),
     logs: async (p, { item, signal }) => {
-      const actor = optional(p, 'actor');
-      for (const line of log.last(whole(p, 'last'), actor)) item(line);
-      if (p['follow'] === true) await log.follow(item, signal, actor);
+      const query = { last: whole(p, 'last'), actor: optional(p, 'actor'), follow: p['follow'] === true };
+      for await (const line of log.read(query, signal)) await item(line);
     },
     resend: (p) => operations.resend(text(p, 'actor'), whole(p, 'seq')),
     resolve: (p) => operations.resolve(text(p, 'effect'), p['decision'] as Decision),

@@ -13,8 +13,10 @@ export const PROTOCOL = 1;
 const CONNECTIONS_MAX = 64;
 /** ms in which a client must have sent its request. */
 const REQUEST_MS = 10_000;
-/** Bytes that may wait for a follower that does not read. */
-const BEHIND_BYTES_MAX = 8 * 1024 * 1024;
+/** ms in which a client must have read what it was sent. A pager may stand still for long, and costs one item. */
+const STALL_MS = 600_000;
+/** ms in which those who follow are told that the mesh ends. */
+const CLOSE_MS = 250;
 
 export interface Request {
   readonly v: number;
@@ -24,10 +26,10 @@ export interface Request {
 export type Response = { readonly ok: unknown } | { readonly error: ReturnType<typeof errorData> } | { readonly item: unknown };
 
 export interface Answering {
-  /** Aborts when the client has gone. */
+  /** Aborts when the client has gone, or the mesh ends. */
   readonly signal: AbortSignal;
-  /** One item of an answer that comes in many. A follower that lags far behind is cut off. */
-  readonly item: (value: unknown) => void;
+  /** One item of an answer that comes in many. Resolves when the client has room for the next; rejects when it has gone. */
+  readonly item: (value: unknown) => Promise<void>;
 }
 export type Operation = (params: Readonly<Record<string, unknown>>, answering: Answering) => unknown;
 
@@ -37,16 +39,21 @@ export interface ControlServer {
 }
 
 /** The caller holds the store, so a socket that lies there belongs to nobody. Throws CONTROL_UNSAFE, TRANSPORT_UNAVAILABLE. */
-export async function serveControl(path: string, operations: Readonly<Record<string, Operation>>): Promise<ControlServer> {
+export async function serveControl(
+  path: string,
+  operations: Readonly<Record<string, Operation>>,
+  stallMs = STALL_MS,
+): Promise<ControlServer> {
   checkFolder(path);
   checkSocket(path);
   rmSync(path, { force: true });
   const sockets = new Set<Socket>();
+  const closing = new AbortController();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-    void serve(socket, operations);
+    void serve(socket, operations, closing.signal, stallMs);
   });
   server.maxConnections = CONNECTIONS_MAX;
   await listen(server, path);
@@ -54,8 +61,12 @@ export async function serveControl(path: string, operations: Readonly<Record<str
     path,
     close: async () => {
       const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
-      for (const socket of sockets) socket.destroy();
+      closing.abort();
+      const late = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, CLOSE_MS);
       await closed;
+      clearTimeout(late);
     },
   };
 }
@@ -77,13 +88,16 @@ async function listen(server: Server, path: string): Promise<void> {
   closeToOthers(path);
 }
 
-async function serve(socket: Socket, operations: Readonly<Record<string, Operation>>): Promise<void> {
+async function serve(
+  socket: Socket,
+  operations: Readonly<Record<string, Operation>>,
+  closing: AbortSignal,
+  stallMs: number,
+): Promise<void> {
   const gone = new AbortController();
   socket.on('close', () => gone.abort());
-  const send = (response: Response): void => {
-    if (socket.writableLength > BEHIND_BYTES_MAX) socket.destroy();
-    else if (!socket.destroyed) socket.write(frame(response));
-  };
+  const signal = AbortSignal.any([gone.signal, closing]);
+  const send = (response: Response): Promise<void> => sent(socket, frame(response), stallMs);
   try {
     const request = await requestOf(socket);
     const operation = Object.hasOwn(operations, request.op) ? operations[request.op] : undefined;
@@ -92,12 +106,25 @@ async function serve(socket: Socket, operations: Readonly<Record<string, Operati
         'USAGE',
         `the running mesh does not know '${request.op}' of protocol ${request.v}: use the CLI of its version`,
       );
-    const result = await operation(request.params, { signal: gone.signal, item: (item) => send({ item }) });
-    send({ ok: result ?? null });
+    const result = await operation(request.params, { signal, item: (item) => send({ item }) });
+    await send({ ok: result ?? null });
   } catch (error) {
-    send({ error: errorData(error) });
+    await send({ error: errorData(error) }).catch(() => undefined);
   }
   socket.end();
+}
+
+/** Resolves when there is room for more. Who does not read is cut off. Throws TRANSPORT_UNAVAILABLE when nobody is there to read. */
+async function sent(socket: Socket, bytes: Buffer, stallMs: number): Promise<void> {
+  if (socket.destroyed) throw new MeshError('TRANSPORT_UNAVAILABLE', 'the client has gone');
+  if (socket.write(bytes)) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stalled = setTimeout(() => socket.destroy(), stallMs);
+  socket.once('drain', resolve).once('close', resolve);
+  await promise;
+  clearTimeout(stalled);
+  socket.off('drain', resolve).off('close', resolve);
+  if (socket.destroyed) throw new MeshError('TRANSPORT_UNAVAILABLE', 'the client has gone, or does not read');
 }
 
 async function requestOf(socket: Socket): Promise<Request> {

@@ -2,7 +2,7 @@
 import type { EventObject } from '../../core/effect.ts';
 import type { Call } from '../command.ts';
 import { Reach } from '../reach.ts';
-import { typedEvent } from './send.ts';
+import { idOf, typedEvent } from './send.ts';
 
 const TIMEOUT_MS = 30_000;
 /** So that the error of the mesh comes before the one of the socket. */
@@ -13,12 +13,11 @@ export async function run(call: Call): Promise<void> {
   const timeoutMs = call.number('timeout', 1) ?? TIMEOUT_MS;
   await using reach = new Reach(call);
   const actor = await reach.actor(call.arg(0));
-  const id = call.text('id');
   const mesh = await reach.mesh();
   const inspect = await reach.inspect();
   const hasLog = async (): Promise<boolean> => (await inspect.store.head(inspect.stream(actor))).epoch > 0;
   const wasThere = await hasLog();
-  const params = { actor, event, timeoutMs, ...(id !== undefined && { id }) };
+  const params = { actor, event, timeoutMs, id: idOf(call) };
   try {
     call.io.json(await mesh.call<EventObject>('ask', params, timeoutMs + GRACE_MS));
   } finally {

@@ -11,6 +11,7 @@ import {
   meshFile,
   modelOf,
   nodeVersion,
+  processOf,
   storeOf,
   toolServer,
   traces,
@@ -67,6 +68,7 @@ async function ofMesh(call: Call, { loaded, plan }: Read, tell: (finding: Findin
   const { folder } = loaded;
   const { env } = call.io;
   tell(await checked('config', () => meshFile(loaded, plan)));
+  tell(await checked('mesh', () => processOf(plan, folder)));
   tell(await checked('store', () => storeOf(plan, folder)));
   tell(await checked('clock', () => clockOf(plan, folder)));
   for (const tool of plan.tools) tell(await checked(`tools.${tool.name}`, () => toolServer(tool, folder, env)));

@@ -6,8 +6,6 @@ import type { Call } from '../command.ts';
 import { Reach } from '../reach.ts';
 import { publicKey } from '../signature.ts';
 
-const TIMEOUT_MS = 600_000;
-
 export async function run(call: Call): Promise<void> {
   await using reach = new Reach(call);
   const path = resolve(call.arg(0));
@@ -18,7 +16,7 @@ export async function run(call: Call): Promise<void> {
   const logs =
     running === undefined
       ? await importLogs(await reach.own(), path, as, signer)
-      : await running.call<ImportedLog[]>('import', { path, as, ...(signer !== undefined && { signer }) }, TIMEOUT_MS);
+      : await running.call<ImportedLog[]>('import', { path, as, ...(signer !== undefined && { signer }) });
   for (const { actor, records } of logs) call.io.out(`${actor}: ${records} records`);
   call.io.note(`look at them with --imported ${as}, as in: reprise replay ${logs[0]?.actor ?? 'ACTOR'} --imported ${as}`);
 }

@@ -3,45 +3,83 @@ import type { Address } from '../../core/address.ts';
 import type { Inspection } from '../../core/operator/inspection.ts';
 import type { LogRecord } from '../../core/record.ts';
 import type { Call } from '../command.ts';
-import type { LogLine } from '../control/log.ts';
+import type { LogGap, LogLine } from '../control/log.ts';
 import { Reach } from '../reach.ts';
 import { eventText } from '../render/event.ts';
+import { counted } from '../words.ts';
 
 const LAST = 100;
+/** Records that are read at once, from the end of a log on. */
+const PAGE = 250;
 
 export async function run(call: Call): Promise<void> {
   await using reach = new Reach(call);
-  const running = await reach.running();
+  const follow = call.flag('follow');
+  const running = follow ? await reach.mesh() : await reach.answering();
   const of = call.args[0];
   const last = call.number('last') ?? LAST;
-  const print = (line: LogLine): void => (call.isJson ? call.io.json(line) : call.io.out(eventText(line, call.io)));
+  const { io, isJson } = call;
+  const print = (line: LogLine): void => (isJson ? io.json(line) : io.out(eventText(line, io)));
   if (running === undefined) {
-    if (call.flag('follow')) await reach.mesh();
-    call.io.note(`${reach.plan.mesh} is not running: this is what its records say`);
-    return await fromRecords(await reach.inspect(), of, last, print);
+    reach.tellAbsence(call, 'this is what its records say');
+    for (const line of await fromRecords(await reach.inspect(), of, last)) print(line);
+    return;
   }
-  const actor = of === undefined ? {} : { actor: await reach.actor(of, await reach.inspect()) };
-  const follow = call.flag('follow');
+  const query = { last, follow, ...(of !== undefined && { actor: await reach.actor(of, await reach.inspect()) }) };
   // Ctrl-C ends this process, and with it the connection.
   const { signal } = new AbortController();
-  for await (const line of running.follow<LogLine>('logs', { last, follow, ...actor }, signal)) print(line);
+  for await (const line of running.follow<LogLine | LogGap>('logs', query, signal)) {
+    if ('skipped' in line) io.note(`${counted(line.skipped as number, 'line')} of the mesh went before they were read`);
+    else print(line);
+    // Who reads slowly is waited for: the mesh keeps its last lines, this process none.
+    await io.caughtUp();
+  }
+  if (follow) io.note(`${reach.plan.mesh} has stopped`);
 }
 
-async function fromRecords(
-  inspect: Inspection,
-  of: Address | undefined,
-  last: number,
-  print: (line: LogLine) => void,
-): Promise<void> {
-  const lines: LogLine[] = [];
-  for await (const { actor } of inspect.streams()) {
+/**
+ * The newest lines, oldest first. Logs are read from their ends: `ts` never falls in one, so what is older than the oldest line that is
+ * kept is not read at all.
+ */
+async function fromRecords(inspect: Inspection, of: Address | undefined, last: number): Promise<readonly LogLine[]> {
+  const newest = new Newest(last);
+  for await (const { actor, head } of inspect.streams()) {
     if (of !== undefined && actor !== of && !actor.startsWith(`${of}/`)) continue;
-    for await (const record of inspect.records(actor)) {
-      const line = lineOf(actor, record);
-      if (line !== undefined) lines.push(line);
+    for (let to = head; to > 0; to -= PAGE) {
+      let oldest: number | undefined;
+      for await (const record of inspect.records(actor, Math.max(1, to - PAGE + 1), to)) {
+        oldest ??= record.meta.ts;
+        const line = lineOf(actor, record);
+        if (line !== undefined) newest.add(line);
+      }
+      newest.cut();
+      if (oldest === undefined || oldest < newest.after) break;
     }
   }
-  for (const line of lines.toSorted((a, b) => a.ts - b.ts).slice(-last)) print(line);
+  return newest.lines;
+}
+
+/** So many lines with the highest `ts`, of any number that are given. */
+class Newest {
+  private readonly count: number;
+  /** Oldest first, after `cut`. */
+  lines: LogLine[] = [];
+  /** What is older does not count any more. */
+  after = -Infinity;
+
+  constructor(count: number) {
+    this.count = count;
+  }
+
+  add(line: LogLine): void {
+    if (line.ts >= this.after) this.lines.push(line);
+  }
+
+  cut(): void {
+    const sorted = this.lines.toSorted((a, b) => a.ts - b.ts);
+    this.lines = sorted.slice(Math.max(0, sorted.length - this.count));
+    if (this.lines.length === this.count) this.after = this.lines[0]?.ts ?? Infinity;
+  }
 }
 
 function lineOf(actor: Address, record: LogRecord): LogLine | undefined {

@@ -4,15 +4,11 @@ import type { Call } from '../command.ts';
 import { Reach } from '../reach.ts';
 import { timeText } from '../render/text.ts';
 
-/** Every log may have to be read. */
-const TIMEOUT_MS = 600_000;
-
 export async function run(call: Call): Promise<void> {
   await using reach = new Reach(call);
   const dryRun = call.flag('dry-run');
   const running = await reach.running();
-  const what =
-    running === undefined ? await offline(reach, dryRun) : await running.call<Prunable>('prune', { dryRun }, TIMEOUT_MS);
+  const what = running === undefined ? await offline(reach, dryRun) : await running.call<Prunable>('prune', { dryRun });
   if (call.isJson) return call.io.json({ dryRun, ...what });
   const { actors, tombstones, blobs } = what;
   const verb = dryRun ? 'would go' : 'went';

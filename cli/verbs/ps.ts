@@ -10,7 +10,7 @@ import { counted } from '../words.ts';
 
 export async function run(call: Call): Promise<void> {
   await using reach = new Reach(call);
-  const running = await reach.running();
+  const running = await reach.answering();
   const inspect = await reach.inspect();
   const stored = await inspect.list();
   const live = running === undefined ? [] : await running.call<ActorStatus[]>('live');
@@ -21,8 +21,8 @@ export async function run(call: Call): Promise<void> {
   );
   if (found.length === 0 && prefix !== undefined && !reach.declares(prefix)) await inspect.known(prefix);
   const actors = found.filter(({ phase }) => isAll || (phase !== 'ended' && phase !== 'gone'));
+  if (running === undefined) reach.tellAbsence(call, 'this is what its store has');
   if (call.isJson) return call.io.json({ mesh: reach.plan.mesh, running: running !== undefined, actors });
-  if (running === undefined) call.io.note(`${reach.plan.mesh} is not running: this is what its store has`);
   if (actors.length === 0) return call.io.note(nobody(found.length, prefix));
   table(
     call.io,

@@ -5,19 +5,14 @@ import { type Call, typedJson } from '../command.ts';
 import type { Notice } from '../notice.ts';
 import { Reach } from '../reach.ts';
 import { stateText } from '../render/text.ts';
+import { systemEntropy } from '../system.ts';
 
 export async function run(call: Call): Promise<void> {
   const event = typedEvent(call.arg(1));
   await using reach = new Reach(call);
   const actor = await reach.actor(call.arg(0));
-  const id = call.text('id');
-  const sent = await (
-    await reach.mesh()
-  ).call<Sent>('send', {
-    actor,
-    event,
-    ...(id !== undefined && { id }),
-  });
+  const mesh = await reach.mesh();
+  const sent = await mesh.call<Sent>('send', { actor, event, id: idOf(call) });
   const { seq, handled, state } = sent;
   if (call.isJson) return call.io.json({ actor, id: sent.id, seq, ...(handled !== undefined && { handled }) });
   call.io.out(`${actor} has it at seq ${seq} (id ${sent.id})`);
@@ -29,6 +24,9 @@ interface Sent extends Partial<Notice> {
   readonly id: string;
   readonly seq: number;
 }
+
+/** One is made where none was given: so that the error of a message whose fate is not known can name it. */
+export const idOf = (call: Call): string => call.text('id') ?? systemEntropy().id();
 
 /** An event as JSON, or only its type. Throws USAGE. */
 export function typedEvent(text: string): EventObject {

@@ -14,11 +14,11 @@ interface Branch extends Omit<SupervisionView, 'children'> {
 
 export async function run(call: Call): Promise<void> {
   await using reach = new Reach(call);
-  const running = (await reach.running()) !== undefined;
+  const running = (await reach.answering()) !== undefined;
   const root = await branch(await reach.inspect(ROOT), ROOT);
+  if (!running && root !== undefined) reach.tellAbsence(call, 'this is how it was');
   if (call.isJson) return call.io.json({ mesh: reach.plan.mesh, running, root: root ?? null });
   if (root === undefined) return call.io.note(`${reach.plan.mesh} has not been started yet`);
-  if (!running) call.io.note(`${reach.plan.mesh} is not running: this is how it was`);
   call.io.out(`${reach.plan.mesh}${aboutBranch(root)}`);
   for (const [i, child] of root.children.entries()) print(call.io, child, '', i === root.children.length - 1);
 }

@@ -7,9 +7,9 @@ import * as fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ControlClient, runningMesh } from '../../cli/control/client.ts';
 import { frame, FrameReader } from '../../cli/control/frames.ts';
-import { MeshLog } from '../../cli/control/log.ts';
+import { type LogGap, type LogLine, type LogQuery, MeshLog } from '../../cli/control/log.ts';
 import { controlPath } from '../../cli/control/place.ts';
-import { type Answering, type ControlServer, serveControl } from '../../cli/control/server.ts';
+import { type ControlServer, type Operation, serveControl } from '../../cli/control/server.ts';
 import { MeshError } from '../../core/errors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'reprise-control-'));
@@ -112,7 +112,10 @@ describe('a request', () => {
           }),
         ),
     });
-    await expect(client.call('wait', {}, 50)).rejects.toMatchObject({ code: 'MESH_NOT_RUNNING' });
+    await expect(client.call('wait', {}, 50)).rejects.toMatchObject({
+      code: 'MESH_UNRESPONSIVE',
+      message: "the mesh has not answered 'wait' for 0.05 s",
+    });
     await gone.promise;
   });
   test('while the mesh ends gets an error, not a silence', async () => {
@@ -125,14 +128,31 @@ describe('a request', () => {
       message: expect.stringContaining('stopped before it answered') as unknown,
     });
   });
+  test('that may have been taken names the id under which it is safe to repeat it', async () => {
+    const client = await serve({ send: () => new Promise(() => undefined) });
+    await expect(client.call('send', { id: 'a1' }, 50)).rejects.toMatchObject({
+      code: 'MESH_UNRESPONSIVE',
+      message: expect.stringContaining('`--id a1` makes it safe') as unknown,
+    });
+    const sent = client.call('send', { id: 'a2' }).catch((error: unknown) => error);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await open.pop()?.close();
+    expect(await sent).toMatchObject({ code: 'MESH_NOT_RUNNING', message: expect.stringContaining('`--id a2`') as unknown });
+  });
 });
 
 describe('a follower', () => {
+  const logsOf =
+    (log: MeshLog, query: LogQuery): Operation =>
+    async (_params, { item, signal }) => {
+      for await (const line of log.read(query, signal)) await item(line);
+    };
+
   test('gets lines as they come, of one actor if it wants', async () => {
     const log = new MeshLog();
     log.say({ type: 'actor.started', actor: 'desk/a' }, 1);
     log.say({ type: 'actor.started', actor: 'other' }, 2);
-    const client = await serve({ logs: (_params, { item, signal }) => followed(log, { item, signal }) });
+    const client = await serve({ logs: logsOf(log, { last: 10, actor: 'desk/a', follow: true }) });
     const stop = new AbortController();
     const got: unknown[] = [];
     for await (const line of client.follow('logs', {}, stop.signal)) {
@@ -145,36 +165,91 @@ describe('a follower', () => {
       { ts: 3, type: 'actor.ended', actor: 'desk/a/child@1.0' },
     ]);
   });
-  test('that does not read is cut off, and nobody waits for it', async () => {
+  test('gets all that is kept, however much that is', async () => {
+    const log = new MeshLog();
+    for (let i = 0; i < 1_500; i++) log.say({ type: 'actor.log', actor: 'a', value: 'x'.repeat(10_000) }, i);
+    const client = await serve({ logs: logsOf(log, { last: 2_000 }) });
+    const got: unknown[] = [];
+    for await (const line of client.follow<LogLine>('logs', {}, new AbortController().signal)) got.push(line.ts);
+    expect(got).toEqual(Array.from({ length: 1_500 }, (_, i) => i));
+  });
+  test('is told what it missed when it is slower than the mesh', async () => {
+    const log = new MeshLog();
+    log.say({ type: 'actor.log', actor: 'a', value: 'first' }, 0);
+    const client = await serve({ logs: logsOf(log, { last: 10, follow: true }) });
+    const stop = new AbortController();
+    const got: (LogLine | LogGap)[] = [];
+    for await (const line of client.follow<LogLine | LogGap>('logs', {}, stop.signal)) {
+      got.push(line);
+      if (got.length === 1) for (let i = 1; i <= 5_000; i++) log.say({ type: 'actor.log', actor: 'a', value: i }, i);
+      if ('value' in line && line['value'] === 5_000) stop.abort();
+    }
+    expect(got.slice(0, 3)).toMatchObject([{ value: 'first' }, { skipped: 3_000 }, { value: 3_001 }]);
+    expect(got).toHaveLength(2_002);
+  });
+  test('that does not read is waited for, and at last cut off', async () => {
     const line = { text: 'x'.repeat(100_000) };
     let sent = 0;
-    const client = await serve({
-      flood: async (_params, { item, signal }) => {
-        for (; !signal.aborted && sent < 10_000; sent++) {
-          item(line);
-          if (sent % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
-        }
-      },
-    });
-    const socket = connect(client.path);
+    const ended = Promise.withResolvers<unknown>();
+    const at = path();
+    open.push(
+      await serveControl(
+        at,
+        {
+          flood: async (_params, { item }) => {
+            try {
+              for (; sent < 10_000; sent++) await item(line);
+            } catch (error) {
+              ended.resolve(error);
+            }
+          },
+        },
+        200,
+      ),
+    );
+    const socket = connect(at);
     socket.pause();
     socket.on('error', () => undefined);
     socket.write(frame({ v: 1, op: 'flood', params: {} }));
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    expect(sent).toBeGreaterThan(10);
-    expect(sent).toBeLessThan(10_000);
+    expect(await ended.promise).toMatchObject({ code: 'TRANSPORT_UNAVAILABLE' });
+    expect(sent).toBeLessThan(100);
     socket.destroy();
   });
-  const followed = async (log: MeshLog, { item, signal }: Answering): Promise<void> => {
-    for (const line of log.last(10, 'desk/a')) item(line);
-    await log.follow(item, signal, 'desk/a');
-  };
-  test('the log keeps a bounded number of lines', () => {
+  test('hears of a clean end, and of one that is none', async () => {
+    const log = new MeshLog();
+    const logs = logsOf(log, { last: 0, follow: true });
+    const followed = async (client: ControlClient): Promise<unknown> => {
+      for await (const line of client.follow('logs', {}, new AbortController().signal)) expect(line).toBe(undefined);
+      return 'ended';
+    };
+    const clean = followed(await serve({ logs }));
+    await vi.waitFor(() => expect(log).toMatchObject({ waiting: { size: 1 } }));
+    await open.pop()?.close();
+    expect(await clean).toBe('ended');
+
+    const at = path();
+    const server = createServer((socket) => {
+      socket.write(frame({ item: undefined }));
+      socket.once('data', () => socket.destroy());
+    });
+    await new Promise<void>((resolve) => void server.listen(at, resolve));
+    await expect(followed(new ControlClient(at))).rejects.toMatchObject({ code: 'MESH_NOT_RUNNING' });
+    server.close();
+  });
+  test('the log keeps a bounded number of lines and bytes', async () => {
+    const valuesOf = async (log: MeshLog, last: number): Promise<unknown[]> => {
+      const values: unknown[] = [];
+      for await (const line of log.read({ last }, new AbortController().signal)) values.push('value' in line && line['value']);
+      return values;
+    };
     const log = new MeshLog();
     for (let i = 0; i < 5_000; i++) log.say({ type: 'actor.log', actor: 'a', value: i }, i);
-    expect(log.last(10_000)).toHaveLength(2_000);
-    expect(log.last(1)).toMatchObject([{ value: 4_999 }]);
-    expect(log.last(0)).toEqual([]);
+    expect(await valuesOf(log, 10_000)).toHaveLength(2_000);
+    expect(await valuesOf(log, 1)).toEqual([4_999]);
+    expect(await valuesOf(log, 0)).toEqual([]);
+    const large = 'x'.repeat(1_000_000);
+    for (let i = 0; i < 100; i++) log.say({ type: 'actor.log', actor: 'a', value: large }, i);
+    expect(await valuesOf(log, 10_000)).toEqual(Array.from({ length: 16 }, () => large));
   });
 });
 
@@ -191,9 +266,20 @@ describe('the place', () => {
     dead.close();
     writeFileSync(`${at}.kept`, '');
     expect(await runningMesh(at)).toBeUndefined();
-    const client = await serve({ hello: () => 'here' }, at);
-    expect(await (await runningMesh(at))?.call('hello')).toBe('here');
+    const client = await serve({ hello: () => ({ pid: 7 }) }, at);
+    expect(await runningMesh(at)).toMatchObject({ path: at, pid: 7 });
     expect(client.path).toBe(at);
+  });
+  test('one that takes connections and does not answer is another thing than none', async () => {
+    const at = path();
+    const frozen = createServer();
+    await new Promise<void>((resolve) => void frozen.listen(at, resolve));
+    await expect(runningMesh(at, () => Promise.resolve(4711), 50)).rejects.toMatchObject({
+      code: 'MESH_UNRESPONSIVE',
+      message: 'the mesh, process 4711, has not answered for 0.05 s: it is stopped (SIGSTOP, a debugger), or busy',
+      data: { pid: 4711 },
+    });
+    frozen.close();
   });
   test('a file in its place is neither connected to nor removed', async () => {
     const at = path();
