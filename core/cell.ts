@@ -27,7 +27,7 @@ import { cursorKey, dropStill, receive } from './protocol/cursors.ts';
 import { afterFailure, ATTEMPTS_MAX } from './protocol/failure.ts';
 import { emptyHeld, hold, release } from './protocol/held.ts';
 import { dueSends, earliestSend, heard, outboxSize, type PendingSend, SENDS_MAX } from './protocol/outbox.ts';
-import { acceptOutside } from './protocol/outside.ts';
+import { acceptOutside, OUTSIDE_MAX } from './protocol/outside.ts';
 import { NOBODY, type Recovered, sizeOf, viewOf } from './recovery.ts';
 import type { ActivatedRecord, DeadCause, FailedRecord, LogRecord, MarkedSend, RecordMeta } from './record.ts';
 import { earliestDue, hasRunningLeaf, isUnfinished, type PendingLeaf } from './tables.ts';
@@ -150,6 +150,10 @@ export class Cell implements JournalOwner<Leaving> {
     this.busy.mailbox.offerResult(result, this.host.clock.now());
     this.host.ready(this);
   }
+  /** Has this leaf ended, and its result is only not taken yet? */
+  hasEndOf(leaf: EffectId): boolean {
+    return this.parts?.mailbox.hasEndOf(leaf) === true;
+  }
   /** One more of a leaf that goes on. False: nobody takes them as fast as it sends. */
   more(result: Result): boolean {
     if (this.closed) return true;
@@ -213,8 +217,8 @@ export class Cell implements JournalOwner<Leaving> {
   private isKnown(item: Item | undefined): boolean {
     const e = item?.envelope;
     if (e === undefined) return false;
-    const { cursors, outside } = this.actor.tables;
-    if (e.from === OUTSIDE) return acceptOutside(outside, e.id, this.host.clock.now()) !== 'take';
+    const { cursors } = this.actor.tables;
+    if (e.from === OUTSIDE) return this.accepted(e) !== 'take';
     return positionOf(e.id) <= (cursors?.get(cursorKey(e.from, e.lane))?.at ?? -1);
   }
 
@@ -307,13 +311,21 @@ export class Cell implements JournalOwner<Leaving> {
   private takeOutside(e: Envelope): void {
     // Its client was told that it is not taken: it asks again if it wants to.
     if (this.busy.doors?.has(e.id) !== true) return;
-    const verdict = acceptOutside(this.actor.tables.outside, e.id, this.host.clock.now());
+    const verdict = this.accepted(e);
     if (verdict === 'take') return this.meet(e);
-    if (verdict === 'busy')
-      return this.refuse(e, new MeshError('BUSY', `${this.address} remembers too many messages from outside`));
+    if (verdict === 'busy') {
+      const why = `${this.address} remembers ${OUTSIDE_MAX} ids that came with messages of the last 24 hours, or 16 MiB of replies to them`;
+      return this.refuse(e, new MeshError('BUSY', `${why}; a message without an id of your own is taken, but not safe to repeat`));
+    }
     // It was taken before, maybe by a record that is on its way: the answer leaves when that is durable.
     this.busy.doors?.taken(e.id, verdict.seq);
     if (verdict.reply !== undefined) this.busy.leaving.work.push({ kind: 'reply', id: e.id, event: verdict.reply });
+  }
+
+  private accepted(e: Envelope): ReturnType<typeof acceptOutside> {
+    const { made, outside } = this.actor.tables;
+    // Whoever asked in vain brings the id back that the node had made for it.
+    return made?.ids.get(e.id) ?? (e.made === true ? 'take' : acceptOutside(outside, e.id, this.host.clock.now()));
   }
 
   /** A message whose turn it is. */
@@ -422,7 +434,7 @@ export class Cell implements JournalOwner<Leaving> {
     const chartChild = t.init.parent !== undefined && !this.host.retriesOf(this.address);
     const verdict = afterFailure({ attempt, hasVia: meta.via !== undefined, chartChild });
     // A failing message is not taken: its cursor stays, so it is held against its id only.
-    const { from: _from, lane: _lane, ...unread } = meta;
+    const { from: _from, lane: _lane, made: _made, ...unread } = meta;
     const draft = { kind: 'failed' as const, error, attempt, meta: unread, ...(input.result !== undefined && { event }) };
     switch (verdict) {
       case 'retry':
@@ -485,6 +497,7 @@ export class Cell implements JournalOwner<Leaving> {
       from: e.from,
       sent: e.ts,
     };
+    if (e.made === true) meta.made = true;
     if (e.lane !== 'user') meta.lane = e.lane;
     if (e.via !== undefined) meta.via = e.via;
     if (e.chain !== undefined) meta.chain = e.chain;

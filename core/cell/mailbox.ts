@@ -6,6 +6,7 @@
 import type { EffectId } from '../address.ts';
 import type { EventObject } from '../effect.ts';
 import type { Envelope } from '../envelope.ts';
+import { isEnd } from '../fold.ts';
 
 /** What came back from an effect that runs in this process, or a timer that is due. */
 export interface Result {
@@ -31,6 +32,9 @@ class Fifo<T> {
   }
   peek(): T | undefined {
     return this.items[this.first];
+  }
+  some(is: (item: T) => boolean): boolean {
+    return this.items.some((item) => item !== undefined && is(item));
   }
   shift(): T | undefined {
     const item = this.items[this.first];
@@ -83,6 +87,10 @@ export class Mailbox {
   offerResult(result: Result, now: number): void {
     this.results.push(result);
     this.oldestAt ??= now;
+  }
+  /** Does the end of what this effect has started wait here? */
+  hasEndOf(via: EffectId): boolean {
+    return this.results.some((result) => result.via === via && isEnd(result.event));
   }
   /** What `next` would give. */
   peek(systemOnly: boolean): Item | undefined {

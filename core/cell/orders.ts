@@ -60,8 +60,10 @@ function start(cell: Cell, host: CellHost, e: Envelope): void {
   if (alive && order.parent !== undefined) return void cell.mark(e);
   if (alive && order.mode !== 'fresh') {
     if (supervisor !== undefined && (cell.waits || t.parked !== undefined || isFailing(t))) {
+      const wasParked = t.parked !== undefined;
       cell.record({ kind: 'activated', reason: 'restart', node: host.node, run: supervisor.run, meta: cell.metaOf(e) });
       cell.goOn();
+      if (wasParked) cell.goOnWhenDurable();
       return;
     }
     const run = t.init.supervisor?.run;

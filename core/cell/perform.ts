@@ -251,10 +251,9 @@ export class Performer {
     for (const leaf of [...t.leaves.values()]) if (isBelow(leaf.id)) this.takeUp(leaf);
   }
 
-  private takeUp(leaf: PendingLeaf, doubted = false): void {
-    if (leaf.ask !== undefined) return this.startLeaf(leaf);
-    if (doubted) this.stopLeaf(leaf.id);
-    else if (this.host.leaves.has(leaf.id)) return this.startLeaf(leaf);
+  private takeUp(leaf: PendingLeaf): void {
+    if (this.cell.hasEndOf(leaf.id)) return;
+    if (leaf.ask !== undefined || this.host.leaves.has(leaf.id)) return this.startLeaf(leaf);
     const source = this.cell.actor.logic.source(leaf.src);
     const policy = source?.kind === 'leaf' ? source.leaf.inDoubt(leaf.input) : 'retry';
     switch (policy) {
