@@ -148,3 +148,63 @@ test('a message that ends a child of a chart is taken, and no dead letter', asyn
   expect(unacknowledged(w, 'a.parent', KID)).toBe(0);
   expect(w.node('n1').cells.has(KID)).toBe(false);
 });
+
+describe('a keyed actor that cannot begin', () => {
+  const CASE = 'a.case/shy1';
+  const asks = (timeoutMs: number) => spawn('q', 'ask', { to: CASE, event: { type: 'q', n: 'question' }, timeoutMs });
+
+  test('each message for it is a dead letter that says why, once, and nothing is tried for ever', async () => {
+    const w = await up();
+    await w.send('a.plain1', { type: 'go', do: [sendTo(CASE, { type: 'm', n: 1 }), sendTo(CASE, { type: 'm', n: 2 })] });
+    await w.advance(1_000);
+    expect(await w.dead(CASE)).toEqual(['rejected:1', 'rejected:2']);
+    const letters = (await w.records(CASE)).flatMap((r) => (r.kind === 'dead' ? [r.detail] : []));
+    expect(letters).toEqual(Array.from({ length: 2 }, () => expect.stringContaining(WHY) as string));
+    expect(unacknowledged(w, 'a.plain1', CASE)).toBe(0);
+    const { length } = await w.records(CASE);
+    await w.advance(600_000);
+    w.crash('n1');
+    await w.up('n2', ['a']);
+    await w.advance(600_000);
+    expect((await w.records(CASE)).filter((r) => r.kind !== 'activated' && r.kind !== 'ready').length).toBe(length);
+    expect(w.node('n2').cells.has(CASE)).toBe(false);
+  });
+
+  test('who sends or asks from outside is told why at once, and nothing is kept', async () => {
+    const w = await up();
+    const failure = { code: 'EVENT_REJECTED', message: expect.stringContaining(WHY) as string };
+    await expect(w.send(CASE, { type: 'm', n: 1 })).rejects.toMatchObject(failure);
+    const before = w.clocks.get('n1')?.now();
+    const asked = w.node('n1').ask(CASE, { type: 'q' });
+    const heard = expect(asked).rejects.toMatchObject(failure);
+    await w.advance(100);
+    await heard;
+    expect((w.clocks.get('n1')?.now() ?? 0) - (before ?? 0)).toBeLessThan(1_000);
+    expect(await w.records(CASE)).toEqual([]);
+  });
+
+  test('an actor that asks it hears of it at its deadline, and the question is a dead letter', async () => {
+    const w = await up();
+    await w.send('a.plain1', { type: 'go', do: [asks(5_000)] });
+    await w.advance(20_000);
+    const errors = (await w.records('a.plain1')).flatMap((r) =>
+      r.kind === 'event' && r.event.type === 'xstate.error.actor.q' ? [(r.event['error'] as { code?: string }).code] : [],
+    );
+    expect(errors).toEqual(['ASK_TIMEOUT']);
+    expect(await w.dead(CASE)).toEqual(['rejected:question']);
+  });
+
+  test('begins with the first message after the cause is gone; dead letters can be sent again then', async () => {
+    const drawer: { key?: string } = {};
+    const w = await up(drawer);
+    await w.send('a.plain1', { type: 'go', do: [sendTo(CASE, { type: 'm', n: 1 })] });
+    await w.advance(1_000);
+    drawer.key = 'here';
+    await w.send(CASE, { type: 'm', n: 2 });
+    const cell = await w.time.run(w.node('n1').cellAt(CASE));
+    const letter = (await w.records(CASE)).find((r) => r.kind === 'dead');
+    expect(letter?.kind === 'dead' && cell.resend(letter.seq, letter.event, letter.cause)).toBeTruthy();
+    await w.advance(1_000);
+    expect(await w.taken(CASE)).toEqual([2, 1]);
+  });
+});
