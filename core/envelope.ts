@@ -11,6 +11,8 @@ export interface TraceContext {
 export interface Envelope {
   /** Id of the effect that sent it; from outside, the client's id. */
   readonly id: EffectId;
+  /** From outside, and the client brought no id: this node made it. */
+  readonly made?: true;
   readonly from: Address;
   readonly to: Address;
   readonly lane: Lane;

@@ -22,7 +22,7 @@ import { assert, type ErrorData, errorData, MeshError } from './errors.ts';
 import type { ActorEnv, AskSource, Logic, Step } from './logic.ts';
 import { advance } from './protocol/cursors.ts';
 import { addSend, emptyOutbox, giveUp, type PendingSend, settleSend } from './protocol/outbox.ts';
-import { emptyOutside, recordOutside, recordReply } from './protocol/outside.ts';
+import { emptyOutside, recordMade, recordOutside, recordReply } from './protocol/outside.ts';
 import type { FailedRecord, InitData, InitRecord, LogicStamp, LogRecord, RecordMeta } from './record.ts';
 import { emptyTables, type PendingLeaf, type Tables } from './tables.ts';
 import { cancelTimer, setTimer, takeTimer } from './timers.ts';
@@ -295,7 +295,8 @@ const OF_ONE_LIFE = [
 function take(t: Tables, meta: RecordMeta): void {
   if (meta.id === undefined || meta.from === undefined) return;
   if (meta.from === OUTSIDE) {
-    recordOutside((t.outside ??= emptyOutside()), meta.id, meta.ts, t.head);
+    if (meta.made === true) recordMade((t.made ??= emptyOutside()), meta.id, meta.ts, t.head);
+    else recordOutside((t.outside ??= emptyOutside()), meta.id, meta.ts, t.head);
     return;
   }
   advance((t.cursors ??= new Map()), meta.from, meta.lane ?? 'user', positionOf(meta.id), meta.ts);
@@ -537,7 +538,8 @@ class Registrar {
     if (to === OUTSIDE) {
       if (via === undefined) return;
       const id = via.slice(via.indexOf('!') + 1);
-      const counts = recordReply((this.t.outside ??= emptyOutside()), id, event);
+      const { made } = this.t;
+      const counts = recordReply(made?.ids.has(id) === true ? made : (this.t.outside ??= emptyOutside()), id, event);
       this.work?.push({ kind: 'reply', id, event: counts });
       return;
     }

@@ -26,6 +26,8 @@ export interface RecordMeta {
   readonly seed: number;
   /** Message id; absent where nothing was received. */
   readonly id?: EffectId;
+  /** The id was made by a node, for a client outside that brought none. */
+  readonly made?: true;
   readonly from?: Address;
   readonly lane?: Lane;
   readonly via?: EffectId;

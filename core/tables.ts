@@ -83,7 +83,9 @@ export interface Tables {
   error?: ErrorData | undefined;
   cursors?: Cursors | undefined;
   outbox?: Outbox | undefined;
+  /** Ids that clients outside brought, and those that a node made for them. */
   outside?: Outside | undefined;
+  made?: Outside | undefined;
   leaves?: Map<EffectId, PendingLeaf> | undefined;
   timers?: Map<EffectId, PendingTimer> | undefined;
   actions?: Map<EffectId, ActionEffect> | undefined;
@@ -128,6 +130,7 @@ export function encodeTables(t: Tables): unknown {
     cursors: t.cursors && encodeCursors(t.cursors),
     outbox: t.outbox && encodeOutbox(t.outbox),
     outside: t.outside && encodeOutside(t.outside),
+    made: t.made && encodeOutside(t.made),
     leaves: entries(t.leaves),
     timers: entries(t.timers),
     actions: entries(t.actions),
@@ -144,6 +147,7 @@ export function decodeTables(json: unknown): Tables {
     cursors: t.cursors === undefined ? undefined : decodeCursors(t.cursors),
     outbox: t.outbox === undefined ? undefined : decodeOutbox(t.outbox),
     outside: t.outside === undefined ? undefined : decodeOutside(t.outside),
+    made: t.made === undefined ? undefined : decodeOutside(t.made),
     leaves: mapOf(t.leaves),
     timers: mapOf(t.timers),
     actions: mapOf(t.actions),

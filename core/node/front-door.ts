@@ -55,14 +55,21 @@ export class FrontDoor {
     this.payloadBytes = payloadBytes;
   }
 
-  async send(to: Address, event: EventObject, options: SendOptions & { readonly internal?: Lane }): Promise<Sent> {
+  /** `made`: the id is not the client's. */
+  async send(
+    to: Address,
+    event: EventObject,
+    options: SendOptions & { readonly internal?: Lane; readonly made?: boolean },
+  ): Promise<Sent> {
     const { host } = this;
     if (options.internal === undefined) this.admit(to, event);
     if (host.stopping) throw new MeshError('NODE_STOPPING', `node ${host.node} is stopping`);
     const id = this.idOf(options);
     const shard = host.shardOf(to);
     const lane = options.internal ?? 'user';
-    const envelope: Envelope = { id, from: OUTSIDE, to, lane, shard, fromShard: '', after: -1, ts: host.clock.now(), event };
+    const { made = options.id === undefined } = options;
+    const ts = host.clock.now();
+    const envelope: Envelope = { id, ...(made && { made }), from: OUTSIDE, to, lane, shard, fromShard: '', after: -1, ts, event };
     for (let tries = 1; ; tries++) {
       if (host.epochOf(shard) < 0)
         throw new MeshError('NOT_OWNER', `${to} lives in shard ${shard}, which this node does not own`);
@@ -101,7 +108,8 @@ export class FrontDoor {
       if (known === undefined) this.asking.set(id, new Set([answered]));
       else known.add(answered);
       // Answers to the outside carry the id behind the address of the outside.
-      const asked = this.send(to, { ...event, replyTo: reference(`${OUTSIDE}!${id}`) }, { id, internal: 'user' });
+      const question = { ...event, replyTo: reference(`${OUTSIDE}!${id}`) };
+      const asked = this.send(to, question, { id, made: options.id === undefined, internal: 'user' });
       asked.catch((error: Error) => {
         finish();
         reject(error);

@@ -1,6 +1,9 @@
 /**
  * Messages from outside (CLI, doors) have no cursor: their ids are remembered for a day, with the reply, so that a client may ask again
  * under the same id and get the same answer. A full window refuses; nothing is forgotten early. DELIVERY §4.
+ *
+ * Where the client brings no id, the node makes one. Nobody waits for a day with such an id: the node itself tries it again while the
+ * call lasts, and whoever asked in vain may ask again under it. So they have a window of their own, which refuses nobody: the oldest go.
  */
 import type { EventObject } from '../effect.ts';
 
@@ -9,6 +12,8 @@ export const OUTSIDE_MS = 24 * 3_600_000;
 export const OUTSIDE_MAX = 10_000;
 /** Characters of JSON of all replies that are remembered. */
 export const OUTSIDE_CHARS_MAX = 16 * 1024 * 1024;
+/** Ids that a node made: some times what a cell has on its way to the store. */
+export const MADE_MAX = 2_000;
 
 interface Entry {
   /** `ts` of the record that took it, ms since 1970, and its seq. */
@@ -17,6 +22,7 @@ interface Entry {
   reply: EventObject | undefined;
   chars: number;
 }
+/** One window. */
 export interface Outside {
   /** By id, the oldest first. */
   readonly ids: Map<string, Entry>;
@@ -43,10 +49,23 @@ export function acceptOutside(
 export function recordOutside(outside: Outside, id: string, ts: number, seq: number): void {
   for (const [old, entry] of outside.ids) {
     if (entry.at >= ts - OUTSIDE_MS) break;
-    outside.ids.delete(old);
-    outside.chars -= entry.chars;
+    forget(outside, old, entry);
   }
   if (!outside.ids.has(id)) outside.ids.set(id, { at: ts, seq, reply: undefined, chars: 0 });
+}
+
+/** The same of an id that a node made: there is always room. */
+export function recordMade(made: Outside, id: string, ts: number, seq: number): void {
+  recordOutside(made, id, ts, seq);
+  for (const [old, entry] of made.ids) {
+    if (made.ids.size <= MADE_MAX && made.chars <= OUTSIDE_CHARS_MAX) break;
+    forget(made, old, entry);
+  }
+}
+
+function forget(outside: Outside, id: string, entry: Entry): void {
+  outside.ids.delete(id);
+  outside.chars -= entry.chars;
 }
 
 /** Returns the reply that counts: the first. An id that is no longer remembered has nobody who waits for it. */

@@ -5,10 +5,12 @@ import {
   decodeOutside,
   emptyOutside,
   encodeOutside,
+  MADE_MAX,
   type Outside,
   OUTSIDE_CHARS_MAX,
   OUTSIDE_MAX,
   OUTSIDE_MS,
+  recordMade,
   recordOutside,
   recordReply,
 } from '../../core/protocol/outside.ts';
@@ -20,6 +22,26 @@ function filled(count: number, ts: number): Outside {
   for (let i = 0; i < count; i++) recordOutside(outside, `id${i}`, ts, i + 1);
   return outside;
 }
+
+describe('an id that a node made', () => {
+  test('always finds room: the oldest go', () => {
+    const made = emptyOutside();
+    for (let i = 0; i < MADE_MAX + 5; i++) recordMade(made, `id${i}`, T, i + 1);
+    expect(made.ids.size).toBe(MADE_MAX);
+    expect([made.ids.has('id4'), made.ids.get('id5')?.seq]).toEqual([false, 6]);
+  });
+
+  test('goes with its reply when replies take too much room, and after a day', () => {
+    const made = emptyOutside();
+    recordMade(made, 'x', T, 1);
+    recordMade(made, 'y', T, 2);
+    recordReply(made, 'x', { type: 'reply', text: 'x'.repeat(OUTSIDE_CHARS_MAX) });
+    recordMade(made, 'z', T, 3);
+    expect([[...made.ids.keys()], made.chars]).toEqual([['y', 'z'], 0]);
+    recordMade(made, 'a', T + OUTSIDE_MS + 1, 4);
+    expect([...made.ids.keys()]).toEqual(['a']);
+  });
+});
 
 describe('an id from outside', () => {
   test('is taken once, and then known with its seq and, later, its reply', () => {

@@ -1,7 +1,10 @@
 /** A node when what is around it fails: its mailboxes, its directory, its hooks; and how much it does at once. */
 import { describe, expect, test } from 'vitest';
-import type { NodeOptions } from '../../core/node.ts';
+import type { MeshError } from '../../core/errors.ts';
+import type { Logic } from '../../core/logic.ts';
+import type { Node, NodeOptions } from '../../core/node.ts';
 import type { Clock } from '../../core/ports/clock.ts';
+import { reducer } from '../../core/reducer.ts';
 import { sendTo, spawn, timer, World, type WorldOptions } from './world.ts';
 
 const HOUR = 3_600_000;
@@ -239,6 +242,77 @@ describe('a node that was frozen with a durable call in hand', () => {
     expect(world.calls.map((c) => c.input)).toEqual(['once']);
     expect(world.events.filter((e) => e.type === 'node.session_ended').map((e) => e.node)).toEqual(['n1']);
     expect(world.node('n1').cells.size).toBe(0);
+  });
+});
+
+describe('messages from outside to one actor', () => {
+  const DAY = 24 * HOUR;
+  /** Counts what it takes, and answers with the number. */
+  const counting = (): Logic =>
+    reducer<number, null>({
+      id: 'counter',
+      version: '1',
+      init: () => ({ state: 0, effects: [] }),
+      step: (n, event) => {
+        const to = (event['replyTo'] as { id: string } | undefined)?.id;
+        return { state: n + 1, effects: to === undefined ? [] : [sendTo(to, { type: 'count', n: n + 1 })] };
+      },
+    });
+  const counter = async (): Promise<{ readonly world: World; readonly node: Node; readonly count: () => unknown }> => {
+    const world = new World({ logics: { counter: counting() }, passivateAfterMs: HOUR });
+    const node = await world.up('n1');
+    return { world, node, count: () => node.cells.get('counter1')?.view().context };
+  };
+  /** How many are taken, and the errors of the others. */
+  const fill = async (world: World, node: Node, n: number, idOf?: (i: number) => string) => {
+    const sent = Array.from({ length: n }, (_, i) =>
+      node.send('counter1', { type: 'm' }, idOf === undefined ? {} : { id: idOf(i) }),
+    );
+    return world.time.run(Promise.allSettled(sent)).then((all) => ({
+      taken: all.filter((s) => s.status === 'fulfilled').length,
+      refused: all.flatMap((s) => (s.status === 'rejected' ? [s.reason as unknown] : [])),
+    }));
+  };
+
+  test('30,000 a day without an id of the client: all are taken, and few are remembered', async () => {
+    const { world, node, count } = await counter();
+    for (let i = 0; i < 30; i++) {
+      expect(await fill(world, node, 1_000)).toEqual({ taken: 1_000, refused: [] });
+      await world.advance(DAY / 30 - 1_000);
+    }
+    expect(count()).toBe(30_000);
+    const { made, outside } = node.cells.get('counter1')?.actor.tables ?? {};
+    expect([made?.ids.size, outside?.ids.size ?? 0]).toEqual([2_000, 0]);
+  });
+
+  test('with ids of the client: each acts once for a day, however many come without; a full window refuses, and says what is taken', async () => {
+    const { world, node } = await counter();
+    for (let i = 0; i < 10; i++) await fill(world, node, 1_000, (j) => `mine-${i}-${j}`);
+    const { taken, refused } = await fill(world, node, 1, () => 'one-more');
+    expect(taken).toBe(0);
+    expect(refused).toMatchObject([
+      { code: 'BUSY', message: expect.stringContaining('a message without an id of your own is taken') },
+    ]);
+    expect((await fill(world, node, 3_000)).taken).toBe(3_000);
+    // What is known comes from the log, not only from this process.
+    world.crash('n1');
+    const next = await world.up('n1');
+    await world.advance(5_000);
+    expect((await fill(world, next, 1_000, (j) => `mine-0-${j}`)).taken).toBe(1_000);
+    expect(next.cells.get('counter1')?.view().context).toBe(13_000);
+  });
+
+  test('an ask that was in vain gets its answer under the id that the node had made for it', async () => {
+    const { world, node, count } = await counter();
+    world.fault({ on: 'append', how: 'hold', match: (r) => r.some((x) => x.kind === 'event') });
+    const asked = node.ask('counter1', { type: 'm' }, { timeoutMs: 100 }).catch((error: unknown) => error);
+    await world.advance(200);
+    const { data } = (await asked) as MeshError;
+    world.faults[0]?.held?.[0]?.();
+    await world.advance(100);
+    const again = node.ask('counter1', { type: 'm' }, { id: (data as { id: string }).id });
+    expect(await world.time.run(again)).toMatchObject({ type: 'count', n: 1 });
+    expect(count()).toBe(1);
   });
 });
 
