@@ -1,8 +1,8 @@
 /**
  * What a cell does with the orders of supervisors and of parents: begin a life, go on after a failure, stop, park. DELIVERY §6: an order
- * that the actor has outlived is answered with its present run.
+ * that the actor has outlived is answered with its present run. Orders of anybody else are dead letters.
  */
-import type { Address } from '../address.ts';
+import { type Address, OUTSIDE } from '../address.ts';
 import type { Cell } from '../cell.ts';
 import type { CellHost } from './host.ts';
 import type { EventObject } from '../effect.ts';
@@ -12,6 +12,9 @@ import { type Folded, seal, stampOf, stopsOf, unborn } from '../fold.ts';
 import type { Logic } from '../logic.ts';
 import { NOBODY, nobody } from '../recovery.ts';
 import type { InitData, MarkedSend, RecordMeta } from '../record.ts';
+import { supervisorOf } from '../supervisor.ts';
+import { AGAIN, REST } from '../supervision/restarts.ts';
+import { SUPERVISION_EVENTS } from '../supervision/supervision.ts';
 import { isFailing } from '../tables.ts';
 
 interface StartOrder {
@@ -24,8 +27,39 @@ interface StartOrder {
   readonly mode?: 'fresh' | 'history';
 }
 
-/** True: it was an order, and is dealt with. */
+/** What a child tells its supervisor: each about itself alone. */
+const REPORTS: ReadonlySet<string> = new Set([
+  'reprise.started',
+  'reprise.ready',
+  'reprise.failed',
+  'reprise.stopped',
+  'reprise.taken',
+]);
+
+/** What an actor is told by those above it; and what supervisors and pools tell themselves, which comes from nobody. */
+const ORDERS: ReadonlySet<string> = new Set([...SUPERVISION_EVENTS, AGAIN, REST, 'reprise.start', 'reprise.park']);
+
+/** Those from outside are of the node itself: its door lets no reserved type in. */
+function isEntitled(cell: Cell, e: Envelope): boolean {
+  const { from, event } = e;
+  if (from === OUTSIDE || !event.type.startsWith('reprise.')) return true;
+  if (REPORTS.has(event.type)) return event['child'] === from;
+  if (!ORDERS.has(event.type)) return true;
+  // Also the parent of a child of a chart, which is where it stands.
+  if (from === supervisorOf(cell.address)) return true;
+  const { supervisor, parent } = cell.actor.tables.init;
+  // Nobody's yet: the first that starts it is its supervisor. Charts have no lane but `user`.
+  if (supervisor === undefined && parent === undefined) return e.lane === 'system';
+  return from === supervisor?.address || from === parent?.address;
+}
+
+/** True: it was an order, or a report of somebody else than it says, and is dealt with. */
 export function obey(cell: Cell, host: CellHost, e: Envelope): boolean {
+  if (!isEntitled(cell, e)) {
+    const why = `EVENT_REJECTED: ${cell.address} does not take '${e.event.type}' from ${e.from}`;
+    cell.record({ kind: 'dead', cause: 'rejected', event: e.event, meta: cell.metaOf(e), detail: why });
+    return true;
+  }
   switch (e.event.type) {
     case 'reprise.start':
       if (e.event['keyed'] !== true) start(cell, host, e);
