@@ -75,7 +75,7 @@ export const CODES = {
     'Hand over plain data; the message names the path.',
   ),
   EVENT_REJECTED: row(
-    'The event may not enter from outside.',
+    'The actor does not take this event, or not from this sender.',
     'Types that begin with `xstate.` or `reprise.` are reserved; others must pass the schema of the actor.',
   ),
   FOLLOWER_READ_ONLY: row('This process does not own the store and may only read it.', 'Send the command to the running mesh.'),
