@@ -33,6 +33,7 @@ export interface Report {
 export const URGENT: ReadonlySet<NodeEvent['type']> = new Set([
   'actor.parked',
   'actor.crashed',
+  'actor.checkpoint_failed',
   'actor.in_doubt',
   'actor.dead_letter',
   'store.stalled',

@@ -63,6 +63,10 @@ export class Cell implements JournalOwner<Leaving> {
   /** The one timer of this cell. `at`: ms since 1970. */
   private wake: { readonly at: number; cancel(): void } | undefined;
   private checkpointSeq: number;
+  /** Where one was last tried in vain. */
+  private triedSeq = 0;
+  /** There its state could not be made into one. */
+  private isUnsaveable = false;
   private stateBytes: number;
   private logBytes: number;
   private saving = false;
@@ -315,7 +319,10 @@ export class Cell implements JournalOwner<Leaving> {
     if (verdict === 'take') return this.meet(e);
     if (verdict === 'busy') {
       const why = `${this.address} remembers ${OUTSIDE_MAX} ids that came with messages of the last 24 hours, or 16 MiB of replies to them`;
-      return this.refuse(e, new MeshError('BUSY', `${why}; a message without an id of your own is taken, but not safe to repeat`));
+      return this.refuse(
+        e,
+        new MeshError('BUSY', `${why}; a message without an id of your own is taken, but not safe to repeat`),
+      );
     }
     // It was taken before, maybe by a record that is on its way: the answer leaves when that is durable.
     this.busy.doors?.taken(e.id, verdict.seq);
@@ -856,7 +863,8 @@ export class Cell implements JournalOwner<Leaving> {
   }
 
   private get checkpointDue(): boolean {
-    return checkpointDue(this.logBytes, this.actor.tables.head - this.checkpointSeq, this.stateBytes);
+    const since = Math.max(this.checkpointSeq, this.triedSeq);
+    return checkpointDue(this.logBytes, this.actor.tables.head - since, this.stateBytes);
   }
 
   /** Saves a checkpoint at the durable head, if nothing is open. */
@@ -864,18 +872,19 @@ export class Cell implements JournalOwner<Leaving> {
     const t = this.actor.tables;
     if (this.closed || this.saving || !this.quiet || (t.actions?.size ?? 0) > 0) return false;
     const seq = this.durableHead;
-    if (seq <= this.checkpointSeq) return false;
+    if (seq <= this.checkpointSeq || (this.isUnsaveable && seq === this.triedSeq)) return false;
     this.saving = true;
     try {
       if (!(await unspill(this.host.store, this.stream, t)) || this.durableHead !== seq || !this.quiet || this.closed)
         return false;
       if (t.cursors !== undefined) dropStill(t.cursors, this.host.clock.now(), this.host.horizonMs);
-      const nobody = this.actor.logic === NOBODY;
-      const { bytes, jsonBytes } = encodeCheckpoint(nobody ? undefined : this.actor.logic, this.actor.snapshot, t);
+      const encoded = this.encode(seq);
+      if (encoded === undefined) return false;
+      const { bytes, jsonBytes } = encoded;
       const meta = {
         wakeAt: this.wakes(() => false),
         leaf: isUnfinished(t),
-        ...(nobody && t.status !== 'error' && { tombstone: true }),
+        ...(this.actor.logic === NOBODY && t.status !== 'error' && { tombstone: true }),
       };
       const { logBytes } = this;
       const saved = await this.host.store.saveCheckpoint(this.stream, seq, this.epoch, meta, bytes);
@@ -889,13 +898,33 @@ export class Cell implements JournalOwner<Leaving> {
       spill(t, seq);
       return true;
     } catch (error) {
-      // The log is whole without it: the next one is tried when as much log again has come.
       this.host.stalled(this, error);
-      this.logBytes = 0;
+      this.inVain(seq);
       return false;
     } finally {
       this.saving = false;
       if (!this.closed && this.waiting > 0) this.host.ready(this);
+    }
+  }
+
+  /** The log is whole without it: the next one is tried when as much log again has come. */
+  private inVain(seq: number): void {
+    this.logBytes = 0;
+    this.triedSeq = seq;
+  }
+
+  /** Undefined: JSON cannot hold its state. It goes on without checkpoints, from a log that grows; that is told once. */
+  private encode(seq: number): ReturnType<typeof encodeCheckpoint> | undefined {
+    const { logic, snapshot, tables } = this.actor;
+    try {
+      const encoded = encodeCheckpoint(logic === NOBODY ? undefined : logic, snapshot, tables);
+      this.isUnsaveable = false;
+      return encoded;
+    } catch (error) {
+      if (!this.isUnsaveable) this.host.checkpointFailed(this, error);
+      this.isUnsaveable = true;
+      this.inVain(seq);
+      return undefined;
     }
   }
 

@@ -85,6 +85,7 @@ export interface NodeEvent {
     | 'actor.passivated'
     | 'actor.dropped'
     | 'actor.crashed'
+    | 'actor.checkpoint_failed'
     | 'actor.log'
     | 'actor.in_doubt'
     | 'actor.dead_letter'
@@ -594,6 +595,10 @@ export class Node implements OpeningHost {
   }
   stalled(cell: Cell, error: unknown): void {
     this.say({ type: 'store.stalled', actor: cell.address, error: errorData(error).message });
+  }
+  checkpointFailed(cell: Cell, error: unknown): void {
+    const { code, message } = errorData(error);
+    this.say({ type: 'actor.checkpoint_failed', actor: cell.address, seq: cell.durableHead, code, reason: message });
   }
   /** A bug of ours, or of a logic: it is opened again from the store, but not for ever. */
   crashed(cell: Cell, error: unknown): void {

@@ -5,7 +5,7 @@
 import type { Address } from './address.ts';
 import { decodeCheckpoint, type Saved } from './checkpoint.ts';
 import { MeshError } from './errors.ts';
-import { envOf, foldRecord, type Folded, unborn } from './fold.ts';
+import { type Divergence, envOf, foldRecord, type Folded, unborn } from './fold.ts';
 import type { Logic, View } from './logic.ts';
 import type { EventStore, StreamId } from './ports/event-store.ts';
 import type { LogRecord } from './record.ts';
@@ -15,6 +15,8 @@ export interface Recovered {
   readonly actor: Folded;
   /** The machine's definition is another one than its records name, and the log fits it. */
   readonly changed: boolean;
+  /** Why its checkpoint was left aside, and all of its log folded. */
+  readonly distrusted?: MeshError;
   readonly checkpointSeq: number;
   /** Bytes of JSON in the checkpoint; 0: there is none. */
   readonly stateBytes: number;
@@ -57,7 +59,34 @@ async function foldAll(source: RecoverySource, stream: StreamId, saved: Saved | 
     return complete(await foldFrom(source, stream, undefined, seq, false, saved?.tables), stream);
   const logic = source.logicOf(saved.tables.init.logic, stream.actor);
   if (saved.tables.logic.hash !== logic.hash) return changed(source, stream, logic, saved, seq);
-  return complete(await foldFrom(source, stream, revive(logic, stream.actor, saved), seq, false), stream);
+  const start = revive(logic, stream.actor, saved);
+  const digest = logic.digest(start.snapshot);
+  if (digest !== saved.digest) return insteadOf(source, stream, saved.digest, seq, digest);
+  return complete(await foldFrom(source, stream, start, seq, false), stream);
+}
+
+/**
+ * A state that is not the one that its checkpoint names is nothing to go on from. All of the log is, or all above a bridge, which holds
+ * what was before; where that is not kept any more, the actor waits for a person.
+ */
+async function insteadOf(
+  source: RecoverySource,
+  stream: StreamId,
+  expected: string,
+  seq: number,
+  actual: string,
+): Promise<Folding> {
+  const bad: Divergence = { seq, what: 'checkpoint', expected, actual };
+  const distrusted = new MeshError(
+    'REPLAY_DIVERGED',
+    `the checkpoint of ${stream.actor} at seq ${seq} is of the state ${expected}, and what it holds is ${actual}`,
+    { data: { ...bad, actor: stream.actor } },
+  );
+  let from: number | undefined;
+  for await (const { kind, seq: at } of source.store.read(stream, 1)) if (at === 1 || kind === 'bridge') from = at;
+  const folded = from === undefined ? undefined : await foldFrom(source, stream, undefined, from - 1, false);
+  if (folded === undefined) throw distrusted;
+  return { ...folded, distrusted };
 }
 
 function complete(recovered: Folding | undefined, stream: StreamId): Folding {

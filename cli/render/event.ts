@@ -8,6 +8,7 @@ const STYLES: Partial<Record<LogLine['type'], Style>> = {
   'actor.failed': 'yellow',
   'actor.parked': 'red',
   'actor.crashed': 'red',
+  'actor.checkpoint_failed': 'red',
   'actor.dead_letter': 'yellow',
   'actor.in_doubt': 'red',
   'store.stalled': 'red',

@@ -63,6 +63,8 @@ export interface CellHost {
   /** How a message creates the actor at an address where none is. Throws EVENT_REJECTED. */
   birth(address: Address, event: EventObject): Birth | undefined;
   stalled(cell: Cell, error: unknown): void;
+  /** Its state cannot be saved, or what was saved is not the state that it says: its log is all there is. */
+  checkpointFailed(cell: Cell, error: unknown): void;
   crashed(cell: Cell, error: unknown): void;
   dropped(cell: Cell, reason: string): void;
   /** An effect is in doubt and waits for a person. */
