@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import type { AnyActorLogic } from 'xstate';
 import { errorData, MeshError } from '../core/errors.ts';
 import type { StandardSchema } from '../core/standard-schema.ts';
+import { type Fault, faultOf, imported } from './fault.ts';
 
 /** What an actor is in code: a machine, and what guards its door. */
 export interface ActorDefinition {
@@ -41,15 +42,14 @@ export async function loadExport(
   await access(path).catch(() => {
     throw new MeshError('CONFIG_INVALID', `${where}: there is no file ${file} in ${folder}`);
   });
-  const url = pathToFileURL(path).href;
+  const url = `${pathToFileURL(path).href}${version === undefined ? '' : `?v=${version}`}`;
   let exports: Record<string, unknown>;
   try {
-    exports = (await import(version === undefined ? url : `${url}?v=${version}`)) as Record<string, unknown>;
+    exports = await imported(url);
   } catch (error) {
     const { message } = errorData(error);
-    throw new MeshError('CONFIG_INVALID', `${where}: ${file}${placeIn(error, path, folder)} cannot be loaded: ${message}`, {
-      cause: error,
-    });
+    const place = placeText(await faultOf(error, url), path, folder);
+    throw new MeshError('CONFIG_INVALID', `${where}: ${file}${place} cannot be loaded: ${message}`, { cause: error });
   }
   const key = name ?? 'default';
   const value = exports[key] ?? (name === undefined && Object.keys(exports).length === 1 ? Object.values(exports)[0] : undefined);
@@ -62,16 +62,12 @@ export async function loadExport(
   return { value, exports };
 }
 
-/** `:2:24` in the module itself, or ` (lib/other.ts:7:1)` in one that it imports; nothing where the stack does not tell. */
-function placeIn(error: unknown, path: string, folder: string): string {
-  const stack = error instanceof Error ? (error.stack ?? '') : '';
-  for (const [, file = '', line = ''] of stack.matchAll(
-    /(?:file:\/\/)?(\/[^\s()?]+?\.[cm]?[jt]sx?)(?:\?v=\d+)?:(\d+(?::\d+)?)/g,
-  )) {
-    if (file.includes('/node_modules/')) continue;
-    return file === path ? `:${line}` : file.startsWith(folder) ? ` (${relative(folder, file)}:${line})` : '';
-  }
-  return '';
+/** `:2:24` in the module itself, or ` (lib/other.ts:7:1)` in one that it imports; nothing where nothing tells. */
+function placeText(fault: Fault | undefined, path: string, folder: string): string {
+  if (fault === undefined) return '';
+  const { file, line, column } = fault;
+  const at = `${line}${column === undefined ? '' : `:${column}`}`;
+  return file === path ? `:${at}` : ` (${relative(folder, file)}:${at})`;
 }
 
 /** The actor that a module defines; `input` and `events` may be exports beside the machine. */

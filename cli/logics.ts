@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import { POOL_LOGIC, SUPERVISOR_LOGIC } from '../core/supervision/child-spec.ts';
 import type { Env } from '../core/config/interpolate.ts';
 import type { MeshPlan } from '../core/config/plan.ts';
-import { MeshError } from '../core/errors.ts';
+import { isMeshError, MeshError } from '../core/errors.ts';
 import { machineLogic } from '../core/kernel.ts';
 import { lintMachine } from '../core/kernel/lint-machine.ts';
 import type { Leaf } from '../core/logic.ts';
@@ -43,15 +43,27 @@ export interface Reachable {
   readonly onDelta?: StartOptions['onDelta'] | undefined;
 }
 
-/** `wanted`: only these names (supervisors and pools are always there). Throws CONFIG_INVALID, LINT_FAILED. */
+/** `wanted`: only these names (supervisors and pools are always there). Throws CONFIG_INVALID, LINT_FAILED, with all that is wrong. */
 export async function loadLogics(plan: MeshPlan, options: LogicOptions, wanted?: ReadonlySet<string>): Promise<Registry> {
   const registry: Registry = new Map([
     [SUPERVISOR_LOGIC, { logic: supervisor }],
     [POOL_LOGIC, { logic: pool }],
   ]);
-  for (const [name, where] of Object.entries(plan.logics))
-    if (where.from !== 'reprise' && wanted?.has(name) !== false) registry.set(name, await loadNamed(name, plan, options));
-  return registry;
+  const errors: MeshError[] = [];
+  for (const [name, where] of Object.entries(plan.logics)) {
+    if (where.from === 'reprise' || wanted?.has(name) === false) continue;
+    try {
+      registry.set(name, await loadNamed(name, plan, options));
+    } catch (error) {
+      if (!isMeshError(error)) throw error;
+      errors.push(error);
+    }
+  }
+  const [first] = errors;
+  if (first === undefined) return registry;
+  if (errors.length === 1) throw first;
+  const code = errors.every((error) => error.code === first.code) ? first.code : 'CONFIG_INVALID';
+  throw new MeshError(code, errors.map((error) => error.message).join('\n'), { cause: first });
 }
 
 /** One logic of the plan that is not Reprise's own. Throws CONFIG_INVALID, LINT_FAILED. */

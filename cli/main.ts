@@ -3,10 +3,11 @@ import { enableCompileCache } from 'node:module';
 
 // Most of a start is compiling: the cache of Node halves it from the second on.
 enableCompileCache();
-// Node 22 warns of what it has meanwhile made stable. `persistence/sqlite/driver.ts` keeps the other such warning from people.
+// Node 22 warns of what it has meanwhile made stable, and Node 24 of what `fault.ts` can do without. `persistence/sqlite/driver.ts` keeps the other such warning from people.
 const emitWarning = process.emitWarning.bind(process) as (...args: unknown[]) => void;
 process.emitWarning = (warning: string | Error, ...rest: unknown[]): void => {
-  if (!/\bType Stripping is an experimental feature/.test(String(warning))) emitWarning(warning, ...rest);
+  if (!/\b(?:Type Stripping|stripTypeScriptTypes) is an experimental feature/.test(String(warning)))
+    emitWarning(warning, ...rest);
 };
 
 const { processIo } = await import('./io.ts');

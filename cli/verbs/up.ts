@@ -14,7 +14,7 @@ import { counted } from '../words.ts';
 
 export async function run(call: Call): Promise<number> {
   const signals = new StopSignals();
-  call.io.lasts((dropped) => unread(dropped, call));
+  call.io.lasts({ dropped: (lines) => unread(lines, call), gone: GONE });
   const loaded = meshOf(call);
   if (call.flag('watch')) return watched(call, loaded, signals);
   const report = reportOf(call, loaded);
@@ -26,9 +26,11 @@ export async function run(call: Call): Promise<number> {
   return EXIT.ok;
 }
 
+const GONE = 'nobody reads what this mesh prints any more: it goes on, and `reprise logs` shows what it has to say';
+
 /** In the place of what nobody read. */
-function unread(dropped: number, { io }: Call): string {
-  const text = `${counted(dropped, 'line')} of this mesh found no reader in time`;
+function unread(lines: number, { io }: Call): string {
+  const text = `${counted(lines, 'line')} of this mesh found no reader in time`;
   return io.isTerminal ? text : JSON.stringify({ ts: Date.now(), type: 'mesh.note', text });
 }
 
@@ -55,6 +57,8 @@ async function watched(call: Call, first: LoadedMesh, signals: StopSignals): Pro
   using graph = new ModuleGraph();
   const file = resolve(call.file);
   let loaded = first;
+  /** The last one that came up. */
+  let good: LoadedMesh | undefined;
   let version = 1;
   for (
     let options = optionsOf(call, reportOf(call, loaded));
@@ -63,7 +67,18 @@ async function watched(call: Call, first: LoadedMesh, signals: StopSignals): Pro
   ) {
     const { report } = options;
     const since = Date.now();
-    const running = await RunningMesh.start(loaded, { ...options, version });
+    let running: RunningMesh;
+    try {
+      running = await RunningMesh.start(loaded, { ...options, version });
+    } catch (error) {
+      if (good === undefined || good === loaded) throw error;
+      tellKept(report, error);
+      report.end();
+      loaded = good;
+      version++;
+      continue;
+    }
+    good = loaded;
     const next = await untilChanged(call, running, report, graph, { file, since }, signals);
     report.stopping();
     await running.stop();
@@ -116,7 +131,10 @@ async function reread(call: Call, report: Report, version: number): Promise<Load
     await loadLogics(planOfFile(loaded), { folder: loaded.folder, version });
     return loaded;
   } catch (error) {
-    report.note(`${errorData(error).message}\n  (the mesh goes on as it was)`);
+    tellKept(report, error);
     return undefined;
   }
 }
+
+const tellKept = (report: Report, error: unknown): void =>
+  report.note(`${errorData(error).message}\n  (the mesh goes on as it was)`);

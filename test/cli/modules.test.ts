@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadActor } from '../../cli/actor-modules.ts';
+import { Folder } from './processes.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'reprise-modules-'));
 const machine = (id: string): string => `setup({}).createMachine({ id: '${id}', version: '1' })`;
@@ -77,5 +78,51 @@ describe('what a module does not give is said at the place that names it', () =>
       code: 'CONFIG_INVALID',
       message: expect.stringMatching(/^actors\.a\.module: \.\/broken\.ts.* cannot be loaded: /) as unknown,
     });
+  });
+});
+
+describe('what is wrong in modules is told all at once, each with file, line and column', () => {
+  const nowhere = "setup({}).createMachine({ id: 'm', version: '1', initial: 'a', states: { a: { on: { go: 'nowhere' } } } })";
+  /** What it is, the text of the module, and where it is wrong. */
+  const wrong = [
+    ['what cannot be parsed', 'export const a = 1;\nexport const b = {;\n', ':2:19'],
+    ['what lies behind tabs', '{\n\t\tconst b = {;\n}', ':2:14'],
+    ['types that cannot be stripped', 'export const a = 1;\nenum B { C }\n', ':2:1'],
+    ['what only the engine refuses', 'export const a: number = 1;\n  export const a = 2;\n', ':2:16'],
+    ['what throws', 'const none: { x?: { y: number } } = {};\nexport default none.x!.y;\n', ':2:24'],
+    ['what throws deep in a package', `import { setup } from 'xstate';\nexport default ${nowhere};\n`, ':2:26'],
+    ['a package that is not there', "import { setup } from 'xstate';\nimport 'no-such-package/part';\n", ':2:8'],
+    ['a file that is not there', "\nimport { a } from './not-there.ts';\n", ':2:19'],
+    ['an export that is not there', "import { gone } from './lib/right.ts';\n", ':1:10'],
+    ['what cannot be parsed in an import', "export * from './lib/broken.ts';\n", ' (lib/broken.ts:1:19)'],
+    ['what only the engine refuses there', "export * from './lib/twice.ts';\n", ' (lib/twice.ts:2:16)'],
+    ['what throws there', "export * from './lib/throws.ts';\n", ' (lib/throws.ts:2:27)'],
+  ] as const;
+  const files: Record<string, string> = {
+    'package.json': '{ "type": "module" }',
+    'mesh.yaml': `mesh: m\nactors:\n${wrong.map((_, i) => `  a${i}: { module: ./m${i}.ts }\n`).join('')}`,
+    'lib/right.ts': 'export const text = 1;\n',
+    'lib/broken.ts': 'export const a = {;\n',
+    'lib/twice.ts': 'export const a = 1;\n  export const a = 2;\n',
+    'lib/throws.ts': 'const none: any = {};\nexport const a = none.one.two;\n',
+  };
+  for (const [i, [, text]] of wrong.entries()) files[`m${i}.ts`] = text;
+  const folder = new Folder(files);
+  let said: { code: number | null; stderr: string };
+  beforeAll(async () => {
+    said = await folder.run('config', 'validate');
+  });
+  afterAll(() => folder[Symbol.asyncDispose]());
+
+  test.each(wrong.map(([what, , place], i) => [what, `actors.a${i}.module: ./m${i}.ts${place} cannot be loaded: `]))(
+    '%s',
+    (_what, expected) => {
+      expect(said.stderr).toContain(expected);
+    },
+  );
+  test('and nothing else', () => {
+    // XState says it in two lines.
+    const lines = said.stderr.trimEnd().split('\n');
+    expect([said.code, lines]).toEqual([2, expect.objectContaining({ length: wrong.length + 1 })]);
   });
 });

@@ -60,7 +60,7 @@ test('a changed module, or one that it imports, is taken up by its actors from t
 test('what does not load is said, and the actor goes on in the code that it had', async () => {
   await using folder = new Folder(files);
   const up = await folder.up('--watch');
-  const note = noted(up, /agent\.ts.* cannot be loaded[\s\S]*agent goes on in the code that it had/);
+  const note = noted(up, /agent\.ts:1:23 cannot be loaded[\s\S]*agent goes on in the code that it had/);
   folder.write('agent.ts', 'export const agent = {;\n');
   await note;
   expect((await folder.call('send', 'agent', 'say')).code).toBe(0);
@@ -77,6 +77,15 @@ test('a changed mesh file starts the mesh again; a wrong one does not', async ()
   const gone = noted(up, /actors\.third\.module: there is no file \.\/gone\.ts[\s\S]*goes on as it was/);
   folder.write('mesh.yaml', `${MESH}  third: { module: ./gone.ts }\n`);
   await gone;
+  const unclosed = noted(up, /mesh\.yaml:6:1[\s\S]*goes on as it was/);
+  folder.write('mesh.yaml', `${MESH}  third: { module: ./still.ts\n`);
+  await unclosed;
+  // Right as it stands, and wrong all the same.
+  const noStore = noted(up, /still\.ts[\s\S]*goes on as it was/);
+  const again = up.lines.length;
+  folder.write('mesh.yaml', `store: sqlite:./still.ts\n${MESH}`);
+  await noStore;
+  expect(await up.until((line) => line['type'] === 'mesh.ready', again)).toMatchObject({ actors: 2 });
   const from = up.lines.length;
   folder.write('mesh.yaml', `${MESH}  third: { module: ./still.ts }\n`);
   expect(await up.until((line) => line['type'] === 'mesh.ready', from)).toMatchObject({ actors: 3 });
