@@ -23,11 +23,8 @@ export interface Io {
   json(value: unknown): void;
   /** Resolves when whoever reads stdout has room for more. */
   caughtUp(): Promise<unknown>;
-  /**
-   * From now on the command goes on without a reader. Lines that a slow one has no room for are dropped, and counted: `told` makes the
-   * line that says so when it reads on.
-   */
-  lasts(told: (dropped: number) => string): void;
+  /** From now on the command goes on without a reader. Lines that a slow one has no room for are dropped, and counted. */
+  lasts(unread: Unread): void;
   /** Resolves when all that was written is read; of a command that lasts, after a moment. */
   flushed(): Promise<void>;
   /** For stdout. */
@@ -36,6 +33,14 @@ export interface Io {
   readonly isTerminal: boolean;
   /** Columns of the terminal. */
   readonly columns: number;
+}
+
+/** What a command that lasts says of lines that nobody read. */
+export interface Unread {
+  /** To a reader that reads on: so many lines had no room meanwhile. */
+  dropped(lines: number): string;
+  /** To people, when the reader has gone. */
+  readonly gone: string;
 }
 
 const COLUMNS = 100;
@@ -51,24 +56,25 @@ export function ioOf(
   { stdin, stdout, stderr, env }: Pick<Io, 'stdin' | 'stdout' | 'stderr' | 'env'>,
   readerGone: () => void = () => undefined,
 ): Io {
-  let told: ((dropped: number) => string) | undefined;
+  let unread: Unread | undefined;
   let dropped = 0;
   let isGone = false;
   const write = (text: string): void => {
     if (isGone) return;
-    if (told !== undefined && (dropped > 0 || stdout.writableLength > WAITING_MAX)) dropped++;
+    if (unread !== undefined && (dropped > 0 || stdout.writableLength > WAITING_MAX)) dropped++;
     else stdout.write(text);
   };
   stdout.on('drain', () => {
-    if (told === undefined || dropped === 0) return;
-    stdout.write(`${told(dropped)}\n`);
+    if (unread === undefined || dropped === 0) return;
+    stdout.write(`${unread.dropped(dropped)}\n`);
     dropped = 0;
   });
   stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (isGone) return;
     isGone = true;
-    if (told !== undefined) return;
-    if (error.code !== 'EPIPE') throw error;
-    readerGone();
+    if (unread !== undefined) stderr.write(`${unread.gone}\n`);
+    else if (error.code === 'EPIPE') readerGone();
+    else throw error;
   });
   // What cannot be told to people is lost; the exit code says what is left to say.
   stderr.on('error', () => undefined);
@@ -81,12 +87,12 @@ export function ioOf(
     note: (line) => void stderr.write(`${line}\n`),
     json: (value) => write(`${JSON.stringify(value)}\n`),
     caughtUp: () => (stdout.writableNeedDrain ? once(stdout, 'drain') : Promise.resolve()),
-    lasts: (tell) => {
-      told = tell;
+    lasts: (words) => {
+      unread = words;
     },
     flushed: async () => {
       const all = new Promise<void>((resolve) => void stdout.write('', () => resolve()));
-      await (told === undefined ? all : Promise.race([all, sleep(END_MS, undefined, { ref: false })]));
+      await (unread === undefined ? all : Promise.race([all, sleep(END_MS, undefined, { ref: false })]));
     },
     paint: (style, text) => styleText(style, text, { stream: stdout }),
     isTerminal: (stdout as { readonly isTTY?: boolean }).isTTY === true,

@@ -207,9 +207,7 @@ export class RunningMesh {
 /** A store in memory has no lock that would say so. */
 async function aloneAt(path: string, mesh: string): Promise<void> {
   const other = await runningMesh(path);
-  if (other === undefined) return;
-  const { pid } = await other.call<{ pid: number }>('hello');
-  throw new MeshError('STORE_LOCKED', `the mesh '${mesh}' runs already, as process ${pid}`);
+  if (other !== undefined) throw new MeshError('STORE_LOCKED', `the mesh '${mesh}' runs already, as process ${other.pid}`);
 }
 
 /** Before anything runs. */

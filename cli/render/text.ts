@@ -62,6 +62,7 @@ export async function jsonList<T>(
   for await (const item of items) {
     io.stdout.write(`${first ? '' : ','}${JSON.stringify(item)}`);
     first = false;
+    await io.caughtUp();
   }
   io.stdout.write(']}\n');
 }

@@ -21,9 +21,16 @@ export async function run(call: Call): Promise<void> {
   const records = await chosen(range, inspect, actor);
   const { io, isJson } = call;
   if (call.flag('follow'))
-    return await follow(inspect, actor, records, (record) => (isJson ? io.json(record) : print(io, record)));
+    return await follow(inspect, actor, records, (record) => {
+      if (isJson) io.json(record);
+      else print(io, record);
+      return io.caughtUp();
+    });
   if (isJson) return await jsonList(io, { actor }, 'events', records);
-  for await (const record of records) print(io, record);
+  for await (const record of records) {
+    print(io, record);
+    await io.caughtUp();
+  }
 }
 
 const print = (io: Io, record: LogRecord): void =>
@@ -36,13 +43,13 @@ async function follow(
   inspect: Inspection,
   actor: string,
   first: AsyncIterable<LogRecord>,
-  tell: (record: LogRecord) => void,
+  tell: (record: LogRecord) => Promise<unknown>,
 ): Promise<never> {
   const stream = inspect.stream(actor);
   let next = (await inspect.store.head(stream)).head + 1;
   for (let records = first; ; records = inspect.records(actor, next)) {
     for await (const record of records) {
-      tell(record);
+      await tell(record);
       next = record.seq + 1;
     }
     await sleep(LOOK_MS);

@@ -25,7 +25,11 @@ export async function run(call: Call): Promise<number> {
   }
   const frames = shown(inspect.frames(actor, to === undefined ? {} : { to }), from, life);
   if (call.isJson) await jsonList(io, { actor }, 'frames', mapped(frames, life));
-  else for await (const frame of frames) for (const line of frameLines(frame, io, life)) io.out(line);
+  else
+    for await (const frame of frames) {
+      for (const line of frameLines(frame, io, life)) io.out(line);
+      await io.caughtUp();
+    }
   return exitCode(life);
 }
 

@@ -53,7 +53,7 @@ describe('frames', () => {
     const reader = new FrameReader();
     const got: unknown[] = [];
     let copied = 0;
-    const { concat } = Buffer;
+    const concat = Buffer.concat.bind(Buffer);
     const counting = vi.spyOn(Buffer, 'concat').mockImplementation((chunks, length) => {
       copied += chunks.reduce((sum, chunk) => sum + chunk.length, 0);
       return concat(chunks, length);

@@ -63,7 +63,11 @@ describe('a process that is stopped', () => {
 
 test('logs that are followed end with an error when the mesh is killed, and in words when it stops', async () => {
   await using folder = new Folder(HELLO);
-  for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+  const endings = [
+    ['SIGKILL', 1, /^MESH_NOT_RUNNING: the mesh broke off in the middle of 'logs'/],
+    ['SIGTERM', 0, /^hello has stopped\n$/],
+  ] as const;
+  for (const [signal, exitCode, words] of endings) {
     const up = await folder.up();
     const child = folder.start(['logs', '--follow']);
     const following = ended(child);
@@ -71,10 +75,6 @@ test('logs that are followed end with an error when the mesh is killed, and in w
     await up.kill(signal);
     const { code, stdout, stderr } = await following;
     expect(stdout).toContain('node.started');
-    expect([code, stderr]).toEqual(
-      signal === 'SIGKILL'
-        ? [1, expect.stringMatching(/^MESH_NOT_RUNNING: the mesh broke off in the middle of 'logs'/)]
-        : [0, 'hello has stopped\n'],
-    );
+    expect([code, stderr]).toEqual([exitCode, expect.stringMatching(words)]);
   }
 });
