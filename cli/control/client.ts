@@ -44,13 +44,31 @@ export class ControlClient {
     throw new MeshError('MESH_NOT_RUNNING', `the mesh stopped before it answered '${op}'${again}`);
   }
 
-  /** Items until the mesh has no more, or the signal comes. Throws MESH_NOT_RUNNING when the mesh is killed meanwhile. */
+  /** Items, as they come, until the signal. Throws MESH_NOT_RUNNING when the mesh is killed meanwhile. */
   async *follow<T>(op: string, params: Readonly<Record<string, unknown>>, signal: AbortSignal): AsyncGenerator<T> {
     for await (const answer of this.answers(op, params, signal)) {
       if ('ok' in answer) return;
       if ('item' in answer) yield answer.item as T;
     }
     if (!signal.aborted) throw new MeshError('MESH_NOT_RUNNING', `the mesh broke off in the middle of '${op}'`);
+  }
+
+  /** Items that there are, however slowly they are taken. Throws MESH_NOT_RUNNING; MESH_UNRESPONSIVE when the next one does not come in time. */
+  async *items<T>(op: string, params: Readonly<Record<string, unknown>>, timeoutMs = TIMEOUT_MS): AsyncGenerator<T> {
+    const late = new AbortController();
+    const items = this.follow<T>(op, params, late.signal);
+    try {
+      for (;;) {
+        const timer = setTimeout(() => late.abort(), timeoutMs);
+        const next = await items.next();
+        clearTimeout(timer);
+        if (late.signal.aborted) throw unresponsive(`has not gone on with '${op}' for ${timeoutMs / 1_000} s`, this.pid);
+        if (next.done === true) return;
+        yield next.value;
+      }
+    } finally {
+      await items.return(undefined);
+    }
   }
 
   private async *answers(op: string, params: Readonly<Record<string, unknown>>, signal: AbortSignal): AsyncGenerator<Response> {

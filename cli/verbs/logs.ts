@@ -27,8 +27,10 @@ export async function run(call: Call): Promise<void> {
   }
   const query = { last, follow, ...(of !== undefined && { actor: await reach.actor(of, await reach.inspect()) }) };
   // Ctrl-C ends this process, and with it the connection.
-  const { signal } = new AbortController();
-  for await (const line of running.follow<LogLine | LogGap>('logs', query, signal)) {
+  const lines = follow
+    ? running.follow<LogLine | LogGap>('logs', query, new AbortController().signal)
+    : running.items<LogLine | LogGap>('logs', query);
+  for await (const line of lines) {
     if ('skipped' in line) io.note(`${counted(line.skipped as number, 'line')} of the mesh went before they were read`);
     else print(line);
     // Who reads slowly is waited for: the mesh keeps its last lines, this process none.

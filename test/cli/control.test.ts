@@ -173,6 +173,31 @@ describe('a follower', () => {
     for await (const line of client.follow<LogLine>('logs', {}, new AbortController().signal)) got.push(line.ts);
     expect(got).toEqual(Array.from({ length: 1_500 }, (_, i) => i));
   });
+  test('that takes its time gets all there is, and does not wait for ever for the next', async () => {
+    const client = await serve({
+      some: async (_params, { item }) => {
+        for (let i = 0; i < 3; i++) await item(i);
+      },
+      stuck: async (_params, { item }) => {
+        await item('first');
+        await new Promise(() => undefined);
+      },
+    });
+    const got: unknown[] = [];
+    for await (const value of client.items('some', {}, 100)) {
+      got.push(value);
+      await new Promise((resolve) => setTimeout(resolve, 150));
+    }
+    expect(got).toEqual([0, 1, 2]);
+    const read = async (): Promise<void> => {
+      for await (const value of client.items('stuck', {}, 100)) got.push(value);
+    };
+    await expect(read()).rejects.toMatchObject({
+      code: 'MESH_UNRESPONSIVE',
+      message: "the mesh has not gone on with 'stuck' for 0.1 s",
+    });
+    expect(got.at(-1)).toBe('first');
+  });
   test('is told what it missed when it is slower than the mesh', async () => {
     const log = new MeshLog();
     log.say({ type: 'actor.log', actor: 'a', value: 'first' }, 0);
