@@ -15,6 +15,7 @@ const STYLES: Partial<Record<LogLine['type'], Style>> = {
   'telemetry.stalled': 'yellow',
   'node.session_ended': 'red',
   'node.clock_skew': 'red',
+  'node.clock_jumped': 'yellow',
   'node.hook_failed': 'red',
   'node.failed': 'red',
   'directory.stalled': 'red',

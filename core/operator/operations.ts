@@ -6,6 +6,8 @@ import type { MeshPlan } from '../config/plan.ts';
 import { isMeshError, MeshError } from '../errors.ts';
 import type { Inspection } from './inspection.ts';
 import type { Node } from '../node.ts';
+import { stopDeadlineMs } from '../supervision/child-spec.ts';
+import type { Child, SupervisionState } from '../supervision/state.ts';
 import { supervisorOf } from '../supervisor.ts';
 
 export type Decision = Parameters<Cell['resolve']>[1];
@@ -18,7 +20,11 @@ export interface OperationParts {
 
 /** ms between two looks at an actor that was told to stop. */
 const LOOK_MS = 20;
+/** ms that a stop may take beyond its own deadline. */
 const STOP_MS = 10_000;
+
+/** `idle`: nothing ran that could be stopped. `stopping`: it has its order, and has not followed it in its time. */
+export type StopOutcome = 'stopped' | 'idle' | 'stopping';
 
 export class Operations {
   private readonly node: Node;
@@ -78,19 +84,37 @@ export class Operations {
     return 'started';
   }
 
-  /** Stops it, and waits until it has. Its log is kept. Throws USAGE for a child that a chart spawned. */
-  async stop(address: Address): Promise<void> {
+  /** Stops it, and waits until it has. Its log is kept. Throws USAGE for a child that a chart spawned, ACTOR_NOT_FOUND. */
+  async stop(address: Address): Promise<StopOutcome> {
     if (address === ROOT) throw new MeshError('USAGE', 'the root supervisor stops with the mesh');
     if (address.includes('@', 1))
       throw new MeshError('USAGE', `${address} was spawned by a chart, which alone may stop it: it would wait for it for ever`);
-    const cell = await this.cell(address);
+    await this.cell(address);
     const supervisor = this.supervisor(address);
+    const child = supervisor === undefined ? undefined : await this.child(supervisor, address);
+    if (await this.isStopped(address, supervisor)) return 'idle';
     if (supervisor !== undefined)
       await this.node.send(supervisor, { type: 'reprise.child.stop', child: address }, { internal: 'system' });
     else await this.node.send(address, { type: 'reprise.stop' }, { internal: 'system' });
-    const until = this.node.clock.monotonic() + STOP_MS;
-    while (cell.actor.tables.status === 'active' && cell.phase !== 'closed' && this.node.clock.monotonic() < until)
-      await this.node.sleep(LOOK_MS);
+    const until = this.node.clock.monotonic() + STOP_MS + (child === undefined ? 0 : stopDeadlineMs(child.spec));
+    for (; this.node.clock.monotonic() < until; await this.node.sleep(LOOK_MS))
+      if (await this.isStopped(address, supervisor)) return 'stopped';
+    return 'stopping';
+  }
+
+  /** Its supervisor has let it go, and it has ended durably. */
+  private async isStopped(address: Address, supervisor: Address | undefined): Promise<boolean> {
+    const child = supervisor === undefined ? undefined : await this.child(supervisor, address);
+    if (child !== undefined && child.status !== 'idle') return false;
+    const { actor, durableHead } = await this.node.cellAt(address);
+    return actor.tables.status !== 'active' && actor.tables.head === durableHead;
+  }
+
+  /** What its supervisor, or its pool, knows of it. */
+  private async child(supervisor: Address, address: Address): Promise<Child | undefined> {
+    const { context } = (await this.node.cellAt(supervisor)).view();
+    const { supervision, children } = context as SupervisionState & { readonly supervision?: SupervisionState };
+    return (supervision?.children ?? children).find((child) => child.address === address);
   }
 
   /** A person decides a call in doubt. Throws USAGE when it is none. */

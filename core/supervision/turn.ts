@@ -96,8 +96,9 @@ export class Turn {
   private stop(child: Child, forget: boolean): void {
     this.turn(child, 'stopping');
     const deadlineMs = stopDeadlineMs(child.spec);
-    // `keep`: it does not end, so that it can go on where it was.
-    const keep = child.spec.history === 'with' && !forget && child.next === undefined;
+    // `keep`: it does not end, so that it can go on where it was. A person who stops it means that it ends.
+    const isByHand = this.s.operation?.cause === 'hand';
+    const keep = child.spec.history === 'with' && !isByHand && !forget && child.next === undefined;
     this.order(child, {
       type: 'reprise.stop',
       run: child.run,

@@ -164,6 +164,7 @@ describe('a mesh that runs', () => {
 
   test('stops by hand and is started again', async () => {
     expect((await folder.call('stop', 'greeter')).stdout).toBe('greeter is stopped\n');
+    expect((await folder.call('stop', 'greeter')).stdout).toBe('greeter did not run: there was nothing to stop\n');
     const refused = await folder.call('send', 'greeter', greet('Cy'));
     expect(refused.stderr).toContain('ACTOR_STOPPED');
     expect((await folder.call('restart', 'greeter')).stdout).toBe('greeter was started\n');
