@@ -26,7 +26,7 @@ import { checkpointDue } from './protocol/checkpoint.ts';
 import { cursorKey, dropStill, receive } from './protocol/cursors.ts';
 import { afterFailure, ATTEMPTS_MAX } from './protocol/failure.ts';
 import { emptyHeld, hold, release } from './protocol/held.ts';
-import { dueSends, earliestSend, heard, outboxSize, type PendingSend, SENDS_MAX } from './protocol/outbox.ts';
+import { catchUp, dueSends, earliestSend, heard, outboxSize, type PendingSend, SENDS_MAX } from './protocol/outbox.ts';
 import { acceptOutside, OUTSIDE_MAX } from './protocol/outside.ts';
 import { NOBODY, type Recovered, sizeOf, viewOf } from './recovery.ts';
 import type { ActivatedRecord, DeadCause, FailedRecord, LogRecord, MarkedSend, RecordMeta } from './record.ts';
@@ -91,6 +91,7 @@ export class Cell implements JournalOwner<Leaving> {
     this.stateBytes = recovered.stateBytes;
     this.logBytes = recovered.logBytes;
     this.movedAt = host.clock.now();
+    if (tables.outbox !== undefined) catchUp(tables.outbox, this.movedAt);
   }
 
   get address(): Address {
@@ -784,6 +785,17 @@ export class Cell implements JournalOwner<Leaving> {
     const { clock } = this.host;
     const ms = Math.max(this.host.mayAct(this) ? 0 : RETRY_MS, due - clock.now());
     this.wake = { at: due, cancel: clock.after(ms, () => this.alarm()) };
+  }
+
+  /** The wall clock has jumped by `ms`. Timers and deadlines are instants of it; pauses are not. */
+  clockJumped(ms: number): void {
+    const { outbox } = this.actor.tables;
+    if (outbox !== undefined) catchUp(outbox, this.host.clock.now());
+    if (this.waitsUntil !== undefined) this.waitsUntil += ms;
+    this.movedAt += ms;
+    this.wake?.cancel();
+    this.wake = undefined;
+    this.arm();
   }
 
   private alarm(): void {

@@ -70,6 +70,7 @@ export interface NodeEvent {
     | 'node.stopped'
     | 'node.session_ended'
     | 'node.clock_skew'
+    | 'node.clock_jumped'
     | 'node.hook_failed'
     | 'node.failed'
     | 'directory.stalled'
@@ -122,6 +123,8 @@ const BREAKDOWNS_MAX = 3;
 const REOPEN_MS = 1_000;
 /** Idle for so long, a cell keeps only what it must. */
 const SLIM_MS = 1_000;
+/** Of the wall clock, against the monotonic one. It is slewed by less. */
+const JUMP_MS = 1_000;
 const PAUSE_MIN_MS = 50;
 const PAUSE_MAX_MS = 2_000;
 /** How often, and every how many ms, a cell that a person changes is asked to come to rest. */
@@ -182,6 +185,8 @@ export class Node implements OpeningHost {
   private wakeTimer: (() => void) | undefined;
   private wakeTimerAt = Infinity;
   private sweeper: (() => void) | undefined;
+  /** ms by which the wall clock is ahead of the monotonic one. */
+  private lead: number;
   private readonly waitingForSession: (() => void)[] = [];
   readonly trials = new TrialQueue((cell) => this.ready(cell));
   /** Where an actor's cell broke down, and how often at that head. */
@@ -195,6 +200,7 @@ export class Node implements OpeningHost {
     this.plan = options.plan;
     this.store = options.store;
     this.clock = options.clock;
+    this.lead = this.clock.now() - this.clock.monotonic();
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.horizonMs = options.plan.horizonMs;
     this.tracing = options.tracer !== undefined;
@@ -451,6 +457,7 @@ export class Node implements OpeningHost {
   private sweep(): void {
     this.sweeper = this.clock.after(1_000, () => {
       const now = this.clock.now();
+      this.watchClock(now - this.clock.monotonic());
       for (const cell of this.cells.values()) {
         if (!cell.idle) continue;
         if (now - cell.movedAt >= this.plan.passivateAfterMs(cell.address)) void this.passivate(cell);
@@ -458,6 +465,23 @@ export class Node implements OpeningHost {
       }
       this.sweep();
     });
+  }
+
+  /**
+   * Timers were set in monotonic time, for instants of a wall clock that may have jumped since: by hand, by NTP, or because the machine
+   * was suspended. `lead`: ms by which the wall clock is ahead.
+   */
+  private watchClock(lead: number): void {
+    const ms = lead - this.lead;
+    this.lead = lead;
+    if (Math.abs(ms) < JUMP_MS) return;
+    this.say({ type: 'node.clock_jumped', node: this.node, ms: Math.round(ms) });
+    for (const cell of this.cells.values()) cell.clockJumped(ms);
+    // When it went back, who sleeps until a pause is over would sleep until it has caught up. Each looks itself what is due.
+    if (ms < 0) void this.recoveries.all(this.sleepers.due(Infinity, Infinity));
+    this.wakeTimer?.();
+    this.wakeTimer = undefined;
+    this.armWake();
   }
 
   /** Puts an idle actor away: to nothing but its log, and the time of its next wake. */

@@ -17,6 +17,8 @@ export const SENDS_MAX = 100_000;
 /** The shortest pause before a re-send, and the longest, ms. */
 const RESEND_MIN_MS = 500;
 const RESEND_MAX_MS = 300_000;
+/** No pause is longer, whatever a broker's custody adds: what is due later was set before the clock went back. */
+const PAUSE_MAX_MS = 2 * RESEND_MAX_MS;
 
 /** A send as the fold makes it. */
 export interface NewSend {
@@ -160,6 +162,13 @@ export function dueSends(outbox: Outbox, now: number): readonly PendingSend[] {
   }
   outbox.dueFrom = next;
   return due;
+}
+
+/** Where the clock has gone back since they were sent: they are due now, not when it has caught up. */
+export function catchUp(outbox: Outbox, now: number): void {
+  if (outbox.dueFrom === Infinity || outbox.dueFrom <= now + PAUSE_MAX_MS) return;
+  for (const send of pendingSends(outbox)) if (send.nextAt !== Infinity) send.nextAt = now;
+  outbox.dueFrom = now;
 }
 
 /** ms since 1970 before which no send is due; undefined: none will be. Cheap, and may be early. */

@@ -4,6 +4,7 @@ import { type Address, EFFECTS_MAX, effectId } from '../../core/address.ts';
 import type { Lane } from '../../core/effect.ts';
 import {
   addSend,
+  catchUp,
   afterOf,
   decodeOutbox,
   dueSends,
@@ -163,6 +164,27 @@ describe('re-sends', () => {
     expect(dueSends(outbox, 1_000)).toHaveLength(1);
     heard(outbox, 'b', 'user', at(1));
     expect(earliestSend(outbox)).toBeUndefined();
+  });
+});
+
+describe('when the clock has gone back', () => {
+  /** Of two sends the first has left, at a time of which the clock now is 0. */
+  const back = (from: number): Outbox => {
+    const outbox = filled(1, 2);
+    sent(outbox, get(outbox, 1), from);
+    catchUp(outbox, 0);
+    return outbox;
+  };
+  test('by more than any pause, all that has left is due, and nothing else', () => {
+    const outbox = back(RESEND_MAX_MS + 100_002);
+    expect(earliestSend(outbox)).toBe(0);
+    expect(dueSends(outbox, 0).map((s) => s.position)).toEqual([at(1)]);
+  });
+
+  test('by less, it is waited for', () => {
+    const outbox = back(RESEND_MAX_MS + 100_000);
+    expect(earliestSend(outbox)).toBe(2 * RESEND_MAX_MS);
+    expect(dueSends(outbox, 0)).toEqual([]);
   });
 });
 
