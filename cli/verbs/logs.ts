@@ -16,7 +16,7 @@ export async function run(call: Call): Promise<void> {
   await using reach = new Reach(call);
   const follow = call.flag('follow');
   const running = follow ? await reach.mesh() : await reach.answering();
-  const of = call.args[0];
+  const of = call.args[0] === undefined ? undefined : await scopeOf(call.args[0], reach, follow);
   const last = call.number('last') ?? LAST;
   const { io, isJson } = call;
   const print = (line: LogLine): void => (isJson ? io.json(line) : io.out(eventText(line, io)));
@@ -25,7 +25,7 @@ export async function run(call: Call): Promise<void> {
     for (const line of await fromRecords(await reach.inspect(), of, last)) print(line);
     return;
   }
-  const query = { last, follow, ...(of !== undefined && { actor: await reach.actor(of, await reach.inspect()) }) };
+  const query = { last, follow, ...(of !== undefined && { actor: of }) };
   // Ctrl-C ends this process, and with it the connection.
   const lines = follow
     ? running.follow<LogLine | LogGap>('logs', query, new AbortController().signal)
@@ -37,6 +37,16 @@ export async function run(call: Call): Promise<void> {
     await io.caughtUp();
   }
   if (follow) io.note(`${reach.plan.mesh} has stopped`);
+}
+
+/** An actor, with all below it. Throws ADDRESS_INVALID, ACTOR_NOT_FOUND. */
+async function scopeOf(text: string, reach: Reach, follow: boolean): Promise<Address> {
+  if (reach.declares(text)) return text;
+  const inspect = await reach.inspect();
+  const actor = await reach.actor(text, inspect);
+  // Whoever follows may wait for one that has not begun.
+  if (!follow) await inspect.known(actor);
+  return actor;
 }
 
 /**

@@ -54,6 +54,15 @@ describe('logs of a mesh that was stopped', () => {
     expect((await folder.call('logs', '--follow')).stderr).toContain('MESH_NOT_RUNNING');
   });
 
+  test.each([
+    ['gretter', `ACTOR_NOT_FOUND: no actor 'gretter' (did you mean "greeter"?)\n`],
+    ['case/d', "ACTOR_NOT_FOUND: no actor 'case/d': it has no log yet"],
+    ['a b', 'ADDRESS_INVALID'],
+  ])('logs of %s, which is nobody, are an error', async (address, error) => {
+    const { code, stdout, stderr } = await folder.call('logs', address);
+    expect([code === 0, stdout, stderr]).toEqual([false, '', expect.stringContaining(error)]);
+  });
+
   test('export and import: the same log again, to be replayed and never run', async () => {
     const out = folder.file('logs.jsonl');
     expect(await folder.call('export', '--out', out)).toMatchObject({ code: 0, stderr: `5 logs in ${out}\n` });
