@@ -32,8 +32,8 @@ import { RunningLeaves } from './cell/running-leaves.ts';
 import { leafSpan, processSpan, sendSpan } from './spans.ts';
 import type { PendingLeaf } from './tables.ts';
 import { Resting } from './node/resting.ts';
+import { Sleepers } from './node/sleepers.ts';
 import { TrialQueue } from './node/trial-queue.ts';
-import { WakeQueue } from './node/wake-queue.ts';
 
 /** How an actor that has no stream yet is born by a message. */
 export interface Birth {
@@ -175,15 +175,13 @@ export class Node implements OpeningHost {
   private readonly unopenable = new Map<Address, MeshError>();
   /** Actors that a person is changing: no cell may be opened meanwhile. */
   private readonly reserved = new Set<Address>();
-  private readonly sleepers = new WakeQueue();
+  private readonly sleepers: Sleepers;
   private readonly resting: Resting;
   private readonly receivers = new Map<Shard, { close(): Promise<void> }>();
   private readonly shardNames = new Map<Address, Shard>();
   private readonly shards = new Map<Shard, Shard>();
   private readySet = new Set<Cell>();
   private pumping = false;
-  private wakeTimer: (() => void) | undefined;
-  private wakeTimerAt = Infinity;
   private sweeper: (() => void) | undefined;
   /** ms by which the wall clock is ahead of the monotonic one. */
   private lead: number;
@@ -218,6 +216,7 @@ export class Node implements OpeningHost {
     const recover = (address: Address): Promise<void> => this.recover(address);
     this.recoveries = new Recoveries(this.limits.recoveries, recover);
     this.suspects = new Recoveries(1, recover);
+    this.sleepers = new Sleepers(this.clock, (address) => void this.recoveries.open(address));
     this.resting = new Resting({
       clock: this.clock,
       cells: this.cells,
@@ -287,7 +286,7 @@ export class Node implements OpeningHost {
     this.stopping = true;
     this.say({ type: 'node.stopping', node: this.node });
     this.sweeper?.();
-    this.wakeTimer?.();
+    this.sleepers.stop();
     const until = this.clock.monotonic() + deadlineMs;
     // Calls that are under way may finish; one that does not is in doubt for the next run, and follows its policy.
     while (this.leaves.finite > 0 && this.clock.monotonic() < until) await this.sleep(10);
@@ -314,7 +313,7 @@ export class Node implements OpeningHost {
     this.stopping = true;
     this.clean = false;
     this.sweeper?.();
-    this.wakeTimer?.();
+    this.sleepers.stop();
     this.ownership.crash();
     for (const cell of [...this.cells.values()]) cell.close('crash');
     this.cells.clear();
@@ -372,7 +371,6 @@ export class Node implements OpeningHost {
     if (this.epochOf(this.shardOf(address)) < 0) return;
     // What waits there must not be forgotten. That it was fenced proves nothing: an append of the cell before may have moved the head.
     this.sleepers.set(address, this.clock.now() + REOPEN_MS);
-    this.armWake();
   }
 
   /** It cannot be run until a person has changed something: it counts as parked. */
@@ -424,7 +422,6 @@ export class Node implements OpeningHost {
     await this.recoveries.all(dirty.filter((s) => !struck.has(s)).map((s) => s.actor));
     // Those that may have killed a process come last.
     await this.suspects.all(Array.from(struck, (s) => s.actor));
-    this.armWake();
   }
 
   private async looksStruck(stream: StreamState): Promise<boolean> {
@@ -477,11 +474,7 @@ export class Node implements OpeningHost {
     if (Math.abs(ms) < JUMP_MS) return;
     this.say({ type: 'node.clock_jumped', node: this.node, ms: Math.round(ms) });
     for (const cell of this.cells.values()) cell.clockJumped(ms);
-    // When it went back, who sleeps until a pause is over would sleep until it has caught up. Each looks itself what is due.
-    if (ms < 0) void this.recoveries.all(this.sleepers.due(Infinity, Infinity));
-    this.wakeTimer?.();
-    this.wakeTimer = undefined;
-    this.armWake();
+    this.sleepers.clockJumped(ms);
   }
 
   /** Puts an idle actor away: to nothing but its log, and the time of its next wake. */
@@ -494,27 +487,8 @@ export class Node implements OpeningHost {
 
   private putAway({ address }: Cell, wakeAt: number | undefined): void {
     this.cells.delete(address);
-    if (wakeAt !== undefined) {
-      this.sleepers.set(address, wakeAt);
-      this.armWake();
-    }
+    if (wakeAt !== undefined) this.sleepers.set(address, wakeAt);
     this.say({ type: 'actor.passivated', actor: address });
-  }
-
-  private armWake(): void {
-    const at = this.sleepers.next() ?? Infinity;
-    if (at >= this.wakeTimerAt && this.wakeTimer !== undefined) return;
-    this.wakeTimer?.();
-    this.wakeTimerAt = at;
-    this.wakeTimer =
-      at === Infinity
-        ? undefined
-        : this.clock.after(Math.max(0, at - this.clock.now()), () => {
-            this.wakeTimer = undefined;
-            this.wakeTimerAt = Infinity;
-            for (const address of this.sleepers.due(this.clock.now(), 100)) void this.recoveries.open(address);
-            this.armWake();
-          });
   }
 
   // ---- what cells need ---------------------------------------------------------------------------------------------
