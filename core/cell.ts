@@ -264,7 +264,8 @@ export class Cell implements JournalOwner<Leaving> {
 
   private beginTrial(): void {
     // Of those that were seen before at a process's death, one at a time: else the innocent are struck with the guilty.
-    if (this.actor.tables.strikes > 0 && !this.host.trials.enter(this)) return;
+    const { strikes } = this.actor.tables;
+    if (strikes > 0 && !this.host.trials.enter(this, strikes)) return;
     this.trial = 'begun';
     this.activated('trial');
     this.flush();
@@ -358,6 +359,8 @@ export class Cell implements JournalOwner<Leaving> {
       this.giveBack(e, 'rejected', error as MeshError);
       return false;
     }
+    // Its supervisor's order is on another lane, and may come later: until then it waits at its sender, as its sender's order does.
+    if (e.from !== OUTSIDE && this.host.isSupervised(this.address)) return false;
     const never = t.init.logic === '' && t.epoch === 0;
     this.giveBack(e, never ? 'unknown' : 'gone', new MeshError('ACTOR_NOT_FOUND', `nothing is at ${this.address}`));
     return false;

@@ -1,9 +1,14 @@
-/** Of the cells that may have killed a process before, one at a time makes its first step: else the innocent are struck with the guilty. */
+/**
+ * Of the cells that may have killed a process before, one at a time makes its first step: else the innocent are struck with the guilty.
+ * Those that were in hand at the most deaths come last: a process that somebody kills again and again then meets another one each time,
+ * and one that kills its process does so alone.
+ */
 import type { Cell } from '../cell.ts';
 
 export class TrialQueue {
   private current: Cell | undefined;
-  private readonly waiting = new Set<Cell>();
+  /** By strikes. */
+  private readonly waiting = new Map<number, Set<Cell>>();
   private readonly ready: (cell: Cell) => void;
 
   /** `ready`: called with the cell whose turn has come. */
@@ -11,20 +16,29 @@ export class TrialQueue {
     this.ready = ready;
   }
 
-  /** False: it is told when its turn comes. */
-  enter(cell: Cell): boolean {
+  /** False: it is told when its turn comes. `strikes`: from 1 on. */
+  enter(cell: Cell, strikes: number): boolean {
     if (this.current === undefined) this.current = cell;
-    else if (this.current !== cell) this.waiting.add(cell);
-    return this.current === cell;
+    if (this.current === cell) return true;
+    const same = this.waiting.get(strikes) ?? new Set();
+    this.waiting.set(strikes, same.add(cell));
+    return false;
   }
 
   leave(cell: Cell): void {
-    this.waiting.delete(cell);
+    for (const cells of this.waiting.values()) cells.delete(cell);
     if (this.current !== cell) return;
     this.current = undefined;
-    const [next] = this.waiting;
-    if (next === undefined) return;
-    this.waiting.delete(next);
-    this.ready(next);
+    const next = this.first();
+    if (next !== undefined) this.ready(next);
+  }
+
+  private first(): Cell | undefined {
+    for (const strikes of [...this.waiting.keys()].toSorted((a, b) => a - b))
+      for (const cell of this.waiting.get(strikes) ?? []) {
+        this.waiting.get(strikes)?.delete(cell);
+        return cell;
+      }
+    return undefined;
   }
 }

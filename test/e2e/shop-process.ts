@@ -1,6 +1,7 @@
 /**
  * A node in a process of its own, for tests that kill it: a shop whose orders call a tool, ask a pool, wait for timers and tell a book.
- * Arguments: folder, number of orders. Sends the orders itself, each under its own id; says `ready`, and `done` when all are through.
+ * Arguments: folder, number of orders. Sends the orders itself, each under its own id, so many at once: then a fast machine is done no
+ * sooner than the timers of the orders let it. Says `ready`, and `done` when all are through.
  *
  * `calls.log` in the folder is what the world outside has seen: `begin KEY`, `end KEY`, and `AGAIN KEY` for a call whose result was in
  * the log before this process began: that must never happen.
@@ -15,6 +16,7 @@ import { sqlite } from '../../persistence/sqlite.ts';
 
 const [folder = '', count = '0'] = process.argv.slice(2);
 const ORDERS = Number(count);
+const AT_ONCE = 4;
 const calls = join(folder, 'calls.log');
 const path = join(folder, 'shop.db');
 const completed = existsSync(path) ? await completedCalls() : new Set<string>();
@@ -132,15 +134,12 @@ const mesh = await startMesh(
 process.stdout.write('ready\n');
 
 const sentFile = join(folder, 'sent');
-const from = existsSync(sentFile) ? Number(readFileSync(sentFile, 'utf8')) : 0;
-for (let i = from; i < ORDERS; i++) {
-  await mesh.send(`shop/order/o${i}`, { type: 'order' }, { id: `order-${i}` });
-  writeFileSync(sentFile, String(i + 1));
-}
-for (;;) {
+let sent = existsSync(sentFile) ? Number(readFileSync(sentFile, 'utf8')) : 0;
+for (let paid = 0; paid < ORDERS; await new Promise((resolve) => setTimeout(resolve, 5))) {
   const { context } = await mesh.ref('shop/book').state();
-  if ((context as { lines: string[] }).lines.filter((line) => line.endsWith('paid')).length >= ORDERS) break;
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  paid = (context as { lines: string[] }).lines.filter((line) => line.endsWith('paid')).length;
+  for (; sent < Math.min(ORDERS, paid + AT_ONCE); writeFileSync(sentFile, String(++sent)))
+    await mesh.send(`shop/order/o${sent}`, { type: 'order' }, { id: `order-${sent}` });
 }
 await mesh.stop();
 process.stdout.write('done\n');
