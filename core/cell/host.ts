@@ -60,6 +60,8 @@ export interface CellHost {
   leafSpan(cell: Cell, leaf: PendingLeaf): Span | undefined;
   /** A message leaves for the first time: the context that it carries. */
   sendSpan(envelope: Envelope): TraceContext | undefined;
+  /** Somebody starts this address: what comes before that waits. */
+  isSupervised(address: Address): boolean;
   /** How a message creates the actor at an address where none is. Throws EVENT_REJECTED. */
   birth(address: Address, event: EventObject): Birth | undefined;
   stalled(cell: Cell, error: unknown): void;

@@ -64,6 +64,8 @@ export interface ActorPlan {
   readonly kind: ChildKind;
   /** Of a pool: that of its members. */
   readonly logic: string;
+  /** Of a pool; else 0. */
+  readonly members: number;
   readonly group: string;
   /** Of keyed actors: what their first message is added to. */
   readonly input: unknown;
@@ -282,6 +284,7 @@ class Planner {
       address,
       kind,
       logic,
+      members: 'size' in entry ? entry.size : 0,
       group,
       input: entry.input ?? null,
       passivateAfterMs: msOr(entry.passivateAfter, kind === 'keyed' ? DEFAULTS.passivateKeyedAfter : DEFAULTS.passivateAfter),

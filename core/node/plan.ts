@@ -51,6 +51,7 @@ export function nodePlan(plan: MeshPlan, registry: ReadonlyMap<string, Registere
       const below = address.slice(top.length).replaceAll(/@\d+\.\d+/g, '');
       return keyed === undefined ? top + below : `${keyed.plan.address}/{key}${below}`;
     },
+    isSupervised: (address) => book.isSupervised(address),
     birth(address, event): Birth | undefined {
       const keyed = event.type.startsWith('reprise.') || event.type.startsWith('xstate.') ? undefined : book.keyed(address);
       if (keyed === undefined) return undefined;

@@ -48,6 +48,15 @@ export class AddressBook {
     }
   }
 
+  /** A supervisor or a pool starts it, no message does. */
+  isSupervised(address: Address): boolean {
+    const plan = this.at(address);
+    if (plan === undefined || plan.kind === 'keyed') return false;
+    if (plan.address === address) return true;
+    const member = address.slice(plan.address.length + 1);
+    return parent(address) === plan.address && /^[1-9]\d*$/.test(member) && Number(member) <= plan.members;
+  }
+
   /** What messages from outside may be sent to. Throws ACTOR_NOT_FOUND, which names what was meant or what there is. */
   receiver(address: Address): ActorPlan {
     const found = this.at(address);

@@ -75,6 +75,8 @@ export interface WorldOptions {
   readonly tracer?: Tracer;
   /** Custom actions that run once at most. */
   readonly atMostOnce?: readonly string[];
+  /** Addresses that a supervisor starts. */
+  readonly supervised?: readonly string[];
   /** What a node is made of, changed: its hooks, its ports. */
   readonly made?: (options: NodeOptions) => NodeOptions;
 }
@@ -203,9 +205,13 @@ export class World {
       groupOf: (top) => (top.includes('.') ? top.slice(0, top.indexOf('.')) : 'default'),
       templateOf: (address) => address.replace(/\d+$/, '{key}'),
       birth: (address, event) =>
-        address.startsWith('@') || address.includes('@', 1) || event.type === 'nobirth'
+        address.startsWith('@') ||
+        address.includes('@', 1) ||
+        event.type === 'nobirth' ||
+        this.options.supervised?.includes(address) === true
           ? undefined
           : { logic: address.replace(/^.*[./]/, '').replace(/\d+$/, ''), input: null },
+      isSupervised: (address) => this.options.supervised?.includes(address) ?? false,
       admit: () => undefined,
       mailboxMax: () => undefined,
       passivateAfterMs: () => this.options.passivateAfterMs ?? 60_000,
