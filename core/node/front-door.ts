@@ -7,6 +7,7 @@ import type { EventObject, Lane } from '../effect.ts';
 import type { Envelope } from '../envelope.ts';
 import { isMeshError, MeshError } from '../errors.ts';
 import { reference } from '../fold.ts';
+import { toPlain } from '../kernel/plain.ts';
 import type { NodePlan } from '../node.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
@@ -58,11 +59,11 @@ export class FrontDoor {
   /** `made`: the id is not the client's. */
   async send(
     to: Address,
-    event: EventObject,
+    given: EventObject,
     options: SendOptions & { readonly internal?: Lane; readonly made?: boolean },
   ): Promise<Sent> {
     const { host } = this;
-    if (options.internal === undefined) this.admit(to, event);
+    const event = options.internal === undefined ? this.admitted(to, given) : given;
     if (host.stopping) throw new MeshError('NODE_STOPPING', `node ${host.node} is stopping`);
     const id = this.idOf(options);
     const shard = host.shardOf(to);
@@ -84,10 +85,10 @@ export class FrontDoor {
     }
   }
 
-  ask(to: Address, event: EventObject, options: AskOptions): Promise<EventObject> {
+  ask(to: Address, given: EventObject, options: AskOptions): Promise<EventObject> {
     const id = this.idOf(options);
     const { timeoutMs = ASK_MS } = options;
-    this.admit(to, event);
+    const event = this.admitted(to, given);
     return new Promise<EventObject>((resolve, reject) => {
       const finish = (): void => {
         cancel();
@@ -119,7 +120,8 @@ export class FrontDoor {
 
   /** A reply to the outside is durable. */
   replied(id: EffectId, reply: EventObject): void {
-    for (const answered of this.asking.get(id) ?? []) answered(reply);
+    // Whoever asked may do with it what they like: it is also in the context of the actor that replied, or in its log to be.
+    for (const answered of this.asking.get(id) ?? []) answered(structuredClone(reply));
   }
 
   private idOf({ id }: SendOptions): string {
@@ -132,14 +134,22 @@ export class FrontDoor {
     return id;
   }
 
-  private admit(to: Address, event: EventObject): void {
-    const type: unknown = (event as EventObject | null | undefined)?.type;
+  /** A copy, as a log keeps it: what its sender does with the event afterwards changes nothing. Throws EVENT_REJECTED, PAYLOAD_TOO_LARGE. */
+  private admitted(to: Address, given: EventObject): EventObject {
+    const type: unknown = (given as EventObject | null | undefined)?.type;
     if (typeof type !== 'string' || type === '') throw new MeshError('EVENT_REJECTED', `an event for ${to} needs a type`);
     if (type.startsWith('xstate.') || type.startsWith('reprise.'))
       throw new MeshError('EVENT_REJECTED', `events of type '${type}' may not come from outside`);
+    const event = toPlain(given, {
+      what: `event '${type}' for ${to}`,
+      code: 'EVENT_REJECTED',
+      marker: () => undefined,
+      copy: true,
+    });
     const bytes = Buffer.byteLength(JSON.stringify(event));
     if (bytes > this.payloadBytes)
       throw new MeshError('PAYLOAD_TOO_LARGE', `the event has ${bytes} bytes, ${to} takes ${this.payloadBytes}`);
     this.admitTo(to, event);
+    return event;
   }
 }
