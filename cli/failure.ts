@@ -2,14 +2,13 @@
 import { CODES, errorData, type ErrorCode, isMeshError } from '../core/errors.ts';
 import type { Verb } from './command.ts';
 import type { Io } from './io.ts';
-import { inWords } from './render/divergence.ts';
 
 export function tell(error: unknown, io: Io, isJson: boolean, verb: Verb | undefined): void {
   const { code = 'INTERNAL', message, data, cause } = errorData(error);
   if (isJson) return io.note(JSON.stringify({ error: { code, message, ...(data !== undefined && { data }) } }));
   const isOurs = isMeshError(error);
-  io.note(`${isOurs ? code : 'error'}: ${inWords(message)}`);
-  if (cause !== undefined && !message.includes(cause.message)) io.note(`  because: ${inWords(cause.message)}`);
+  io.note(`${isOurs ? code : 'error'}: ${message}`);
+  if (cause !== undefined && !message.includes(cause.message)) io.note(`  because: ${cause.message}`);
   const cure = isOurs ? cureOf(code, message, verb) : undefined;
   if (cure !== undefined) io.note(`  ${cure}`);
   if (io.env['REPRISE_DEBUG'] !== undefined && error instanceof Error) io.note(error.stack ?? '');

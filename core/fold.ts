@@ -147,16 +147,18 @@ export function divergence(actor: Folded, record: LogRecord, step: Step): Diverg
     : { seq: record.seq, what: 'effects', expected: record.effectsDigest, actual: effects };
 }
 
+/** What REPLAY_DIVERGED says. Its data have the digests, which say nothing to people. */
+export const explain = (actor: Address, { seq, what, actual }: Divergence): string =>
+  `${actor} does not fit the edited code from seq ${seq} on${what === 'throw' ? `: it throws: ${actual}` : ''}`;
+
 /** Step and apply, checking the digests. Throws REPLAY_DIVERGED. */
 export function foldRecord(actor: Folded, record: LogRecord, work: Work[] | undefined, verify = true): Step {
   const step = stepOf(actor, record) ?? UNSTEPPED;
   const bad = verify || step.failed !== undefined ? divergence(actor, record, step) : undefined;
   if (bad !== undefined) {
-    throw new MeshError(
-      'REPLAY_DIVERGED',
-      `${actor.env.address} diverged at seq ${bad.seq} (${bad.what}): the log has ${bad.expected}, this code gives ${bad.actual}`,
-      { data: { ...bad, actor: actor.env.address, record } },
-    );
+    throw new MeshError('REPLAY_DIVERGED', explain(actor.env.address, bad), {
+      data: { ...bad, actor: actor.env.address, record },
+    });
   }
   applyRecord(actor, record, step, work);
   return step;

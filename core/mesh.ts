@@ -8,7 +8,7 @@ import { decodeCheckpoint } from './checkpoint.ts';
 import { SUPERVISOR_LOGIC } from './supervision/child-spec.ts';
 import type { MeshPlan } from './config/plan.ts';
 import type { EventObject } from './effect.ts';
-import { isMeshError } from './errors.ts';
+import { type ErrorCode, isMeshError } from './errors.ts';
 import { type ActorState, Inspection, type StoredActor } from './operator/inspection.ts';
 import type { ActorStatus, Node, NodePlan } from './node.ts';
 import type { AskOptions, SendOptions, Sent } from './node/front-door.ts';
@@ -58,6 +58,8 @@ export interface ListedActor extends Omit<StoredActor, 'phase'> {
   readonly mailbox: number;
   /** ms that the oldest of them has waited. */
   readonly oldestMs?: number;
+  /** Of the error that keeps it from being opened; `reason` is its message. */
+  readonly code?: ErrorCode;
   /** Value of its chart, where it is in memory. */
   readonly state?: unknown;
   /** Effects that a person has to decide. */
@@ -215,7 +217,7 @@ export function withLive(stored: readonly StoredActor[], live: readonly ActorSta
   return stored.map((actor) => {
     const status = alive.get(actor.address);
     if (status === undefined) return { ...actor, mailbox: 0 };
-    const { phase, reason, mailbox, oldestMs, state, inDoubt, dead = actor.dead } = status;
+    const { phase, reason, code, mailbox, oldestMs, state, inDoubt, dead = actor.dead } = status;
     return {
       ...actor,
       phase,
@@ -223,6 +225,7 @@ export function withLive(stored: readonly StoredActor[], live: readonly ActorSta
       seq: Math.max(actor.seq, status.head),
       mailbox,
       ...(reason !== undefined && { reason }),
+      ...(code !== undefined && { code }),
       ...(oldestMs !== undefined && { oldestMs }),
       ...(state !== undefined && { state }),
       ...(dead !== undefined && { dead }),

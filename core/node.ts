@@ -11,7 +11,7 @@ import { type OpeningHost, Openings } from './cell/opening.ts';
 import type { CellHost } from './cell/host.ts';
 import type { EventObject, Lane } from './effect.ts';
 import type { CursorReport, Envelope, TraceContext } from './envelope.ts';
-import { errorData, MeshError } from './errors.ts';
+import { type ErrorCode, errorData, MeshError } from './errors.ts';
 import { type AskOptions, FrontDoor, type SendOptions, type Sent } from './node/front-door.ts';
 import { Hooks } from './node/hooks.ts';
 import { DEFAULT_LIMITS, type NodeLimits } from './limits.ts';
@@ -145,7 +145,10 @@ export interface ActorStatus {
   readonly oldestMs?: number;
   readonly reason?: string;
   readonly state?: unknown;
+  /** Why it is parked, or what it ended with. */
   readonly dead?: number;
+  /** Of the error that keeps it from being opened; `reason` is its message. */
+  readonly code?: ErrorCode;
   readonly inDoubt?: readonly string[];
 }
 
@@ -660,7 +663,7 @@ export class Node implements OpeningHost {
     const cell = this.cells.get(address);
     const broken = this.unopenable.get(address);
     if (broken !== undefined)
-      return { address, phase: 'parked', head: 0, mailbox: 0, reason: `${broken.code}: ${broken.message}` };
+      return { address, phase: 'parked', head: 0, mailbox: 0, code: broken.code, reason: broken.message };
     if (cell === undefined) return undefined;
     const t = cell.actor.tables;
     const { oldestAt } = cell;

@@ -79,7 +79,7 @@ async function insteadOf(
   const bad: Divergence = { seq, what: 'checkpoint', expected, actual };
   const distrusted = new MeshError(
     'REPLAY_DIVERGED',
-    `the checkpoint of ${stream.actor} at seq ${seq} is of the state ${expected}, and what it holds is ${actual}`,
+    `the checkpoint of ${stream.actor} at seq ${seq} holds another state than the one it names`,
     { data: { ...bad, actor: stream.actor } },
   );
   let from: number | undefined;

@@ -6,7 +6,7 @@ import { type EffectId, effectId } from './address.ts';
 import { decodeCheckpoint } from './checkpoint.ts';
 import type { Effect } from './effect.ts';
 import { MeshError } from './errors.ts';
-import { applyRecord, type Divergence, divergence, envOf, type Folded, stepOf, UNSTEPPED } from './fold.ts';
+import { applyRecord, type Divergence, divergence, envOf, explain, type Folded, stepOf, UNSTEPPED } from './fold.ts';
 import type { Logic, Step, View } from './logic.ts';
 import type { StreamId } from './ports/event-store.ts';
 import { bridged, NOBODY, nobody, reborn, type RecoverySource, viewOf } from './recovery.ts';
@@ -118,9 +118,6 @@ export async function agreed(source: RecoverySource, stream: StreamId, to?: numb
     pending: [...(leaves?.values().map((l) => l.child) ?? []), ...(timers?.values().map((t) => t.timer) ?? [])],
   };
 }
-
-export const explain = (actor: string, d: Divergence): string =>
-  `${actor} diverged at seq ${d.seq} (${d.what}): the log has ${d.expected}, this code gives ${d.actual}`;
 
 /** The state at a seq (default: the head). Undefined: nothing lives there at that seq. */
 export async function stateAt(source: RecoverySource, stream: StreamId, seq?: number): Promise<Frame | undefined> {

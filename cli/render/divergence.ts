@@ -42,13 +42,3 @@ function stepText(before: View | undefined, after: View | undefined): string {
   return was === is ? `this code stays in ${is}` : `this code goes ${was} -> ${is}`;
 }
 const nameOf = (view: View | undefined): string => (view === undefined ? '' : stateText(view.value) || view.status);
-
-const DIVERGED = /(\S+) diverged at seq (\d+) \((\w+)\): the log has .*?, this code gives (.*)/s;
-
-/** The message of REPLAY_DIVERGED without its digests, whatever stands around it; other messages as they are. */
-export const inWords = (message: string): string =>
-  message.replace(
-    DIVERGED,
-    (_all, actor: string, seq: string, what: string, actual: string) =>
-      `${actor} does not fit the edited code from seq ${seq} on${what === 'throw' ? `: it throws: ${actual}` : ''}`,
-  );

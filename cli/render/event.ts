@@ -1,7 +1,6 @@
 /** A line of the log of a running mesh, for people. */
 import type { LogLine } from '../control/log.ts';
 import type { Io, Style } from '../io.ts';
-import { inWords } from './divergence.ts';
 import { inline, timeText } from './text.ts';
 
 const STYLES: Partial<Record<LogLine['type'], Style>> = {
@@ -29,7 +28,7 @@ export function eventText(line: LogLine, io: Io): string {
   const style = STYLES[type];
   const more = Object.entries(rest)
     .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `${key}=${typeof value === 'string' ? inWords(value) : inline(value, 200)}`)
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : inline(value, 200)}`)
     .join(' ');
   return [io.paint('dim', timeText(ts).slice(11)), actor, style === undefined ? what : io.paint(style, what), more]
     .filter((part) => part !== undefined && part !== '')

@@ -3,7 +3,7 @@ import type { Address } from '../../core/address.ts';
 import type { Io } from '../io.ts';
 import { choicesOf, type Misfit } from '../misfit.ts';
 import { changeText } from './changes.ts';
-import { inWords, partingText } from './divergence.ts';
+import { partingText } from './divergence.ts';
 import { recordText } from './record.ts';
 
 /** Addresses that are named of a group. */
@@ -27,7 +27,7 @@ function keyOf(misfit: Misfit): string {
   return JSON.stringify([kind, code, needsOld, step, how, changes.map(({ path }) => path)]);
 }
 
-const withoutAddress = ({ reason, actor }: Misfit): string => inWords(reason).replace(`${actor} `, '');
+const withoutAddress = ({ reason, actor }: Misfit): string => reason.replace(`${actor} `, '');
 
 /** `like`: one of the same sort, of which all was said before. */
 export function misfitLines(group: readonly Misfit[], io: Io, like: Address | undefined): string[] {
@@ -51,7 +51,7 @@ function reasonLines(misfit: Misfit, io: Io, ofMany: boolean): string[] {
   const { actor, code, divergence, changes = [], savedAt } = misfit;
   const lines: string[] = [];
   const of = ofMany ? ` of ${actor}` : '';
-  if (divergence === undefined || code === 'CHECKPOINT_INCOMPATIBLE') lines.push(`  ${inWords(misfit.reason)}`);
+  if (divergence === undefined || code === 'CHECKPOINT_INCOMPATIBLE') lines.push(`  ${misfit.reason}`);
   if (divergence !== undefined)
     lines.push(
       `  record ${divergence.seq}${of}: ${recordText(divergence.record, io.columns)}`,

@@ -4,7 +4,6 @@ import { type ListedActor, withLive } from '../../core/mesh.ts';
 import type { ActorStatus } from '../../core/node.ts';
 import type { Call } from '../command.ts';
 import { Reach } from '../reach.ts';
-import { inWords } from '../render/divergence.ts';
 import { spanText, stateText, table } from '../render/text.ts';
 import { counted } from '../words.ts';
 
@@ -51,8 +50,8 @@ function noteOf({ address, reason, inDoubt, wakeAt, phase }: ListedActor): strin
   return wakeAt !== undefined && phase === 'passive' ? `wakes in ${spanText(wakeAt - Date.now())}` : '';
 }
 
-/** Without the code of the error and the address, which stands in front of it. */
-const shortReason = (reason: string, address: Address): string =>
-  inWords(reason.split('\n')[0] ?? '')
-    .replace(/^(?:REPLAY_DIVERGED|CHECKPOINT_INCOMPATIBLE): /, '')
-    .replace(`${address} `, '');
+/** Without the address, which stands in front of it. */
+function shortReason(reason: string, address: Address): string {
+  const [first = ''] = reason.split('\n');
+  return first.startsWith(`${address} `) ? first.slice(address.length + 1) : first;
+}

@@ -118,7 +118,7 @@ const misfit = (actor: string, more: Partial<Misfit> = {}): Misfit => ({
   actor,
   kind: 'approval',
   code: 'REPLAY_DIVERGED',
-  reason: `${actor} diverged at seq 2 (effects): the log has 0068c4e99723bb, this code gives 010b975d29d7c3`,
+  reason: `${actor} does not fit the edited code from seq 2 on`,
   needsOld: true,
   divergence: {
     seq: 2,

@@ -58,6 +58,6 @@ describe('foldLog', () => {
     const fold = (): unknown => foldLog(machineLogic(till(6)), 'till', log);
     expect(fold).toThrow(expect.toSatisfy((error: unknown) => isMeshError(error, 'REPLAY_DIVERGED')));
     const first = log.find((record) => record.kind === 'event');
-    expect(fold).toThrow(`diverged at seq ${first?.seq} (state)`);
+    expect(fold).toThrow(`till does not fit the edited code from seq ${first?.seq} on`);
   });
 });
