@@ -6,7 +6,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const run = promisify(execFile);
@@ -40,23 +40,26 @@ const transcript = fences
     return { command, output: output.join('\n').trimEnd() };
   });
 
-/** A pattern in which `…` stands for anything within a line; as a line of its own, for the rest. */
+/** A pattern in which `…` stands for anything within a line, as a line of its own for the rest; and the number of a process for any. */
 function patternOf(expected: string): RegExp {
-  const lines = expected.split('\n').map((line) =>
-    line === '…'
-      ? '[\\s\\S]*'
-      : line
-          .split('…')
-          .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-          .join('.*'),
-  );
+  const lines = expected
+    .replaceAll(/^pid \d+/gm, 'pid …')
+    .split('\n')
+    .map((line) =>
+      line === '…'
+        ? '[\\s\\S]*'
+        : line
+            .split('…')
+            .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+            .join('.*'),
+    );
   return new RegExp(`^${lines.join('\\n')}$`);
 }
 /** Columns of tables move with what is in them. */
 const shown = (text: string): string => text.replaceAll(/[ \t]+$/gm, '').trimEnd();
 
 let mesh: ChildProcess | undefined;
-/** As on a terminal: `script` gives it one. Returns its first line. */
+/** As on a terminal: `script` gives it one. Returns its first lines, up to that with its pid. */
 async function up(): Promise<string> {
   kill();
   const child = spawn('script', ['-qec', 'reprise up', '/dev/null'], {
@@ -70,8 +73,9 @@ async function up(): Promise<string> {
     let said = '';
     child.stdout.on('data', (bytes: Buffer) => {
       said += bytes.toString();
-      const line = said.split(/\r?\n/).find((l) => l.includes(' is up: '));
-      if (line !== undefined) ready(line);
+      const lines = stripVTControlCharacters(said).split(/\r?\n/);
+      const last = lines.slice(0, -1).findIndex((line) => line.startsWith('pid '));
+      if (last >= 0) ready(lines.slice(0, last + 1).join('\n'));
     });
     child.on('exit', (code) => failed(new Error(`reprise up ended with ${code}: ${said}`)));
   });
