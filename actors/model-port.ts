@@ -3,8 +3,7 @@
  * No tool loop here: the loop is the statechart. Deltas are for eyes only; the result is the record.
  */
 import { createHash } from 'node:crypto';
-import { type ErrorCode, MeshError } from '../core/index.ts';
-import { isObject } from './json.ts';
+import { type ErrorCode, isObject, MeshError } from '../core/index.ts';
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 

@@ -11,6 +11,7 @@ export type { SecretRef } from './config/schema.ts';
 export type { Effect, EventObject } from './effect.ts';
 export type { TraceContext } from './envelope.ts';
 export { CODES, type ErrorCode, type ErrorData, errorData, isMeshError, MeshError } from './errors.ts';
+export { isObject, type JsonObject } from './json.ts';
 export type { AskSource, InDoubt, Leaf, LeafHandle, Logic, Source } from './logic.ts';
 export type { Clock } from './ports/clock.ts';
 export type { LogRecord } from './record.ts';

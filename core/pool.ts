@@ -4,6 +4,7 @@
  * nobody: a member replies to whoever asked.
  */
 import { type Address, hash32 } from './address.ts';
+import { canonical } from './canonical.ts';
 import { type ChildSpecInput, type FlagsInput, POOL_LOGIC } from './supervision/child-spec.ts';
 import type { Effect, EventObject } from './effect.ts';
 import { MeshError } from './errors.ts';
@@ -142,12 +143,7 @@ function keyOf(event: EventObject, field: string | undefined): string {
   return typeof value === 'string' ? value : sorted(value);
 }
 
-const sorted = (value: unknown): string =>
-  JSON.stringify(value, (_, v: unknown) =>
-    typeof v === 'object' && v !== null && !Array.isArray(v)
-      ? Object.fromEntries(Object.entries(v).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : v,
-  ) ?? 'undefined';
+const sorted = (value: unknown): string => (value === undefined ? 'undefined' : canonical(value));
 
 function taken(state: PoolState, member: Address, count: number): PoolState {
   const left = (state.untaken[member] ?? 0) - count;

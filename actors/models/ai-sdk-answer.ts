@@ -1,5 +1,5 @@
 /** An answer of an AI SDK model, whole or as the parts of a stream, as a `ModelResult`. */
-import { isObject, type JsonObject } from '../json.ts';
+import { isObject, type JsonObject } from '../../core/index.ts';
 import {
   type FilePart,
   type FinishReason,

@@ -2,8 +2,7 @@
  * An answer in the words of the chat completions API, whole or in chunks, as a `ModelResult`. Servers that speak this API differ:
  * everything that is not needed may be missing, and what is there is looked at before it is believed.
  */
-import { MeshError } from '../../core/index.ts';
-import { isObject, type JsonObject } from '../json.ts';
+import { isObject, type JsonObject, MeshError } from '../../core/index.ts';
 import {
   type FinishReason,
   type ModelDelta,

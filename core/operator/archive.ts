@@ -12,6 +12,7 @@
 import { type Address, checkAddress, importedShard } from '../address.ts';
 import { decodeCheckpoint } from '../checkpoint.ts';
 import { MeshError } from '../errors.ts';
+import { isObject } from '../json.ts';
 import { deflateRecords } from '../payload.ts';
 import type { BlobStore, Checkpoint, EventStore, StoreAdmin, StreamId } from '../ports/event-store.ts';
 import { FORMAT, type LogicStamp, type LogRecord } from '../record.ts';
@@ -228,8 +229,6 @@ const KINDS: ReadonlySet<string> = new Set<LogRecord['kind']>([
   'bridge',
 ]);
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isSeq = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isCheckpoint = (value: unknown): boolean =>
   isObject(value) && isSeq(value['seq']) && isSeq(value['epoch']) && typeof value['bytes'] === 'string';
