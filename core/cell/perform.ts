@@ -248,7 +248,19 @@ export class Performer {
     if (t.parked !== undefined) return;
     if (t.actions !== undefined) for (const [id, action] of [...t.actions]) if (isBelow(id)) this.action(id, action);
     if (t.status !== 'active' || t.leaves === undefined) return;
-    for (const leaf of [...t.leaves.values()]) if (isBelow(leaf.id)) this.takeUp(leaf);
+    for (const leaf of [...t.leaves.values()]) {
+      if (!isBelow(leaf.id)) continue;
+      // At each: the process may have been frozen since the one before.
+      if (!this.host.mayAct(this.cell)) return this.resumeLater(seq);
+      this.takeUp(leaf);
+    }
+  }
+
+  /** What was taken up already is not begun again. */
+  private resumeLater(seq: number): void {
+    this.host.whenRegained(() => {
+      if (this.cell.phase !== 'closed') this.resume(seq);
+    });
   }
 
   private takeUp(leaf: PendingLeaf): void {

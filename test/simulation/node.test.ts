@@ -245,6 +245,30 @@ describe('a node that was frozen with a durable call in hand', () => {
   });
 });
 
+test('a node that is suspended between two calls that it takes up makes the second one when its session is renewed', async () => {
+  let suspended = false;
+  const ends: (() => void)[] = [];
+  const world = new World({
+    at: (w, point) => {
+      if (point !== 'call.after' || suspended || w.nodes.has('n1')) return;
+      suspended = true;
+      w.clocks.get('n2')?.jump(60_000);
+    },
+  });
+  world.answer = (_, done) => void ends.push(() => done('ok'));
+  await world.up('n1');
+  await world.send('plain1', { type: 'm', n: 1, do: [spawn('first', 'tool', 1), spawn('second', 'tool', 2)] });
+  world.crash('n1');
+  await world.up('n2');
+  for (let i = 0; i < 100 && !suspended; i++) await world.advance(100);
+  expect(world.calls.map((c) => c.input)).toEqual([1, 2, 1]);
+  await world.advance(2_000);
+  expect(world.calls.map((c) => c.input)).toEqual([1, 2, 1, 2]);
+  for (const end of ends) end();
+  await world.advance(1_000);
+  expect((await world.taken('plain1')).slice(1)).toEqual(['xstate.done.actor.first', 'xstate.done.actor.second']);
+});
+
 describe('messages from outside to one actor', () => {
   const DAY = 24 * HOUR;
   /** Counts what it takes, and answers with the number. */
