@@ -51,6 +51,8 @@ export interface NodePlan {
   groupOf(top: Address): string;
   /** The address with its keys left out: a name of few values, for traces. */
   templateOf(address: Address): string;
+  /** Somebody starts this address: what comes before that waits. */
+  isSupervised(address: Address): boolean;
   /** Throws EVENT_REJECTED when the message does not pass the schema. Undefined: messages do not create this address. */
   birth(address: Address, event: EventObject): Birth | undefined;
   /** Checks an event from outside. Throws EVENT_REJECTED. */
@@ -143,12 +145,12 @@ export interface ActorStatus {
   readonly mailbox: number;
   /** ms that the oldest message has waited. */
   readonly oldestMs?: number;
-  readonly reason?: string;
-  readonly state?: unknown;
   /** Why it is parked, or what it ended with. */
-  readonly dead?: number;
+  readonly reason?: string;
   /** Of the error that keeps it from being opened; `reason` is its message. */
   readonly code?: ErrorCode;
+  readonly state?: unknown;
+  readonly dead?: number;
   readonly inDoubt?: readonly string[];
 }
 
@@ -529,6 +531,9 @@ export class Node implements OpeningHost {
   }
   logicOf(name: string, address: Address): Logic {
     return this.plan.logicOf(name, address);
+  }
+  isSupervised(address: Address): boolean {
+    return this.plan.isSupervised(address);
   }
   birth(address: Address, event: EventObject): Birth | undefined {
     return this.plan.birth(address, event);
