@@ -4,7 +4,7 @@
  */
 import { type EffectId, effectId } from './address.ts';
 import { decodeCheckpoint } from './checkpoint.ts';
-import type { Effect } from './effect.ts';
+import { type Effect, isDelayed } from './effect.ts';
 import { MeshError } from './errors.ts';
 import { applyRecord, type Divergence, divergence, envOf, explain, type Folded, stepOf, UNSTEPPED } from './fold.ts';
 import type { Logic, Step, View } from './logic.ts';
@@ -44,7 +44,10 @@ export async function* frames(source: RecoverySource, stream: StreamId, options:
     if (bad !== undefined && options.strict === true)
       throw new MeshError('REPLAY_DIVERGED', explain(stream.actor, bad), { data: { ...bad, actor: stream.actor, record } });
     if (record.seq < (options.from ?? 0)) continue;
-    const effects = step.effects.map((e, i) => ({ ...e, id: effectId(stream.actor, record.seq, i) }));
+    const effects = (bad === undefined ? withDelays(step.effects, record) : step.effects).map((e, i) => ({
+      ...e,
+      id: effectId(stream.actor, record.seq, i),
+    }));
     yield {
       seq: record.seq,
       ts: record.meta.ts,
@@ -56,6 +59,14 @@ export async function* frames(source: RecoverySource, stream: StreamId, options:
       ...(bad !== undefined && { divergence: bad }),
     };
   }
+}
+
+/** With the delays that were waited for: this code may have others by now. */
+function withDelays(effects: readonly Effect[], record: LogRecord): readonly Effect[] {
+  const delays = record.kind === 'init' || record.kind === 'event' ? record.delays : undefined;
+  if (delays === undefined) return effects;
+  let next = 0;
+  return effects.map((e) => (isDelayed(e) ? { ...e, delay: delays[next++] ?? e.delay } : e));
 }
 
 interface Fold {
@@ -154,14 +165,14 @@ async function beginning(
   logicOf: RecoverySource['logicOf'],
 ): Promise<{ actor: Folded; seq: number }> {
   for await (const record of source.store.read(stream, 1)) {
-    if (BEGINNINGS.has(record.kind))
-      return { actor: nobody(stream.actor, undefined), seq: record.seq - 1 };
+    if (BEGINNINGS.has(record.kind)) return { actor: nobody(stream.actor, undefined), seq: record.seq - 1 };
     break;
   }
   const checkpoint = await source.store.loadCheckpoint(stream);
   if (checkpoint === undefined) return { actor: nobody(stream.actor, undefined), seq: 0 };
   const saved = decodeCheckpoint(checkpoint.bytes, stream.actor);
-  if (saved.tables.init.logic === '' || saved.snapshot === null) return { actor: nobody(stream.actor, saved.tables), seq: checkpoint.seq };
+  if (saved.tables.init.logic === '' || saved.snapshot === null)
+    return { actor: nobody(stream.actor, saved.tables), seq: checkpoint.seq };
   const logic = logicOf(saved.tables.init.logic, stream.actor);
   const env = envOf(stream.actor, saved.tables.init);
   return { actor: { env, logic, snapshot: logic.restore(env, saved.snapshot), tables: saved.tables }, seq: checkpoint.seq };

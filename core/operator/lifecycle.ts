@@ -4,6 +4,7 @@
  * that nobody has acknowledged. Where these tables cannot be derived, it says so and asks for `acceptLoss`.
  */
 import { decodeCheckpoint, encodeCheckpoint } from '../checkpoint.ts';
+import type { EventObject } from '../effect.ts';
 import { MeshError } from '../errors.ts';
 import { applyRecord, envOf, foldRecord, type Folded, seedOf, stampOf, stopsOf, unborn, UNSTEPPED } from '../fold.ts';
 import type { Logic } from '../logic.ts';
@@ -60,6 +61,10 @@ export async function tablesAtHead(ctx: LifecycleContext, stream: StreamId, opti
       // Without a step its effects are unknown; what it took is not.
       applyRecord(actor, { ...record, kind: 'mark' }, UNSTEPPED, undefined);
       if (record.kind === 'init') actor.tables.init = record.init;
+    } else if (record.kind === 'fired' && actor.tables.timers?.has(record.timer) !== true) {
+      // A step that was lost has set it: what it sent is as unknown.
+      lost.push(record);
+      applyRecord(actor, { ...record, kind: 'mark' }, UNSTEPPED, undefined);
     } else applyRecord(actor, record, UNSTEPPED, undefined);
   }
   if (old !== undefined && actor.snapshot !== undefined) {
@@ -69,7 +74,7 @@ export async function tablesAtHead(ctx: LifecycleContext, stream: StreamId, opti
   if (lost.length > 0 && options.acceptLoss !== true) {
     throw new MeshError(
       'CHECKPOINT_INCOMPATIBLE',
-      `${stream.actor} has ${lost.length} records above its checkpoint (seq ${lost[0]?.seq} to ${lost.at(-1)?.seq}) that only the old code can fold: name it with --old MODULE, or give their sends up with --accept-loss`,
+      `${stream.actor} has ${lost.length} ${lost.length === 1 ? 'record' : 'records'} above its checkpoint (seq ${lost[0]?.seq} to ${lost.at(-1)?.seq}) that only the old code can fold: name it with --old MODULE, or give their sends up with --accept-loss`,
       { data: { actor: stream.actor, records: lost.map((r) => r.seq) } },
     );
   }
@@ -219,9 +224,14 @@ function losses(ctx: LifecycleContext, tables: Tables, lost: readonly LogRecord[
     kind: 'dead',
     cause: 'underivable',
     detail: `seq ${record.seq}`,
-    event: record.kind === 'event' ? record.event : { type: 'reprise.init' },
+    event: eventOf(record),
     meta: { ts: ctx.now, seed: 0 },
   }));
+}
+
+function eventOf(record: LogRecord): EventObject {
+  if (record.kind === 'event') return record.event;
+  return record.kind === 'fired' ? { type: 'reprise.fired', timer: record.timer } : { type: 'reprise.init' };
 }
 
 /** A bridge but for its snapshot. */

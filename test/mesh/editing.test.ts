@@ -1,6 +1,6 @@
 /** Editing an agent between two runs: what fits goes on, what does not is parked alone, and every choice that a person has. */
 import { afterEach, describe, expect, test } from 'vitest';
-import type { AnyActorLogic } from 'xstate';
+import { type AnyActorLogic, type AnyActorRef, assign, sendTo, setup } from 'xstate';
 import { composeMesh } from '../../cli/compose-mesh.ts';
 import { IN_CODE } from '../../core/config/check-mesh.ts';
 import type { EventObject } from '../../core/effect.ts';
@@ -44,13 +44,15 @@ async function written(machine: AnyActorLogic, events: readonly EventObject[], k
   const store = memory();
   const mesh = await shop(store, machine);
   await send(mesh, ...events);
-  if (killed) {
-    mesh.node.crash();
-    open.splice(open.indexOf(mesh), 1);
-    // What a process that is gone does not renew is ended by who opens its store.
-    for (const { session, counter } of await store.sessions()) await store.end(session, counter);
-  } else await stop(mesh);
+  await (killed ? kill(mesh, store) : stop(mesh));
   return store;
+}
+
+async function kill(mesh: Mesh, store: MemoryStore): Promise<void> {
+  mesh.node.crash();
+  open.splice(open.indexOf(mesh), 1);
+  // What a process that is gone does not renew is ended by who opens its store.
+  for (const { session, counter } of await store.sessions()) await store.end(session, counter);
 }
 
 const parkedOf = (events: readonly NodeEvent[]): NodeEvent | undefined => events.find((e) => e.type === 'actor.parked');
@@ -93,6 +95,11 @@ describe.each([
     const mesh = await shop(store, order({ impatient: true, patience: 1_000_000 }), events);
     expect(parkedOf(events)).toBeUndefined();
     expect((await waits(mesh))[0]).toBeGreaterThan(4_000_000);
+    const shown: unknown[] = [];
+    for await (const { effects } of mesh.inspect.frames('order'))
+      shown.push(...effects.map((e) => e.kind === 'timer' && e.delay));
+    expect(shown).toContain(5_000_000);
+    expect(shown).not.toContain(1_000_000);
     await send(mesh, paid(1));
     const [anew = 0] = await waits(mesh);
     expect(anew).toBeGreaterThan(900_000);
@@ -274,6 +281,38 @@ describe('the choices', () => {
     expect((await mesh.inspect.deadLetters('order')).map((l) => l.cause)).toEqual(['underivable', 'underivable', 'underivable']);
     await send(mesh, paid(10));
     expect(await mesh.inspect.state('order')).toMatchObject({ value: 'wrapping' });
+  });
+
+  test('nor of what a timer that nobody knows any more has sent', async () => {
+    const later = (version: string) =>
+      setup({ delays: { soon: 1 } }).createMachine({
+        id: 'order',
+        version,
+        initial: 'a',
+        states: { a: { entry: version === '2' ? assign({ edited: true }) : [] } },
+        on: {
+          go: {
+            actions: sendTo(
+              ({ system }) => system.get('greeter') as AnyActorRef,
+              { type: 'greet', name: 'Ada' },
+              { delay: 'soon' },
+            ),
+          },
+        },
+      });
+    const hasFired = async (mesh: Mesh): Promise<boolean> => {
+      for await (const { kind } of mesh.inspect.records('order')) if (kind === 'fired') return true;
+      return false;
+    };
+    const store = memory();
+    const old = await shop(store, later('1'));
+    await send(old, { type: 'go' });
+    while (!(await hasFired(old))) await new Promise((done) => setTimeout(done, 5));
+    await kill(old, store);
+    const mesh = await shop(store, later('2'));
+    await expect(mesh.upkeep.reset('order')).rejects.toMatchObject({ code: 'CHECKPOINT_INCOMPATIBLE' });
+    await mesh.upkeep.reset('order', { acceptLoss: true });
+    expect((await mesh.inspect.deadLetters('order')).map((l) => l.event.type)).toEqual(['reprise.init', 'go', 'reprise.fired']);
   });
 
   test('fork goes on beside it from the last record that the new code repeats', async () => {
