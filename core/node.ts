@@ -667,8 +667,7 @@ export class Node implements OpeningHost {
   status(address: Address): ActorStatus | undefined {
     const cell = this.cells.get(address);
     const broken = this.unopenable.get(address);
-    if (broken !== undefined)
-      return { address, phase: 'parked', head: 0, mailbox: 0, code: broken.code, reason: broken.message };
+    if (broken !== undefined) return { address, phase: 'parked', head: 0, mailbox: 0, code: broken.code, reason: broken.message };
     if (cell === undefined) return undefined;
     const t = cell.actor.tables;
     const { oldestAt } = cell;
