@@ -155,8 +155,8 @@ export async function verify(
   return first;
 }
 
-/** What a log that was not truncated begins with. */
-const BEGINNINGS: ReadonlySet<LogRecord['kind']> = new Set(['init', 'bridge', 'dead', 'failed', 'activated']);
+/** What may stand before the first life of an address; or, in a log that was truncated, in the middle of one. */
+const LIFELESS: ReadonlySet<LogRecord['kind']> = new Set(['dead', 'failed', 'activated', 'ready', 'mark', 'void', 'resend']);
 
 /** Oldest point from which the stream can be folded: its beginning, or its checkpoint when the beginning was truncated. */
 async function beginning(
@@ -164,9 +164,11 @@ async function beginning(
   stream: StreamId,
   logicOf: RecoverySource['logicOf'],
 ): Promise<{ actor: Folded; seq: number }> {
-  for await (const record of source.store.read(stream, 1)) {
-    if (BEGINNINGS.has(record.kind)) return { actor: nobody(stream.actor, undefined), seq: record.seq - 1 };
-    break;
+  let first: number | undefined;
+  for await (const { seq, kind } of source.store.read(stream, 1)) {
+    first ??= seq;
+    if (seq === 1 || kind === 'init' || kind === 'bridge') return { actor: nobody(stream.actor, undefined), seq: first - 1 };
+    if (!LIFELESS.has(kind)) break;
   }
   const checkpoint = await source.store.loadCheckpoint(stream);
   if (checkpoint === undefined) return { actor: nobody(stream.actor, undefined), seq: 0 };

@@ -3,6 +3,7 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import type { Logic } from '../../core/logic.ts';
 import type { NodeOptions } from '../../core/node.ts';
+import { Inspection } from '../../core/operator/inspection.ts';
 import { reducer } from '../../core/reducer.ts';
 import { World, type WorldOptions } from './world.ts';
 
@@ -166,6 +167,16 @@ describe('a checkpoint that holds another state than its digest says', () => {
       code: 'REPLAY_DIVERGED',
       reason: 'the checkpoint of plain1 at seq 4 holds another state than the one it names',
     });
+  });
+
+  test('is what replay begins with, although what is kept could pass for a log', async () => {
+    const world = await saved({ passivateAfterMs: 1_000 });
+    await world.time.run(world.node('n1').view('plain1'));
+    world.node('n1').cells.get('plain1')?.park('by hand');
+    await world.advance(100);
+    await world.store.truncateBefore({ shard: 'default/0', actor: 'plain1' }, 4);
+    const inspect = new Inspection({ store: world.store, plan: world.plan() });
+    expect(await inspect.state('plain1')).toMatchObject({ context: { got: [1, 2, 3] } });
   });
 
   test('is left aside when the log is kept from a bridge on', async () => {
