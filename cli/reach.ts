@@ -19,7 +19,7 @@ import { controlPath } from './control/place.ts';
 import { remoteStore } from './control/remote-store.ts';
 import type { Registry } from './logics.ts';
 import { type LoadedMesh, meshOf, planOfFile } from './mesh-file.ts';
-import { openStore, ownerPid, storePath } from './stores.ts';
+import { openStore, storePath } from './stores.ts';
 import { systemClock, systemEntropy } from './system.ts';
 
 /** Where the control socket of a mesh is. */
@@ -28,7 +28,7 @@ export const controlOf = (plan: MeshPlan, folder: string): string =>
 
 /** The mesh that runs by this plan; undefined: none does. Throws CONTROL_UNSAFE, MESH_UNRESPONSIVE with its process. */
 export const meshAt = (plan: MeshPlan, folder: string): Promise<ControlClient | undefined> =>
-  runningMesh(controlOf(plan, folder), () => ownerPid(plan, folder));
+  runningMesh(controlOf(plan, folder));
 
 export class Reach implements AsyncDisposable {
   readonly loaded: LoadedMesh;

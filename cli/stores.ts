@@ -8,15 +8,6 @@ import type { Directory } from '../core/ports/directory.ts';
 export const storePath = (plan: MeshPlan, folder: string): string | undefined =>
   plan.store.kind === 'memory' ? undefined : isAbsolute(plan.store.path) ? plan.store.path : resolve(folder, plan.store.path);
 
-/** The process that owns it at this moment, as far as that is known. */
-export async function ownerPid(plan: MeshPlan, folder: string): Promise<number | undefined> {
-  const path = storePath(plan, folder);
-  if (path === undefined) return undefined;
-  const { storeOwner } = await import('../persistence/sqlite.ts');
-  const pid = storeOwner(path)?.pid ?? 0;
-  return pid === 0 ? undefined : pid;
-}
-
 /** Throws STORE_*. */
 export async function openStore(plan: MeshPlan, folder: string, readOnly = false): Promise<MeshStore & Directory> {
   const path = storePath(plan, folder);

@@ -2,7 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import { errorFrom, isMeshError, MeshError } from '../../core/errors.ts';
 import { frame, FrameReader } from './frames.ts';
-import { checkSocket, statOf } from './place.ts';
+import { checkSocket, pidAt, statOf } from './place.ts';
 import { PROTOCOL, type Response } from './server.ts';
 
 /** ms for an answer, unless the caller says. */
@@ -95,14 +95,8 @@ export class ControlClient {
   }
 }
 
-/**
- * Undefined: no mesh runs there. `pidOf` tells the process of one that does not answer. Throws CONTROL_UNSAFE, MESH_UNRESPONSIVE.
- */
-export async function runningMesh(
-  path: string,
-  pidOf: () => Promise<number | undefined> = () => Promise.resolve(undefined),
-  helloMs = HELLO_MS,
-): Promise<ControlClient | undefined> {
+/** Undefined: no mesh runs there. Throws CONTROL_UNSAFE; MESH_UNRESPONSIVE, which names the process. */
+export async function runningMesh(path: string, helloMs = HELLO_MS): Promise<ControlClient | undefined> {
   if (statOf(path) === undefined) return undefined;
   checkSocket(path);
   try {
@@ -111,7 +105,7 @@ export async function runningMesh(
   } catch (error) {
     if (isMeshError(error, 'MESH_NOT_RUNNING')) return undefined;
     if (!isMeshError(error, 'MESH_UNRESPONSIVE')) throw error;
-    throw unresponsive(`has not answered for ${helloMs / 1_000} s: it is stopped (SIGSTOP, a debugger), or busy`, await pidOf());
+    throw unresponsive(`has not answered for ${helloMs / 1_000} s: it is stopped (SIGSTOP, a debugger), or busy`, pidAt(path));
   }
 }
 

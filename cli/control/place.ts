@@ -3,7 +3,7 @@
  * when that path is too long for a socket. Only this user may connect, and nobody else may put another socket in its place.
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync, type Stats, statSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync, type Stats, statSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { MeshError } from '../../core/errors.ts';
@@ -48,4 +48,36 @@ export const closeToOthers = (path: string): void => chmodSync(path, 0o600);
 
 export function statOf(path: string): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false });
+}
+
+// ---- who listens -------------------------------------------------------------------------------------------------------
+
+/** A process that is stopped cannot say its id, so it lies beside the socket. */
+const pidFile = (path: string): string => `${path}.pid`;
+
+/** Of this process, which listens at `path`. Where it may not be written there is none: it is only of use to name the process. */
+export function leavePid(path: string): void {
+  takePid(path);
+  try {
+    // Never through a link that somebody has put there.
+    writeFileSync(pidFile(path), String(process.pid), { flag: 'wx', mode: 0o600 });
+  } catch {
+    // So be it.
+  }
+}
+
+export function takePid(path: string): void {
+  try {
+    rmSync(pidFile(path), { force: true });
+  } catch {
+    // It is not ours.
+  }
+}
+
+/** Of the process that listens at `path`; undefined: it is not known. */
+export function pidAt(path: string): number | undefined {
+  const stat = statOf(pidFile(path));
+  if (stat === undefined || !stat.isFile() || stat.uid !== userInfo().uid) return undefined;
+  const pid = Number(readFileSync(pidFile(path), 'utf8'));
+  return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
 }

@@ -6,7 +6,7 @@ import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { errorData, MeshError } from '../../core/errors.ts';
 import { frame, FrameReader } from './frames.ts';
-import { checkFolder, checkSocket, closeToOthers } from './place.ts';
+import { checkFolder, checkSocket, closeToOthers, leavePid, takePid } from './place.ts';
 
 /** Raised when a message changes its meaning. */
 export const PROTOCOL = 1;
@@ -57,10 +57,12 @@ export async function serveControl(
   });
   server.maxConnections = CONNECTIONS_MAX;
   await listen(server, path);
+  leavePid(path);
   return {
     path,
     close: async () => {
       const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
+      takePid(path);
       closing.abort();
       const late = setTimeout(() => {
         for (const socket of sockets) socket.destroy();

@@ -1,5 +1,15 @@
 /** The control socket: who may connect, what is read from it, and what ends a connection. */
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +18,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ControlClient, runningMesh } from '../../cli/control/client.ts';
 import { frame, FrameReader } from '../../cli/control/frames.ts';
 import { type LogGap, type LogLine, type LogQuery, MeshLog } from '../../cli/control/log.ts';
-import { controlPath } from '../../cli/control/place.ts';
+import { controlPath, pidAt } from '../../cli/control/place.ts';
 import { type ControlServer, type Operation, serveControl } from '../../cli/control/server.ts';
 import { MeshError } from '../../core/errors.ts';
 
@@ -299,12 +309,29 @@ describe('the place', () => {
     const at = path();
     const frozen = createServer();
     await new Promise<void>((resolve) => void frozen.listen(at, resolve));
-    await expect(runningMesh(at, () => Promise.resolve(4711), 50)).rejects.toMatchObject({
-      code: 'MESH_UNRESPONSIVE',
-      message: 'the mesh, process 4711, has not answered for 0.05 s: it is stopped (SIGSTOP, a debugger), or busy',
+    const silence = 'has not answered for 0.05 s: it is stopped (SIGSTOP, a debugger), or busy';
+    await expect(runningMesh(at, 50)).rejects.toMatchObject({ code: 'MESH_UNRESPONSIVE', message: `the mesh ${silence}` });
+    writeFileSync(`${at}.pid`, '4711');
+    await expect(runningMesh(at, 50)).rejects.toMatchObject({
+      message: `the mesh, process 4711, ${silence}`,
       data: { pid: 4711 },
     });
     frozen.close();
+  });
+  test('says who listens, and nothing any more when nobody does', async () => {
+    const at = path();
+    const kept = `${at}.kept`;
+    writeFileSync(kept, 'mine');
+    symlinkSync(kept, `${at}.pid`);
+    await serve({}, at);
+    expect(pidAt(at)).toBe(process.pid);
+    await open.pop()?.close();
+    expect(pidAt(at)).toBeUndefined();
+    // What a link there leads to is not written to, and not believed.
+    expect(readFileSync(kept, 'utf8')).toBe('mine');
+    writeFileSync(kept, '4711');
+    symlinkSync(kept, `${at}.pid`);
+    expect(pidAt(at)).toBeUndefined();
   });
   test('a file in its place is neither connected to nor removed', async () => {
     const at = path();
