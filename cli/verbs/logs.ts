@@ -19,7 +19,11 @@ export async function run(call: Call): Promise<void> {
   const of = call.args[0] === undefined ? undefined : await scopeOf(call.args[0], reach, follow);
   const last = call.number('last') ?? LAST;
   const { io, isJson } = call;
-  const print = (line: LogLine): void => (isJson ? io.json(line) : io.out(eventText(line, io)));
+  const print = (line: LogLine | LogGap): void => {
+    if (isJson) io.json(line);
+    else if ('skipped' in line) io.note(`${counted(line.skipped as number, 'line')} of the mesh went before they were read`);
+    else io.out(eventText(line, io));
+  };
   if (running === undefined) {
     reach.tellAbsence(call, 'this is what its records say');
     for (const line of await fromRecords(await reach.inspect(), of, last)) print(line);
@@ -31,8 +35,7 @@ export async function run(call: Call): Promise<void> {
     ? running.follow<LogLine | LogGap>('logs', query, new AbortController().signal)
     : running.items<LogLine | LogGap>('logs', query);
   for await (const line of lines) {
-    if ('skipped' in line) io.note(`${counted(line.skipped as number, 'line')} of the mesh went before they were read`);
-    else print(line);
+    print(line);
     // Who reads slowly is waited for: the mesh keeps its last lines, this process none.
     await io.caughtUp();
   }

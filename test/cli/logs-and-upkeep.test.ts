@@ -1,6 +1,8 @@
 /** What is done to logs: export, import, backup, prune, delete; and reading them without a mesh that runs. */
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { setup } from 'xstate';
+import { startMesh } from '../../index.ts';
 import { Folder, HELLO } from './processes.ts';
 
 const CASE = `
@@ -166,4 +168,35 @@ test('a store that is not there yet says so', async () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining('STORE_MISSING')]);
   }
   expect(existsSync(folder.file('hello.db'))).toBe(false);
+});
+
+test('long logs are read from their ends, as far back as lines are asked for', async () => {
+  await using folder = new Folder({
+    ...HELLO,
+    'mesh.yaml': 'mesh: hello\nactors: { old: { module: ./greeter.ts }, new: { module: ./greeter.ts } }\n',
+  });
+  const counter = setup({}).createMachine({ id: 'counter', version: '1', on: { count: {} } });
+  const actors = { old: {}, new: {} };
+  {
+    await using mesh = await startMesh(
+      { mesh: 'hello', store: `sqlite:${folder.file('hello.db')}`, actors },
+      { old: counter, new: counter },
+    );
+    // More than one page, and the only line of each log is its first record.
+    for (let i = 0; i < 600; i++) await mesh.send('old', { type: 'count' });
+    await mesh.send('new', { type: 'count' });
+  }
+  const logs = async (...args: string[]): Promise<unknown[]> => {
+    const { stdout } = await folder.call('logs', '--json', ...args);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .filter((line) => line !== '');
+    return lines.map((line) => (JSON.parse(line) as { actor: string }).actor);
+  };
+  const all = await logs();
+  expect(all.toSorted()).toEqual(['@root', 'new', 'old']);
+  expect(await logs('--last', '2')).toEqual(all.slice(-2));
+  expect(await logs('old', '--last', '1')).toEqual(['old']);
+  expect(await logs('--last', '0')).toEqual([]);
 });
