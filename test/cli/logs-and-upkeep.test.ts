@@ -186,7 +186,7 @@ test('long logs are read from their ends, as far back as lines are asked for', a
     for (let i = 0; i < 600; i++) await mesh.send('old', { type: 'count' });
     await mesh.send('new', { type: 'count' });
   }
-  const logs = async (...args: string[]): Promise<unknown[]> => {
+  const logs = async (...args: string[]): Promise<string[]> => {
     const { stdout } = await folder.call('logs', '--json', ...args);
     const lines = stdout
       .trim()
