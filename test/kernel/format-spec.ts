@@ -88,7 +88,7 @@ export const digest = (value: Json): string => hash(value).toString(16).padStart
 
 /** Of the effects of one step: their delays are in the record. */
 export const effectsDigest = (effects: Json): string =>
-  digest((effects as Readonly<Record<string, Json>>[]).map(({ delay: _, ...effect }) => effect));
+  digest((effects as Readonly<Record<string, Json>>[]).map(({ delay: _delay, ...effect }) => effect));
 
 /** The digest of a machine's state, by the snapshot of a checkpoint. */
 export function stateDigest(snapshot: Readonly<Record<string, Json>>): string {

@@ -159,7 +159,7 @@ export class Actor {
   }
 
   stop(): void {
-    for (const leaf of this.leaves.values()) leaf.stop();
+    for (const leaf of this.leaves.values()) void leaf.stop();
   }
 
   private drain(): void {

@@ -50,7 +50,7 @@ const reading = (
 
 /** A machine with a child `kid`; on GO it listens to somebody. */
 const listening = (listen: (kid: AnyActorRef, self: AnyActorRef) => unknown): AnyStateMachine =>
-  setup({ actors: { numbers }, types: {} as { context: { kid: AnyActorRef; n: number } } }).createMachine({
+  setup({ actors: { numbers }, types: { context: {} as { kid: AnyActorRef; n: number } } }).createMachine({
     context: ({ spawn }) => ({ kid: spawn('numbers', { id: 'kid' }), n: 0 }),
     on: { GO: { actions: assign({ n: ({ context, self }) => (listen(context.kid, self), 1) }) } },
   });
