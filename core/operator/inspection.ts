@@ -137,7 +137,8 @@ export class Inspection {
     const view = viewOf(actor);
     if (view === undefined) {
       const { toBegin } = actor.tables;
-      const why = toBegin === true ? 'it was reset, and begins anew when the mesh runs' : 'its log was removed, or it never began';
+      const why =
+        toBegin === true ? 'it was reset, and begins anew when the mesh runs' : 'its log was removed, or it never began';
       throw new MeshError('ACTOR_NOT_FOUND', `nothing lives at ${address}: ${why}`);
     }
     return { address, seq: actor.tables.head, ...view };
