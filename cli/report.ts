@@ -50,6 +50,17 @@ export const URGENT: ReadonlySet<NodeEvent['type']> = new Set([
 const INNER: ReadonlySet<NodeEvent['type']> = new Set(['shard.claimed', 'shard.released', 'actor.passivated', 'actor.recovered']);
 export const isTold = (event: NodeEvent, quiet: boolean): boolean => (quiet ? URGENT.has(event.type) : !INNER.has(event.type));
 
+/** What machines log is theirs to choose: what JSON cannot hold of it is told as near as it can. */
+export function printable(event: NodeEvent): NodeEvent {
+  if (event.type !== 'actor.log' || event['value'] === undefined) return event;
+  const text = JSON.stringify(event['value'], (_key, value: unknown) => {
+    if (typeof value === 'bigint') return `${value}n`;
+    if (typeof value === 'function' || typeof value === 'symbol') return String(value);
+    return value instanceof Map || value instanceof Set ? [...value] : value;
+  });
+  return { ...event, value: JSON.parse(text) as unknown };
+}
+
 export function lineReport(io: Io, quiet: boolean): Report {
   const say = (line: object): void => io.json({ ts: Date.now(), ...line });
   return {

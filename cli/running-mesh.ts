@@ -17,7 +17,7 @@ import { lossOptions, ofOld } from './loss.ts';
 import type { LoadedMesh } from './mesh-file.ts';
 import { misfitOf } from './misfit.ts';
 import { controlOf } from './reach.ts';
-import { isTold, type Report } from './report.ts';
+import { isTold, printable, type Report } from './report.ts';
 import { type Composed, composeMesh } from './compose-mesh.ts';
 import { storePath } from './stores.ts';
 import { systemClock, systemEntropy } from './system.ts';
@@ -76,7 +76,8 @@ export class RunningMesh {
       {},
       {
         ...(version !== undefined && { version }),
-        onEvent: (event) => {
+        onEvent: (given) => {
+          const event = printable(given);
           if (isTold(event, false)) log.say(event, Date.now());
           report.event(event);
           running?.explain(event);

@@ -1,6 +1,7 @@
 /** What the CLI may ask of a mesh that runs. Parameters are checked here: whoever connects is this user, but not always this version. */
 import { MeshError } from '../../core/errors.ts';
 import type { EventObject } from '../../core/effect.ts';
+import type { SendOptions } from '../../core/node/front-door.ts';
 import type { Mesh } from '../../core/mesh.ts';
 import type { Decision } from '../../core/operator/operations.ts';
 import { importLogs } from '../log-file.ts';
@@ -82,4 +83,7 @@ function event(params: Params): EventObject {
   if (typeof value === 'object' && value !== null && 'type' in value) return value as EventObject;
   throw new MeshError('USAGE', 'the request needs an event with a type');
 }
-const id = (params: Params): { readonly id?: string } => (params['id'] === undefined ? {} : { id: text(params, 'id') });
+const id = (params: Params): SendOptions => ({
+  ...(params['id'] !== undefined && { id: text(params, 'id') }),
+  ...(params['made'] === true && { made: true }),
+});

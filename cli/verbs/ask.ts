@@ -17,7 +17,7 @@ export async function run(call: Call): Promise<void> {
   const inspect = await reach.inspect();
   const hasLog = async (): Promise<boolean> => (await inspect.store.head(inspect.stream(actor))).epoch > 0;
   const wasThere = await hasLog();
-  const params = { actor, event, timeoutMs, id: idOf(call) };
+  const params = { actor, event, timeoutMs, ...idOf(call) };
   try {
     call.io.json(await mesh.call<EventObject>('ask', params, timeoutMs + GRACE_MS));
   } finally {

@@ -12,7 +12,7 @@ export async function run(call: Call): Promise<void> {
   await using reach = new Reach(call);
   const actor = await reach.actor(call.arg(0));
   const mesh = await reach.mesh();
-  const sent = await mesh.call<Sent>('send', { actor, event, id: idOf(call) });
+  const sent = await mesh.call<Sent>('send', { actor, event, ...idOf(call) });
   const { seq, handled, state } = sent;
   if (call.isJson) return call.io.json({ actor, id: sent.id, seq, ...(handled !== undefined && { handled }) });
   call.io.out(`${actor} has it at seq ${seq} (id ${sent.id})`);
@@ -26,7 +26,10 @@ interface Sent extends Partial<Notice> {
 }
 
 /** One is made where none was given: so that the error of a message whose fate is not known can name it. */
-export const idOf = (call: Call): string => call.text('id') ?? systemEntropy().id();
+export function idOf(call: Call): { readonly id: string; readonly made: boolean } {
+  const id = call.text('id');
+  return { id: id ?? systemEntropy().id(), made: id === undefined };
+}
 
 /** An event as JSON, or only its type. Throws USAGE. */
 export function typedEvent(text: string): EventObject {

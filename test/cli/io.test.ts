@@ -2,7 +2,26 @@
 import { Writable } from 'node:stream';
 import { describe, expect, test, vi } from 'vitest';
 import { type Io, ioOf } from '../../cli/io.ts';
+import { printable } from '../../cli/report.ts';
 import { ended, Folder, HELLO } from './processes.ts';
+
+test('what JSON cannot hold is told as near as it can', () => {
+  const value = {
+    at: new Date(0),
+    big: 10n,
+    map: new Map([['a', 1]]),
+    set: new Set([1]),
+    call: Symbol('x'),
+    list: [undefined, NaN],
+  };
+  expect(printable({ type: 'actor.log', actor: 'a', value })).toEqual({
+    type: 'actor.log',
+    actor: 'a',
+    value: { at: '1970-01-01T00:00:00.000Z', big: '10n', map: [['a', 1]], set: [1], call: 'Symbol(x)', list: [null, null] },
+  });
+  const bare = { type: 'actor.log', actor: 'a', value: undefined } as const;
+  expect(printable(bare)).toBe(bare);
+});
 
 /** Says 100 kB at each `shout`. */
 const LOUD = `
