@@ -21,6 +21,8 @@ const ID = /^[\x21-\x7e]{1,200}$/;
 export interface SendOptions {
   /** Makes a retry safe: the same id acts once within 24 hours. 1 to 200 printable ASCII characters. Default: a new one. */
   readonly id?: string;
+  /** The id was made for this call alone: it is remembered among the last 2,000 of a day, and never refused for want of room. @default no id was given */
+  readonly made?: boolean;
 }
 export interface AskOptions extends SendOptions {
   /** ms. @default 30000 */
@@ -56,12 +58,7 @@ export class FrontDoor {
     this.payloadBytes = payloadBytes;
   }
 
-  /** `made`: the id is not the client's. */
-  async send(
-    to: Address,
-    given: EventObject,
-    options: SendOptions & { readonly internal?: Lane; readonly made?: boolean },
-  ): Promise<Sent> {
+  async send(to: Address, given: EventObject, options: SendOptions & { readonly internal?: Lane }): Promise<Sent> {
     const { host } = this;
     const event = options.internal === undefined ? this.admitted(to, given) : given;
     if (host.stopping) throw new MeshError('NODE_STOPPING', `node ${host.node} is stopping`);
@@ -87,7 +84,7 @@ export class FrontDoor {
 
   ask(to: Address, given: EventObject, options: AskOptions): Promise<EventObject> {
     const id = this.idOf(options);
-    const { timeoutMs = ASK_MS } = options;
+    const { timeoutMs = ASK_MS, made = options.id === undefined } = options;
     const event = this.admitted(to, given);
     return new Promise<EventObject>((resolve, reject) => {
       const finish = (): void => {
@@ -110,7 +107,7 @@ export class FrontDoor {
       else known.add(answered);
       // Answers to the outside carry the id behind the address of the outside.
       const question = { ...event, replyTo: reference(`${OUTSIDE}!${id}`) };
-      const asked = this.send(to, question, { id, made: options.id === undefined, internal: 'user' });
+      const asked = this.send(to, question, { id, made, internal: 'user' });
       asked.catch((error: Error) => {
         finish();
         reject(error);

@@ -326,6 +326,16 @@ describe('messages from outside to one actor', () => {
     expect(next.cells.get('counter1')?.view().context).toBe(13_000);
   });
 
+  test('an id that was made for a call, as by `reprise send`, counts as one of the node, and makes a retry safe', async () => {
+    const { world, node } = await counter();
+    const send = (i: number) => node.send('counter1', { type: 'm' }, { id: `made-${i}`, made: true });
+    const first = await world.time.run(send(0));
+    expect(await world.time.run(send(0))).toEqual(first);
+    expect(await world.time.run(node.send('counter1', { type: 'm' }, { id: 'made-0' }))).toEqual(first);
+    const { made, outside } = node.cells.get('counter1')?.actor.tables ?? {};
+    expect([made?.ids.size, outside?.ids.size ?? 0]).toEqual([1, 0]);
+  });
+
   test('an ask that was in vain gets its answer under the id that the node had made for it', async () => {
     const { world, node, count } = await counter();
     world.fault({ on: 'append', how: 'hold', match: (r) => r.some((x) => x.kind === 'event') });
