@@ -1,7 +1,7 @@
 /** What `--old`, `--accept-loss` and `--with` name: code that wrote a log, and functions that migrate what it left. */
 import type { Address } from '../core/address.ts';
 import { isMeshError, MeshError } from '../core/errors.ts';
-import type { Divergence } from '../core/fold.ts';
+import type { Divergence } from '../core/fold/seal.ts';
 import type { Inspection } from '../core/operator/inspection.ts';
 import { machineLogic } from '../core/kernel.ts';
 import type { LossOptions } from '../core/operator/lifecycle.ts';

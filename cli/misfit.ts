@@ -5,7 +5,7 @@
 import { type Address, ROOT } from '../core/address.ts';
 import { decodeCheckpoint } from '../core/checkpoint.ts';
 import type { ErrorCode } from '../core/errors.ts';
-import type { Divergence } from '../core/fold.ts';
+import type { Divergence } from '../core/fold/seal.ts';
 import type { Inspection } from '../core/operator/inspection.ts';
 import type { View } from '../core/logic.ts';
 import type { StreamId } from '../core/ports/event-store.ts';

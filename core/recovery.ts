@@ -5,7 +5,8 @@
 import type { Address } from './address.ts';
 import { decodeCheckpoint, type Saved } from './checkpoint.ts';
 import { MeshError } from './errors.ts';
-import { type Divergence, envOf, foldRecord, type Folded, unborn } from './fold.ts';
+import type { Divergence } from './fold/seal.ts';
+import { envOf, foldRecord, type Folded, unborn } from './fold.ts';
 import type { Logic, View } from './logic.ts';
 import type { EventStore, StreamId } from './ports/event-store.ts';
 import type { LogRecord } from './record.ts';

@@ -1,6 +1,6 @@
 /**
  * The derived tables of one actor: everything besides its snapshot that a fold of its log gives. They are in each checkpoint,
- * so nothing is ever re-derived from before it. `fold.ts` is the only writer. Maps are made when first needed: idle actors are many.
+ * so nothing is ever re-derived from before it. The fold is the only writer. Maps are made when first needed: idle actors are many.
  */
 import type { Address, EffectId } from './address.ts';
 import type { ActionEffect, EventObject } from './effect.ts';

@@ -1,7 +1,7 @@
 /**
  * Where code and log part, in words. Of what the old code did the log keeps only digests: they find the place, and say nothing to people.
  */
-import type { Divergence } from '../../core/fold.ts';
+import type { Divergence } from '../../core/fold/seal.ts';
 import type { View } from '../../core/logic.ts';
 import type { Frame } from '../../core/replay.ts';
 import { effectText } from './record.ts';

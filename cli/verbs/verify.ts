@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Address } from '../../core/address.ts';
 import { MeshError } from '../../core/errors.ts';
-import type { Divergence } from '../../core/fold.ts';
+import type { Divergence } from '../../core/fold/seal.ts';
 import type { Inspection } from '../../core/operator/inspection.ts';
 import type { Logic, View } from '../../core/logic.ts';
 import { type Frame, verify } from '../../core/replay.ts';

@@ -6,7 +6,7 @@
 import type { EffectId } from '../address.ts';
 import type { EventObject } from '../effect.ts';
 import type { Envelope } from '../envelope.ts';
-import { isEnd } from '../fold.ts';
+import { isEnd } from '../fold/outcomes.ts';
 
 /** What came back from an effect that runs in this process, or a timer that is due. */
 export interface Result {

@@ -5,7 +5,7 @@
 import type { EffectId } from '../address.ts';
 import type { EventObject } from '../effect.ts';
 import { errorData } from '../errors.ts';
-import { isEnd } from '../fold.ts';
+import { isEnd } from '../fold/outcomes.ts';
 import type { Leaf, LeafHandle } from '../logic.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Span } from '../ports/tracer.ts';

@@ -6,7 +6,7 @@ import type { Cell } from '../cell.ts';
 import type { EventObject, Lane } from '../effect.ts';
 import type { Envelope } from '../envelope.ts';
 import { isMeshError, MeshError } from '../errors.ts';
-import { reference } from '../fold.ts';
+import { reference } from '../fold/targets.ts';
 import { toPlain } from '../kernel/plain.ts';
 import type { NodePlan } from '../node.ts';
 import type { Clock } from '../ports/clock.ts';

@@ -6,7 +6,8 @@
 import { decodeCheckpoint, encodeCheckpoint } from '../checkpoint.ts';
 import type { EventObject } from '../effect.ts';
 import { MeshError } from '../errors.ts';
-import { applyRecord, envOf, foldRecord, type Folded, seedOf, stampOf, stopsOf, unborn, UNSTEPPED } from '../fold.ts';
+import { applyRecord, envOf, foldRecord, type Folded, stampOf, stopsOf, unborn, UNSTEPPED } from '../fold.ts';
+import { seedOf } from '../kernel/determinism.ts';
 import type { Logic } from '../logic.ts';
 import { APPEND_MAX, type EventStore, type StoreAdmin, type StreamId } from '../ports/event-store.ts';
 import { migrated, type MigrateSnapshot } from './migration.ts';

@@ -2,7 +2,8 @@
 import { fromPromise } from 'xstate';
 import { seedOf } from '../../core/kernel/determinism.ts';
 import type { Effect, EventObject } from '../../core/effect.ts';
-import { applyRecord, envOf, seal, unborn, UNSTEPPED } from '../../core/fold.ts';
+import { applyRecord, envOf, unborn, UNSTEPPED } from '../../core/fold.ts';
+import { seal } from '../../core/fold/seal.ts';
 import { machineLogic } from '../../core/kernel.ts';
 import type { Step } from '../../core/logic.ts';
 import type { InitData, LogRecord, RecordMeta } from '../../core/record.ts';

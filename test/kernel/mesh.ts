@@ -7,18 +7,10 @@ import { type Address, type EffectId, OUTSIDE, positionOf } from '../../core/add
 import { decodeCheckpoint, encodeCheckpoint } from '../../core/checkpoint.ts';
 import { seedOf } from '../../core/kernel/determinism.ts';
 import type { EventObject } from '../../core/effect.ts';
-import {
-  applyRecord,
-  envOf,
-  type Folded,
-  foldRecord,
-  isExpected,
-  resolveTarget,
-  seal,
-  unborn,
-  UNSTEPPED,
-  type Work,
-} from '../../core/fold.ts';
+import { applyRecord, envOf, type Folded, foldRecord, unborn, UNSTEPPED, type Work } from '../../core/fold.ts';
+import { isExpected } from '../../core/fold/outcomes.ts';
+import { resolveTarget } from '../../core/fold/targets.ts';
+import { seal } from '../../core/fold/seal.ts';
 import { machineLogic, runAction } from '../../core/kernel.ts';
 import type { LeafHandle, Logic } from '../../core/logic.ts';
 import { cursorKey } from '../../core/protocol/cursors.ts';

@@ -1,6 +1,6 @@
 /** What cannot be delivered becomes a durable dead letter with its cause; it can be sent again once, under a new id, where that is safe. */
 import { describe, expect, test } from 'vitest';
-import { reference } from '../../core/fold.ts';
+import { reference } from '../../core/fold/targets.ts';
 import { sendTo, spawn, World } from './world.ts';
 
 async function pair(): Promise<World> {

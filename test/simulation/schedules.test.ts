@@ -1,7 +1,7 @@
 /** The schedules of DELIVERY §8, by number, on real nodes under virtual time. D3, D4, D17 and D28 need JetStream or a lock of the host. */
 import { describe, expect, test } from 'vitest';
 import { OUTSIDE } from '../../core/address.ts';
-import { reference } from '../../core/fold.ts';
+import { reference } from '../../core/fold/targets.ts';
 import type { Logic } from '../../core/logic.ts';
 import { pool } from '../../core/pool.ts';
 import { type Call, sendTo, spawn, timer, World, type WorldOptions } from './world.ts';

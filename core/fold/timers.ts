@@ -2,8 +2,8 @@
  * The timers of one actor: what `after`, a delayed `raise` and a delayed `sendTo` have set. Names are those of XState's scheduler: one
  * name finds the timer that was set last under it, an earlier one goes on without it, and when one of them fires the name is free.
  */
-import type { EffectId } from './address.ts';
-import type { PendingTimer, Tables } from './tables.ts';
+import type { EffectId } from '../address.ts';
+import type { PendingTimer, Tables } from '../tables.ts';
 
 export function setTimer(t: Tables, timer: PendingTimer): void {
   if (t.timers === undefined) t.timers = new Map();
