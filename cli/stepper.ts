@@ -2,6 +2,7 @@
  * Steps through the frames of a replay by hand, forward and back. A fold only goes forward: the last frames are kept, and further back
  * it is folded again from the beginning. Knows no terminal: keys in, lines out.
  */
+import { setImmediate as othersFirst } from 'node:timers/promises';
 import type { Frame } from '../core/replay.ts';
 import type { Io } from './io.ts';
 import type { PresentLife } from './present-life.ts';
@@ -23,7 +24,10 @@ export interface StepperOptions {
   readonly keep?: number;
 }
 
-export const HELP = 'n next   p previous   g go to   s state   d difference   q quit';
+/** Frames on the way to another after which keys are listened to. */
+const STRETCH = 500;
+
+const KEYS = 'n next   p previous   g go to   s state   d difference   q quit';
 
 /** What became of a key: lines to print, and whether that was all. */
 export interface Stepped {
@@ -53,8 +57,8 @@ export class Stepper {
   get prompt(): string {
     const { io, last } = this.options;
     return this.typed === undefined
-      ? io.paint('dim', `[${this.frame?.seq ?? 0}/${last}]  ${HELP}`)
-      : `go to record (1 to ${last}): ${this.typed}`;
+      ? io.paint('dim', `[${this.frame?.seq ?? 0}/${last}]  ${KEYS}`)
+      : `go to record 1 to ${last}, then Enter (Esc, q or Enter alone: back): ${this.typed}`;
   }
 
   /** Names as Node's readline gives them: `n`, `right`, `return`, `5`. */
@@ -83,9 +87,11 @@ export class Stepper {
       case 'd':
         return { lines: this.difference() };
       case 'q':
+      case 'escape':
         return { lines: [], done: true };
       default:
-        return { lines: [] };
+        // They stand below it.
+        return { lines: ['that is none of the keys:'] };
     }
   }
 
@@ -93,7 +99,7 @@ export class Stepper {
     const typed = this.typed ?? '';
     if (/^\d$/.test(name)) this.typed = `${typed}${name}`.slice(0, 15);
     else if (name === 'backspace') this.typed = typed.slice(0, -1);
-    else {
+    else if (name === 'return' || name === 'escape' || name === 'q') {
       this.typed = undefined;
       if (name === 'return' && typed !== '') return this.goTo(Number(typed));
     }
@@ -133,7 +139,8 @@ export class Stepper {
     const first = this.kept[0]?.seq;
     if (first === undefined || seq < first) await this.rewind();
     else this.at = Math.min(this.kept.length - 1, Math.max(0, seq - first));
-    while ((this.frame?.seq ?? 0) < seq && (await this.forward()));
+    for (let frames = 1; (this.frame?.seq ?? 0) < seq && (await this.forward()); frames++)
+      if (frames % STRETCH === 0) await othersFirst();
     return this.show();
   }
 

@@ -1,11 +1,10 @@
 /** `reprise replay`, by hand with `--step` */
-import { emitKeypressEvents, type Key } from 'node:readline';
 import type { Address } from '../../core/address.ts';
 import type { Inspection } from '../../core/operator/inspection.ts';
 import type { Frame } from '../../core/replay.ts';
 import type { Call } from '../command.ts';
 import { EXIT } from '../exit.ts';
-import type { Io } from '../io.ts';
+import { Keyboard } from '../keyboard.ts';
 import { PresentLife } from '../present-life.ts';
 import { Reach } from '../reach.ts';
 import { frameData, frameLines } from '../render/frame.ts';
@@ -61,55 +60,17 @@ async function byHand(call: Call, inspect: Inspection, actor: Address, life: Pre
     io.stdout.write(`\r\u001b[K${lines.map((line) => `${line}\n`).join('')}${stepper.prompt}`);
   };
   using keyboard = new Keyboard(io.stdin);
-  print((await stepper.goTo(from)).lines);
-  for await (const name of keyboard.keys()) {
-    if (name === 'interrupt') {
-      print([]);
-      io.out('');
-      return EXIT.interrupted;
+  const walk = async (): Promise<number> => {
+    print((await stepper.goTo(from)).lines);
+    for await (const name of keyboard.keys()) {
+      const { lines, done } = await stepper.key(name);
+      if (done === true) break;
+      print(lines);
     }
-    const { lines, done } = await stepper.key(name);
-    if (done === true) break;
-    print(lines);
-  }
+    return exitCode(life);
+  };
+  // Not only between two keys: the way to a record may be long.
+  const code = await Promise.race([walk(), keyboard.interrupted.then(() => EXIT.interrupted)]);
   io.out('');
-  return exitCode(life);
-}
-
-/** Keys of a terminal as they are pressed, by the names that readline gives them; `interrupt` is Ctrl-C. */
-class Keyboard implements Disposable {
-  private readonly stdin: Io['stdin'];
-  private readonly pressed: string[] = [];
-  private ended = false;
-  private wake = (): void => undefined;
-
-  constructor(stdin: Io['stdin']) {
-    this.stdin = stdin;
-    emitKeypressEvents(stdin);
-    stdin.setRawMode(true);
-    stdin.on('keypress', (text: string | undefined, key: Key) => {
-      this.pressed.push(key.ctrl === true && key.name === 'c' ? 'interrupt' : (key.name ?? text ?? ''));
-      this.wake();
-    });
-    stdin.on('end', () => {
-      this.ended = true;
-      this.wake();
-    });
-    stdin.resume();
-  }
-
-  /** Ends with the input. */
-  async *keys(): AsyncGenerator<string> {
-    for (;;) {
-      const next = this.pressed.shift();
-      if (next !== undefined) yield next;
-      else if (this.ended) return;
-      else await new Promise<void>((resolve) => (this.wake = resolve));
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.stdin.setRawMode(false);
-    this.stdin.pause();
-  }
+  return code;
 }

@@ -114,15 +114,41 @@ test('s shows the whole state, d all that the record changed', async () => {
   expect(await press('d')).toEqual(['  value: "odd" -> "even"', '  context.n: 1 -> 2']);
 });
 
-test('q ends it, other keys do nothing, the prompt says where it is', async () => {
+const KEYS = 'n next   p previous   g go to   s state   d difference   q quit';
+
+test('q and Esc end it; after other keys, the keys are shown', async () => {
   const { stepper, press } = counted(2);
   await press('n');
-  expect(stepper.prompt).toBe('[1/2]  n next   p previous   g go to   s state   d difference   q quit');
-  await press('g', '4');
-  expect(stepper.prompt).toBe('go to record (1 to 2): 4');
-  await press('escape');
-  expect(await press('x')).toEqual([]);
+  expect(stepper.prompt).toBe(`[1/2]  ${KEYS}`);
+  for (const other of ['x', 'tab', 'ctrl-n', '5', '']) expect(await press(other)).toEqual(['that is none of the keys:']);
+  expect(stepper.prompt).toBe(`[1/2]  ${KEYS}`);
   expect(await stepper.key('q')).toEqual({ lines: [], done: true });
+  expect(await stepper.key('escape')).toEqual({ lines: [], done: true });
+});
+
+test('the prompt of g says how to leave it: so it is', async () => {
+  const { stepper, press } = counted(2);
+  await press('n');
+  for (const way of ['escape', 'q', 'return']) {
+    await press('g');
+    expect(stepper.prompt).toBe('go to record 1 to 2, then Enter (Esc, q or Enter alone: back): ');
+    expect(await stepper.key(way)).toEqual({ lines: [] });
+    expect(stepper.prompt).toBe(`[1/2]  ${KEYS}`);
+  }
+  await press('g', '2', 'x', 'ctrl-n');
+  expect(stepper.prompt).toBe('go to record 1 to 2, then Enter (Esc, q or Enter alone: back): 2');
+  await press('escape');
+  expect(at(stepper)).toBe(1);
+});
+
+test('on a long way others have their turn', async () => {
+  const { stepper } = counted(10_000);
+  let isThere = false;
+  let turns = 0;
+  const way = stepper.goTo(10_000).then(() => (isThere = true));
+  for (; !isThere; turns++) await new Promise((resolve) => setImmediate(resolve));
+  await way;
+  expect(turns).toBeGreaterThan(10);
 });
 
 test('an empty log has no record', async () => {

@@ -19,9 +19,10 @@ async function onTerminal(
   args: readonly string[],
   dialog: readonly (readonly [seen: string, type: string])[],
   env: Record<string, string> = {},
+  around: (command: string) => string = (command) => `exec ${command}`,
 ) {
-  const command = [process.execPath, '--conditions=reprise-source', MAIN, ...args].join(' ');
-  const child = spawn('script', ['--quiet', '--return', '--command', `stty rows 24 cols 100; exec ${command}`, '/dev/null'], {
+  const command = around([process.execPath, '--conditions=reprise-source', MAIN, ...args].join(' '));
+  const child = spawn('script', ['--quiet', '--return', '--command', `stty rows 24 cols 100; ${command}`, '/dev/null'], {
     cwd: folder.path,
     env: { ...TERMINAL_ENV, ...env },
   });
@@ -72,11 +73,27 @@ test.skipIf(!hasScript)('replay --step goes forward and back by keys, and q leav
   expect(plain(shown)).toMatch(/#1 [\s\S]*#2 [\s\S]*#3 [\s\S]*#2 [\s\S]*#3 [\s\S]*"Ada",\n {6}"Bob"/);
 });
 
-test.skipIf(!hasScript)('replay --step ends with 130 at Ctrl-C', async () => {
+test.skipIf(!hasScript)('replay --step is left by q, Esc, Ctrl-D and Ctrl-C, with the terminal as it was', async () => {
   await using folder = new Folder(HELLO);
   await (await folder.up()).kill('SIGTERM');
-  const { code } = await onTerminal(folder, ['replay', 'greeter', '--step'], [['[1/', '\u0003']]);
-  expect(code).toBe(130);
+  const left = async (...dialog: (readonly [string, string])[]): Promise<number | null> => {
+    const settings = (command: string): string => `stty -g; ${command}; code=$?; stty -g; exit $code`;
+    const { code, shown } = await onTerminal(folder, ['replay', 'greeter', '--step'], dialog, {}, settings);
+    const [before, after] = plain(shown).match(/^[\da-f]+(?::[\da-f]+){10,}$/gm) ?? [];
+    expect(before).toBeDefined();
+    expect(after).toBe(before);
+    return code;
+  };
+  expect(
+    await Promise.all([
+      left(['[1/', 'q']),
+      left(['[1/', '\u001b']),
+      left(['[1/', '\u0004']),
+      left(['[1/', 'g'], ['go to record', '\u0004']),
+      left(['[1/', '\u0003']),
+      left(['[1/', 'g'], ['go to record', '\u0003']),
+    ]),
+  ).toEqual([0, 0, 0, 0, 130, 130]);
 });
 
 test.skipIf(!hasScript)('up shows a line for each actor, what fails above it, and stops at Ctrl-C', async () => {
