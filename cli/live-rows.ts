@@ -10,7 +10,8 @@ import { counted } from './words.ts';
 export class LiveRow {
   readonly plan: ActorPlan;
   private readonly parked = new Set<Address>();
-  private records = 0;
+  /** Records of kind `event`. What the store has besides (taking up, book-keeping) is not all told here. */
+  private events = 0;
   /** Of the actor itself, where it is one. */
   private seq = 0;
   private last = '';
@@ -51,17 +52,17 @@ export class LiveRow {
   }
 
   record(actor: Address, record: LogRecord): void {
-    this.records++;
     if (actor === this.plan.address) this.seq = record.seq;
     if (record.kind === 'event') {
+      this.events++;
       this.last = record.event.type;
       this.trouble = '';
     } else if (record.kind === 'activated' && record.reason === 'unparked') this.parked.delete(actor);
   }
 
-  /** How far its log goes; of a kind, how many records came. */
+  /** How far its log goes; of a kind, how many events its actors took. */
   get count(): string {
-    if (this.plan.kind !== 'worker') return counted(this.records, 'record');
+    if (this.plan.kind !== 'worker') return counted(this.events, 'event');
     return this.seq === 0 ? '' : `seq ${this.seq}`;
   }
 

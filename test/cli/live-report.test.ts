@@ -55,14 +55,24 @@ test('a line for each declared actor, drawn in its place', () => {
   report.ready(READY);
   report.records('intake', [event(1, 'mail.read'), event(2, 'mail.sent')]);
   report.event({ type: 'actor.started', actor: 'desk/case/7' });
-  report.records('desk/case/7', [event(1, 'opened')]);
+  report.records('desk/case/7', [event(3, 'opened')]);
   report.end();
   expect(screen()).toEqual([
     'desk is up: 1 actor, 1 kind of actor. desk.db survives kill -9.',
     'pid 1234. Ctrl-C stops it; `reprise ps`, `send`, `replay` work beside it.',
     '  intake     seq 2         mail.sent',
-    '  desk/case  1 record      1 begun, 0 ended since start',
+    '  desk/case  1 event       1 begun, 0 ended since start',
   ]);
+});
+
+test('of a kind of actor, only the events that they took are counted', () => {
+  const { report, screen } = terminal();
+  report.ready(READY);
+  const ready: LogRecord = { v: 1, seq: 3, epoch: 1, kind: 'ready', meta: { ts: 1, seed: 0 } };
+  report.records('desk/case/7', [ready, event(4, 'opened')]);
+  report.records('desk/case/8', [event(1, 'opened'), { ...ready, seq: 2 }, event(3, 'closed')]);
+  report.end();
+  expect(screen().at(-1)).toBe('  desk/case  3 events      0 begun, 0 ended since start');
 });
 
 test('what needs a person stays above; what is over goes', () => {

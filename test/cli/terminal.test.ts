@@ -125,10 +125,38 @@ test.skipIf(!hasScript)('up shows a line for each actor, what fails above it, an
   expect([code, text]).toEqual([0, expect.stringContaining('hello is up: 2 actors, 1 kind of actor.')]);
   expect(text).toContain('survives kill -9 and power loss.');
   expect(text).toMatch(/^ {2}greeter +seq 1/m);
-  expect(text).toMatch(/^ {2}desk\/each +\d+ records? +1 begun, 0 ended since start/m);
+  expect(text).toMatch(/^ {2}desk\/each +0 events +1 begun, 0 ended since start/m);
   expect(text).toContain('stopping: what is in hand is finished first');
   // Drawn in place: the cursor goes up as many lines as there are actors.
   expect(shown).toContain('\u001b[3A\u001b[J');
+});
+
+test.skipIf(!hasScript)('up counts the events that came since it started, and no others', async () => {
+  await using folder = new Folder({
+    ...HELLO,
+    'mesh.yaml': `${HELLO['mesh.yaml']}  each: { kind: keyed, module: ./greeter.ts }\n`,
+  });
+  const greet = async (name: string): Promise<number | null> =>
+    (await folder.call('send', 'each/a', JSON.stringify({ type: 'greet', name }))).code;
+  const before = await folder.up();
+  for (const name of ['Ada', 'Bob']) expect(await greet(name)).toBe(0);
+  await before.kill('SIGKILL');
+  const terminal = onTerminal(
+    folder,
+    ['up'],
+    [
+      ['each', ''],
+      ['2 events', '\u0003'],
+    ],
+  );
+  for (const name of ['Cleo', 'Dan']) while ((await greet(name)) !== 0) await new Promise((done) => setTimeout(done, 50));
+  const { code, shown } = await terminal;
+  expect(code).toBe(0);
+  // What the kill left is taken up in records of its own.
+  const { events } = await folder.json<{ events: { kind: string }[] }>('events', 'each/a', '--json');
+  expect(events.map(({ kind }) => kind)).toContain('activated');
+  expect(events.filter(({ kind }) => kind === 'event')).toHaveLength(4);
+  expect(plain(shown)).toMatch(/^ {2}each +2 events +0 begun, 0 ended since start$/m);
 });
 
 test('without a terminal --step prints all records', async () => {
