@@ -7,10 +7,11 @@
 export { startMesh, type StartOptions } from './cli/start-mesh.ts';
 export type { ActorDefinition, ActorLike } from './cli/actor-modules.ts';
 export type { ActorConfig, MeshConfig, ModelConfig, SecretRef, ToolServerConfig } from './core/config/schema.ts';
+export type { Decision } from './core/cell/decisions.ts';
 export type { ListedActor, Mesh, Ref } from './core/mesh.ts';
 export type { AskOptions as MeshAskOptions, SendOptions, Sent } from './core/node/front-door.ts';
 export type { ActorState, Inspection, StoredActor, StoredLetter } from './core/operator/inspection.ts';
-export type { Decision, Operations } from './core/operator/operations.ts';
+export type { Operations } from './core/operator/operations.ts';
 export type { Prunable } from './core/operator/retention.ts';
 export type { MigratedState, MigratedTimer, MigrateSnapshot } from './core/operator/migration.ts';
 export type { Fork, Upkeep } from './core/operator/upkeep.ts';

@@ -10,7 +10,7 @@ import type { Cell } from './cell.ts';
 import { type OpeningHost, Openings } from './cell/opening.ts';
 import type { CellHost } from './cell/host.ts';
 import type { EventObject, Lane } from './effect.ts';
-import type { CursorReport, Envelope, TraceContext } from './envelope.ts';
+import type { CursorReport, Envelope } from './envelope.ts';
 import { type ErrorCode, errorData, MeshError } from './errors.ts';
 import { type AskOptions, FrontDoor, type SendOptions, type Sent } from './node/front-door.ts';
 import { Hooks } from './node/hooks.ts';
@@ -25,12 +25,11 @@ import type { Directory } from './ports/directory.ts';
 import type { Entropy } from './ports/entropy.ts';
 import type { BlobStore, EventStore, StoreAdmin, StreamId, StreamState } from './ports/event-store.ts';
 import type { Mailboxes } from './ports/mailboxes.ts';
-import type { Span, Tracer } from './ports/tracer.ts';
+import type { Tracer } from './ports/tracer.ts';
 import type { RecoverySource } from './recovery.ts';
 import type { InitData, LogRecord, MarkedSend } from './record.ts';
 import { RunningLeaves } from './cell/running-leaves.ts';
-import { leafSpan, processSpan, sendSpan } from './spans.ts';
-import type { PendingLeaf } from './tables.ts';
+import { Traces } from './node/traces.ts';
 import { Resting } from './node/resting.ts';
 import { Sleepers } from './node/sleepers.ts';
 import { TrialQueue } from './node/trial-queue.ts';
@@ -160,7 +159,7 @@ export class Node implements OpeningHost {
   readonly clock: Clock;
   readonly limits: NodeLimits;
   readonly horizonMs: number;
-  readonly tracing: boolean;
+  readonly traces: Traces;
   readonly deflate: CellHost['deflate'];
   readonly custodyMs: number;
   readonly openingMax: number;
@@ -206,7 +205,7 @@ export class Node implements OpeningHost {
     this.lead = this.clock.now() - this.clock.monotonic();
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.horizonMs = options.plan.horizonMs;
-    this.tracing = options.tracer !== undefined;
+    this.traces = new Traces(options.tracer, options.plan);
     const { blobs } = options;
     this.deflate = blobs === undefined ? undefined : (records) => deflateRecords(records, blobs);
     this.custodyMs = options.mailboxes.custody ? CUSTODY_MS : 0;
@@ -512,7 +511,7 @@ export class Node implements OpeningHost {
     for (const cell of ready) cell.pump();
   }
 
-  mayAct(cell: Cell): boolean {
+  mayAct(cell: Pick<Cell, 'stream' | 'epoch'>): boolean {
     return this.ownership.mayAct(cell.stream.shard, cell.epoch);
   }
   epochOf(shard: Shard): number {
@@ -586,23 +585,10 @@ export class Node implements OpeningHost {
   mailboxMax(address: Address): number {
     return this.plan.mailboxMax(address) ?? this.limits.mailbox;
   }
-  spanOf(cell: Cell, event: EventObject, envelope: Envelope | undefined, parent: TraceContext | undefined): Span {
-    const { id, version } = cell.actor.logic;
-    const destination = this.plan.templateOf(cell.address);
-    return processSpan(this.options.tracer as Tracer, cell.address, id, event, envelope, { destination, parent, version });
+  stalled(actor: Address, error: unknown): void {
+    this.say({ type: 'store.stalled', actor, error: errorData(error).message });
   }
-  leafSpan(cell: Cell, leaf: PendingLeaf): Span | undefined {
-    const { tracer } = this.options;
-    return tracer === undefined ? undefined : leafSpan(tracer, cell.address, leaf.src, leaf.input, leaf.trace, leaf.id);
-  }
-  sendSpan(envelope: Envelope): TraceContext | undefined {
-    const { tracer } = this.options;
-    return tracer === undefined ? envelope.trace : sendSpan(tracer, envelope, this.plan.templateOf(envelope.to));
-  }
-  stalled(cell: Cell, error: unknown): void {
-    this.say({ type: 'store.stalled', actor: cell.address, error: errorData(error).message });
-  }
-  checkpointFailed(cell: Cell, error: unknown): void {
+  checkpointFailed(cell: Pick<Cell, 'address' | 'durableHead'>, error: unknown): void {
     const { code, message } = errorData(error);
     this.say({ type: 'actor.checkpoint_failed', actor: cell.address, seq: cell.durableHead, code, reason: message });
   }

@@ -3,7 +3,7 @@ import { MeshError } from '../../core/errors.ts';
 import type { EventObject } from '../../core/effect.ts';
 import type { SendOptions } from '../../core/node/front-door.ts';
 import type { Mesh } from '../../core/mesh.ts';
-import type { Decision } from '../../core/operator/operations.ts';
+import type { Decision } from '../../core/cell/decisions.ts';
 import { importLogs } from '../log-file.ts';
 import { lossOptions, migrationOf } from '../loss.ts';
 import { noticeOf } from '../notice.ts';

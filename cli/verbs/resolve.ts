@@ -1,6 +1,6 @@
 /** `reprise resolve` */
 import { MeshError } from '../../core/errors.ts';
-import type { Decision } from '../../core/operator/operations.ts';
+import type { Decision } from '../../core/cell/decisions.ts';
 import { type Call, typedJson } from '../command.ts';
 import { Reach } from '../reach.ts';
 

@@ -1,13 +1,12 @@
 /** What a cell needs of its node. */
 import type { Address, EffectId, Shard } from '../address.ts';
 import type { EventObject } from '../effect.ts';
-import type { CursorReport, Envelope, TraceContext } from '../envelope.ts';
+import type { CursorReport, Envelope } from '../envelope.ts';
 import type { Logic } from '../logic.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventStore } from '../ports/event-store.ts';
-import type { Span } from '../ports/tracer.ts';
 import type { LogRecord, MarkedSend } from '../record.ts';
-import type { PendingLeaf } from '../tables.ts';
+import type { Traces } from '../node/traces.ts';
 import type { TrialQueue } from '../node/trial-queue.ts';
 import type { RunningLeaves } from './running-leaves.ts';
 import type { Cell } from '../cell.ts';
@@ -26,10 +25,10 @@ export interface CellHost {
   readonly clock: Clock;
   readonly limits: CellLimits;
   readonly horizonMs: number;
-  readonly tracing: boolean;
+  readonly traces: Traces;
   readonly leaves: RunningLeaves;
   /** The ownership check at the start of each ack and effect. */
-  mayAct(cell: Cell): boolean;
+  mayAct(cell: Pick<Cell, 'stream' | 'epoch'>): boolean;
   /** Epoch at which this node holds the shard; -1: it does not. */
   epochOf(shard: Shard): number;
   shardOf(address: Address): Shard;
@@ -55,18 +54,13 @@ export interface CellHost {
   replied(id: EffectId, event: EventObject): void;
   emitted(cell: Cell, event: EventObject): void;
   logged(cell: Cell, label: string | undefined, value: unknown): void;
-  /** `parent`: the turn that set off a result or a timer. */
-  spanOf(cell: Cell, event: EventObject, envelope: Envelope | undefined, parent: TraceContext | undefined): Span;
-  leafSpan(cell: Cell, leaf: PendingLeaf): Span | undefined;
-  /** A message leaves for the first time: the context that it carries. */
-  sendSpan(envelope: Envelope): TraceContext | undefined;
   /** Somebody starts this address: what comes before that waits. */
   isSupervised(address: Address): boolean;
   /** How a message creates the actor at an address where none is. Throws EVENT_REJECTED. */
   birth(address: Address, event: EventObject): Birth | undefined;
-  stalled(cell: Cell, error: unknown): void;
+  stalled(actor: Address, error: unknown): void;
   /** Its state cannot be saved, or what was saved is not the state that it says: its log is all there is. */
-  checkpointFailed(cell: Cell, error: unknown): void;
+  checkpointFailed(cell: Pick<Cell, 'address' | 'durableHead'>, error: unknown): void;
   crashed(cell: Cell, error: unknown): void;
   dropped(cell: Cell, reason: string): void;
   /** An effect is in doubt and waits for a person. */

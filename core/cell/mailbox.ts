@@ -1,7 +1,7 @@
 /**
  * The bounded inbox of a cell: orders and reports (`system`) before results of its own effects, those before `user` messages.
  * A full lane refuses: the sender keeps and sends again. Results that are a record's last word have reserved room; what a leaf says before
- * its end has as much as a lane.
+ * its end has as much as a lane. What has failed stands before all of them when it is tried again.
  */
 import type { EffectId } from '../address.ts';
 import type { EventObject } from '../effect.ts';
@@ -57,18 +57,21 @@ export class Mailbox {
   private readonly ids = new Set<EffectId>();
   /** ms since 1970 of the oldest message that nobody has taken; undefined when empty. */
   oldestAt: number | undefined;
+  /** What failed, kept for its retry. Where the actor has ended meanwhile, it is given back. */
+  again: Item | undefined;
 
   /** `max`: messages a lane may hold. */
   constructor(max: number) {
     this.max = max;
   }
 
+  /** Messages and results that nobody has taken. */
   get size(): number {
     return this.system.size + this.results.size + this.user.size;
   }
-  /** Is there something to take? `systemOnly` while the actor waits for orders. */
-  has(systemOnly: boolean): boolean {
-    return this.system.size > 0 || (!systemOnly && this.results.size + this.user.size > 0);
+  /** Is there something to take? `ordersOnly` while the actor waits for orders, or for a person. */
+  has(ordersOnly: boolean): boolean {
+    return this.system.size > 0 || (!ordersOnly && (this.again !== undefined || this.results.size + this.user.size > 0));
   }
   /** False: full. */
   offer(envelope: Envelope, now: number): boolean {
@@ -93,20 +96,25 @@ export class Mailbox {
     return this.results.some((result) => result.via === via && isEnd(result.event));
   }
   /** What `next` would give. */
-  peek(systemOnly: boolean): Item | undefined {
+  peek(ordersOnly: boolean): Item | undefined {
+    if (this.again !== undefined && !ordersOnly) return this.again;
     const order = this.system.peek();
     if (order !== undefined) return { envelope: order };
-    if (systemOnly) return undefined;
+    if (ordersOnly) return undefined;
     const result = this.results.peek();
     if (result !== undefined) return { result };
     const envelope = this.user.peek();
     return envelope === undefined ? undefined : { envelope };
   }
-  /** `systemOnly` while the actor waits for orders. */
-  next(systemOnly: boolean): Item | undefined {
+  next(ordersOnly: boolean): Item | undefined {
+    const { again } = this;
+    if (again !== undefined && !ordersOnly) {
+      this.again = undefined;
+      return again;
+    }
     const order = this.system.shift();
     if (order !== undefined) return this.took({ envelope: order });
-    if (systemOnly) return undefined;
+    if (ordersOnly) return undefined;
     const result = this.results.shift();
     if (result !== undefined) return this.took({ result });
     const envelope = this.user.shift();

@@ -58,7 +58,7 @@ function isEntitled(cell: Cell, e: Envelope): boolean {
 export function obey(cell: Cell, host: CellHost, e: Envelope): boolean {
   if (!isEntitled(cell, e)) {
     const why = `EVENT_REJECTED: ${cell.address} does not take '${e.event.type}' from ${e.from}`;
-    cell.record({ kind: 'dead', cause: 'rejected', event: e.event, meta: cell.metaOf(e), detail: why });
+    cell.dead(e, 'rejected', why);
     return true;
   }
   switch (e.event.type) {
@@ -97,7 +97,7 @@ function start(cell: Cell, host: CellHost, e: Envelope): void {
     if (supervisor !== undefined && (cell.waits || t.parked !== undefined || isFailing(t))) {
       const wasParked = t.parked !== undefined;
       cell.record({ kind: 'activated', reason: 'restart', node: host.node, run: supervisor.run, meta: cell.metaOf(e) });
-      cell.goOn();
+      cell.busy.failures.goOn();
       if (wasParked) cell.goOnWhenDurable();
       return;
     }
@@ -140,7 +140,7 @@ function letGo(cell: Cell): void {
       event: { type: 'reprise.leaf', src: leaf.src, input: leaf.input },
       meta: { ...cell.plainMeta(), via: leaf.id },
     });
-    cell.stopLeaf(leaf.id);
+    cell.busy.performer.stopLeaf(leaf.id);
   }
   const stops = stopsOf(tables);
   if (stops.length > 0) cell.mark(undefined, stops);
@@ -161,7 +161,7 @@ function tryToBegin(cell: Cell, host: CellHost, init: InitData, meta: RecordMeta
   if (sealed.failed !== undefined) return sealed.failed;
   cell.actor = actor;
   cell.record({ kind: 'init', init, meta, ...sealed, logic: stampOf(logic) }, step);
-  cell.goOn();
+  cell.busy.failures.goOn();
   return undefined;
 }
 
@@ -170,7 +170,7 @@ function stop(cell: Cell, e: Envelope): void {
   // `keep`: it is started again with its history, so it goes on.
   if (status !== 'active') return answerStop(cell, e, status === 'error' ? 'failed' : status);
   if (e.event['keep'] === true) return answerStop(cell, e, 'stopped');
-  cell.goOn();
+  cell.busy.failures.goOn();
   cell.step({ type: 'xstate.stop' }, cell.metaOf(e), { envelope: e });
 }
 
@@ -196,7 +196,7 @@ function parkOrder(cell: Cell, e: Envelope): void {
     meta: cell.plainMeta(),
     parked: reason,
   });
-  cell.parked(reason);
+  cell.busy.failures.parked(reason);
 }
 
 /** A keyed actor is created by its first message: `init`, then the message. False: messages do not create this address. Throws EVENT_REJECTED. */

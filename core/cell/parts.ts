@@ -1,61 +1,42 @@
 /** What only a busy cell needs. It is made with the first thing to do, and goes when nothing has been done for a while: idle actors are many. */
 import type { Cell } from '../cell.ts';
-import type { Doors } from './doors.ts';
+import { Failures } from './failures.ts';
 import type { CellHost } from './host.ts';
-import type { CursorReport, Envelope } from '../envelope.ts';
-import type { Work } from '../fold.ts';
-import { Journal } from './journal.ts';
-import { type Item, Mailbox } from './mailbox.ts';
+import { Intake } from './intake.ts';
+import { Mailbox } from './mailbox.ts';
+import { Outlet } from './outlet.ts';
 import { Performer } from './perform.ts';
-import type { Span } from '../ports/tracer.ts';
-import type { Held } from '../protocol/held.ts';
-
-export type Ack = { -readonly [K in keyof CursorReport]: CursorReport[K] };
-
-/** What leaves the cell when the records that it belongs to are durable. */
-export interface Leaving {
-  acks: Ack[];
-  readonly work: Work[];
-  /** How many of them have left. */
-  left: number;
-  spans?: Span[];
-}
+import { Pump } from './pump.ts';
 
 export class CellParts {
   readonly mailbox: Mailbox;
   readonly performer: Performer;
-  readonly journal: Journal<Leaving>;
-  held: Held<Envelope> | undefined;
-  /** Clients from outside that wait. */
-  doors: Doors | undefined;
-  /** The failing input, kept for its retry. */
-  retry: Item | undefined;
-  /** Of the records that wait for the append before them. */
-  outgoing: Leaving | undefined;
-  /** Durable, but the session's deadline has passed: it waits for the next renewal. */
-  detained: Leaving[] | undefined;
+  readonly outlet: Outlet;
+  readonly failures: Failures;
+  readonly pump: Pump;
+  private readonly intake: Intake;
 
   /** All that the cell has recorded is durable. */
   constructor(host: CellHost, cell: Cell) {
-    const { stream, epoch, actor } = cell;
-    this.mailbox = new Mailbox(host.mailboxMax(stream.actor));
+    this.mailbox = new Mailbox(host.mailboxMax(cell.address));
     this.performer = new Performer(host, cell);
-    this.journal = new Journal<Leaving>(host, stream, epoch, actor.tables.head, cell);
+    this.outlet = new Outlet(host, cell, this.performer);
+    this.failures = new Failures(host, cell, this.mailbox, this.outlet);
+    this.intake = new Intake(host, cell, this.mailbox, this.outlet);
+    this.pump = new Pump(host.trials, cell, this.mailbox, this.intake, this.outlet);
   }
 
-  get leaving(): Leaving {
-    return (this.outgoing ??= { acks: [], work: [], left: 0 });
-  }
-  /** All that was taken is durable, and what that caused has left. */
+  /** All that was taken is durable, and what that caused has left. A checkpoint before would hide it from the next owner. */
   get quiet(): boolean {
-    return this.journal.quiet && this.detained === undefined;
+    return this.outlet.quiet && !this.pump.isHeldUp;
   }
   /** Nothing to take, and nobody waits. */
   get isIdle(): boolean {
-    return this.quiet && this.mailbox.size === 0 && this.retry === undefined && this.doors === undefined;
+    const { mailbox, outlet } = this;
+    return this.quiet && mailbox.size === 0 && mailbox.again === undefined && outlet.doors === undefined;
   }
   /** Nobody would miss them. */
   get isSpare(): boolean {
-    return this.isIdle && this.outgoing === undefined && (this.held?.total ?? 0) === 0;
+    return this.isIdle && !this.outlet.hasOutgoing && this.intake.isEmpty && this.failures.waitsUntil === undefined;
   }
 }

@@ -2,6 +2,7 @@
 import { type Address, type EffectId, EFFECTS_MAX, positionOf } from '../address.ts';
 import type { Cell } from '../cell.ts';
 import type { CellHost } from './host.ts';
+import { payloadsOf } from './outbox-payloads.ts';
 import type { ActionEffect, EventObject } from '../effect.ts';
 import type { Envelope } from '../envelope.ts';
 import { errorData, MeshError } from '../errors.ts';
@@ -87,12 +88,32 @@ export class Performer {
     if (send.via !== undefined) envelope.via = send.via;
     if (send.chain !== undefined) envelope.chain = send.chain;
     if (send.trace !== undefined) envelope.trace = send.trace;
-    // Orders and reports of supervisors are in their logs; in traces they would only hide what agents do.
-    if (isFirst && this.host.tracing && send.lane !== 'system') {
-      const trace = this.host.sendSpan(envelope);
-      if (trace !== undefined) send.trace = envelope.trace = trace;
-    }
+    const trace = isFirst ? this.host.traces.send(envelope) : undefined;
+    if (trace !== undefined) send.trace = envelope.trace = trace;
     this.host.transmit(envelope);
+  }
+
+  /** Again, because nobody has acknowledged them. */
+  sendAgain(sends: readonly PendingSend[]): void {
+    for (const send of sends) this.send(send);
+    const lacking = sends.filter((send) => send.event === undefined);
+    if (lacking.length > 0) void this.sendSpilled(lacking);
+  }
+
+  /** Sends whose payloads lie in the checkpoint only. What cannot be read now is due again later. */
+  private async sendSpilled(sends: readonly PendingSend[]): Promise<void> {
+    const { cell, host } = this;
+    try {
+      const payloads = await payloadsOf(host.store, cell.stream);
+      for (const send of sends) {
+        if (cell.closed || !cell.mayAct) return;
+        const event = send.event ?? payloads.get(send.id);
+        if (event === undefined) return cell.park(`STORE_CORRUPT: the payload of ${send.id} is in no checkpoint`);
+        this.send(send, event);
+      }
+    } catch (error) {
+      host.stalled(cell.address, error);
+    }
   }
 
   private replaced(id: EffectId): void {
@@ -129,7 +150,7 @@ export class Performer {
     };
     (this.started ??= new Set()).add(leaf.id);
     if (this.host.leaves.adopt(leaf.id, sink)) return;
-    const span = this.host.leafSpan(cell, leaf);
+    const span = this.host.traces.leaf(cell.address, leaf);
     this.host.leaves.start(
       source.leaf,
       {
@@ -158,7 +179,7 @@ export class Performer {
   /** The leaf does not know what became of its call: its policy decides, as after a crash. Another owner asks it anew. */
   private lostSight(leaf: PendingLeaf): void {
     this.stopLeaf(leaf.id);
-    if (this.host.mayAct(this.cell)) this.takeUp(leaf);
+    if (this.cell.mayAct) this.takeUp(leaf);
   }
 
   stopLeaf(id: EffectId): void {
@@ -194,17 +215,25 @@ export class Performer {
   // ---- custom actions ----------------------------------------------------------------------------------------------
 
   private action(id: EffectId, action: ActionEffect): void {
-    if (this.host.atMostOnce(this.cell.address, action.type)) this.cell.markFirst(id, action);
+    if (this.host.atMostOnce(this.cell.address, action.type)) this.markFirst(id, action);
     else this.run(id, action);
   }
 
-  /** One that failed. */
-  retryLater(id: EffectId, ms: number): void {
+  /** An action that may run once at most: first the log says that it is done. */
+  private markFirst(id: EffectId, action: ActionEffect): void {
+    const { cell } = this;
+    cell.done(id);
+    cell.mark();
+    cell.busy.outlet.leaving.work.push({ kind: 'action', id, action, marked: true });
+    cell.ready();
+  }
+
+  private retryLater(id: EffectId, ms: number): void {
     const cancel = this.host.clock.after(ms, () => {
       this.retrying?.delete(id);
       const { actions, parked } = this.cell.actor.tables;
       const action = actions?.get(id);
-      if (action !== undefined && parked === undefined && this.host.mayAct(this.cell)) this.run(id, action);
+      if (action !== undefined && parked === undefined && this.cell.mayAct) this.run(id, action);
     });
     (this.retrying ??= new Map()).set(id, cancel);
   }
@@ -219,7 +248,9 @@ export class Performer {
         rejected: (error) => this.host.logged(this.cell, `action '${action.type}' was rejected`, errorData(error)),
       });
     } catch (error) {
-      return this.cell.actionFailed(id, error);
+      const pause = this.cell.busy.failures.action(id, error);
+      if (pause !== undefined) this.retryLater(id, pause);
+      return;
     }
     this.cell.done(id);
     this.mail(this.mailOf(sends));
@@ -253,7 +284,7 @@ export class Performer {
     for (const leaf of [...t.leaves.values()]) {
       if (!isBelow(leaf.id)) continue;
       // At each: the process may have been frozen since the one before.
-      if (!this.host.mayAct(this.cell)) return this.resumeLater(seq);
+      if (!this.cell.mayAct) return this.resumeLater(seq);
       this.takeUp(leaf);
     }
   }
@@ -261,12 +292,12 @@ export class Performer {
   /** What was taken up already is not begun again. */
   private resumeLater(seq: number): void {
     this.host.whenRegained(() => {
-      if (this.cell.phase !== 'closed') this.resume(seq);
+      if (!this.cell.closed) this.resume(seq);
     });
   }
 
   private takeUp(leaf: PendingLeaf): void {
-    if (this.cell.hasEndOf(leaf.id)) return;
+    if (this.cell.busy.mailbox.hasEndOf(leaf.id)) return;
     if (leaf.ask !== undefined || this.host.leaves.has(leaf.id)) return this.startLeaf(leaf);
     const source = this.cell.actor.logic.source(leaf.src);
     const policy = source?.kind === 'leaf' ? source.leaf.inDoubt(leaf.input) : 'retry';

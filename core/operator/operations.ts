@@ -2,6 +2,7 @@
 import { type Address, ROOT } from '../address.ts';
 import { AddressBook } from './address-book.ts';
 import type { Cell } from '../cell.ts';
+import { type Decision, resend, resolve, unpark } from '../cell/decisions.ts';
 import type { MeshPlan } from '../config/plan.ts';
 import { isMeshError, MeshError } from '../errors.ts';
 import type { Inspection } from './inspection.ts';
@@ -9,8 +10,6 @@ import type { Node } from '../node.ts';
 import { stopDeadlineMs } from '../supervision/child-spec.ts';
 import type { Child, SupervisionState } from '../supervision/state.ts';
 import { supervisorOf } from '../supervisor.ts';
-
-export type Decision = Parameters<Cell['resolve']>[1];
 
 export interface OperationParts {
   readonly plan: MeshPlan;
@@ -41,7 +40,7 @@ export class Operations {
   async resend(address: Address, seq: number): Promise<string> {
     const cell = await this.node.cellAt(address);
     for await (const record of this.inspect.records(address, seq, seq))
-      if (record.kind === 'dead') return cell.resend(seq, record.event, record.cause);
+      if (record.kind === 'dead') return resend(cell, seq, record.event, record.cause);
     throw new MeshError('USAGE', `${address} has no dead letter at seq ${seq}`);
   }
 
@@ -54,7 +53,7 @@ export class Operations {
       if (couldNotOpen) return;
       throw new MeshError('USAGE', `${address} is not parked`);
     }
-    cell.unpark();
+    unpark(cell);
     const supervisor = cell.actor.tables.init.supervisor?.address;
     if (supervisor !== undefined)
       await this.node.send(supervisor, { type: 'reprise.unpark', child: address }, { internal: 'system' });
@@ -121,7 +120,7 @@ export class Operations {
   async resolve(effect: string, decision: Decision): Promise<void> {
     const bang = effect.lastIndexOf('!');
     if (bang < 1) throw new MeshError('USAGE', `'${effect}' is no effect id: it looks like actor!12.0`);
-    (await this.cell(effect.slice(0, bang))).resolve(effect, decision);
+    resolve(await this.cell(effect.slice(0, bang)), effect, decision);
   }
 
   /** Who starts and stops it; undefined: nobody (keyed actors, forks). */

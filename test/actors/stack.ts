@@ -5,7 +5,7 @@ import type { AskLogic } from '../../actors/ask-logic.ts';
 import type { ActorLike } from '../../cli/actor-modules.ts';
 import { startMesh, type StartOptions } from '../../cli/start-mesh.ts';
 import { systemClock } from '../../cli/system.ts';
-import type { Cell } from '../../core/cell.ts';
+import { type Decision, resolve } from '../../core/cell/decisions.ts';
 import type { MeshConfig } from '../../core/config/schema.ts';
 import type { ErrorData } from '../../core/errors.ts';
 import type { Mesh } from '../../core/mesh.ts';
@@ -143,9 +143,9 @@ export class Stack {
     }
   }
   /** A person decides a call in doubt. */
-  async resolve(effect: unknown, how: Parameters<Cell['resolve']>[1]): Promise<void> {
+  async resolve(effect: unknown, how: Decision): Promise<void> {
     const id = String(effect);
-    (await this.mesh.node.cellAt(id.slice(0, id.lastIndexOf('!')))).resolve(id, how);
+    resolve(await this.mesh.node.cellAt(id.slice(0, id.lastIndexOf('!'))), id, how);
   }
   async records(address: string): Promise<LogRecord[]> {
     const found: LogRecord[] = [];

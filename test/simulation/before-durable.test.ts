@@ -1,5 +1,6 @@
 /** What a life begins with is performed when its first record is durable, and not before; what killed a process before is found out. */
 import { expect, test } from 'vitest';
+import { unpark } from '../../core/cell/decisions.ts';
 import type { Effect } from '../../core/effect.ts';
 import { reducer } from '../../core/reducer.ts';
 import { sendTo, spawn, World } from './world.ts';
@@ -58,7 +59,7 @@ test('an actor that a person lets go on makes its call when that is durable', as
   await world.advance(20_000);
   expect(world.calls).toHaveLength(1);
   const hold = world.fault({ on: 'append', actor: 'plain1', how: 'hold' });
-  (await world.time.run(world.node('n2').cellAt('plain1'))).unpark();
+  unpark(await world.time.run(world.node('n2').cellAt('plain1')));
   await world.advance(5_000);
   expect(world.calls).toHaveLength(1);
   hold.held?.[0]?.();

@@ -1,5 +1,6 @@
 /** What cannot be delivered becomes a durable dead letter with its cause; it can be sent again once, under a new id, where that is safe. */
 import { describe, expect, test } from 'vitest';
+import { resend, voidSend } from '../../core/cell/decisions.ts';
 import { reference } from '../../core/fold/targets.ts';
 import { sendTo, spawn, World } from './world.ts';
 
@@ -52,8 +53,8 @@ describe('dead letters', () => {
     await world.send(A, { type: 'go', do: [sendTo(B, { type: 'm', n: 'm1' }), sendTo(B, { type: 'm', n: 'm2' })] });
     const cell = await world.time.run(world.node('n1').cellAt(A));
     const [first] = [...(cell.actor.tables.outbox?.byId.keys() ?? [])];
-    cell.voidSend(first as string);
-    expect(() => cell.voidSend('a.plain1!99.0')).toThrow(/not waiting/);
+    voidSend(cell, first as string);
+    expect(() => voidSend(cell, 'a.plain1!99.0')).toThrow(/not waiting/);
     await world.advance(1_000);
     world.network.heal();
     await world.advance(60_000);
@@ -68,7 +69,7 @@ describe('dead letters', () => {
     const cell = await world.time.run(world.node('n1').cellAt(A));
     const [first] = [...(cell.actor.tables.outbox?.byId.keys() ?? [])];
     world.fault({ on: 'append', actor: A, how: 'hold', match: (records) => records.some((r) => r.kind === 'void') });
-    cell.voidSend(first as string);
+    voidSend(cell, first as string);
     world.network.heal();
     await world.advance(60_000);
     expect(await world.taken(B)).toEqual(['m1']);
@@ -103,8 +104,8 @@ describe('dead letters', () => {
     await world.advance(10_000);
     const { seq = 0 } = (await world.records(B)).find((r) => r.kind === 'dead') ?? {};
     const cell = await world.time.run(world.node('n2').cellAt(B));
-    const id = cell.resend(seq, { type: 'm', n: 'mended' }, 'poison');
-    expect(() => cell.resend(seq, { type: 'm', n: 'mended' }, 'poison')).toThrow(/sent again already/);
+    const id = resend(cell, seq, { type: 'm', n: 'mended' }, 'poison');
+    expect(() => resend(cell, seq, { type: 'm', n: 'mended' }, 'poison')).toThrow(/sent again already/);
     await world.advance(5_000);
     expect(await world.taken(B)).toEqual(['mended']);
     const records = await world.records(B);
@@ -118,7 +119,7 @@ describe('dead letters', () => {
       const world = await pair();
       await world.send(B, { type: 'm', n: 0 });
       const cell = await world.time.run(world.node('n2').cellAt(B));
-      expect(() => cell.resend(1, { type: 'm' }, cause)).toThrow(/may have been taken/);
+      expect(() => resend(cell, 1, { type: 'm' }, cause)).toThrow(/may have been taken/);
     },
   );
 

@@ -1,5 +1,6 @@
 /** What fails: it is counted by what it is, whoever else fails meanwhile, and nobody outside waits for ever. */
 import { describe, expect, test } from 'vitest';
+import { unpark } from '../../core/cell/decisions.ts';
 import type { Effect } from '../../core/effect.ts';
 import { isMeshError } from '../../core/errors.ts';
 import { sendTo, spawn, timer, World } from './world.ts';
@@ -61,7 +62,7 @@ describe('three failures are three', () => {
     await world.advance(60_000);
     expect(runs['one']).toBe(3);
     const cell = await world.time.run(world.node('n1').cellAt(A));
-    cell.unpark();
+    unpark(cell);
     await world.advance(10);
     expect(await attempts(world, A)).toEqual([1, 2, 3, 1]);
     fails.clear();
@@ -113,7 +114,7 @@ describe('who waits outside hears of it', () => {
     await world.advance(1_000);
     expect(waiting.code).toBe('ACTOR_PARKED');
     fails.clear();
-    cell.unpark();
+    unpark(cell);
     await world.advance(10_000);
     expect(await world.taken(A)).toEqual(['go']);
   });
@@ -177,7 +178,7 @@ describe('a result that has failed', () => {
     await world.up('n1', ['a']);
     const cell = await world.time.run(world.node('n1').cellAt('a.once1'));
     expect(cell.phase).toBe('parked');
-    cell.unpark();
+    unpark(cell);
     await world.advance(1_000);
     expect(await world.taken('a.once1')).toEqual(['go', 'xstate.done.actor.pay']);
     expect(world.calls.length).toBe(1);
@@ -215,7 +216,7 @@ test('a leaf that sends without end to an actor that takes nothing is stopped, a
   await world.advance(10);
   expect(stopped).toBe(1);
   expect(cell.waiting).toBeLessThanOrEqual(1_001);
-  cell.unpark();
+  unpark(cell);
   await world.advance(1_000);
   expect(cell.view().context).toMatchObject({ last: 'xstate.error.actor.feed' });
 });

@@ -1,5 +1,6 @@
 /** An effect in doubt after a crash: performed under its key again, asked for, given to a person, or told to the chart, as its policy says. */
 import { describe, expect, test } from 'vitest';
+import { resolve } from '../../core/cell/decisions.ts';
 import type { InDoubt } from '../../core/logic.ts';
 import { spawn, World } from './world.ts';
 
@@ -62,8 +63,8 @@ describe('an effect in doubt', () => {
   ] as const)('park, and a person says: %s', async (_what, how, calls, event) => {
     const world = await doubted('park');
     const cell = await world.time.run(world.node('n2').cellAt('plain1'));
-    cell.resolve('plain1!2.0', how);
-    expect(() => cell.resolve('plain1!2.0', how)).toThrow(/not in doubt/);
+    resolve(cell, 'plain1!2.0', how);
+    expect(() => resolve(cell, 'plain1!2.0', how)).toThrow(/not in doubt/);
     await world.advance(1_000);
     expect(world.calls.length).toBe(calls);
     expect(await world.taken('plain1')).toEqual(['go', event]);

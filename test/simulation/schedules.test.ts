@@ -1,6 +1,7 @@
 /** The schedules of DELIVERY §8, by number, on real nodes under virtual time. D3, D4, D17 and D28 need JetStream or a lock of the host. */
 import { describe, expect, test } from 'vitest';
 import { OUTSIDE } from '../../core/address.ts';
+import { resend } from '../../core/cell/decisions.ts';
 import { reference } from '../../core/fold/targets.ts';
 import type { Logic } from '../../core/logic.ts';
 import { pool } from '../../core/pool.ts';
@@ -214,8 +215,8 @@ describe('schedules of DELIVERY §8', () => {
     expect(await world.dead(B)).toEqual(['expired:q']);
     const { seq = 0 } = (await world.records(B)).find((r) => r.kind === 'dead') ?? {};
     const cell = await world.time.run(world.node('n2').cellAt(B));
-    expect(cell.resend(seq, { type: 'm', n: 'q' }, 'expired')).toMatch(/^b\.plain1!/);
-    expect(() => cell.resend(seq, { type: 'm', n: 'q' }, 'expired')).toThrow(/sent again already/);
+    expect(resend(cell, seq, { type: 'm', n: 'q' }, 'expired')).toMatch(/^b\.plain1!/);
+    expect(() => resend(cell, seq, { type: 'm', n: 'q' }, 'expired')).toThrow(/sent again already/);
     await world.advance(5_000);
     expect(await world.taken(B)).toEqual(['q']);
   });

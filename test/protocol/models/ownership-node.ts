@@ -1,6 +1,6 @@
 /**
  * A node in the model of ownership: whether it holds b's shard, how it opens b's cell, the cell's journal, and the call that m1 causes.
- * As `core/node.ts`, `core/cell.ts` and `core/cell/journal.ts` do it, around `settle` of `core/protocol/append.ts`.
+ * As `core/node.ts`, `core/cell/outlet.ts` and `core/cell/journal.ts` do it, around `settle` of `core/protocol/append.ts`.
  */
 import { type Found, settle } from '../../../core/protocol/append.ts';
 import type { LogRecord } from '../../../core/record.ts';
