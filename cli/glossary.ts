@@ -7,8 +7,14 @@ export const RECORD_WORDS: Words = [
   ['event', 'The machine takes an event; `from` says who sent it, `for` which call or timer it answers.'],
   ['activated', 'It is taken up again from its log, on which node, and why (the words below).'],
   ['claim', 'Activated: another owner takes it up; the last one had let it go in order.'],
-  ['unclean', 'Activated: the process that had it died; what was under way is looked at first.'],
-  ['trial', 'Activated: its first step after that comes next, and counts if it kills the process again.'],
+  [
+    'unclean',
+    'Activated: the process that had it died; what was under way is looked at first. Normal after a kill, and needs nobody.',
+  ],
+  [
+    'trial',
+    'Activated: its first step after that comes next, and counts if it kills the process again. Normal after a kill, and needs nobody.',
+  ],
   ['reopened', 'Activated: its owner takes it up again, such as after a `migrate`.'],
   ['restart', 'Activated: its supervisor restarts it.'],
   ['unparked', 'Activated: a person lets it go on.'],
@@ -24,15 +30,23 @@ export const RECORD_WORDS: Words = [
 
 /** Columns and phases of `ps`. */
 export const PS_WORDS: Words = [
+  ['@root', 'The supervisor of everything at the top of the mesh file. Reprise starts it; it has a log like any other.'],
   ['running', 'In memory, and takes events.'],
   ['waiting', 'It failed on an event, and waits to try again, or for its supervisor.'],
   ['opening', 'It is being taken up from its log.'],
   ['passive', 'Only its log is there, it needs no memory; the next event or timer takes it up.'],
-  ['unfinished', 'No mesh runs, and records lie above its last checkpoint: the next run takes it up.'],
+  [
+    'unfinished',
+    'No mesh runs, and records lie above its last checkpoint: the next run takes it up. Normal after a kill, and needs nobody.',
+  ],
   ['parked', 'It waits for a person: NOTE says why.'],
   ['failed', 'It ended with an error, or could not begin: NOTE says why.'],
   ['ended', 'It has finished, or was stopped (`--all`).'],
   ['gone', 'Its log was removed (`--all`).'],
+  [
+    'STATE',
+    'State of its chart: of those in memory, and while no mesh runs, of up to 200 from their logs. `…`: its log above the last checkpoint is long (1,000 records), or its code has changed or does not load; `reprise state ACTOR` shows it, or why not.',
+  ],
   ['SEQ', 'Number of the last record in its log.'],
   ['MAILBOX', 'Messages that wait for it, and how long the oldest has.'],
   ['DEAD', 'Dead letters so far: `reprise deadletters` lists them.'],

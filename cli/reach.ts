@@ -38,6 +38,7 @@ export class Reach implements AsyncDisposable {
   private silent: string | undefined;
   private readonly imported: string | undefined;
   private client: Promise<ControlClient | undefined> | undefined;
+  private reading: Promise<ReadableStore> | undefined;
   private readonly opened: { close(): Promise<void> }[] = [];
 
   /** Throws USAGE, CONFIG_INVALID. */
@@ -84,6 +85,16 @@ export class Reach implements AsyncDisposable {
     return this.inspection(store, actors.length === 0 ? new Map() : await this.logics(actors));
   }
 
+  /** As `inspect`, for who shows what can be known: logs whose code does not load cannot be folded. */
+  async inspectWhatLoads(actors: readonly Address[]): Promise<Inspection> {
+    const store = await this.readable();
+    const registry: Registry = new Map();
+    const kinds = new Map(actors.map((address) => [this.book.at(address)?.logic, address]));
+    for (const address of kinds.values())
+      for (const [name, logic] of await this.logics([address]).catch(() => [])) registry.set(name, logic);
+    return this.inspection(store, registry);
+  }
+
   /** Who only lists or sends needs no code at all. */
   private async logics(actors: readonly Address[]): Promise<Registry> {
     const { loadLogics, silentGateways } = await import('./logics.ts');
@@ -101,7 +112,10 @@ export class Reach implements AsyncDisposable {
     });
   }
 
-  private async readable(): Promise<ReadableStore> {
+  private readable(): Promise<ReadableStore> {
+    return (this.reading ??= this.openToRead());
+  }
+  private async openToRead(): Promise<ReadableStore> {
     if (this.plan.store.kind === 'memory') return remoteStore(await this.mesh());
     const store = await openStore(this.plan, this.folder, true);
     this.opened.push(store);

@@ -60,7 +60,7 @@ export interface ListedActor extends Omit<StoredActor, 'phase'> {
   readonly oldestMs?: number;
   /** Of the error that keeps it from being opened; `reason` is its message. */
   readonly code?: ErrorCode;
-  /** Value of its chart, where it is in memory. */
+  /** Value of its chart, where it is known: it is in memory, or its log was folded. */
   readonly state?: unknown;
   /** Effects that a person has to decide. */
   readonly inDoubt?: readonly string[];

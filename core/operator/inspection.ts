@@ -144,6 +144,27 @@ export class Inspection {
     return { address, seq: actor.tables.head, ...view };
   }
 
+  /**
+   * The state after the last record, where that is cheap to know: this code wrote its checkpoint, and at most `recordsMax` records lie
+   * above it. Undefined: it is not, or `state` says what keeps it from being known. Never rejects.
+   */
+  async nearState(address: Address, recordsMax: number): Promise<ActorState | undefined> {
+    try {
+      const stream = this.stream(address);
+      const [{ head }, checkpoint] = await Promise.all([this.store.head(stream), this.store.loadCheckpoint(stream)]);
+      if (head - (checkpoint?.seq ?? 0) > recordsMax) return undefined;
+      // All of a log is folded where the code is another.
+      if (checkpoint !== undefined && !this.wrote(decodeCheckpoint(checkpoint.bytes, address).tables, address)) return undefined;
+      return await this.state(address);
+    } catch {
+      return undefined;
+    }
+  }
+
+  private wrote({ init, logic }: Tables, address: Address): boolean {
+    return init.logic === '' || this.source.logicOf(init.logic, address).hash === logic.hash;
+  }
+
   /** Dead letters that were not sent again, oldest first: the last 100 of each actor. Needs no code of the actor. */
   async deadLetters(address?: Address): Promise<StoredLetter[]> {
     const letters: StoredLetter[] = [];
