@@ -72,6 +72,11 @@ export class Reach implements AsyncDisposable {
     if (this.silent !== undefined) io.note(`${this.silent}\n  ${that}`);
     else if (!isJson) io.note(`${this.plan.mesh} is not running: ${that}`);
   }
+  /** For who shows records, which are the same with a mesh as without: says when there is none. Of imported logs there never is. */
+  async tellRecords(call: Call): Promise<void> {
+    if (this.imported === undefined && (await this.answering()) === undefined)
+      this.tellAbsence(call, 'this is what its records say');
+  }
   /** Throws MESH_NOT_RUNNING, MESH_UNRESPONSIVE. */
   async mesh(): Promise<ControlClient> {
     const running = await this.running();

@@ -19,6 +19,7 @@ export async function run(call: Call): Promise<void> {
   const inspect = await reach.inspect();
   const actor = await reach.actor(call.arg(0), inspect);
   const records = await chosen(range, inspect, actor);
+  await reach.tellRecords(call);
   const { io, isJson } = call;
   if (call.flag('follow'))
     return await follow(inspect, actor, records, (record) => {

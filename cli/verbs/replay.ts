@@ -17,6 +17,7 @@ export async function run(call: Call): Promise<number> {
   const inspect = await reach.inspect(call.arg(0));
   const actor = await reach.actor(call.arg(0), inspect);
   const life = await PresentLife.of(inspect, actor);
+  await reach.tellRecords(call);
   const { io } = call;
   if (call.flag('step') && !call.isJson) {
     if (io.isTerminal && io.stdin.isTTY) return await byHand(call, inspect, actor, life);

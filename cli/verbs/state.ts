@@ -10,6 +10,7 @@ export async function run(call: Call): Promise<void> {
   await using reach = new Reach(call);
   const inspect = await reach.inspect(call.arg(0));
   const state = await inspect.state(await reach.actor(call.arg(0), inspect), at);
+  await reach.tellRecords(call);
   if (call.isJson) return call.io.json(state);
   print(call.io, state);
 }

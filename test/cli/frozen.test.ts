@@ -23,7 +23,7 @@ describe('a process that is stopped', () => {
       folder.call('ps', '--json'),
       folder.call('tree'),
       folder.call('logs'),
-      folder.json<{ context: { greeted: string[] } }>('state', 'greeter', '--json'),
+      folder.call('state', 'greeter', '--json'),
       folder.call('logs', '--follow'),
     ]);
     expect([ps.code, ps.stderr]).toEqual([0, `${said}\n  this is what its store has\n`]);
@@ -31,7 +31,8 @@ describe('a process that is stopped', () => {
     expect([tree.code, tree.stderr]).toEqual([0, `${said}\n  this is how it was\n`]);
     expect([logs.code, logs.stderr]).toEqual([0, `${said}\n  this is what its records say\n`]);
     expect(logs.stdout).toContain('greeter started');
-    expect(state.context.greeted).toEqual(['Ada']);
+    expect([state.code, state.stderr]).toEqual([0, `${said}\n  this is what its records say\n`]);
+    expect(JSON.parse(state.stdout)).toMatchObject({ context: { greeted: ['Ada'] } });
     // There is nothing to follow.
     expect([follow.code, follow.stderr]).toEqual([1, expect.stringContaining(`MESH_UNRESPONSIVE: ${said}`)]);
   });
