@@ -10,13 +10,25 @@ import { inline, stateText, timeText } from './text.ts';
 /** A frame with the state that it leads to, what changed, what was done, and whether the log has it otherwise. */
 export function frameLines(frame: Omit<Frame, 'tables'>, io: Io, life: PresentLife): string[] {
   const { columns } = io;
-  const { seq, ts, record, effects } = frame;
+  const { seq, ts, record } = frame;
   const lines = [`${io.paint('bold', `#${seq}`)} ${io.paint('dim', timeText(ts))} ${recordText(record, columns)}`];
   lines.push(...(record.kind === 'bridge' ? bridgeLines(frame, io) : stepLines(frame, io)));
-  for (const effect of effects) lines.push(`  ${io.paint('yellow', effectText(effect, columns))}  ${io.paint('dim', effect.id)}`);
+  for (const effect of toldEffects(frame))
+    lines.push(`  ${io.paint('yellow', effectText(effect, columns))}  ${io.paint('dim', effect.id)}`);
   const parting = partingLine(frame, life);
   if (parting !== undefined) lines.push(io.paint(life.isEarlier(seq) ? 'dim' : 'red', `  ${parting}`));
   return lines;
+}
+
+/**
+ * An `after` that fires leads out of its state, and XState cancels the timers of a state that is left: to people that reads as if it had
+ * not fired. One that this step sets anew and then cancels is told.
+ */
+function toldEffects({ record, effects }: Omit<Frame, 'tables'>): Frame['effects'] {
+  if (record.kind !== 'event' || record.meta.via === undefined || !record.event.type.startsWith('xstate.after.')) return effects;
+  const { type } = record.event;
+  const anew = effects.findIndex((e) => e.kind === 'timer' && e.timer === type);
+  return effects.filter((e, i) => !(e.kind === 'cancel' && e.timer === type && (anew < 0 || i < anew)));
 }
 
 function stepLines({ before, after }: Omit<Frame, 'tables'>, io: Io): string[] {
