@@ -16,7 +16,7 @@ export type { Prunable } from './core/operator/retention.ts';
 export type { MigratedState, MigratedTimer, MigrateSnapshot } from './core/operator/migration.ts';
 export type { Fork, Upkeep } from './core/operator/upkeep.ts';
 export type { LossOptions } from './core/operator/lifecycle.ts';
-export type { NodeEvent } from './core/node.ts';
+export type { NodeEvent } from './core/node/news.ts';
 export type { StandardSchema } from './core/standard-schema.ts';
 
 // ---- what machines call --------------------------------------------------------------------------------------------------

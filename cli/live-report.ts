@@ -6,7 +6,7 @@ import type { Address } from '../core/address.ts';
 import { ROOT } from '../core/address.ts';
 import { AddressBook } from '../core/operator/address-book.ts';
 import type { MeshPlan } from '../core/config/plan.ts';
-import type { NodeEvent } from '../core/node.ts';
+import type { NodeEvent } from '../core/node/news.ts';
 import type { LogRecord } from '../core/record.ts';
 import type { Io } from './io.ts';
 import { LiveRow } from './live-rows.ts';

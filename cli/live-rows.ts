@@ -1,7 +1,7 @@
 /** What `reprise up` has to say of each declared actor on a line of its own. Actors by key share one. */
 import type { Address } from '../core/address.ts';
 import type { ActorPlan } from '../core/config/plan.ts';
-import type { NodeEvent } from '../core/node.ts';
+import type { NodeEvent } from '../core/node/news.ts';
 import type { LogRecord } from '../core/record.ts';
 import type { Style } from './io.ts';
 import { counted } from './words.ts';

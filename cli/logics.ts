@@ -11,7 +11,7 @@ import { isMeshError, MeshError } from '../core/errors.ts';
 import { machineLogic } from '../core/kernel.ts';
 import { lintMachine } from '../core/kernel/lint-machine.ts';
 import type { Leaf } from '../core/logic.ts';
-import type { NodeEvent } from '../core/node.ts';
+import type { NodeEvent } from '../core/node/news.ts';
 import type { Registered } from '../core/node/plan.ts';
 import { pool } from '../core/pool.ts';
 import type { Clock } from '../core/ports/clock.ts';

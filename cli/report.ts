@@ -1,6 +1,6 @@
 /** What `reprise up` prints where there is no terminal: a line of JSON for each thing that happened. */
 import type { Address } from '../core/address.ts';
-import type { NodeEvent } from '../core/node.ts';
+import type { NodeEvent } from '../core/node/news.ts';
 import type { LogRecord } from '../core/record.ts';
 import type { Io } from './io.ts';
 import { choicesOf, type Misfit } from './misfit.ts';

@@ -4,7 +4,7 @@ import type { Address } from '../core/address.ts';
 import { AddressBook } from '../core/operator/address-book.ts';
 import { errorData, MeshError } from '../core/errors.ts';
 import type { LossOptions } from '../core/operator/lifecycle.ts';
-import type { NodeEvent } from '../core/node.ts';
+import type { NodeEvent } from '../core/node/news.ts';
 import type { EventStoreCapabilities } from '../core/ports/event-store.ts';
 import { logOwner } from '../core/operator/log-owner.ts';
 import { Upkeep } from '../core/operator/upkeep.ts';

@@ -4,7 +4,7 @@ import type { Address, EffectId } from '../core/address.ts';
 import type { Env } from '../core/config/interpolate.ts';
 import type { MeshConfig } from '../core/config/schema.ts';
 import type { Mesh, MeshStore } from '../core/mesh.ts';
-import type { NodeEvent } from '../core/node.ts';
+import type { NodeEvent } from '../core/node/news.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Directory } from '../core/ports/directory.ts';
 import type { Entropy } from '../core/ports/entropy.ts';

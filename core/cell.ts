@@ -246,7 +246,7 @@ export class Cell {
   /** What user code sent by hand while this cell performed it, or the node for it. After the cell it cannot be recorded: said, not kept. */
   sendByHand(sends: readonly MarkedSend[]): void {
     if (this.closed) {
-      for (const { to, event } of sends) this.host.logged(this, 'sent by hand too late', { to, event });
+      for (const { to, event } of sends) this.host.news.logged(this, 'sent by hand too late', { to, event });
       return;
     }
     this.enter();
@@ -349,7 +349,7 @@ export class Cell {
   /** Called by its outlet: these records are durable. */
   moved(records: readonly LogRecord[]): void {
     this.movedAt = this.host.clock.now();
-    this.host.appended(this, records);
+    this.host.news.records(this, records);
   }
   /** Called by its outlet: what was given to it has left, or waits there. */
   proceed(): void {

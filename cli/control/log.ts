@@ -1,5 +1,5 @@
 /** What a running mesh has to say, kept for a while: `reprise logs` prints it and follows it. Lines are for people; the truth is in the logs of the actors. */
-import type { NodeEvent } from '../../core/node.ts';
+import type { NodeEvent } from '../../core/node/news.ts';
 
 /** A line, with when it was said (ms since 1970). */
 export type LogLine = NodeEvent & { readonly ts: number };

@@ -1,7 +1,7 @@
 /** `reprise ps` */
 import type { Address } from '../../core/address.ts';
 import { type ListedActor, withLive } from '../../core/mesh.ts';
-import type { ActorStatus } from '../../core/node.ts';
+import type { ActorStatus } from '../../core/node/status.ts';
 import type { ActorState } from '../../core/operator/inspection.ts';
 import type { Call } from '../command.ts';
 import { Reach } from '../reach.ts';

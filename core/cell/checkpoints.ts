@@ -9,7 +9,7 @@ import { wakeOf } from './due.ts';
 import type { CellHost } from './host.ts';
 import { spill, unspill } from './outbox-payloads.ts';
 
-type SavingHost = Pick<CellHost, 'clock' | 'store' | 'horizonMs' | 'stalled' | 'checkpointFailed'>;
+type SavingHost = Pick<CellHost, 'clock' | 'store' | 'horizonMs' | 'news'>;
 type SavedCell = Pick<
   Cell,
   'address' | 'stream' | 'epoch' | 'actor' | 'durableHead' | 'quiet' | 'closed' | 'waiting' | 'waitsUntil' | 'ready' | 'close'
@@ -75,7 +75,7 @@ export class Checkpoints {
       spill(t, seq);
       return true;
     } catch (error) {
-      host.stalled(cell.address, error);
+      host.news.stalled(cell.address, error);
       this.inVain(seq);
       return false;
     } finally {
@@ -98,7 +98,7 @@ export class Checkpoints {
       if (this.tried !== undefined) this.tried = { ...this.tried, isUnsaveable: false };
       return encoded;
     } catch (error) {
-      if (this.tried?.isUnsaveable !== true) host.checkpointFailed(cell, error);
+      if (this.tried?.isUnsaveable !== true) host.news.checkpointFailed(cell, error);
       this.inVain(seq, true);
       return undefined;
     }

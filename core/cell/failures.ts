@@ -16,7 +16,7 @@ import type { Outlet } from './outlet.ts';
 /** First pause before a failing step or action is tried again, when nobody else decides, ms. */
 export const RETRY_MS = 100;
 
-type FailuresHost = Pick<CellHost, 'clock' | 'limits' | 'retriesOf'>;
+type FailuresHost = Pick<CellHost, 'clock' | 'limits' | 'plan'>;
 type FailingCell = Pick<Cell, 'address' | 'actor' | 'enter' | 'plainMeta' | 'record' | 'dead' | 'arm' | 'ready'>;
 
 export class Failures {
@@ -39,7 +39,7 @@ export class Failures {
     const t = cell.actor.tables;
     const id = meta.id ?? meta.via;
     const attempt = ((id === undefined ? undefined : t.failures?.get(id)) ?? 0) + 1;
-    const chartChild = t.init.parent !== undefined && !this.host.retriesOf(cell.address);
+    const chartChild = t.init.parent !== undefined && !this.host.plan.retriesOf(cell.address);
     const verdict = afterFailure({ attempt, hasVia: meta.via !== undefined, chartChild });
     // A failing message is not taken: its cursor stays, so it is held against its id only.
     const { from: _from, lane: _lane, made: _made, ...unread } = meta;

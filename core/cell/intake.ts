@@ -149,7 +149,7 @@ export class Intake {
       return false;
     }
     // Its supervisor's order is on another lane, and may come later: until then it waits at its sender, as its sender's order does.
-    if (e.from !== OUTSIDE && this.host.isSupervised(address)) return false;
+    if (e.from !== OUTSIDE && this.host.plan.isSupervised(address)) return false;
     const never = t.init.logic === '' && t.epoch === 0;
     this.giveBack(e, never ? 'unknown' : 'gone', new MeshError('ACTOR_NOT_FOUND', `nothing is at ${address}`));
     return false;

@@ -111,7 +111,7 @@ export class Openings {
     if (dirty) cell.resume();
     else cell.arm();
     host.opened(cell, dirty ? { head, changed: recovered.changed } : undefined);
-    if (recovered.distrusted !== undefined) host.checkpointFailed(cell, recovered.distrusted);
+    if (recovered.distrusted !== undefined) host.news.checkpointFailed(cell, recovered.distrusted);
     return cell;
   }
 

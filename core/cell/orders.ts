@@ -151,7 +151,7 @@ function tryToBegin(cell: Cell, host: CellHost, init: InitData, meta: RecordMeta
   const { tables } = cell.actor;
   let logic: Logic;
   try {
-    logic = host.logicOf(init.logic, cell.address);
+    logic = host.plan.logicOf(init.logic, cell.address);
   } catch (error) {
     return errorData(error);
   }
@@ -201,7 +201,7 @@ function parkOrder(cell: Cell, e: Envelope): void {
 
 /** A keyed actor is created by its first message: `init`, then the message. False: messages do not create this address. Throws EVENT_REJECTED. */
 export function born(cell: Cell, host: CellHost, address: Address, event: EventObject): boolean {
-  const birth = host.birth(address, event);
+  const birth = host.plan.birth(address, event);
   if (birth === undefined) return false;
   letGo(cell);
   const failure = tryToBegin(cell, host, birth, cell.plainMeta());

@@ -122,7 +122,7 @@ export class Outlet implements JournalOwner<Leaving> {
     this.cell.close(reason, error);
   }
   stalled(error: unknown): void {
-    this.host.stalled(this.cell.address, error);
+    this.host.news.stalled(this.cell.address, error);
   }
 
   /** Ownership is checked at each: an answer 'done' that is handled after a freeze proves nothing. */

@@ -18,7 +18,7 @@ export class CellParts {
 
   /** All that the cell has recorded is durable. */
   constructor(host: CellHost, cell: Cell) {
-    this.mailbox = new Mailbox(host.mailboxMax(cell.address));
+    this.mailbox = new Mailbox(host.plan.mailboxMax(cell.address) ?? host.limits.mailbox);
     this.performer = new Performer(host, cell);
     this.outlet = new Outlet(host, cell, this.performer);
     this.failures = new Failures(host, cell, this.mailbox, this.outlet);

@@ -54,9 +54,9 @@ export class Performer {
       case 'action':
         return w.marked === true ? this.run(w.id, w.action) : this.action(w.id, w.action);
       case 'emit':
-        return this.host.emitted(this.cell, w.event);
+        return this.host.news.emitted(this.cell.address, w.event);
       case 'log':
-        return this.host.logged(this.cell, w.label, w.value);
+        return this.host.news.logged(this.cell, w.label, w.value);
       case 'reply':
         return this.host.replied(w.id, w.event);
     }
@@ -112,7 +112,7 @@ export class Performer {
         this.send(send, event);
       }
     } catch (error) {
-      host.stalled(cell.address, error);
+      host.news.stalled(cell.address, error);
     }
   }
 
@@ -215,7 +215,7 @@ export class Performer {
   // ---- custom actions ----------------------------------------------------------------------------------------------
 
   private action(id: EffectId, action: ActionEffect): void {
-    if (this.host.atMostOnce(this.cell.address, action.type)) this.markFirst(id, action);
+    if (this.host.plan.atMostOnce(this.cell.address, action.type)) this.markFirst(id, action);
     else this.run(id, action);
   }
 
@@ -245,7 +245,7 @@ export class Performer {
     try {
       sends = runAction(action, id, {
         sent: (send) => this.mail(this.mailOf([send])),
-        rejected: (error) => this.host.logged(this.cell, `action '${action.type}' was rejected`, errorData(error)),
+        rejected: (error) => this.host.news.logged(this.cell, `action '${action.type}' was rejected`, errorData(error)),
       });
     } catch (error) {
       const pause = this.cell.busy.failures.action(id, error);
@@ -310,7 +310,7 @@ export class Performer {
         return this.failLeaf(leaf);
       case 'park':
         (this.doubted ??= new Map()).set(leaf.id, leaf);
-        return this.host.inDoubt(this.cell, leaf.id, leaf.src, leaf.input);
+        return this.host.news.inDoubt(this.cell.address, leaf.id, leaf.src, leaf.input);
     }
   }
 

@@ -8,7 +8,7 @@ import type { Envelope } from '../envelope.ts';
 import { isMeshError, MeshError } from '../errors.ts';
 import { reference } from '../fold/targets.ts';
 import { toPlain } from '../kernel/plain.ts';
-import type { NodePlan } from '../node.ts';
+import type { NodePlan } from './plan.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
 

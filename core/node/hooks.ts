@@ -5,7 +5,8 @@
 import type { Address } from '../address.ts';
 import type { EventObject } from '../effect.ts';
 import { errorData } from '../errors.ts';
-import type { NodeEvent, NodeOptions } from '../node.ts';
+import type { NodeEvent } from './news.ts';
+import type { NodeOptions } from '../node.ts';
 import type { LogRecord } from '../record.ts';
 
 type Given = Pick<NodeOptions, 'name' | 'onEvent' | 'onRecords' | 'onEmitted'>;

@@ -8,9 +8,38 @@ import type { MeshPlan } from '../config/plan.ts';
 import type { EventObject } from '../effect.ts';
 import { MeshError } from '../errors.ts';
 import type { Logic } from '../logic.ts';
-import type { Birth, NodePlan } from '../node.ts';
+import type { InitData } from '../record.ts';
 import { type StandardSchema, validated } from '../standard-schema.ts';
 import { supervisorOf } from '../supervisor.ts';
+
+/** How an actor that has no stream yet is born by a message. */
+export interface Birth {
+  readonly logic: string;
+  readonly input: unknown;
+  readonly supervisor?: InitData['supervisor'];
+}
+
+/** What the node knows of the actors: `nodePlan` makes it from a mesh plan, tests by hand. */
+export interface NodePlan {
+  readonly shards: number;
+  readonly horizonMs: number;
+  /** Throws LOGIC_NOT_FOUND. */
+  logicOf(name: string, address: Address): Logic;
+  groupOf(top: Address): string;
+  /** The address with its keys left out: a name of few values, for traces. */
+  templateOf(address: Address): string;
+  /** Somebody starts this address: what comes before that waits. */
+  isSupervised(address: Address): boolean;
+  /** Throws EVENT_REJECTED when the message does not pass the schema. Undefined: messages do not create this address. */
+  birth(address: Address, event: EventObject): Birth | undefined;
+  /** Checks an event from outside. Throws EVENT_REJECTED. */
+  admit(address: Address, event: EventObject): void;
+  passivateAfterMs(address: Address): number;
+  /** Messages a lane of its mailbox holds; undefined: as the node's limits say. */
+  mailboxMax(address: Address): number | undefined;
+  retriesOf(address: Address): boolean;
+  atMostOnce(address: Address, action: string): boolean;
+}
 
 /** A logic and what guards its door. */
 export interface Registered {

@@ -7,7 +7,7 @@ import type { Cell } from '../cell.ts';
 import type { Clock } from '../ports/clock.ts';
 
 /** ms between two looks at a cell that is to come to rest. */
-const LOOK_MS = 5;
+export const REST_MS = 5;
 
 interface RestingHost {
   readonly clock: Clock;
@@ -44,7 +44,7 @@ export class Resting {
   private async rest(cell: Cell, kind: Address, until: number): Promise<void> {
     const { host } = this;
     const { address, idle } = cell;
-    while (!(await cell.rest(host.clock.monotonic() >= until))) await host.sleep(LOOK_MS);
+    while (!(await cell.rest(host.clock.monotonic() >= until))) await host.sleep(REST_MS);
     // Another stop of the same kind may have been quicker.
     if (host.cells.get(address) !== cell) return;
     if (!idle) this.of(kind).add(address);

@@ -3,7 +3,7 @@ import type { Address, EffectId } from '../address.ts';
 import type { EventObject } from '../effect.ts';
 import type { Envelope, TraceContext } from '../envelope.ts';
 import type { Folded } from '../fold.ts';
-import type { NodePlan } from '../node.ts';
+import type { NodePlan } from './plan.ts';
 import type { Span, Tracer } from '../ports/tracer.ts';
 import { leafSpan, processSpan, sendSpan } from '../spans.ts';
 import type { PendingLeaf, Tables } from '../tables.ts';

@@ -8,7 +8,7 @@ import { suggest } from '../config/problems.ts';
 import type { EventObject } from '../effect.ts';
 import { MeshError } from '../errors.ts';
 import type { View } from '../logic.ts';
-import type { NodePlan } from '../node.ts';
+import type { NodePlan } from '../node/plan.ts';
 import { inflateRecord } from '../payload.ts';
 import type { BlobStore, EventStore, StoreAdmin, StreamId, StreamState } from '../ports/event-store.ts';
 import type { DeadCause, LogRecord } from '../record.ts';

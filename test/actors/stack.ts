@@ -9,7 +9,7 @@ import { type Decision, resolve } from '../../core/cell/decisions.ts';
 import type { MeshConfig } from '../../core/config/schema.ts';
 import type { ErrorData } from '../../core/errors.ts';
 import type { Mesh } from '../../core/mesh.ts';
-import type { NodeEvent } from '../../core/node.ts';
+import type { NodeEvent } from '../../core/node/news.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import { inflateRecord } from '../../core/payload.ts';
 import type { LogRecord } from '../../core/record.ts';

@@ -7,7 +7,7 @@ import type { EventObject } from '../../core/effect.ts';
 import { isMeshError } from '../../core/errors.ts';
 import type { Mesh } from '../../core/mesh.ts';
 import { machineLogic } from '../../core/kernel.ts';
-import type { NodeEvent } from '../../core/node.ts';
+import type { NodeEvent } from '../../core/node/news.ts';
 import { memory, type MemoryStore } from '../../persistence/memory.ts';
 import { order } from './edited.ts';
 import { greeter } from './machines.ts';

@@ -6,7 +6,7 @@ import { startMesh } from '../../cli/start-mesh.ts';
 import type { Envelope, TraceContext } from '../../core/envelope.ts';
 import { CODES, MeshError } from '../../core/errors.ts';
 import { endLeaf, leafSpan, noopTracer, processSpan, sendSpan } from '../../core/spans.ts';
-import type { NodeEvent } from '../../core/node.ts';
+import type { NodeEvent } from '../../core/node/news.ts';
 import type { Tracer } from '../../core/ports/tracer.ts';
 import { openTelemetry, spanContextOf, traceContextOf } from '../../telemetry/opentelemetry.ts';
 import { otlp, type Otlp, type OtlpOptions } from '../../telemetry/otlp.ts';

@@ -1,0 +1,135 @@
+/** What a node tells the outside of itself and of its actors. */
+import type { Address, EffectId } from '../address.ts';
+import type { Cell } from '../cell.ts';
+import type { EventObject } from '../effect.ts';
+import { errorData, MeshError } from '../errors.ts';
+import type { LogRecord } from '../record.ts';
+import type { Hooks } from './hooks.ts';
+
+/** One line of what is told: for a log, never truth. */
+export interface NodeEvent {
+  readonly type:
+    | 'node.started'
+    | 'node.stopping'
+    | 'node.stopped'
+    | 'node.session_ended'
+    | 'node.clock_skew'
+    | 'node.clock_jumped'
+    | 'node.hook_failed'
+    | 'node.failed'
+    | 'directory.stalled'
+    | 'directory.answers'
+    | 'shard.claimed'
+    | 'shard.released'
+    | 'shard.stalled'
+    | 'actor.started'
+    | 'actor.recovered'
+    | 'actor.failed'
+    | 'actor.parked'
+    | 'actor.ended'
+    | 'actor.passivated'
+    | 'actor.dropped'
+    | 'actor.crashed'
+    | 'actor.checkpoint_failed'
+    | 'actor.log'
+    | 'actor.in_doubt'
+    | 'actor.dead_letter'
+    | 'store.stalled'
+    | 'telemetry.stalled'
+    | 'telemetry.answers';
+  readonly actor?: Address;
+  readonly [key: string]: unknown;
+}
+
+type ToldCell = Pick<Cell, 'address' | 'actor' | 'durableHead'>;
+
+export class News {
+  private readonly node: string;
+  private readonly hooks: Hooks;
+
+  constructor(node: string, hooks: Hooks) {
+    this.node = node;
+    this.hooks = hooks;
+  }
+
+  tell(event: NodeEvent): void {
+    this.hooks.event(event);
+  }
+
+  // ---- of the node ---------------------------------------------------------------------------------------------------
+
+  /** The directory has begun to fail; undefined: it answers again. */
+  directory(error: MeshError | undefined): void {
+    const { node } = this;
+    if (error === undefined) this.tell({ type: 'directory.answers', node });
+    else this.tell({ type: 'directory.stalled', node, code: error.code, error: error.message });
+  }
+  /** The node's clock is off by so many ms; 0: it is right again. */
+  skewed(offsetMs: number): void {
+    const { node } = this;
+    const error = new MeshError('CLOCK_SKEW', `the clock of ${node} is ${-offsetMs} ms ahead of that of the store`);
+    this.tell({
+      type: 'node.clock_skew',
+      node,
+      offsetMs,
+      ...(offsetMs !== 0 && { code: error.code, error: error.message }),
+    });
+  }
+
+  // ---- of its actors -------------------------------------------------------------------------------------------------
+
+  /** Records of the cell are durable. */
+  records(cell: ToldCell, records: readonly LogRecord[]): void {
+    this.hooks.records(cell.address, records);
+    if (!this.hooks.areHeard) return;
+    for (const record of records) {
+      const event = eventOf(cell, record);
+      if (event !== undefined) this.tell(event);
+    }
+  }
+  emitted(actor: Address, event: EventObject): void {
+    this.hooks.emitted(actor, event);
+  }
+  logged(cell: ToldCell, label: string | undefined, value: unknown): void {
+    this.tell({ type: 'actor.log', actor: cell.address, seq: cell.durableHead, ...(label !== undefined && { label }), value });
+  }
+  /** An effect is in doubt and waits for a person. */
+  inDoubt(actor: Address, effect: EffectId, src: string, input: unknown): void {
+    this.tell({ type: 'actor.in_doubt', actor, effect, src, input });
+  }
+  /** The store does not do what this actor needs, for now. */
+  stalled(actor: Address, error: unknown): void {
+    this.tell({ type: 'store.stalled', actor, error: errorData(error).message });
+  }
+  /** Its state cannot be saved, or what was saved is not the state that it says: its log is all there is. */
+  checkpointFailed(cell: ToldCell, error: unknown): void {
+    const { code, message } = errorData(error);
+    this.tell({ type: 'actor.checkpoint_failed', actor: cell.address, seq: cell.durableHead, code, reason: message });
+  }
+}
+
+/** What is told of a record; undefined: nothing. */
+function eventOf({ address: actor, actor: { tables } }: ToldCell, record: LogRecord): NodeEvent | undefined {
+  const { seq } = record;
+  switch (record.kind) {
+    case 'init':
+      return { type: 'actor.started', actor, seq, logic: record.init.logic };
+    case 'failed':
+      return {
+        type: record.parked === undefined ? 'actor.failed' : 'actor.parked',
+        actor,
+        seq,
+        attempt: record.attempt,
+        error: record.error.message,
+        reason: record.parked,
+      };
+    case 'dead':
+      return { type: 'actor.dead_letter', actor, seq, cause: record.cause };
+    case 'event':
+      return tables.status !== 'active' && seq === tables.head
+        ? { type: 'actor.ended', actor, seq, status: tables.status }
+        : undefined;
+    default:
+      return undefined;
+  }
+}
