@@ -15,23 +15,33 @@ export interface CodeRow {
 const row = (meaning: string, cure: string, retryable = false): CodeRow => ({ meaning, cure, retryable });
 
 export const CODES = {
-  ACTOR_NOT_FOUND: row('Nothing in the mesh declares this address.', 'Check the spelling; the message lists the known names.'),
-  ACTOR_PARKED: row('The actor is parked and waits for a person.', 'See `reprise ps`, then restart, migrate or reset it.'),
+  ACTOR_NOT_FOUND: row(
+    'Nothing in the mesh declares this address.',
+    'Check the spelling; the message lists the known names, `reprise ps --all` every actor that has a log.',
+  ),
+  ACTOR_PARKED: row(
+    'The actor is parked and waits for a person.',
+    'NOTE of `reprise ps` says why. When the cause is mended, or lay outside: `reprise unpark ACTOR`. When its code was changed and no longer fits its log: undo the edit and start again, or choose `reprise migrate ACTOR`, `reprise fork ACTOR` or `reprise reset ACTOR`.',
+  ),
   ACTOR_STOPPED: row(
     'The actor has finished and takes no more events.',
-    'Start a new one under another key, or `reprise reset` it.',
+    'Start a new one under another key, or begin it anew: `reprise restart ACTOR` where a supervisor has it, else `reprise reset ACTOR`.',
   ),
   ADDRESS_INVALID: row('The text is no actor address.', 'Use segments of letters, digits and ._~%+=- joined by `/`.'),
   ASK_CYCLE: row('An ask would wait for an actor that waits for it.', 'Send instead of asking on one side of the cycle.'),
   ASK_TIMEOUT: row(
     'No reply came before the deadline.',
-    'Raise `timeoutMs`, or find out why the other actor is slow with `reprise ps`.',
+    'Raise `timeoutMs` (`reprise ask --timeout MS`), or find out why the other actor is slow with `reprise ps`.',
     true,
   ),
-  BUSY: row('The actor takes no more messages from outside for now.', 'Send again later under the same id.', true),
+  BUSY: row(
+    'The actor takes no more messages from outside for now.',
+    'Send again later under the same id (`reprise send --id ID`).',
+    true,
+  ),
   CHECKPOINT_INCOMPATIBLE: row(
     'A checkpoint does not fit the machine that should take it up.',
-    'Migrate, fork or reset the actor.',
+    'Undo the edit and start again, or choose `reprise migrate ACTOR`, `reprise fork ACTOR` or `reprise reset ACTOR`.',
   ),
   CHILD_SNAPSHOT_READ: row(
     'A machine read the snapshot of a child that is an actor of its own.',
@@ -39,7 +49,7 @@ export const CODES = {
   ),
   CLOCK_SKEW: row(
     'The clock of this node differs from the store by more than 30 s.',
-    'Synchronise the clock; until then the node claims nothing.',
+    'Synchronise the clock (`reprise doctor` holds it against the records); until then the node claims nothing.',
   ),
   CODEC_FAILED: row(
     'Bytes could not be decoded.',
@@ -68,7 +78,7 @@ export const CODES = {
   ),
   EFFECT_IN_DOUBT: row(
     'A call was under way when its process died, and nobody knows whether it took effect.',
-    'Look at the other system, then `reprise resolve` the effect.',
+    'Look at the other system, then decide: `reprise resolve EFFECT --output JSON` when it took effect, `--retry` or `--fail` when it did not.',
   ),
   EVENT_NOT_PLAIN: row(
     'An event, an input or an output holds something that JSON cannot carry.',
@@ -81,14 +91,17 @@ export const CODES = {
   FOLLOWER_READ_ONLY: row('This process does not own the store and may only read it.', 'Send the command to the running mesh.'),
   HORIZON_CHANGED: row(
     'The store was made with another horizon.',
-    'Use the horizon that the message names; it is stored with the mesh. For another one, begin a new store.',
+    'Set `horizon:` in the mesh file to what the message names; it is stored with the mesh. For another one, begin a new store.',
   ),
   INLINE_LOGIC: row(
     'Inline logic was spawned, which no log can name.',
     'Name it in `setup({ actors })` and spawn it by that name.',
   ),
   INTERNAL: row('Reprise broke a promise to itself.', 'Please report it with the log; `reprise export` writes one.'),
-  LINT_FAILED: row('The machine breaks a rule that its log depends on.', 'Each finding names its path and its cure.'),
+  LINT_FAILED: row(
+    'The machine breaks a rule that its log depends on.',
+    'Each finding names its path and its cure; `reprise config validate` looks again without running anything.',
+  ),
   LISTENER_BY_HAND: row(
     'A machine listens to an actor by hand (`subscribe`, `on`, `waitFor`, `toPromise`).',
     'Use `onSnapshot` or `syncSnapshot`, or let that actor send what is needed.',
@@ -107,7 +120,7 @@ export const CODES = {
   ),
   MODEL_FAILED: row(
     'The model answered with an error.',
-    'See the cause; calls are retried when the provider says that it is transient.',
+    'See the cause, and `reprise doctor`, which asks each model; calls are retried when the provider says that it is transient.',
     true,
   ),
   MODEL_TIMEOUT: row('A model did not answer before its deadline.', 'Raise `timeoutMs`, or handle it in `onError`.', true),
@@ -119,21 +132,21 @@ export const CODES = {
   ),
   OUTBOX_FULL: row(
     'The actor has more unacknowledged sends than it may keep.',
-    'Find the receiver that takes nothing, then restart the actor.',
+    'Find the receiver that takes nothing with `reprise ps` and mend that; then `reprise unpark ACTOR`.',
   ),
   PAYLOAD_TOO_LARGE: row('A message is larger than the limit.', 'Put the document in a blob or a file and send its name.'),
   PEER_DEPENDENCY_MISSING: row('An optional package is not installed.', 'Install what the message names.'),
   REPLAY_DIVERGED: row(
     'The code does not do what it did when the log was written.',
-    'See the difference; then migrate, fork or reset the actor.',
+    '`reprise replay ACTOR` shows the difference. Undo the edit and start again, or choose `reprise migrate ACTOR`, `reprise fork ACTOR` or `reprise reset ACTOR`.',
   ),
   SECRET_MISSING: row(
     'A referenced secret is not there.',
-    'Set the environment variable or write the file that the message names.',
+    'Set the environment variable (`--env-file FILE` reads them from a file) or write the file that the message names.',
   ),
   SHARD_COUNT_CHANGED: row(
     'The store was made with another number of shards.',
-    'Use the number that the message names; it is stored with the mesh.',
+    'Set `shards:` in the mesh file to the number that the message names; it is stored with the mesh.',
   ),
   SIGNATURE_INVALID: row(
     'Exported logs are not what their signature says, or not signed by whom they should be.',
@@ -145,25 +158,38 @@ export const CODES = {
   ),
   STEP_FAILED: row(
     'The machine threw on this event.',
-    'See the error; the event is tried three times and then becomes a dead letter.',
+    'See the error; the event is tried three times and then becomes a dead letter. When the machine is mended, `reprise deadletters resend ACTOR SEQ` sends it again.',
   ),
   STORE_CONFLICT: row('The stream has moved on: another owner wrote it.', 'Nothing: this node stops that actor.'),
   STORE_CORRUPT: row(
     'The store file is torn or was changed by something else.',
-    'Nothing was written. Restore a backup, or export what is readable.',
+    'Nothing was written. If the message says more, do that first. To restore a copy that `reprise backup` made: stop the mesh, move the store file away together with its `-wal` and `-shm` and keep them, put the copy in its place, `reprise up`. The `.lock` and `.owner` beside it stay: they hold nothing of the store, and the next run takes them over. Of a store that still opens, `reprise doctor` says what is damaged, and `reprise export ACTOR` writes a log that is not.',
   ),
-  STORE_FULL: row('The disk is full.', 'Free room; what was not stored was not acknowledged and is sent again.', true),
-  STORE_LOCKED: row('Another process owns this store.', 'Stop it, or use the CLI beside it.'),
+  STORE_FULL: row(
+    'The disk is full.',
+    'Free room (`reprise prune` removes what is over); what was not stored was not acknowledged and is sent again.',
+    true,
+  ),
+  STORE_LOCKED: row('Another process owns this store.', 'Use `reprise` beside it; or stop it with Ctrl-C or `kill PID`.'),
   STORE_MISSING: row('There is no store at this path.', 'Run `reprise up` once, or mend `store:` in the mesh file.'),
   STORE_NEWER: row('The store was written by a newer version.', 'Update Reprise; nothing was changed.'),
-  STORE_OWNER_FROZEN: row('The process that owns the store does not move.', 'End the process that the message names.'),
+  STORE_OWNER_FROZEN: row(
+    'The process that owns the store does not move.',
+    'Let the process that the message names go on with `kill -CONT PID`, or end it with `kill -9 PID`; nothing that was acknowledged is lost.',
+  ),
   STORE_READ_ONLY: row('The store file cannot be written.', 'Mend its permissions.'),
   STORE_UNAVAILABLE: row('The store did not answer.', 'It is asked again; see the cause.', true),
-  SUPERVISOR_GAVE_UP: row('A supervisor spent its restart budget.', 'See `reprise replay` of the supervisor for the reasons.'),
-  TOOL_FAILED: row('A tool answered with an error.', 'See the cause; the chart handles it in `onError`.'),
+  SUPERVISOR_GAVE_UP: row(
+    'A supervisor spent its restart budget.',
+    '`reprise tree` shows it, `reprise replay SUPERVISOR` the reasons. Mend the cause; what its own supervisor has not started again by then, `reprise restart SUPERVISOR` does.',
+  ),
+  TOOL_FAILED: row(
+    'A tool answered with an error.',
+    'See the cause, and `reprise logs tools/NAME`; the chart handles it in `onError`.',
+  ),
   TOOL_TIMEOUT: row('A tool did not answer before its deadline.', 'Raise `timeoutMs`, or handle it in `onError`.', true),
   TRANSPORT_UNAVAILABLE: row('The link could not be started.', 'See the cause.', true),
-  USAGE: row('The command was called wrongly.', 'See `reprise help`.'),
+  USAGE: row('The command was called wrongly.', 'See `reprise help` and `reprise VERB --help`.'),
 } as const satisfies Record<string, CodeRow>;
 
 export type ErrorCode = keyof typeof CODES;

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { VERBS } from '../../cli/verbs.ts';
 import { CODES, errorData, errorFrom, isMeshError, MeshError } from '../../core/errors.ts';
 
 const FOLDERS = ['core', 'actors', 'transport', 'persistence', 'telemetry', 'cli'];
@@ -19,6 +20,19 @@ describe('the table of errors', () => {
       const section = page.split(`## ${code}\n`)[1]?.split('\n## ')[0] ?? '';
       expect(section, code).toContain(row.meaning);
       expect(section, code).toContain(row.cure);
+    }
+  });
+
+  test('names only verbs and options in its cures that the command line has', () => {
+    const typed = Object.values(CODES).flatMap(({ cure }) =>
+      [...cure.matchAll(/`reprise ([a-z]+)([^`]*)`/g)].map(([text, verb, rest = '']) => ({ text, verb, rest })),
+    );
+    expect(typed.length).toBeGreaterThan(20);
+    for (const { text, verb, rest } of typed.filter((t) => t.verb !== 'help')) {
+      const found = VERBS.find(({ name }) => name === verb);
+      expect(found, text).toBeDefined();
+      const flags = (found?.options ?? []).map((option) => option.flags).join(' ');
+      for (const [flag] of rest.matchAll(/--[a-z-]+/g)) expect(flags, text).toContain(flag);
     }
   });
 
