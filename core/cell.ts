@@ -57,7 +57,7 @@ export class Cell {
     this.stream = stream;
     this.epoch = epoch;
     this.actor = recovered.actor;
-    this.trial = host.unclean(stream.shard) && tables.epoch > 0 ? 'owed' : 'over';
+    this.trial = host.uncleanSince(stream.shard) !== undefined && tables.tried !== epoch ? 'owed' : 'over';
     this.checkpoints = new Checkpoints(recovered);
     this.movedAt = host.clock.now();
     if (tables.outbox !== undefined) catchUp(tables.outbox, this.movedAt);

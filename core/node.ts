@@ -362,8 +362,11 @@ export class Node implements OpeningHost {
   replied(id: EffectId, event: EventObject): void {
     this.door.replied(id, event);
   }
-  unclean(shard: Shard): boolean {
-    return this.ownership.unclean(shard);
+  isPardoned(address: Address): boolean {
+    return this.setAside.isPardoned(address);
+  }
+  uncleanSince(shard: Shard): number | undefined {
+    return this.ownership.uncleanSince(shard);
   }
   crashed(cell: Cell, error: unknown): void {
     this.news.tell({ type: 'actor.crashed', actor: cell.address, error: errorData(error) });

@@ -103,9 +103,12 @@ export interface Tables {
   /** It was reset: the cell that opens it begins a new life from `init`. */
   toBegin?: true | undefined;
   parked?: { readonly reason: string; readonly seq: number } | undefined;
-  /** `activated` without `ready` so far, and strikes counted. */
-  activated?: boolean | undefined;
+  /** `activated` without `ready` so far; 'trial': by the last one. */
+  activated?: boolean | 'trial' | undefined;
+  /** Deaths of its process between `activated` and `ready`, in a row. */
   strikes: number;
+  /** Epoch in which it has passed its trial. */
+  tried?: number | undefined;
 }
 
 export const emptyTables = (init: InitData, logic: LogicStamp): Tables => ({

@@ -34,8 +34,8 @@ export interface CellHost {
   /** Epoch at which this node holds the shard; -1: it does not. */
   epochOf(shard: Shard): number;
   shardOf(address: Address): Shard;
-  /** Did the shard's last owner end without releasing it? */
-  unclean(shard: Shard): boolean;
+  /** When this node claimed the shard after an owner that had not released it, ms since 1970; undefined: it had. */
+  uncleanSince(shard: Shard): number | undefined;
   readonly trials: TrialQueue;
   /** ms by which the first re-send waits longer, where a broker keeps a copy. */
   readonly custodyMs: number;

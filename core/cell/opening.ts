@@ -2,17 +2,16 @@
  * How an actor comes into memory: its stream is activated under the present epoch (if something was left unfinished), recovered, and
  * given a cell. One opening an address at a time; mail that comes meanwhile waits with it, within a bound.
  */
-import { type Address, topOf } from '../address.ts';
+import { type Address, ROOT, topOf } from '../address.ts';
 import { Cell } from '../cell.ts';
 import type { CellHost } from './host.ts';
 import type { Envelope } from '../envelope.ts';
 import { errorData, isMeshError, MeshError } from '../errors.ts';
+import { STRIKES_MAX, THREE_STRIKES } from '../protocol/failure.ts';
 import type { StreamId } from '../ports/event-store.ts';
-import { recover, type RecoverySource } from '../recovery.ts';
+import { NOBODY, recover, type RecoverySource } from '../recovery.ts';
 import type { ActivatedRecord, LogRecord, ReadyRecord } from '../record.ts';
 
-/** Strikes after which an actor is parked before it can take the process again. */
-const STRIKES_MAX = 3;
 const PAUSE_MS = 20;
 
 interface Opening {
@@ -25,6 +24,8 @@ export interface OpeningHost extends CellHost {
   readonly recovery: RecoverySource;
   /** Envelopes that wait while an actor is opened. */
   readonly openingMax: number;
+  /** A person wants it to be tried, whatever it has done before. */
+  isPardoned(address: Address): boolean;
   opened(cell: Cell, recovered: { readonly head: number; readonly changed: boolean } | undefined): void;
   /** It could not be opened: for now (`retryable`), or until a person has changed something. */
   failed(address: Address, failure: MeshError): void;
@@ -91,7 +92,9 @@ export class Openings {
     if (isUnstartedChild && (await this.lives(topOf(address)))) return undefined;
     const checkpoint = isNew ? undefined : await store.loadCheckpoint(stream);
     const dirty = !isNew && (head > (checkpoint?.seq ?? 0) || checkpoint?.leaf === true);
-    const reason = lastEpoch === epoch ? 'reopened' : host.unclean(shard) ? 'unclean' : 'claim';
+    const reason = lastEpoch === epoch ? 'reopened' : host.uncleanSince(shard) !== undefined ? 'unclean' : 'claim';
+    if (reason === 'unclean' && address !== ROOT && !host.isPardoned(address) && (await this.diesOfItsLog(stream, head)))
+      throw new MeshError('ACTOR_PARKED', `${address} is parked: ${THREE_STRIKES}, maybe while its log was folded`);
     // Durable before the fold, so that an actor that kills its process is seen in its log.
     if (dirty && !(await this.write(stream, head, epoch, { kind: 'activated', reason, node: host.node })))
       throw new MeshError('NOT_OWNER', `${address} is fenced`);
@@ -104,9 +107,12 @@ export class Openings {
     if (host.epochOf(shard) !== epoch) throw new MeshError('NOT_OWNER', `shard ${shard} went while ${address} was opened`);
     const cell = new Cell(host, stream, epoch, recovered);
     host.cells.set(address, cell);
-    const { strikes, parked, toBegin } = recovered.actor.tables;
-    if (strikes >= STRIKES_MAX && parked === undefined)
-      cell.park('three strikes: its process died each time before it was ready');
+    const { logic } = recovered.actor;
+    const { strikes, parked, status, toBegin } = recovered.actor.tables;
+    if (strikes >= STRIKES_MAX && parked === undefined && address !== ROOT && (status === 'active' || logic === NOBODY)) {
+      if (host.isPardoned(address)) cell.activated('unparked');
+      else cell.park(THREE_STRIKES);
+    }
     if (toBegin === true) cell.beginAgain();
     if (dirty) cell.resume();
     else cell.arm();
@@ -136,6 +142,14 @@ export class Openings {
       if (isOurs || result.outcome === 'refused') return isOurs;
       await this.host.sleep(PAUSE_MS);
     }
+  }
+
+  /** Each of the last owners that opened it has got no further than that. */
+  private async diesOfItsLog(stream: StreamId, head: number): Promise<boolean> {
+    let opened = 0;
+    for await (const { kind } of this.host.store.read(stream, Math.max(1, head - STRIKES_MAX + 1), head))
+      if (kind === 'activated') opened++;
+    return opened === STRIKES_MAX;
   }
 
   private async lives(address: Address): Promise<boolean> {

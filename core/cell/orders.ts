@@ -2,7 +2,7 @@
  * What a cell does with the orders of supervisors and of parents: begin a life, go on after a failure, stop, park. DELIVERY §6: an order
  * that the actor has outlived is answered with its present run. Orders of anybody else are dead letters.
  */
-import { type Address, OUTSIDE } from '../address.ts';
+import { type Address, OUTSIDE, ROOT } from '../address.ts';
 import type { Cell } from '../cell.ts';
 import type { CellHost } from './host.ts';
 import type { EventObject } from '../effect.ts';
@@ -12,6 +12,7 @@ import { type Folded, stampOf, stopsOf, unborn } from '../fold.ts';
 import { seal } from '../fold/seal.ts';
 import type { Logic } from '../logic.ts';
 import { NOBODY, nobody } from '../recovery.ts';
+import { STRIKES_MAX, THREE_STRIKES } from '../protocol/failure.ts';
 import type { InitData, MarkedSend, RecordMeta } from '../record.ts';
 import { supervisorOf } from '../supervisor.ts';
 import { AGAIN, REST } from '../supervision/restarts.ts';
@@ -79,7 +80,9 @@ export function obey(cell: Cell, host: CellHost, e: Envelope): boolean {
         host.restBelow(cell.address, Number(e.event['deadlineMs'] ?? 0), stoppedReport(cell, e, 'stopped'));
         return true;
       }
-      if (cell.actor.logic.controls === true || cell.actor.logic === NOBODY) return false;
+      // Supervisors and pools stop those below them first. Nobody waits outside for an answer: whoever asks there hears that nobody is here.
+      if (cell.actor.logic.controls === true && cell.actor.tables.status === 'active') return false;
+      if (cell.actor.logic === NOBODY && e.from === OUTSIDE) return false;
       stop(cell, e);
       return true;
     default:
@@ -117,7 +120,15 @@ function start(cell: Cell, host: CellHost, e: Envelope): void {
     ...(order.system !== undefined && { system: order.system }),
     ...(supervisor !== undefined && { supervisor }),
   };
+  if (!alive && t.strikes >= STRIKES_MAX && cell.address !== ROOT) return doNotBegin(cell, init, e);
   begin(cell, host, init, cell.metaOf(e));
+}
+
+/** Its process has died each time that it began. Its supervisor hears that it waits for a person; a chart, that it has failed. */
+function doNotBegin(cell: Cell, init: InitData, e: Envelope): void {
+  const error = { name: 'Parked', message: THREE_STRIKES };
+  const fate = init.parent === undefined ? { parked: THREE_STRIKES } : { ends: true as const };
+  cell.record({ kind: 'failed', init, error, attempt: 0, meta: cell.metaOf(e), ...fate });
 }
 
 /** A new life above the old head. Leaves that ran are in doubt. One that cannot begin has ended with that error. */

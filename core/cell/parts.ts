@@ -23,7 +23,7 @@ export class CellParts {
     this.outlet = new Outlet(host, cell, this.performer);
     this.failures = new Failures(host, cell, this.mailbox, this.outlet);
     this.intake = new Intake(host, cell, this.mailbox, this.outlet);
-    this.pump = new Pump(host.trials, cell, this.mailbox, this.intake, this.outlet);
+    this.pump = new Pump(host, cell, this.mailbox, this.intake, this.outlet);
   }
 
   /** All that was taken is durable, and what that caused has left. A checkpoint before would hide it from the next owner. */

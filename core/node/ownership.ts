@@ -57,7 +57,8 @@ export interface OwnershipOptions {
 interface Held {
   readonly epoch: number;
   readonly session: string;
-  readonly unclean: boolean;
+  /** ms since 1970 of the claim, when the owner before had not released it. */
+  readonly uncleanSince: number | undefined;
 }
 
 type Task = 'renew its session' | 'look after the shards';
@@ -113,9 +114,9 @@ export class Ownership {
     if (this.claims.has(shard)) return this.o.node;
     return this.seen.get(shard);
   }
-  /** Did the shard's last owner end without releasing it? */
-  unclean(shard: Shard): boolean {
-    return this.claims.get(shard)?.unclean ?? false;
+  /** When this node claimed the shard after an owner that had not released it, ms since 1970; undefined: it had. */
+  uncleanSince(shard: Shard): number | undefined {
+    return this.claims.get(shard)?.uncleanSince;
   }
 
   /** Resolves when the shards that fall to this node are claimed and recovered. Throws what the directory throws. */
@@ -287,7 +288,7 @@ export class Ownership {
     const answer = await this.asked('look after the shards', this.o.directory.claim(claim, was?.epoch ?? 0));
     // The session may have been ended meanwhile, and what was claimed under it with it.
     if (answer === 'refused' || session !== this.session) return;
-    this.claims.set(shard, { epoch, session, unclean: was?.session !== undefined });
+    this.claims.set(shard, { epoch, session, uncleanSince: was?.session === undefined ? undefined : this.o.clock.now() });
     const recovery = this.o.claimed(shard, epoch).finally(() => this.recoveries.delete(recovery));
     this.recoveries.add(recovery);
   }

@@ -13,6 +13,7 @@ const BREAKDOWNS_MAX = 3;
 export class SetAside {
   private readonly news: News;
   private readonly failures = new Map<Address, MeshError>();
+  private readonly pardons = new Set<Address>();
   /** Where an actor's cell broke down, and how often at that head. */
   private readonly breakdowns = new Map<Address, { readonly head: number; times: number }>();
 
@@ -34,11 +35,15 @@ export class SetAside {
   }
   /** It may be tried again. */
   forget(address: Address): void {
-    this.failures.delete(address);
+    if (this.failures.delete(address)) this.pardons.add(address);
+  }
+  /** A person has said so once. */
+  isPardoned(address: Address): boolean {
+    return this.pardons.has(address);
   }
 
   /** A bug of ours, or of a logic: it is opened again from the store, but not for ever. */
-  brokeDown({ address, durableHead: head }: Pick<Cell, 'address' | 'durableHead'>, error: unknown): void {
+  brokeDown({ address, durableHead: head }: Cell, error: unknown): void {
     const known = this.breakdowns.get(address);
     const times = known?.head === head ? known.times + 1 : 1;
     this.breakdowns.set(address, { head, times });

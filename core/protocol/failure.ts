@@ -2,6 +2,9 @@
 
 /** Failures of one event after which it is given up. */
 export const ATTEMPTS_MAX = 3;
+/** Deaths of a process in a row, each before the actor was ready, after which the actor is parked. */
+export const STRIKES_MAX = 3;
+export const THREE_STRIKES = 'three strikes: its process died each time before it was ready';
 
 export interface Failure {
   /** 1-based: this failure included. */
