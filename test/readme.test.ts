@@ -60,9 +60,9 @@ const shown = (text: string): string => text.replaceAll(/[ \t]+$/gm, '').trimEnd
 
 let mesh: ChildProcess | undefined;
 /** As on a terminal: `script` gives it one. Returns its first lines, up to that with its pid. */
-async function up(): Promise<string> {
+async function up(command: string): Promise<string> {
   kill();
-  const child = spawn('script', ['-qec', 'reprise up', '/dev/null'], {
+  const child = spawn('script', ['-qec', command, '/dev/null'], {
     cwd: folder,
     env,
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -86,7 +86,7 @@ function kill(): void {
 }
 /** What a line of a transcript prints. */
 async function typed(command: string): Promise<string> {
-  if (command === 'npx reprise up') return up();
+  if (command.startsWith('npx reprise up')) return up(command.replace(/^npx /, ''));
   if (command.startsWith('kill -9')) {
     kill();
     return '';
@@ -104,6 +104,9 @@ beforeAll(() => {
   for (const name of ['xstate', '@types']) symlinkSync(resolve('node_modules', name), join(folder, 'node_modules', name));
   symlinkSync(resolve('.'), join(folder, 'node_modules', 'reprise'));
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  mkdirSync(join(folder, 'texts'));
+  mkdirSync(join(folder, 'node_modules', '.bin'));
+  symlinkSync(resolve('node_modules/.bin/mcp-server-filesystem'), join(folder, 'node_modules', '.bin', 'mcp-server-filesystem'));
   for (const { file, text } of fences) if (file !== undefined) writeFileSync(join(folder, file), text);
 });
 afterAll(() => {
