@@ -46,9 +46,15 @@ export class Sweeper {
     this.watchClock(now - clock.monotonic());
     for (const cell of cells.values()) {
       if (!cell.idle) continue;
-      if (now - cell.movedAt >= this.host.passivateAfterMs(cell.address)) this.host.passivate(cell);
+      if (now - cell.movedAt >= this.restsAfterMs(cell)) this.host.passivate(cell);
       else if (now - cell.movedAt >= SLIM_MS) cell.slim();
     }
+  }
+
+  /** What has ended is seldom spoken to again; once it is in a checkpoint, no next owner has to look at it. */
+  private restsAfterMs({ address, phase }: Cell): number {
+    const ms = this.host.passivateAfterMs(address);
+    return phase === 'ended' || phase === 'failed' ? Math.min(SLIM_MS, ms) : ms;
   }
 
   /** Timers were set in monotonic time, for instants of a wall clock that may have jumped since: by hand, by NTP, or in a suspended machine. */

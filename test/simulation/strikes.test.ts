@@ -53,6 +53,20 @@ describe('three strikes are three in a row', () => {
   });
 });
 
+test('what has ended is put away at once, and taken up no more after an unclean end', async () => {
+  const world = new World({ passivateAfterMs: 3_600_000 });
+  await world.up('n1');
+  await world.send('plain1', { type: 'm', n: 1 });
+  const stop = world.node('n1').send('plain1', { type: 'reprise.stop', run: 'r' }, { internal: 'system' });
+  await world.advance(5_000);
+  await stop;
+  const { length } = await world.records('plain1');
+  world.crash('n1');
+  await world.up('n2');
+  await world.advance(20_000);
+  expect(await world.records('plain1')).toHaveLength(length);
+});
+
 test('an actor is tried once after an unclean end, not each time that it is taken up', async () => {
   const world = new World({ passivateAfterMs: 1_000 });
   await world.up('n1');
