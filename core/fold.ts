@@ -9,6 +9,7 @@ import type { ActionEffect, EventObject } from './effect.ts';
 import { assert, MeshError } from './errors.ts';
 import { failed, failedId, forgetFailures, overcome } from './fold/failures.ts';
 import { answer, forget, settle } from './fold/outcomes.ts';
+import { refusalOf } from './fold/refusals.ts';
 import { Registrar } from './fold/registrar.ts';
 import { divergence, explain } from './fold/seal.ts';
 import { destination } from './fold/targets.ts';
@@ -16,7 +17,7 @@ import { takeTimer } from './fold/timers.ts';
 import type { ActorEnv, Logic, Step } from './logic.ts';
 import { advance } from './protocol/cursors.ts';
 import type { PendingSend } from './protocol/outbox.ts';
-import { emptyOutside, recordMade, recordOutside } from './protocol/outside.ts';
+import { emptyOutside, recordMade, recordOutside, type Refusal } from './protocol/outside.ts';
 import type { InitData, InitRecord, LogicStamp, LogRecord, RecordMeta } from './record.ts';
 import { emptyTables, type PendingLeaf, type Tables } from './tables.ts';
 
@@ -127,7 +128,7 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
       make.endIfEnded(step, record.event.type === 'xstate.stop');
       return;
     case 'dead':
-      take(t, meta);
+      take(t, meta, refusalOf(actor.env.address, record));
       overcome(t, meta.id);
       if (record.cause === 'in_doubt' && meta.via !== undefined) forget(t, meta.via);
       make.taken();
@@ -136,7 +137,7 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
       if (t.dead.length > 100) t.dead.shift();
       return;
     case 'failed':
-      take(t, meta);
+      take(t, meta, refusalOf(actor.env.address, record));
       if (record.init === undefined) failed(t, record);
       else {
         t.init = record.init;
@@ -225,11 +226,11 @@ const OF_ONE_LIFE = [
 ] as const satisfies readonly (keyof Tables)[];
 
 /** Advances the cursor, or remembers the outside id. */
-function take(t: Tables, meta: RecordMeta): void {
+function take(t: Tables, meta: RecordMeta, refusal?: Refusal): void {
   if (meta.id === undefined || meta.from === undefined) return;
   if (meta.from === OUTSIDE) {
-    if (meta.made === true) recordMade((t.made ??= emptyOutside()), meta.id, meta.ts, t.head);
-    else recordOutside((t.outside ??= emptyOutside()), meta.id, meta.ts, t.head);
+    if (meta.made === true) recordMade((t.made ??= emptyOutside()), meta.id, meta.ts, t.head, refusal);
+    else recordOutside((t.outside ??= emptyOutside()), meta.id, meta.ts, t.head, refusal);
     return;
   }
   advance((t.cursors ??= new Map()), meta.from, meta.lane ?? 'user', positionOf(meta.id), meta.ts);

@@ -1,9 +1,13 @@
 /** Who waits at the door of an actor: clients from outside, each until its message is durable or refused. */
 import type { EffectId } from '../address.ts';
+import { MeshError } from '../errors.ts';
+import type { Refusal } from '../protocol/outside.ts';
 
 interface Waiter {
   /** Where the message stands in the log; 0: nowhere yet. */
   seq: number;
+  /** It stands there as what was not taken. */
+  refusal: Refusal | undefined;
   resolve(seq: number): void;
   reject(error: unknown): void;
 }
@@ -19,10 +23,10 @@ export class Doors {
     return this.waiters.has(id);
   }
 
-  /** Resolves with the seq at which the message is durable. */
+  /** Resolves with the seq at which the message is durable. Rejects when it is durable as one that was not taken. */
   wait(id: EffectId): Promise<number> {
     return new Promise((resolve, reject) => {
-      const waiter = { seq: 0, resolve, reject };
+      const waiter = { seq: 0, refusal: undefined, resolve, reject };
       const known = this.waiters.get(id);
       if (known === undefined) this.waiters.set(id, [waiter]);
       else known.push(waiter);
@@ -30,8 +34,11 @@ export class Doors {
   }
 
   /** It stands at `seq`, which may be on its way to the store. */
-  taken(id: EffectId, seq: number): void {
-    for (const waiter of this.waiters.get(id) ?? []) waiter.seq = seq;
+  recorded(id: EffectId, seq: number, refusal: Refusal | undefined): void {
+    for (const waiter of this.waiters.get(id) ?? []) {
+      waiter.seq = seq;
+      waiter.refusal = refusal;
+    }
   }
 
   /** All up to `head` is durable. */
@@ -39,7 +46,11 @@ export class Doors {
     for (const [id, waiters] of this.waiters) {
       if (!waiters.every((w) => w.seq > 0 && w.seq <= head)) continue;
       this.waiters.delete(id);
-      for (const waiter of waiters) waiter.resolve(waiter.seq);
+      for (const waiter of waiters) {
+        const { seq, refusal } = waiter;
+        if (refusal === undefined) waiter.resolve(seq);
+        else waiter.reject(new MeshError(refusal.code, refusal.message, { data: { id, seq } }));
+      }
     }
   }
 

@@ -113,7 +113,7 @@ export class Intake {
       );
     }
     // It was taken before, maybe by a record that is on its way: the answer leaves when that is durable.
-    this.outlet.doors.taken(e.id, verdict.seq);
+    this.outlet.doors.recorded(e.id, verdict.seq, verdict.refusal);
     if (verdict.reply !== undefined) this.outlet.leaving.work.push({ kind: 'reply', id: e.id, event: verdict.reply });
   }
 

@@ -7,6 +7,7 @@ import { type EffectId, OUTSIDE, positionOf } from '../address.ts';
 import type { Cell } from '../cell.ts';
 import type { Lane } from '../effect.ts';
 import type { CursorReport, Envelope } from '../envelope.ts';
+import { refusalOf } from '../fold/refusals.ts';
 import type { Work } from '../fold.ts';
 import type { Span } from '../ports/tracer.ts';
 import type { LogRecord } from '../record.ts';
@@ -72,7 +73,7 @@ export class Outlet implements JournalOwner<Leaving> {
     this.journal.add(record);
     const { id, from, lane = 'user' } = record.meta;
     if (id === undefined || from === undefined) return;
-    if (from === OUTSIDE) this.doors?.taken(id, record.seq);
+    if (from === OUTSIDE) this.doors?.recorded(id, record.seq, refusalOf(this.cell.address, record));
     else this.took(id, from, lane);
   }
 

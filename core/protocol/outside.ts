@@ -1,11 +1,12 @@
 /**
- * Messages from outside (CLI, doors) have no cursor: their ids are remembered for a day, with the reply, so that a client may ask again
- * under the same id and get the same answer. A full window refuses; nothing is forgotten early. DELIVERY §4.
+ * Messages from outside (CLI, doors) have no cursor: their ids are remembered for a day, with the reply or the refusal, so that a client
+ * may ask again under the same id and get the same answer. A full window refuses; nothing is forgotten early. DELIVERY §4.
  *
  * Where the client brings no id, the node makes one. Nobody waits for a day with such an id: the node itself tries it again while the
  * call lasts, and whoever asked in vain may ask again under it. So they have a window of their own, which refuses nobody: the oldest go.
  */
 import type { EventObject } from '../effect.ts';
+import type { ErrorCode } from '../errors.ts';
 
 /** How long an id is remembered, ms. */
 export const OUTSIDE_MS = 24 * 3_600_000;
@@ -15,11 +16,17 @@ export const OUTSIDE_CHARS_MAX = 16 * 1024 * 1024;
 /** Ids that a node made: some times what a cell has on its way to the store. */
 export const MADE_MAX = 2_000;
 
+/** Why the message was not taken, although a record has it. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
 interface Entry {
   /** `ts` of the record that took it, ms since 1970, and its seq. */
   readonly at: number;
   readonly seq: number;
   reply: EventObject | undefined;
+  readonly refusal: Refusal | undefined;
   chars: number;
 }
 /** One window. */
@@ -36,7 +43,7 @@ export function acceptOutside(
   outside: Outside | undefined,
   id: string,
   now: number,
-): 'take' | 'busy' | { readonly seq: number; readonly reply: EventObject | undefined } {
+): 'take' | 'busy' | Readonly<Pick<Entry, 'seq' | 'reply' | 'refusal'>> {
   if (outside === undefined) return 'take';
   const entry = outside.ids.get(id);
   if (entry !== undefined) return entry;
@@ -45,18 +52,24 @@ export function acceptOutside(
   return oldest !== undefined && oldest.at < now - OUTSIDE_MS ? 'take' : 'busy';
 }
 
-/** A record says that it is taken (or dead). Those that are a day old go. */
-export function recordOutside(outside: Outside, id: string, ts: number, seq: number): void {
+/** A record says that it is taken, or why it is not. Those that are a day old go. */
+export function recordOutside(outside: Outside, id: string, ts: number, seq: number, refusal?: Refusal): void {
   for (const [old, entry] of outside.ids) {
     if (entry.at >= ts - OUTSIDE_MS) break;
     forget(outside, old, entry);
   }
-  if (!outside.ids.has(id)) outside.ids.set(id, { at: ts, seq, reply: undefined, chars: 0 });
+  if (!outside.ids.has(id)) enter(outside, id, ts, seq, refusal);
+}
+
+function enter(outside: Outside, id: string, at: number, seq: number, refusal: Refusal | undefined): void {
+  const chars = refusal === undefined ? 0 : refusal.message.length;
+  outside.ids.set(id, { at, seq, reply: undefined, refusal, chars });
+  outside.chars += chars;
 }
 
 /** The same of an id that a node made: there is always room. */
-export function recordMade(made: Outside, id: string, ts: number, seq: number): void {
-  recordOutside(made, id, ts, seq);
+export function recordMade(made: Outside, id: string, ts: number, seq: number, refusal?: Refusal): void {
+  recordOutside(made, id, ts, seq, refusal);
   for (const [old, entry] of made.ids) {
     if (made.ids.size <= MADE_MAX && made.chars <= OUTSIDE_CHARS_MAX) break;
     forget(made, old, entry);
@@ -74,19 +87,24 @@ export function recordReply(outside: Outside, id: string, reply: EventObject): E
   if (entry === undefined) return reply;
   if (entry.reply !== undefined) return entry.reply;
   entry.reply = reply;
-  entry.chars = JSON.stringify(reply).length;
-  outside.chars += entry.chars;
+  const chars = JSON.stringify(reply).length;
+  entry.chars += chars;
+  outside.chars += chars;
   return reply;
 }
 
 export const encodeOutside = (outside: Outside): unknown =>
-  Array.from(outside.ids, ([id, e]) => (e.reply === undefined ? [id, e.at, e.seq] : [id, e.at, e.seq, e.reply]));
+  Array.from(outside.ids, ([id, { at, seq, reply, refusal }]) => {
+    // What was refused has no reply.
+    if (refusal !== undefined) return [id, at, seq, null, refusal];
+    return reply === undefined ? [id, at, seq] : [id, at, seq, reply];
+  });
 
 export function decodeOutside(json: unknown): Outside {
   const outside = emptyOutside();
-  for (const [id, at, seq, reply] of json as [string, number, number, EventObject?][]) {
-    outside.ids.set(id, { at, seq, reply: undefined, chars: 0 });
-    if (reply !== undefined) recordReply(outside, id, reply);
+  for (const [id, at, seq, reply, refusal] of json as [string, number, number, (EventObject | null)?, Refusal?][]) {
+    enter(outside, id, at, seq, refusal);
+    if (reply !== undefined && reply !== null) recordReply(outside, id, reply);
   }
   return outside;
 }

@@ -60,6 +60,17 @@ describe('an id from outside', () => {
     expect(acceptOutside(outside, 'id0', T)).toMatchObject({ seq: 1, reply: reply(1) });
   });
 
+  test('that was refused stays so, and takes room as a reply does', () => {
+    const outside = emptyOutside();
+    const refusal = { code: 'STEP_FAILED', message: 'x'.repeat(OUTSIDE_CHARS_MAX) } as const;
+    recordOutside(outside, 'x', T, 7, refusal);
+    recordOutside(outside, 'x', T + 5, 9);
+    expect(acceptOutside(outside, 'x', T)).toMatchObject({ seq: 7, reply: undefined, refusal });
+    expect(acceptOutside(outside, 'y', T)).toBe('busy');
+    recordOutside(outside, 'z', T + OUTSIDE_MS + 1, 10);
+    expect(outside.chars).toBe(0);
+  });
+
   test('has one reply, the first', () => {
     const outside = filled(1, T);
     expect(recordReply(outside, 'id0', reply(1))).toEqual(reply(1));
@@ -108,15 +119,20 @@ describe('the window', () => {
 });
 
 test('the JSON of a checkpoint gives the same window, after any history', () => {
-  const step = fc.record({ id: fc.constantFrom('a', 'b', 'c', 'd'), ms: fc.nat(OUTSIDE_MS), replies: fc.boolean() });
+  const step = fc.record({
+    id: fc.constantFrom('a', 'b', 'c', 'd'),
+    ms: fc.nat(OUTSIDE_MS),
+    what: fc.constantFrom('replied', 'refused', 'taken'),
+  });
+  const refusal = { code: 'STEP_FAILED', message: 'no' } as const;
   fc.assert(
     fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
       const outside = emptyOutside();
       let now = T;
-      for (const [i, { id, ms, replies }] of steps.entries()) {
+      for (const [i, { id, ms, what }] of steps.entries()) {
         now += ms;
-        recordOutside(outside, id, now, i + 1);
-        if (replies) recordReply(outside, id, reply(i));
+        recordOutside(outside, id, now, i + 1, what === 'refused' ? refusal : undefined);
+        if (what === 'replied' && outside.ids.get(id)?.refusal === undefined) recordReply(outside, id, reply(i));
       }
       expect(decodeOutside(JSON.parse(JSON.stringify(encodeOutside(outside))))).toEqual(outside);
       expect(outside.chars).toBe([...outside.ids.values()].reduce((n, e) => n + e.chars, 0));

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { unpark } from '../../core/cell/decisions.ts';
 import type { Effect } from '../../core/effect.ts';
 import { isMeshError } from '../../core/errors.ts';
+import type { Logic } from '../../core/logic.ts';
 import { sendTo, spawn, timer, World } from './world.ts';
 
 const A = 'a.act1';
@@ -103,6 +104,90 @@ describe('who waits outside hears of it', () => {
   const sending = (world: World, actor: string, event: object): { code?: string } =>
     outcome(world.node('n1').send(actor, { type: 'm', ...event }, { internal: 'user' }));
 
+  const poison = { type: 'm', n: 'bad', boom: true };
+  const refused = (id: string, seq: number, message = 'boom bad'): object => ({
+    code: 'STEP_FAILED',
+    message: expect.stringContaining(message) as string,
+    data: { id, seq },
+  });
+  const rejection = (world: World, sent: Promise<unknown>): Promise<unknown> => world.time.run(sent.catch((e: unknown) => e));
+
+  test('when its actor failed on it three times: now, and at each repetition', async () => {
+    const world = new World();
+    const node = await world.up('n1', ['a']);
+    await world.send('a.plain1', { type: 'm', n: 1 });
+    expect(await rejection(world, node.send('a.plain1', poison, { id: 'mine' }))).toMatchObject(refused('mine', 6));
+    expect((await world.records('a.plain1')).at(5)).toMatchObject({ kind: 'dead', cause: 'poison' });
+    expect(await rejection(world, node.send('a.plain1', poison, { id: 'mine' }))).toMatchObject(refused('mine', 6));
+    world.crash('n1');
+    const crashed = await world.up('n1', ['a']);
+    await world.advance(10_000);
+    expect(await rejection(world, crashed.send('a.plain1', poison, { id: 'mine' }))).toMatchObject(refused('mine', 6));
+    await world.stop('n1');
+    const stopped = await world.up('n1', ['a']);
+    expect(await rejection(world, stopped.send('a.plain1', poison, { id: 'mine' }))).toMatchObject(refused('mine', 6));
+    expect(await world.dead('a.plain1')).toEqual(['poison:bad']);
+  });
+
+  test('when it asked, long before its time is over', async () => {
+    const world = new World();
+    const node = await world.up('n1', ['a']);
+    const before = world.clocks.get('n1')?.monotonic() ?? 0;
+    const error = await rejection(world, node.ask('a.plain1', poison, { id: 'mine', timeoutMs: 3_600_000 }));
+    expect(error).toMatchObject(refused('mine', 5));
+    expect((world.clocks.get('n1')?.monotonic() ?? 0) - before).toBeLessThan(2_000);
+  });
+
+  test('not before what became of it is durable', async () => {
+    const world = new World();
+    await world.up('n1', ['a']);
+    const held = world.fault({ on: 'append', actor: 'a.plain1', how: 'hold', match: (rs) => rs.some((r) => r.kind === 'dead') });
+    const failing = sending(world, 'a.plain1', poison);
+    await world.advance(3_000);
+    expect(held.held?.length).toBe(1);
+    expect(failing.code).toBeUndefined();
+    held.held?.[0]?.();
+    await world.advance(100);
+    expect(failing.code).toBe('STEP_FAILED');
+  });
+
+  test('when the child of a chart ends of it', async () => {
+    const world = new World();
+    const child = world.logics['plain'] as Logic;
+    world.logics['host'] = {
+      ...world.logic('host', (state, event) => ({ state, effects: (event['do'] as Effect[] | undefined) ?? [] })),
+      source: () => ({ kind: 'actor', logic: child }),
+    };
+    const node = await world.up('n1', ['a']);
+    await world.send('a.host1', { type: 'go', do: [spawn('kid', 'kid', null)] });
+    await world.advance(100);
+    const kid = [...node.cells.keys()].find((address) => address.startsWith('a.host1/kid@')) as string;
+    const error = await rejection(world, node.send(kid, poison, { id: 'mine' }));
+    expect(error).toMatchObject({ ...refused('mine', 2), message: expect.stringContaining('has ended: boom bad') as string });
+    expect(await rejection(world, node.send(kid, poison, { id: 'mine' }))).toMatchObject(refused('mine', 2));
+    expect(await rejection(world, node.send(kid, { type: 'm' }, {}))).toMatchObject({ code: 'ACTOR_STOPPED' });
+  });
+
+  test.each([
+    ['an address where nothing is created', 'nobody', {}, 'ACTOR_NOT_FOUND'],
+    ['one that cannot begin', 'a.broken1', {}, 'EVENT_REJECTED'],
+    ['one that has ended', 'a.ended1', {}, 'ACTOR_STOPPED'],
+    ['an event of a child, from none', 'a.plain1', { type: 'xstate.done.actor.kid' }, 'EVENT_REJECTED'],
+  ])('when it is for %s', async (_what, to, event, code) => {
+    const world = new World({ supervised: ['nobody'] });
+    world.logics['broken'] = {
+      ...(world.logics['plain'] as Logic),
+      init: () => ({ snapshot: undefined, effects: [], failed: { name: 'RangeError', message: 'no' } }),
+    };
+    const node = await world.up('n1', ['a', 'default']);
+    await world.send('a.ended1', { type: 'm' });
+    await world.time.run(node.send('a.ended1', { type: 'reprise.stop', run: 'sup!1.0' }, { internal: 'system' }));
+    for (let i = 0; i < 2; i++) {
+      const sent = node.send(to, { type: 'm', ...event }, { id: 'mine', internal: 'user' });
+      expect(await rejection(world, sent)).toMatchObject({ code });
+    }
+  });
+
   test('when the actor is parked before its turn: it is not taken later', async () => {
     const { world, fails } = await acting();
     fails.add('one');
@@ -128,8 +213,7 @@ describe('who waits outside hears of it', () => {
     const fresh = { type: 'reprise.start', logic: 'plain', input: null, mode: 'fresh', run: 'sup!1.0' };
     await world.time.run(world.node('n1').send('a.plain1', fresh, { internal: 'system' }));
     await world.advance(60_000);
-    // Dead after three, and durable as such.
-    expect(failing.code).toBe('taken');
+    expect(failing.code).toBe('STEP_FAILED');
     expect(await world.dead('a.plain1')).toEqual(['poison:bad']);
   });
 
