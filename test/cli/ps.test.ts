@@ -1,5 +1,8 @@
 /** States that `ps` shows of a mesh that does not run. */
 import { expect, test } from 'vitest';
+import { setup } from 'xstate';
+import { startMesh } from '../../index.ts';
+import { memory } from '../../testing.ts';
 import { Folder, GREETER, HELLO } from './processes.ts';
 
 interface Listed {
@@ -77,4 +80,28 @@ test('of many actors the first 200 are folded', async () => {
   await up.kill('SIGKILL');
   const { actors } = await folder.json<Listed>('ps', 'each', '--json');
   expect(actors.map(({ state }) => state)).toEqual([...Array<string>(200).fill('asleep'), ...Array<undefined>(50)]);
+});
+
+test('a log is folded that is short above its checkpoint, which this code wrote', async () => {
+  const store = memory();
+  const counter = (version: string) =>
+    setup({}).createMachine({
+      id: 'counter',
+      version,
+      initial: 'low',
+      states: { low: { on: { count: 'high' } }, high: {} },
+    });
+  const mesh = async (version: string) =>
+    startMesh({ mesh: 'm', actors: { counter: {} } }, { counter: counter(version) }, { store });
+  {
+    await using first = await mesh('1');
+    await first.send('counter', { type: 'count' });
+    const { head } = await store.head(first.inspect.stream('counter'));
+    expect(await first.inspect.nearState('counter', head - 1)).toBeUndefined();
+    expect(await first.inspect.nearState('counter', head)).toMatchObject({ seq: head, value: 'high' });
+    expect(await first.inspect.nearState('nobody', head)).toBeUndefined();
+  }
+  await using second = await mesh('2');
+  expect(await second.inspect.state('counter')).toMatchObject({ value: 'high' });
+  expect(await second.inspect.nearState('counter', 1_000)).toBeUndefined();
 });
