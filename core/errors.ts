@@ -165,6 +165,11 @@ export const CODES = {
     'The store file is torn or was changed by something else.',
     'Nothing was written. If the message says more, do that first. To restore a copy that `reprise backup` made: stop the mesh, move the store file away together with its `-wal` and `-shm` and keep them, put the copy in its place, `reprise up`. The `.lock` and `.owner` beside it stay: they hold nothing of the store, and the next run takes them over. Of a store that still opens, `reprise doctor` says what is damaged, and `reprise export ACTOR` writes a log that is not.',
   ),
+  STORE_DETACHED: row(
+    'A file of the store was removed, moved or replaced while its process had it open.',
+    'Do what the message says before that process ends; nothing that came since was acknowledged.',
+    true,
+  ),
   STORE_FULL: row(
     'The disk is full.',
     'Free room (`reprise prune` removes what is over); what was not stored was not acknowledged and is sent again.',

@@ -26,6 +26,8 @@ interface Failure {
   readonly unclear: boolean;
 }
 export interface CommitHooks {
+  /** Throws where nothing may be written. */
+  begins(): void;
   committed(): void;
   /** A transaction was undone: what was learnt inside it is wrong. */
   undone(): void;
@@ -119,6 +121,7 @@ export class Commits {
 
   private commit(writes: readonly Pick<Write, 'apply' | 'value'>[]): Failure | undefined {
     try {
+      this.hooks.begins();
       this.begin.run();
       for (const write of writes) write.value = write.apply();
     } catch (cause) {

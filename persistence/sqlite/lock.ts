@@ -76,7 +76,8 @@ function held(path: string, db: DatabaseSync): StoreLock {
   }
   return {
     release: () => {
-      rmSync(`${path}.owner`, { force: true });
+      // Of another process, when somebody has removed the lock under this one.
+      if (named(path)?.pid === process.pid) rmSync(`${path}.owner`, { force: true });
       db.close();
     },
   };

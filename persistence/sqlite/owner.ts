@@ -17,9 +17,10 @@ import type { LogRecord } from '../../core/record.ts';
 import { checkBatch } from '../batch.ts';
 import { LocalDirectory } from '../directory.ts';
 import { Commits } from './commits.ts';
-import { connect, connectBeside } from './driver.ts';
+import { connect, connectBeside, isThere } from './driver.ts';
 import { storeError } from './failure.ts';
 import type { StoreLock } from './lock.ts';
+import { Names } from './names.ts';
 import { ReadStore } from './read-store.ts';
 import { hashOf, Reading } from './reading.ts';
 import { Writing } from './writing.ts';
@@ -54,6 +55,7 @@ export class SqliteOwner extends ReadStore implements EventStore, BlobStore, Sto
   private readonly rows: Reading;
   private readonly writing: Writing;
   private readonly commits: Commits;
+  private readonly names: Names;
   private readonly directory: LocalDirectory;
   private readonly known = new Map<Shard, Map<Address, Known>>();
   private knownCount = 0;
@@ -69,7 +71,12 @@ export class SqliteOwner extends ReadStore implements EventStore, BlobStore, Sto
       if (bytesMax !== undefined) this.db.exec(`PRAGMA max_page_count=${Math.floor(bytesMax / PAGE_BYTES)}`);
       this.rows = new Reading(this.db);
       this.writing = new Writing(this.db, this.rows.lastRow());
-      this.commits = new Commits(this.db, path, { committed: () => this.wake(), undone: () => this.forget() });
+      this.names = new Names(this.db, path);
+      this.commits = new Commits(this.db, path, {
+        begins: () => this.names.check(),
+        committed: () => this.wake(),
+        undone: () => this.forget(),
+      });
       // Every session was held through the process that owned the file, and that one is gone. The write shows that there can be one.
       this.commits.now(() => this.writing.endSessions());
       this.directory = this.openDirectory();
@@ -107,6 +114,8 @@ export class SqliteOwner extends ReadStore implements EventStore, BlobStore, Sto
     return this.rows;
   }
   protected async apart<T>(what: (db: DatabaseSync) => Promise<T>): Promise<T> {
+    // Only this connection has what lost its name; whoever waits for it meanwhile does so for nothing.
+    if (this.names.lost !== undefined) return what(this.db);
     const db = connectBeside(this.path);
     try {
       return await what(db);
@@ -135,8 +144,14 @@ export class SqliteOwner extends ReadStore implements EventStore, BlobStore, Sto
     this.commits.close();
     this.closed = true;
     this.wake();
-    this.db.close();
-    this.lock.release();
+    try {
+      // With the last that has it open the file is gone: what was stored is left beside its path.
+      const { lost, rescue } = this.names;
+      if (lost === this.path && !isThere(rescue)) await this.backup(rescue);
+    } finally {
+      this.db.close();
+      this.lock.release();
+    }
   }
 
   // ---- EventStore --------------------------------------------------------------------------------------------------
@@ -277,7 +292,9 @@ export class SqliteOwner extends ReadStore implements EventStore, BlobStore, Sto
 
   // ---- Directory ---------------------------------------------------------------------------------------------------
 
-  renew(session: SessionState): Promise<Renewal> {
+  async renew(session: SessionState): Promise<Renewal> {
+    // Most renewals write nothing, and a node that is idle does nothing else.
+    this.names.look();
     return this.directory.renew(session);
   }
   end(session: string, counter: number): Promise<'ended' | 'moved'> {

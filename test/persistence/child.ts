@@ -5,10 +5,12 @@
  *   node --conditions=reprise-source child.ts few FILE COUNT [MIB]  a blob of so many MiB, then so many records, a commit each; then waits
  *   node --conditions=reprise-source child.ts work FILE             appends to many streams, saves checkpoints, puts blobs
  *   node --conditions=reprise-source child.ts backup FILE TARGET    `{ backing }`, then `{ backed }`, while appending
+ *   node --conditions=reprise-source child.ts unlinked FILE         two records and the removal of its -wal and -shm in between; `{ code }`, then waits
  *   node --conditions=reprise-source child.ts remove FILE           deletes and imports long logs, over and over
  *   node --conditions=reprise-source child.ts open FILE [ro]        `{ code, message }` of the error, or `{ opened, heads }`
  */
-import { writeSync } from 'node:fs';
+import { rmSync, writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { importedShard } from '../../core/address.ts';
 import { errorData } from '../../core/errors.ts';
 import { sqlite, type SqliteStore } from '../../persistence/sqlite.ts';
@@ -90,6 +92,15 @@ switch (what) {
     say({ backing: true });
     await store.backup(more);
     say({ backed: true });
+    break;
+  }
+  case 'unlinked': {
+    const { store, epoch } = await owned();
+    await store.append(streamOf('desk/a'), 0, epoch, records(0, 1, epoch));
+    for (const file of [`${path}-wal`, `${path}-shm`]) rmSync(file);
+    await sleep(20);
+    await store.append(streamOf('desk/a'), 1, epoch, records(1, 1, epoch)).catch((error: unknown) => say(errorData(error)));
+    setInterval(() => undefined, 1_000);
     break;
   }
   case 'remove': {

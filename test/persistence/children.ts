@@ -18,6 +18,7 @@ export interface Said {
   readonly grown?: number;
   readonly floor?: number;
   readonly imported?: number;
+  readonly code?: string;
 }
 export interface Child {
   readonly pid: number;

@@ -43,6 +43,7 @@ beforeEach(() => {
     },
   } as unknown as DatabaseSync;
   commits = new Commits(unreliable, 'mesh.db', {
+    begins: () => undefined,
     committed: () => events.push('committed'),
     undone: () => events.push('undone'),
   });
