@@ -122,7 +122,7 @@ test('`up` outlives who reads its lines: `reprise up | head -1`', async () => {
   const up = await folder.up();
   up.process.stdout?.destroy();
   // What it says now, nobody hears; and it hears that nobody does.
-  expect((await folder.call('send', 'greeter', '{"type":"greet","name":"nobody"}')).code).toBe(0);
+  expect((await folder.call('send', 'greeter', '{"type":"greet","name":"nobody"}')).stderr).toContain('STEP_FAILED');
   await vi.waitFor(async () => expect((await folder.call('deadletters')).stdout).toContain('nobody'), 10_000);
   expect((await folder.json<{ running: boolean }>('ps', '--json')).running).toBe(true);
   expect(await up.kill('SIGTERM')).toBe(0);

@@ -114,8 +114,8 @@ test.skipIf(!hasScript)('up shows a line for each actor, what fails above it, an
   const sent = (async () => {
     // The socket is there before the tree is up.
     for (let i = 0; i < 200; i++) {
-      const { code } = await folder.call('send', 'desk/each/a', JSON.stringify({ type: 'greet', name: 'nobody' }));
-      if (code === 0) return;
+      const { stderr } = await folder.call('send', 'desk/each/a', JSON.stringify({ type: 'greet', name: 'nobody' }));
+      if (/STEP_FAILED|NODE_STOPPING|NOT_RUNNING/.test(stderr)) return;
       await new Promise((done) => setTimeout(done, 50));
     }
   })();

@@ -1,5 +1,6 @@
 /** Names that are nobody's, and events that nobody takes. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CODES } from '../../core/errors.ts';
 import { Folder, type Up } from './processes.ts';
 
 const DOOR = `
@@ -89,7 +90,7 @@ describe('an actor that has no log', () => {
     const { code, stderr } = await folder.call('state', 'door/completely-else');
     expect([code, stderr]).toEqual([
       1,
-      `ACTOR_NOT_FOUND: no actor 'door/completely-else': it has no log yet (known: door/a1, door/a2, door/a3, door/a4, door/a5, …)\n  Check the spelling; the message lists the known names.\n`,
+      `ACTOR_NOT_FOUND: no actor 'door/completely-else': it has no log yet (known: door/a1, door/a2, door/a3, door/a4, door/a5, …)\n  ${CODES.ACTOR_NOT_FOUND.cure}\n`,
     ]);
   });
 
