@@ -16,18 +16,34 @@ export type EffectId = string;
 export const ROOT: Address = '@root';
 export const OUTSIDE: Address = '@outside';
 
-const SEGMENT = /^[A-Za-z0-9._~%+=-]+$/;
-const CHILD = /^[A-Za-z0-9._~%+=-]+@\d+\.\d+$/;
+const ADDRESS_MAX = 512;
+const ADDRESS = /^[\w.~%+=-]+(?:@\d+\.\d+)?(?:\/[\w.~%+=-]+(?:@\d+\.\d+)?)*$/;
 
 /** Throws ADDRESS_INVALID. */
 export function checkAddress(text: string): Address {
-  if (text === ROOT) return text;
-  if (text.length > 0 && text.length <= 512 && text.split('/').every((s) => SEGMENT.test(s) || CHILD.test(s))) return text;
+  if (text === ROOT || (typeof text === 'string' && text.length <= ADDRESS_MAX && ADDRESS.test(text))) return text;
   throw new MeshError(
     'ADDRESS_INVALID',
-    `'${text}' is no actor address: use letters, digits and ._~%+=- in segments joined by '/'`,
+    `'${shown(text)}' is no actor address: use letters, digits and ._~%+=- in segments joined by '/'`,
   );
 }
+
+/**
+ * What a message may be sent to: an actor; an effect that waits for a reply (`actor!12.0`); a client outside (`@outside!id`).
+ *
+ * Throws ADDRESS_INVALID.
+ */
+export function checkTarget(text: string): void {
+  const effect = typeof text === 'string' ? EFFECT.exec(text)?.[1] : undefined;
+  if (text !== OUTSIDE && effect !== OUTSIDE) checkAddress(effect ?? text);
+}
+const EFFECT = /^(@outside(?=!)|[^!]+(?=!\d+\.\d+$))/;
+
+/** On one line, whatever it is. */
+const shown = (text: unknown): string => {
+  const line = JSON.stringify(String(text)).slice(1, -1);
+  return line.length <= 100 ? line : `${line.slice(0, 100)}…`;
+};
 
 /** Any text as one segment, so that user keys are safe in addresses. */
 export const segment = (key: string): string =>

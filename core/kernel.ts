@@ -7,7 +7,7 @@
  */
 import type { AnyActorLogic, AnyActorRef, AnyMachineSnapshot, AnyStateMachine } from 'xstate';
 import { currentEffect, runAction, sendByHand } from './kernel/action-run.ts';
-import { type Address, checkAddress } from './address.ts';
+import { type Address, checkAddress, checkTarget } from './address.ts';
 import { chartDigest } from './kernel/chart-digest.ts';
 import { misfits, renamedWaits } from './kernel/chart-fit.ts';
 import { enterVirtual, leaveVirtual } from './kernel/determinism.ts';
@@ -271,6 +271,7 @@ class Kernel implements Logic, RefHost, RecordingHost {
     if (this.recording !== undefined) return this.recording.sentByHand(to, event);
     const from = (to as Partial<SelfRef>).address ?? (to as Partial<ChildRef>)._parent?.address ?? this.id;
     const target = to instanceof SelfRef ? SELF : targetOf(to, from);
+    if (target.kind === 'address') checkTarget(target.address);
     sendByHand(from, { target, event: toPlain(event, plainOf(`event '${event.type}'`)) });
   }
 

@@ -204,6 +204,7 @@ export class Node implements OpeningHost {
     };
     await Promise.all([...this.cells.values()].map(atRest));
     await this.leavesGone();
+    this.door.close();
     await this.ownership.stop();
     await this.options.mailboxes.stop();
     this.news.tell({ type: 'node.stopped', node: this.node });
@@ -226,6 +227,7 @@ export class Node implements OpeningHost {
     for (const cell of [...this.cells.values()]) cell.close('crash');
     this.cells.clear();
     this.leaves.stopAll();
+    this.door.close();
     void this.options.mailboxes.stop();
   }
 
@@ -235,13 +237,14 @@ export class Node implements OpeningHost {
    * An event from outside (`internal`: from the mesh itself, reserved types allowed). Resolves with the seq at which it is durable; the
    * same id again gives the same answer.
    *
-   * Throws EVENT_REJECTED, BUSY, ACTOR_NOT_FOUND, ACTOR_STOPPED, ACTOR_PARKED, PAYLOAD_TOO_LARGE, NOT_OWNER, NODE_STOPPING.
+   * Throws ADDRESS_INVALID, EVENT_REJECTED, STEP_FAILED, BUSY, ACTOR_NOT_FOUND, ACTOR_STOPPED, ACTOR_PARKED, PAYLOAD_TOO_LARGE, NOT_OWNER,
+   * NODE_STOPPING.
    */
   send(to: Address, event: EventObject, options: SendOptions & { readonly internal?: Lane } = {}): Promise<Sent> {
     return this.door.send(to, event, options);
   }
 
-  /** Throws what `send` throws, and ASK_TIMEOUT. Resolves with the reply event. */
+  /** Throws what `send` throws, ASK_TIMEOUT, and USAGE for a limit that is no positive number. Resolves with the reply event. */
   async ask(to: Address, event: EventObject, options: AskOptions = {}): Promise<EventObject> {
     return this.door.ask(to, event, options);
   }

@@ -1,5 +1,5 @@
 /** From effects to tables and work: each is given its id, entered, and handed to whoever performs it. */
-import { type Address, childAddress, type EffectId, effectId, EFFECTS_MAX, OUTSIDE } from '../address.ts';
+import { type Address, checkTarget, childAddress, type EffectId, effectId, EFFECTS_MAX, OUTSIDE } from '../address.ts';
 import type { Effect, EventObject, Lane, SendEffect, SpawnEffect } from '../effect.ts';
 import type { TraceContext } from '../envelope.ts';
 import { assert, type ErrorData, errorData, MeshError } from '../errors.ts';
@@ -199,6 +199,7 @@ export class Registrar {
     let request: ReturnType<AskSource['request']>;
     try {
       request = source.request(input, id);
+      checkTarget(request.to);
     } catch (error) {
       return { to: self, deadline: ts + REFUSED_MS, refused: errorData(error) };
     }

@@ -2,7 +2,7 @@
  * What a record says of the step that it stands for: digests of the state and of the effects. Live it is sealed; in a replay the same step
  * is held against it.
  */
-import { type Address, EFFECTS_MAX } from '../address.ts';
+import { type Address, checkTarget, EFFECTS_MAX } from '../address.ts';
 import { effectsDigest } from '../digest.ts';
 import { type Effect, isDelayed } from '../effect.ts';
 import { type ErrorData, errorData, MeshError } from '../errors.ts';
@@ -38,6 +38,10 @@ function checkEffects(actor: Folded, effects: readonly Effect[]): ErrorData | un
   if (effects.length >= EFFECTS_MAX - 16)
     return errorData(new MeshError('STEP_BUDGET', `${address} made ${effects.length} effects in one step`));
   for (const e of effects) {
+    if (e.kind === 'send' && e.to.kind === 'address') {
+      const error = wrongTarget(address, e.to.address);
+      if (error !== undefined) return error;
+    }
     if (e.kind === 'spawn' && actor.logic.source(e.src) === undefined)
       return errorData(
         new MeshError(
@@ -47,6 +51,17 @@ function checkEffects(actor: Folded, effects: readonly Effect[]): ErrorData | un
       );
   }
   return undefined;
+}
+
+/** What is sent there would make an actor that nobody can name. */
+function wrongTarget(from: Address, target: Address): ErrorData | undefined {
+  try {
+    checkTarget(target);
+    return undefined;
+  } catch (error) {
+    const { code, message } = error as MeshError;
+    return errorData(new MeshError(code, `${from} sends to nobody: ${message}`));
+  }
 }
 
 export interface Divergence {

@@ -1,13 +1,13 @@
 /**
  * The door of a node: messages from outside, and answers to those who asked. What comes in is checked here, before any log sees it.
  */
-import { type Address, type EffectId, OUTSIDE, type Shard } from '../address.ts';
+import { type Address, checkAddress, checkTarget, type EffectId, OUTSIDE, type Shard } from '../address.ts';
 import type { Cell } from '../cell.ts';
 import type { EventObject, Lane } from '../effect.ts';
 import type { Envelope } from '../envelope.ts';
 import { isMeshError, MeshError } from '../errors.ts';
 import { reference } from '../fold/targets.ts';
-import { toPlain } from '../kernel/plain.ts';
+import { reviveRefs, toPlain } from '../kernel/plain.ts';
 import type { NodePlan } from './plan.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
@@ -16,6 +16,7 @@ import type { Entropy } from '../ports/entropy.ts';
 const TRIES_MAX = 20;
 const PAUSE_MS = 5;
 const ASK_MS = 30_000;
+const askAgain = (id: EffectId): string => `ask again with the id '${id}' to get the reply if it comes`;
 const ID = /^[\x21-\x7e]{1,200}$/;
 
 export interface SendOptions {
@@ -25,7 +26,7 @@ export interface SendOptions {
   readonly made?: boolean;
 }
 export interface AskOptions extends SendOptions {
-  /** ms. @default 30000 */
+  /** ms, more than 0. @default 30000 */
   readonly timeoutMs?: number;
 }
 export interface Sent {
@@ -44,12 +45,18 @@ interface DoorHost {
   sleep(ms: number): Promise<void>;
 }
 
+/** Who waits for a reply. */
+interface Asker {
+  answered(reply: EventObject): void;
+  refused(error: Error): void;
+}
+
 export class FrontDoor {
   private readonly host: DoorHost;
   private readonly admitTo: NodePlan['admit'];
   private readonly entropy: Entropy;
   private readonly payloadBytes: number;
-  private readonly asking = new Map<EffectId, Set<(reply: EventObject) => void>>();
+  private readonly asking = new Map<EffectId, Set<Asker>>();
 
   constructor(host: DoorHost, plan: Pick<NodePlan, 'admit'>, entropy: Entropy, payloadBytes: number) {
     this.host = host;
@@ -77,6 +84,7 @@ export class FrontDoor {
       } catch (error) {
         // The cell was put away or reopened meanwhile: the id makes the next try safe.
         if (!isMeshError(error, 'NOT_OWNER') || tries >= TRIES_MAX) throw error;
+        if (host.stopping) throw this.stopping(`it may have been taken: send it again under the id '${id}'`, id);
         await host.sleep(PAUSE_MS);
       }
     }
@@ -85,40 +93,52 @@ export class FrontDoor {
   ask(to: Address, given: EventObject, options: AskOptions): Promise<EventObject> {
     const id = this.idOf(options);
     const { timeoutMs = ASK_MS, made = options.id === undefined } = options;
+    if (!Number.isFinite(timeoutMs) || timeoutMs <= 0)
+      throw new MeshError('USAGE', `ask of ${to}: timeoutMs must be a positive number, not ${timeoutMs}`);
     const event = this.admitted(to, given);
     return new Promise<EventObject>((resolve, reject) => {
       const finish = (): void => {
         cancel();
         const others = this.asking.get(id);
-        others?.delete(answered);
+        others?.delete(asker);
         if (others?.size === 0) this.asking.delete(id);
       };
-      const answered = (reply: EventObject): void => {
-        finish();
-        resolve(reply);
+      const asker: Asker = {
+        answered: (reply) => {
+          finish();
+          resolve(reply);
+        },
+        refused: (error) => {
+          finish();
+          reject(error);
+        },
       };
       const cancel = this.host.clock.after(timeoutMs, () => {
-        finish();
-        const again = `ask again with the id '${id}' to get the reply if it comes`;
-        reject(new MeshError('ASK_TIMEOUT', `${to} did not reply in ${timeoutMs} ms; ${again}`, { data: { id } }));
+        const message = `${to} did not reply in ${timeoutMs} ms; ${askAgain(id)}`;
+        asker.refused(new MeshError('ASK_TIMEOUT', message, { data: { id } }));
       });
       const known = this.asking.get(id);
-      if (known === undefined) this.asking.set(id, new Set([answered]));
-      else known.add(answered);
+      if (known === undefined) this.asking.set(id, new Set([asker]));
+      else known.add(asker);
       // Answers to the outside carry the id behind the address of the outside.
       const question = { ...event, replyTo: reference(`${OUTSIDE}!${id}`) };
-      const asked = this.send(to, question, { id, made, internal: 'user' });
-      asked.catch((error: Error) => {
-        finish();
-        reject(error);
-      });
+      this.send(to, question, { id, made, internal: 'user' }).catch((error: Error) => asker.refused(error));
     });
+  }
+
+  /** Its node has stopped: who still waits for a reply is told. */
+  close(): void {
+    for (const [id, askers] of this.asking) for (const asker of askers) asker.refused(this.stopping(askAgain(id), id));
+  }
+
+  private stopping(what: string, id: EffectId): MeshError {
+    return new MeshError('NODE_STOPPING', `node ${this.host.node} is stopping; ${what}`, { data: { id } });
   }
 
   /** A reply to the outside is durable. */
   replied(id: EffectId, reply: EventObject): void {
     // Whoever asked may do with it what they like: it is also in the context of the actor that replied, or in its log to be.
-    for (const answered of this.asking.get(id) ?? []) answered(structuredClone(reply));
+    for (const asker of this.asking.get(id) ?? []) asker.answered(structuredClone(reply));
   }
 
   private idOf({ id }: SendOptions): string {
@@ -131,8 +151,13 @@ export class FrontDoor {
     return id;
   }
 
-  /** A copy, as a log keeps it: what its sender does with the event afterwards changes nothing. Throws EVENT_REJECTED, PAYLOAD_TOO_LARGE. */
+  /**
+   * A copy, as a log keeps it: what its sender does with the event afterwards changes nothing.
+   *
+   * Throws ADDRESS_INVALID (also of a reference in it), EVENT_REJECTED, PAYLOAD_TOO_LARGE.
+   */
   private admitted(to: Address, given: EventObject): EventObject {
+    checkAddress(to);
     const type: unknown = (given as EventObject | null | undefined)?.type;
     if (typeof type !== 'string' || type === '') throw new MeshError('EVENT_REJECTED', `an event for ${to} needs a type`);
     if (type.startsWith('xstate.') || type.startsWith('reprise.'))
@@ -142,6 +167,11 @@ export class FrontDoor {
       code: 'EVENT_REJECTED',
       marker: () => undefined,
       copy: true,
+    });
+    // An actor that would reply there could not.
+    reviveRefs(event, (ref) => {
+      checkTarget(ref.id);
+      return ref;
     });
     const bytes = Buffer.byteLength(JSON.stringify(event));
     if (bytes > this.payloadBytes)

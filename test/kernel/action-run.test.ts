@@ -45,6 +45,11 @@ describe('a custom action', () => {
     expect(() => runAction(action, 'a!2.0')).toThrow('no');
   });
 
+  test('sends by hand to addresses alone', () => {
+    const action = actionOf(({ system }) => system.get('w/a!1').send({ type: 'A' }));
+    expect(() => runAction(action, 'a!2.0')).toThrow("'w/a!1' is no actor address");
+  });
+
   test('that is not implemented does nothing', () => {
     expect(runAction({ kind: 'action', type: 'nobody', params: undefined }, 'a!2.0')).toEqual([]);
   });

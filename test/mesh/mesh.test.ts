@@ -139,12 +139,14 @@ describe('keyed actors', () => {
 describe('what is refused', () => {
   test.each([
     ['an unknown actor', 'greter', greet('x'), 'ACTOR_NOT_FOUND', `no actor 'greter' (did you mean "greeter"?)`],
-    ['no address', 'a b', greet('x'), 'ACTOR_NOT_FOUND', "no actor 'a b'"],
+    ['no address', 'a b', greet('x'), 'ADDRESS_INVALID', "'a b' is no actor address"],
     ['a reserved type', 'greeter', { type: 'xstate.stop' }, 'EVENT_REJECTED', 'may not come from outside'],
     ['no type', 'greeter', {} as { type: string }, 'EVENT_REJECTED', 'needs a type'],
   ])('%s', async (_what, to, event, code, message) => {
     await using mesh = await startMesh(CONFIG, { greeter });
-    await expect(mesh.send(to, event)).rejects.toMatchObject({ code, message: expect.stringContaining(message) as unknown });
+    const refused = { code, message: expect.stringContaining(message) as unknown };
+    await expect(mesh.send(to, event)).rejects.toMatchObject(refused);
+    await expect(mesh.ask(to, event)).rejects.toMatchObject(refused);
   });
   test('an event that the schema of the actor does not let pass', async () => {
     const events = z.object({ type: z.literal('greet'), name: z.string() });
