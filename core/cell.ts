@@ -85,6 +85,10 @@ export class Cell {
   get ordersOnly(): boolean {
     return this.phase === 'waiting' || this.phase === 'parked';
   }
+  /** Why the store does not take what it has recorded, for now. */
+  get stall(): MeshError | undefined {
+    return this.parts?.outlet.stall;
+  }
   /** Head that is known to be durable. */
   get durableHead(): number {
     return this.parts === undefined ? this.actor.tables.head : this.parts.outlet.journal.durable;
@@ -121,12 +125,13 @@ export class Cell {
     return true;
   }
 
-  /** From the door: resolves with the seq at which the message is durable. Rejects with BUSY, ACTOR_STOPPED, ACTOR_PARKED, NOT_OWNER. */
+  /** From the door: resolves with the seq at which the message is durable. Rejects with BUSY, ACTOR_STOPPED, ACTOR_PARKED, STEP_FAILED, STORE_*, NOT_OWNER. */
   door(envelope: Envelope): Promise<number> {
     if (this.closed) return Promise.reject(new MeshError('NOT_OWNER', `${this.address} moved`));
     const { parked } = this.actor.tables;
     if (parked !== undefined) return Promise.reject(new MeshError('ACTOR_PARKED', `${this.address} is parked: ${parked.reason}`));
     const { mailbox, outlet } = this.busy;
+    if (outlet.keepsOut !== undefined) return Promise.reject(outlet.keepsOut);
     if (!mailbox.offer(envelope, this.host.clock.now()))
       return Promise.reject(new MeshError('BUSY', `${this.address} has ${this.waiting} messages waiting`));
     this.ready();
@@ -362,6 +367,11 @@ export class Cell {
   /** All that it took is durable, and what that caused has left. */
   get quiet(): boolean {
     return this.parts?.quiet !== false;
+  }
+
+  /** Called once a second while it is not idle. */
+  watch(): void {
+    this.parts?.outlet.watch();
   }
 
   /** Nothing to take, nothing on its way, no leaf in this process. */

@@ -238,7 +238,7 @@ export class Node implements OpeningHost {
    * same id again gives the same answer.
    *
    * Throws ADDRESS_INVALID, EVENT_REJECTED, STEP_FAILED, BUSY, ACTOR_NOT_FOUND, ACTOR_STOPPED, ACTOR_PARKED, PAYLOAD_TOO_LARGE, NOT_OWNER,
-   * NODE_STOPPING.
+   * NODE_STOPPING; STORE_FULL and STORE_UNAVAILABLE when the store takes nothing for some seconds: the message may yet be taken.
    */
   send(to: Address, event: EventObject, options: SendOptions & { readonly internal?: Lane } = {}): Promise<Sent> {
     return this.door.send(to, event, options);

@@ -9,12 +9,16 @@ import type { Lane } from '../effect.ts';
 import type { CursorReport, Envelope } from '../envelope.ts';
 import { refusalOf } from '../fold/refusals.ts';
 import type { Work } from '../fold.ts';
+import { errorData, isMeshError, MeshError } from '../errors.ts';
 import type { Span } from '../ports/tracer.ts';
 import type { LogRecord } from '../record.ts';
 import type { Doors } from './doors.ts';
 import type { CellHost } from './host.ts';
 import { Journal, type JournalOwner } from './journal.ts';
 import type { Performer } from './perform.ts';
+
+/** Looks, one a second, after which whoever waits at the door is told that the store takes nothing. A frozen process does not look. */
+const LOOKS_MAX = 5;
 
 type Ack = { -readonly [K in keyof CursorReport]: CursorReport[K] };
 
@@ -38,6 +42,10 @@ export class Outlet implements JournalOwner<Leaving> {
   doors: Doors | undefined;
   /** A record of this epoch is durable: things may leave. */
   isOpen: boolean;
+  /** Why the store does not take what was recorded, for now. */
+  stall: MeshError | undefined;
+  /** At the append that is on its way. */
+  private looks = 0;
   private readonly host: CellHost;
   private readonly cell: OutletCell;
   private readonly performer: Performer;
@@ -102,6 +110,8 @@ export class Outlet implements JournalOwner<Leaving> {
 
   /** Called by the journal, as the next two. */
   written(records: readonly LogRecord[], leaving: Leaving): void {
+    this.looks = 0;
+    this.stall = undefined;
     if (records.length > 0) {
       this.isOpen = true;
       for (const span of leaving.spans ?? []) span.end();
@@ -124,6 +134,23 @@ export class Outlet implements JournalOwner<Leaving> {
   }
   stalled(error: unknown): void {
     this.host.news.stalled(this.cell.address, error);
+    this.stall = isMeshError(error)
+      ? error
+      : new MeshError('STORE_UNAVAILABLE', `the store fails: ${errorData(error).message}`, { cause: error });
+  }
+
+  /** Called once a second: a store that says nothing does not take it either. */
+  watch(): void {
+    if (!this.journal.inFlight || ++this.looks < LOOKS_MAX) return;
+    if (this.stall === undefined)
+      this.stalled(new MeshError('STORE_UNAVAILABLE', `the store has not answered for ${LOOKS_MAX} s`));
+    // What is on its way to the store may get there yet.
+    this.doors?.refuseAll(this.stall);
+  }
+
+  /** Why nobody should wait at the door; undefined: what comes is soon durable, for all that is known. */
+  get keepsOut(): MeshError | undefined {
+    return this.looks < LOOKS_MAX ? undefined : this.stall;
   }
 
   /** Ownership is checked at each: an answer 'done' that is handled after a freeze proves nothing. */

@@ -16,6 +16,7 @@ import type { Entropy } from '../ports/entropy.ts';
 const TRIES_MAX = 20;
 const PAUSE_MS = 5;
 const ASK_MS = 30_000;
+const sendAgain = (id: EffectId): string => `send it again under the id '${id}', which acts once`;
 const askAgain = (id: EffectId): string => `ask again with the id '${id}' to get the reply if it comes`;
 const ID = /^[\x21-\x7e]{1,200}$/;
 
@@ -82,9 +83,14 @@ export class FrontDoor {
         const cell = await host.cellAt(to, envelope);
         return { id, seq: await cell.door(envelope) };
       } catch (error) {
+        if (isMeshError(error) && error.retryable && error.code.startsWith('STORE_'))
+          throw new MeshError(error.code, `${error.message}. ${to} may take it yet: ${sendAgain(id)}`, {
+            data: { id },
+            cause: error,
+          });
         // The cell was put away or reopened meanwhile: the id makes the next try safe.
         if (!isMeshError(error, 'NOT_OWNER') || tries >= TRIES_MAX) throw error;
-        if (host.stopping) throw this.stopping(`it may have been taken: send it again under the id '${id}'`, id);
+        if (host.stopping) throw this.stopping(`${to} may have taken it: ${sendAgain(id)}`, id);
         await host.sleep(PAUSE_MS);
       }
     }

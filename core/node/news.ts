@@ -99,7 +99,8 @@ export class News {
   }
   /** The store does not do what this actor needs, for now. */
   stalled(actor: Address, error: unknown): void {
-    this.tell({ type: 'store.stalled', actor, error: errorData(error).message });
+    const { code, message } = errorData(error);
+    this.tell({ type: 'store.stalled', actor, ...(code !== undefined && { code }), error: message });
   }
   /** Its state cannot be saved, or what was saved is not the state that it says: its log is all there is. */
   checkpointFailed(cell: ToldCell, error: unknown): void {

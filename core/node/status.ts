@@ -10,9 +10,9 @@ export interface ActorStatus {
   readonly mailbox: number;
   /** ms that the oldest message has waited. */
   readonly oldestMs?: number;
-  /** Why it is parked, or what it ended with. */
+  /** Why it is parked, what it ended with, or why the store does not take what it does. */
   readonly reason?: string;
-  /** Of the error that keeps it from being opened; `reason` is its message. */
+  /** Of the error that keeps it from being opened, or the store from taking what it does; `reason` is its message. */
   readonly code?: ErrorCode;
   readonly state?: unknown;
   readonly dead?: number;
@@ -22,7 +22,7 @@ export interface ActorStatus {
 /** `now`: ms since 1970. */
 export function statusOf(cell: Cell, now: number): ActorStatus {
   const t = cell.actor.tables;
-  const { oldestAt } = cell;
+  const { oldestAt, stall } = cell;
   return {
     address: cell.address,
     phase: cell.phase === 'closed' ? 'opening' : cell.phase,
@@ -33,6 +33,7 @@ export function statusOf(cell: Cell, now: number): ActorStatus {
     ...(oldestAt !== undefined && { oldestMs: now - oldestAt }),
     ...(t.parked !== undefined && { reason: t.parked.reason }),
     ...(t.error !== undefined && { reason: t.error.message }),
+    ...(stall !== undefined && { code: stall.code, reason: `${stall.code}: ${stall.message}` }),
     ...(t.deadCount > 0 && { dead: t.deadCount }),
     ...(cell.inDoubt.length > 0 && { inDoubt: cell.inDoubt }),
   };

@@ -1,4 +1,4 @@
-/** Looks once a second what has come to rest, and whether the wall clock has jumped. */
+/** Looks once a second what has come to rest, what gets no answer of the store, and whether the wall clock has jumped. */
 import type { Address } from '../address.ts';
 import type { Cell } from '../cell.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -45,8 +45,8 @@ export class Sweeper {
     const now = clock.now();
     this.watchClock(now - clock.monotonic());
     for (const cell of cells.values()) {
-      if (!cell.idle) continue;
-      if (now - cell.movedAt >= this.restsAfterMs(cell)) this.host.passivate(cell);
+      if (!cell.idle) cell.watch();
+      else if (now - cell.movedAt >= this.restsAfterMs(cell)) this.host.passivate(cell);
       else if (now - cell.movedAt >= SLIM_MS) cell.slim();
     }
   }

@@ -2,8 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { unpark } from '../../core/cell/decisions.ts';
 import type { Effect } from '../../core/effect.ts';
-import { isMeshError } from '../../core/errors.ts';
+import { isMeshError, MeshError } from '../../core/errors.ts';
 import type { Logic } from '../../core/logic.ts';
+import type { Node } from '../../core/node.ts';
 import { sendTo, spawn, timer, World } from './world.ts';
 
 const A = 'a.act1';
@@ -240,6 +241,119 @@ describe('who waits outside hears of it', () => {
     await world.stop('n1');
     await world.advance(10_000);
     expect(waiting.code).toBeDefined();
+  });
+});
+
+describe('a store that takes nothing', () => {
+  const full = new MeshError('STORE_FULL', 'the disk is full; it is tried again');
+  const refusal = (code: string, id: string): object => ({
+    code,
+    message: expect.stringContaining(`a.plain1 may take it yet: send it again under the id '${id}'`) as string,
+    data: { id },
+  });
+  /** `plain1` has one event; from then on its appends meet `how`, while `on` says so. */
+  async function stalling(how: () => Promise<void>): Promise<{ world: World; node: Node; go: { on: boolean } }> {
+    const go = { on: false };
+    const world = new World({
+      made: (options) => ({
+        ...options,
+        store: {
+          ...options.store,
+          append: async (stream, ...rest) => {
+            if (go.on && stream.actor === 'a.plain1') await how();
+            return options.store.append(stream, ...rest);
+          },
+        },
+      }),
+    });
+    const node = await world.up('n1', ['a']);
+    await world.send('a.plain1', { type: 'm', n: 1 });
+    go.on = true;
+    return { world, node, go };
+  }
+  const isFull = (): Promise<void> => Promise.reject(full);
+  const sending = (node: Node, id: string): { of?: unknown } => {
+    const heard: { of?: unknown } = {};
+    node.send('a.plain1', { type: 'm', n: id }, { id, internal: 'user' }).then(
+      (sent) => (heard.of = sent),
+      (error: unknown) => (heard.of = error),
+    );
+    return heard;
+  };
+
+  test('is told to who waits, after some seconds, and at once to who comes later', async () => {
+    const { world, node, go } = await stalling(isFull);
+    // One is on its way to the store, others wait for that one or in the mailbox.
+    const waiting = Array.from({ length: 700 }, (_, i) => sending(node, `id${i}`));
+    await world.advance(2_000);
+    expect(waiting.every(({ of }) => of === undefined)).toBe(true);
+    await world.advance(5_000);
+    for (const [i, { of }] of waiting.entries()) expect(of).toMatchObject(refusal('STORE_FULL', `id${i}`));
+    const late = sending(node, 'late');
+    await world.advance(1);
+    expect(late.of).toMatchObject(refusal('STORE_FULL', 'late'));
+    go.on = false;
+    await world.advance(3_000);
+    // Each is taken once: by now, or when it is sent again.
+    const again = [...waiting.keys()].map((i) => sending(node, `id${i}`));
+    await world.advance(1_000);
+    expect(again.every(({ of }) => (of as { seq?: number }).seq !== undefined)).toBe(true);
+    const taken = await world.taken('a.plain1');
+    expect(taken.length).toBe(701);
+    expect(new Set(taken)).toEqual(new Set([1, ...waiting.keys().map((i) => `id${i}`)]));
+  });
+
+  test('is what the status says, until it is over', async () => {
+    const { world, node, go } = await stalling(isFull);
+    sending(node, 'mine');
+    await world.advance(100);
+    expect(node.status('a.plain1')).toMatchObject({
+      code: 'STORE_FULL',
+      reason: 'STORE_FULL: the disk is full; it is tried again',
+    });
+    expect(world.events.find((e) => e.type === 'store.stalled')).toMatchObject({ actor: 'a.plain1', code: 'STORE_FULL' });
+    go.on = false;
+    await world.advance(3_000);
+    expect(node.status('a.plain1')?.code).toBeUndefined();
+    expect(node.status('a.plain1')?.reason).toBeUndefined();
+    const sent = sending(node, 'next');
+    await world.advance(100);
+    expect(sent.of).toMatchObject({ id: 'next' });
+  });
+
+  test('is told to who asks', async () => {
+    const { world, node } = await stalling(isFull);
+    const asked = node.ask('a.plain1', { type: 'm' }, { id: 'mine', timeoutMs: 3_600_000 }).catch((error: unknown) => error);
+    expect(await world.time.run(asked, 10_000)).toMatchObject(refusal('STORE_FULL', 'mine'));
+  });
+
+  test('by not answering at all is one, too', async () => {
+    const letGo: (() => void)[] = [];
+    const { world, node, go } = await stalling(() => new Promise((resolve) => letGo.push(resolve)));
+    const waiting = sending(node, 'mine');
+    await world.advance(7_000);
+    expect(waiting.of).toMatchObject(refusal('STORE_UNAVAILABLE', 'mine'));
+    expect(node.status('a.plain1')).toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    go.on = false;
+    letGo[0]?.();
+    await world.advance(100);
+    // It was durable after all, and the id gets its answer.
+    const again = sending(node, 'mine');
+    await world.advance(100);
+    expect(again.of).toMatchObject({ id: 'mine' });
+    expect(await world.taken('a.plain1')).toEqual([1, 'mine']);
+  });
+
+  test('is none while each append is answered, however slow it is', async () => {
+    const { world, node } = await stalling(() => world.node('n1').sleep(3_000));
+    const sent = Array.from({ length: 4 }, (_, i) => {
+      const heard = { at: i };
+      world.later(i * 2_000, () => Object.assign(heard, { sent: sending(node, `id${i}`) }));
+      return heard as { sent?: { of?: unknown } };
+    });
+    await world.advance(30_000);
+    for (const { sent: heard } of sent) expect(heard?.of).toMatchObject({ seq: expect.any(Number) as number });
+    expect(world.events.some((e) => e.type === 'store.stalled')).toBe(false);
   });
 });
 
