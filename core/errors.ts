@@ -168,7 +168,6 @@ export const CODES = {
   STORE_DETACHED: row(
     'A file of the store was removed, moved or replaced while its process had it open.',
     'Do what the message says before that process ends; nothing that came since was acknowledged.',
-    true,
   ),
   STORE_FULL: row(
     'The disk is full.',

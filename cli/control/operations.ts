@@ -60,6 +60,10 @@ export function controlOperations({ mesh, log, folder }: ControlParts): Readonly
       if (p['dryRun'] !== true) await upkeep.prune(what);
       return what;
     },
+    backup: async (p) => {
+      await mesh.store.backup(text(p, 'path'));
+      return {};
+    },
     import: (p) => importLogs(mesh.store, text(p, 'path'), text(p, 'as'), optional(p, 'signer')),
   };
 }

@@ -58,7 +58,7 @@ export class Names {
     if (lost === path)
       return new MeshError(
         'STORE_DETACHED',
-        `${what}: nothing more is stored. Move it back, and all goes on. If it is gone: \`reprise backup FILE\` saves what was stored, and so does the end of the process by SIGTERM, as ${rescue}; after \`kill -9\` it is lost. Then put the copy in its place, without the -wal and -shm`,
+        `${what}: nothing more is stored. Move it back; or if it is gone, save what was stored with \`reprise backup FILE\`, and put that in its place, without the -wal and -shm. Then end the process with SIGTERM and start it again. It leaves a copy at its end, ${rescue}; after \`kill -9\` what was not saved is lost`,
         { data },
       );
     const rest = this.isSaved()

@@ -83,7 +83,7 @@ describe.each([
 
   test('says so to a node that is idle', async () => {
     lose();
-    expect((await errorOf(() => store.renew({ ...SESSION, counter: 2 }))).retryable).toBe(true);
+    expect((await errorOf(() => store.renew({ ...SESSION, counter: 2 }))).message).toContain(what);
   });
 
   test('can still be backed up, whole', async () => {
