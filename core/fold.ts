@@ -229,6 +229,7 @@ const OF_ONE_LIFE = [
 function take(t: Tables, meta: RecordMeta, refusal?: Refusal): void {
   if (meta.id === undefined || meta.from === undefined) return;
   if (meta.from === OUTSIDE) {
+  'gone',
     if (meta.made === true) recordMade((t.made ??= emptyOutside()), meta.id, meta.ts, t.head, refusal);
     else recordOutside((t.outside ??= emptyOutside()), meta.id, meta.ts, t.head, refusal);
     return;

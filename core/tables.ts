@@ -102,6 +102,8 @@ export interface Tables {
   failures?: Map<EffectId, number> | undefined;
   /** It was reset: the cell that opens it begins a new life from `init`. */
   toBegin?: true | undefined;
+  /** Its log was removed. */
+  gone?: true | undefined;
   parked?: { readonly reason: string; readonly seq: number } | undefined;
   /** `activated` without `ready` so far; 'trial': by the last one. */
   activated?: boolean | 'trial' | undefined;

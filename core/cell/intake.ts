@@ -150,7 +150,8 @@ export class Intake {
     }
     // Its supervisor's order is on another lane, and may come later: until then it waits at its sender, as its sender's order does.
     if (e.from !== OUTSIDE && this.host.plan.isSupervised(address)) return false;
-    const never = t.init.logic === '' && t.epoch === 0;
+    // Dead letters alone are no life.
+    const never = t.init.logic === '' && t.gone !== true;
     this.giveBack(e, never ? 'unknown' : 'gone', new MeshError('ACTOR_NOT_FOUND', `nothing is at ${address}`));
     return false;
   }

@@ -123,7 +123,8 @@ export interface PlainOptions {
 /**
  * The same data as JSON keeps it: dates and others with `toJSON` as that gives, errors as ErrorData, references as markers, members
  * that are undefined left out. Gives the value itself when nothing has to change.
- * Throws `options.code` for functions, symbols, bigints, maps, sets, promises, bytes and cycles: JSON would lose them without a word.
+ * Throws `options.code` for functions, symbols, bigints, maps, sets, promises, bytes and cycles: JSON would lose them without a word. And
+ * for what is deeper than 200 levels.
  */
 export function toPlain<T>(value: T, options: PlainOptions): T {
   return options.copy !== true && isPlain(value, 0) ? value : (convert(value, '', options, []) as T);
@@ -148,14 +149,25 @@ function isPlain(v: unknown, depth: number): boolean {
 /** Long lists that were looked through: they count as immutable. */
 const vetted = new WeakSet<object>();
 
+/** Objects and lists in one another. JSON has no bound, but what reads it again has. */
+const DEPTH_MAX = 200;
+/** Characters of a path that are shown: it is as long as the data are deep. */
+const PATH_MAX = 200;
+
 function refuse(what: string, path: string, options: PlainOptions): never {
-  const where = withoutDot(path);
-  throw new MeshError(
-    options.code,
-    `${options.what} holds ${what}${where === '' ? '' : ` at ${where}`}, which JSON cannot carry: hand over plain data`,
-    { data: { path: where } },
-  );
+  const where = shown(path);
+  const why = `${options.what} holds ${what}${where === '' ? '' : ` at ${where}`}, which JSON cannot carry: hand over plain data`;
+  throw new MeshError(options.code, why, { data: { path: where } });
 }
+function refuseDepth(path: string, options: PlainOptions): never {
+  const where = shown(path);
+  const why = `${options.what} is deeper than ${DEPTH_MAX} levels at ${where}: hand over flatter data, or the deep part as text`;
+  throw new MeshError(options.code, why, { data: { path: where } });
+}
+const shown = (path: string): string => {
+  const where = withoutDot(path);
+  return where.length <= PATH_MAX ? where : `${where.slice(0, PATH_MAX)}…`;
+};
 const withoutDot = (path: string): string => (path.startsWith('.') ? path.slice(1) : path);
 
 const LOST = [Map, Set, WeakMap, WeakSet, Promise, ArrayBuffer] as const;
@@ -183,7 +195,8 @@ function convert(v: unknown, path: string, options: PlainOptions, open: object[]
   if (typeof (object as { toJSON?: unknown }).toJSON === 'function')
     return convert((object as { toJSON(): unknown }).toJSON(), path, options, open);
   if (object instanceof Error) return convert(errorData(object), path, options, open);
-  if (open.length > 200 || open.includes(object)) return refuse('an object that contains itself', path, options);
+  if (open.includes(object)) return refuse('an object that contains itself', path, options);
+  if (open.length >= DEPTH_MAX) return refuseDepth(path, options);
   if (ArrayBuffer.isView(object) || LOST.some((type) => object instanceof type)) return refuse(nameOf(v), path, options);
   open.push(object);
   const out = Array.isArray(object)

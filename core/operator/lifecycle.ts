@@ -165,7 +165,7 @@ export async function remove(
   const { tables, lost } = await tablesAtHead(ctx, stream, options);
   const expected = tables.head;
   const head = await write(ctx, stream, expected, ending(ctx, nobody(stream.actor, tables), lost));
-  const kept: Tables = { ...withoutLife(tables), head, init: { logic: '', input: null } };
+  const kept: Tables = { ...withoutLife(tables), head, init: { logic: '', input: null }, gone: true };
   const saved = await ctx.store.saveCheckpoint(
     stream,
     head,

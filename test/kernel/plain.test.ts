@@ -89,6 +89,17 @@ describe('toPlain', () => {
       }),
     );
   });
+
+  test('refuses what is too deep, with how deep it may be, and no endless path', () => {
+    const deep = (levels: number): unknown => JSON.parse('{"member":'.repeat(levels) + '1' + '}'.repeat(levels));
+    expect(toPlain(deep(200), options({ copy: true }))).toEqual(deep(200));
+    const where = `${'member.'.repeat(30).slice(0, 200)}…`;
+    const why = `it is deeper than 200 levels at ${where}: hand over flatter data, or the deep part as text`;
+    const error = new MeshError('EVENT_NOT_PLAIN', why, { data: { path: where } });
+    expect(() => toPlain(deep(201), options({ copy: true }))).toThrow(error);
+    expect(() => toPlain(deep(5_000), options())).toThrow(error);
+    expect(() => toPlain(Object.fromEntries([['k'.repeat(5_000), 1n]]), options())).toThrow(/^.{1,300}$/);
+  });
 });
 
 function cycle(): object {

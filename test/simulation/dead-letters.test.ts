@@ -32,7 +32,29 @@ describe('dead letters', () => {
     await world.send(A, { type: 'go', do: [sendTo('b.nobody@0.0', { type: 'm', n: 'x' })] });
     await world.advance(10_000);
     expect(await world.dead('b.nobody@0.0')).toEqual(['unknown:x']);
+    // That dead letter has made it no log that could have been removed.
+    await world.send(A, { type: 'go', do: [sendTo('b.nobody@0.0', { type: 'x', n: 'y' })] });
+    await world.advance(1_000);
+    await world.stop('n2');
+    await world.up('n2', ['b']);
+    await world.send(A, { type: 'go', do: [sendTo('b.nobody@0.0', { type: 'x', n: 'z' })] });
+    await world.advance(600_000);
+    expect(await world.dead('b.nobody@0.0')).toEqual(['unknown:x', 'unknown:y', 'unknown:z']);
     expect(world.node('n1').cells.get(A)?.actor.tables.outbox?.byId.size ?? 0).toBe(0);
+  });
+
+  test('gone: its log was removed, also where it had lived again in between', async () => {
+    const world = await pair();
+    for (const n of ['x', 'y']) {
+      await world.send(B, { type: 'm', n });
+      await world.time.run(world.node('n2').remove(B, world.store));
+      await world.send(A, {
+        type: 'go',
+        do: [sendTo(B, { type: 'nobirth', n: `${n}1` }), sendTo(B, { type: 'nobirth', n: `${n}2` })],
+      });
+      await world.advance(1_000);
+      expect((await world.dead(B)).slice(-2)).toEqual([`gone:${n}1`, `gone:${n}2`]);
+    }
   });
 
   test('stopped: the actor has ended', async () => {
