@@ -28,6 +28,14 @@ export const CODES = {
     'Start a new one under another key, or begin it anew: `reprise restart ACTOR` where a supervisor has it, else `reprise reset ACTOR`.',
   ),
   ADDRESS_INVALID: row('The text is no actor address.', 'Use segments of letters, digits and ._~%+=- joined by `/`.'),
+  ARCHIVE_EXISTS: row(
+    'A log of this actor was imported under this name before.',
+    'Choose another name: `reprise import FILE --as NAME`.',
+  ),
+  ARCHIVE_INVALID: row(
+    'The file to be imported is no export of logs, or was cut or changed.',
+    'Get it again from where `reprise export` wrote it; nothing was imported.',
+  ),
   ASK_CYCLE: row('An ask would wait for an actor that waits for it.', 'Send instead of asking on one side of the cycle.'),
   ASK_TIMEOUT: row(
     'No reply came before the deadline.',

@@ -11,7 +11,7 @@
  */
 import { type Address, checkAddress, importedShard } from '../address.ts';
 import { decodeCheckpoint } from '../checkpoint.ts';
-import { MeshError } from '../errors.ts';
+import { isMeshError, MeshError } from '../errors.ts';
 import { isObject } from '../json.ts';
 import { deflateRecords } from '../payload.ts';
 import type { BlobStore, Checkpoint, EventStore, StoreAdmin, StreamId } from '../ports/event-store.ts';
@@ -104,7 +104,7 @@ export interface ImportedLog {
 
 /**
  * Brings logs into the store under a name of their own, all of them or none.
- * Throws CODEC_FAILED, naming the line; STORE_NEWER for a later format; STORE_CONFLICT for an actor that was imported under this name before.
+ * Throws ARCHIVE_INVALID, naming the line; STORE_NEWER for a later format; ARCHIVE_EXISTS for an actor that was imported under this name before.
  */
 export async function importArchive(store: BlobStore & StoreAdmin, name: string, text: ArchiveText): Promise<ImportedLog[]> {
   const shard = importedShard(name);
@@ -113,6 +113,7 @@ export async function importArchive(store: BlobStore & StoreAdmin, name: string,
   try {
     for (let head = await lines.head(); head !== undefined; head = await lines.head()) {
       const { actor, after } = head;
+      if (imported.some((log) => log.actor === actor)) throw lines.wrong(`begins ${actor}, whose log stands above already`);
       const log = { after, checkpoint: checkpointOf(head), records: deflated(lines.records(head), store) };
       imported.push({ actor, records: await store.importStream({ shard, actor }, log) });
     }
@@ -120,7 +121,8 @@ export async function importArchive(store: BlobStore & StoreAdmin, name: string,
     return imported;
   } catch (error) {
     for (const { actor } of imported) await store.deleteStream({ shard, actor });
-    throw error;
+    if (!isMeshError(error, 'STORE_CONFLICT')) throw error;
+    throw new MeshError('ARCHIVE_EXISTS', `${text.name}: ${error.message}; nothing was imported`, { cause: error });
   }
 }
 
@@ -211,7 +213,11 @@ class Lines {
   }
 
   wrong(what: string, cause?: unknown): MeshError {
-    return new MeshError('CODEC_FAILED', `${this.name}:${this.number}: the line ${what}`, cause === undefined ? {} : { cause });
+    return new MeshError(
+      'ARCHIVE_INVALID',
+      `${this.name}:${this.number}: the line ${what}`,
+      cause === undefined ? {} : { cause },
+    );
   }
 }
 
