@@ -52,6 +52,17 @@ export interface Registered {
 
 export function nodePlan(plan: MeshPlan, registry: ReadonlyMap<string, Registered>): NodePlan {
   const book = new AddressBook(plan);
+  // By the plan: who only reads a log has registered no more than that log should need.
+  const unregistered = (name: string, address: Address): MeshError => {
+    const known = Object.entries(plan.logics).flatMap(([k, { from }]) => (from === 'reprise' ? [] : [k]));
+    const others = known.length === 0 ? 'nor is any other' : `registered are ${known.join(', ')}`;
+    const now = book.at(address)?.logic;
+    const cure =
+      now === undefined || now === name
+        ? ''
+        : `. It is declared as '${now}' now: declare it as it was, or begin anew with \`reprise reset ${address}\``;
+    return new MeshError('LOGIC_NOT_FOUND', `${address} runs '${name}', which is not registered; ${others}${cure}`);
+  };
   const logicOf = (name: string, address: Address): Logic => {
     const child = name.lastIndexOf('>');
     if (child >= 0) {
@@ -64,10 +75,7 @@ export function nodePlan(plan: MeshPlan, registry: ReadonlyMap<string, Registere
     }
     const found = registry.get(name);
     if (found !== undefined) return found.logic;
-    throw new MeshError(
-      'LOGIC_NOT_FOUND',
-      `${address} runs '${name}', which is not registered; registered are ${[...registry.keys()].filter((k) => !k.startsWith('reprise.')).join(', ')}`,
-    );
+    throw unregistered(name, address);
   };
   return {
     shards: plan.shards,

@@ -3,6 +3,7 @@ import { isMeshError } from '../../core/errors.ts';
 import { parseMesh } from '../../core/config/load.ts';
 import { type MeshPlan, planOf } from '../../core/config/plan.ts';
 import type { MeshConfig } from '../../core/config/schema.ts';
+import { nodePlan } from '../../core/node/plan.ts';
 
 const actors = (config: MeshConfig['actors'], more: Partial<MeshConfig> = {}): MeshPlan =>
   planOf({ mesh: 'desk', actors: config, ...more });
@@ -195,5 +196,21 @@ describe('policies', () => {
     expect(planOf(parsed.config, undefined, parsed).warnings).toMatchObject([
       { file: 'mesh.yaml', line: 3, column: 3, path: 'actors.s' },
     ]);
+  });
+});
+
+describe('a log whose logic the plan does not have', () => {
+  const looked = (config: MeshConfig['actors'], address: string, name: string) => () =>
+    nodePlan(actors(config), new Map()).logicOf(name, address);
+
+  test('is said with what the plan has, though a reader has registered none of it', () => {
+    expect(looked({ b: { module: './b.ts' }, c: { module: './c.ts' } }, 'a', 'a')).toThrow(
+      /^a runs 'a', which is not registered; registered are b, c$/,
+    );
+  });
+  test('is said with what to do when the actor is declared as something else', () => {
+    expect(looked({ k: { kind: 'supervisor', children: {} } }, 'k', 'k')).toThrow(
+      "k runs 'k', which is not registered; nor is any other. It is declared as 'reprise.supervisor' now: declare it as it was, or begin anew with `reprise reset k`",
+    );
   });
 });
