@@ -12,10 +12,10 @@ export function refusalOf(address: Address, record: LogRecord): Refusal | undefi
     return refusal('STEP_FAILED', `${address} failed on it, and has ended: ${record.error.message}`);
   if (record.kind !== 'dead') return undefined;
   const { cause, detail, event, seq } = record;
-  const letter = `'${event.type}' is dead letter ${seq} of ${address}`;
+  const letter = `'${event.type}', which is its dead letter ${seq} now`;
   return cause === 'poison'
-    ? refusal('STEP_FAILED', `${letter}: it failed on it ${ATTEMPTS_MAX} times: ${detail ?? 'nobody knows why'}`)
-    : refusal('EVENT_REJECTED', `${letter}: ${cause}${detail === undefined ? '' : `: ${detail}`}`);
+    ? refusal('STEP_FAILED', `${address} failed ${ATTEMPTS_MAX} times on ${letter}: ${detail ?? ''}`)
+    : refusal('EVENT_REJECTED', `${address} does not take ${letter}: ${detail ?? cause}`);
 }
 
 const refusal = (code: ErrorCode, message: string): Refusal => ({ code, message });
