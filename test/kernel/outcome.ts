@@ -16,7 +16,8 @@ export interface Outcome {
   readonly trace: readonly unknown[];
 }
 
-const ANONYMOUS = /^(?:x:\d+|\d+~\d+)$/;
+/** An id that nobody chose, or an event that is named after one. */
+const ANONYMOUS = /^(xstate\.\w+\.actor\.|)(x:\d+|\d+~\d+)$/;
 
 /** Collects one outcome. References count as the ids of their actors, and ids that nobody chose by their order of appearance. */
 export class Recorder {
@@ -51,11 +52,12 @@ export class Recorder {
     return text === undefined ? undefined : (JSON.parse(text) as unknown);
   }
 
-  private name(id: string): string {
-    if (!ANONYMOUS.test(id)) return id;
+  private name(text: string): string {
+    const [, before = '', id] = ANONYMOUS.exec(text) ?? [];
+    if (id === undefined) return text;
     let name = this.anonymous.get(id);
     if (name === undefined) this.anonymous.set(id, (name = `#${this.anonymous.size}`));
-    return name;
+    return before + name;
   }
 
   private shown(s: Shown): unknown {

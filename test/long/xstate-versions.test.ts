@@ -17,6 +17,7 @@ const NEEDED = [
   'test/kernel',
   'test/simulation',
   'test/vectors',
+  'docs/xstate.md',
   'package.json',
   'tsconfig.json',
   'vitest.config.ts',
