@@ -26,7 +26,7 @@ interface Entry {
   readonly at: number;
   readonly seq: number;
   reply: EventObject | undefined;
-  readonly refusal: Refusal | undefined;
+  refusal: Refusal | undefined;
   chars: number;
 }
 /** One window. */
@@ -81,15 +81,16 @@ function forget(outside: Outside, id: string, entry: Entry): void {
   outside.chars -= entry.chars;
 }
 
-/** Returns the reply that counts: the first. An id that is no longer remembered has nobody who waits for it. */
+/** Returns the reply that counts: the first. What was refused and is replied to has been sent again by a person. An id that is no longer remembered has nobody who waits for it. */
 export function recordReply(outside: Outside, id: string, reply: EventObject): EventObject {
   const entry = outside.ids.get(id);
   if (entry === undefined) return reply;
   if (entry.reply !== undefined) return entry.reply;
+  outside.chars -= entry.chars;
   entry.reply = reply;
-  const chars = JSON.stringify(reply).length;
-  entry.chars += chars;
-  outside.chars += chars;
+  entry.refusal = undefined;
+  entry.chars = JSON.stringify(reply).length;
+  outside.chars += entry.chars;
   return reply;
 }
 

@@ -60,13 +60,16 @@ describe('an id from outside', () => {
     expect(acceptOutside(outside, 'id0', T)).toMatchObject({ seq: 1, reply: reply(1) });
   });
 
-  test('that was refused stays so, and takes room as a reply does', () => {
+  test('that was refused stays so until it is replied to, and takes room as a reply does', () => {
     const outside = emptyOutside();
     const refusal = { code: 'STEP_FAILED', message: 'x'.repeat(OUTSIDE_CHARS_MAX) } as const;
     recordOutside(outside, 'x', T, 7, refusal);
     recordOutside(outside, 'x', T + 5, 9);
     expect(acceptOutside(outside, 'x', T)).toMatchObject({ seq: 7, reply: undefined, refusal });
     expect(acceptOutside(outside, 'y', T)).toBe('busy');
+    recordReply(outside, 'x', reply(1));
+    expect(acceptOutside(outside, 'x', T)).toMatchObject({ seq: 7, reply: reply(1), refusal: undefined });
+    expect(outside.chars).toBe(JSON.stringify(reply(1)).length);
     recordOutside(outside, 'z', T + OUTSIDE_MS + 1, 10);
     expect(outside.chars).toBe(0);
   });
@@ -132,7 +135,7 @@ test('the JSON of a checkpoint gives the same window, after any history', () => 
       for (const [i, { id, ms, what }] of steps.entries()) {
         now += ms;
         recordOutside(outside, id, now, i + 1, what === 'refused' ? refusal : undefined);
-        if (what === 'replied' && outside.ids.get(id)?.refusal === undefined) recordReply(outside, id, reply(i));
+        if (what === 'replied') recordReply(outside, id, reply(i));
       }
       expect(decodeOutside(JSON.parse(JSON.stringify(encodeOutside(outside))))).toEqual(outside);
       expect(outside.chars).toBe([...outside.ids.values()].reduce((n, e) => n + e.chars, 0));

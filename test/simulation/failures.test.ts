@@ -1,10 +1,11 @@
 /** What fails: it is counted by what it is, whoever else fails meanwhile, and nobody outside waits for ever. */
 import { describe, expect, test } from 'vitest';
-import { unpark } from '../../core/cell/decisions.ts';
+import { resend, unpark } from '../../core/cell/decisions.ts';
 import type { Effect } from '../../core/effect.ts';
 import { isMeshError, MeshError } from '../../core/errors.ts';
 import type { Logic } from '../../core/logic.ts';
 import type { Node } from '../../core/node.ts';
+import type { DeadRecord } from '../../core/record.ts';
 import { sendTo, spawn, timer, World } from './world.ts';
 
 const A = 'a.act1';
@@ -137,6 +138,23 @@ describe('who waits outside hears of it', () => {
     const error = await rejection(world, node.ask('a.plain1', poison, { id: 'mine', timeoutMs: 3_600_000 }));
     expect(error).toMatchObject(refused('mine', 5));
     expect((world.clocks.get('n1')?.monotonic() ?? 0) - before).toBeLessThan(2_000);
+  });
+
+  test('and when a person sends the dead letter again, the same id gets its reply', async () => {
+    const world = new World();
+    let isBroken = true;
+    world.logics['echo'] = world.logic('echo', (state, event) => {
+      if (isBroken) throw new RangeError('boom bad');
+      return { state, effects: [sendTo((event['replyTo'] as { id: string }).id, { type: 'reply' })] };
+    });
+    const node = await world.up('n1', ['a']);
+    const ask = (): Promise<unknown> => rejection(world, node.ask('a.echo1', { type: 'q' }, { id: 'mine' }));
+    expect(await ask()).toMatchObject(refused('mine', 5));
+    isBroken = false;
+    const letter = (await world.records('a.echo1')).at(-1) as DeadRecord;
+    resend(await world.time.run(node.cellAt('a.echo1')), letter.seq, letter.event, letter.cause);
+    await world.advance(1_000);
+    expect(await ask()).toEqual({ type: 'reply' });
   });
 
   test('not before what became of it is durable', async () => {
