@@ -120,7 +120,8 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
       take(t, meta);
       if (meta.via !== undefined) answer(t, meta.via, record.event);
       overcome(t, meta.id ?? meta.via);
-      if (t.activated !== true) t.strikes = 0;
+      // Else the process may yet die of it.
+      if (t.activated === undefined || t.activated === false) t.strikes = 0;
       actor.snapshot = step.snapshot;
       if (record.logic !== undefined) t.logic = record.logic;
       make.effects(step.effects);
@@ -142,6 +143,7 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
       else {
         t.init = record.init;
         t.toBegin = undefined;
+        if (record.parked !== undefined) t.parked = { reason: record.parked, seq: record.seq };
       }
       make.failed(record);
       return;
@@ -159,13 +161,17 @@ export function applyRecord(actor: Folded, record: LogRecord, step: Step, work: 
         t.parked = undefined;
         t.failures = undefined;
         t.strikes = 0;
-      } else if (t.activated === true && record.reason !== 'reopened') {
+      } else if (t.activated !== undefined && t.activated !== false && record.reason !== 'reopened') {
         // The process died between `activated` and `ready`.
         t.strikes++;
       }
-      t.activated = true;
+      t.activated = record.reason === 'trial' ? 'trial' : true;
       return;
     case 'ready':
+      if (t.activated === 'trial') {
+        t.strikes = 0;
+        t.tried = record.epoch;
+      }
       t.activated = false;
       return;
     case 'fired': {
@@ -223,13 +229,13 @@ const OF_ONE_LIFE = [
   'parked',
   'activated',
   'toBegin',
+  'gone',
 ] as const satisfies readonly (keyof Tables)[];
 
 /** Advances the cursor, or remembers the outside id. */
 function take(t: Tables, meta: RecordMeta, refusal?: Refusal): void {
   if (meta.id === undefined || meta.from === undefined) return;
   if (meta.from === OUTSIDE) {
-  'gone',
     if (meta.made === true) recordMade((t.made ??= emptyOutside()), meta.id, meta.ts, t.head, refusal);
     else recordOutside((t.outside ??= emptyOutside()), meta.id, meta.ts, t.head, refusal);
     return;
