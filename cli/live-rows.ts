@@ -44,6 +44,9 @@ export class LiveRow {
         // What it failed on is out of the way.
         this.trouble = '';
         return;
+      case 'actor.unstarted':
+        this.trouble = `did not start: ${String(event['error'])}`;
+        return;
       case 'actor.failed':
         this.trouble = `failed: ${String(event['error'])}`;
         return;

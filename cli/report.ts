@@ -31,6 +31,7 @@ export interface Report {
 
 /** Only these are told with `--quiet`: they need a person. */
 export const URGENT: ReadonlySet<NodeEvent['type']> = new Set([
+  'actor.unstarted',
   'actor.parked',
   'actor.crashed',
   'actor.checkpoint_failed',

@@ -177,6 +177,8 @@ export class RunningMesh {
     if (fresh.size > 0)
       this.report.note(`new code of ${[...fresh].join(', ')}: ${counted(changed.length, 'actor')} taken up from the log`);
     await mesh.openChanged();
+    // What did not start may do so in this code.
+    await mesh.configure();
   }
 
   /** Of the chart at the root of it: a child runs in its parent's module. */

@@ -4,11 +4,12 @@
  */
 import { type Address, checkAddress, ROOT } from './address.ts';
 import { AddressBook } from './operator/address-book.ts';
+import type { Cell } from './cell.ts';
 import { decodeCheckpoint } from './checkpoint.ts';
 import { SUPERVISOR_LOGIC } from './supervision/child-spec.ts';
 import type { MeshPlan } from './config/plan.ts';
 import type { EventObject } from './effect.ts';
-import { type ErrorCode, isMeshError } from './errors.ts';
+import { type ErrorCode, isMeshError, MeshError } from './errors.ts';
 import { type ActorState, Inspection, type StoredActor } from './operator/inspection.ts';
 import type { ActorStatus } from './node/status.ts';
 import type { Node } from './node.ts';
@@ -91,22 +92,41 @@ export class Mesh {
     this.store = store;
     this.inspect = new Inspection({ store, plan: nodePlan });
     this.operations = new Operations({ plan, node, inspect: this.inspect });
-    this.upkeep = new Upkeep({ plan, inspect: this.inspect, store, owner: ownerOf(node), now: () => node.clock.now() });
+    this.upkeep = new Upkeep({
+      plan,
+      inspect: this.inspect,
+      store,
+      owner: ownerOf(node, () => this.configure()),
+      now: () => node.clock.now(),
+    });
   }
 
   /**
    * Starts the node, and the root supervisor with the tree of the plan; it hears of the tree at each start, so an edited one reaches it.
-   * Resolves when the tree is up. Throws what `Node.start` throws.
+   * Resolves when the tree is up; an actor that does not start is parked by its supervisor, and told as `actor.unstarted`.
+   *
+   * Throws what `Node.start` throws, SUPERVISOR_GAVE_UP when the root ends, ACTOR_PARKED when it is parked.
    */
   async start(): Promise<void> {
-    const { node, plan } = this;
+    const { node } = this;
     await node.start();
     if (node.epochOf(node.shardOf(ROOT)) < 0) return;
-    const { epoch } = await this.store.head(this.inspect.stream(ROOT));
-    if (epoch === 0)
-      await node.send(ROOT, { type: 'reprise.start', logic: SUPERVISOR_LOGIC, input: null }, { internal: 'system' });
-    await node.send(ROOT, { type: 'reprise.configure', ...plan.root, specHash: plan.specHash }, { internal: 'system' });
+    await this.beginRoot();
+    await this.configure();
     await this.treeIsUp();
+  }
+
+  /** Nobody else could: where no root lives, as in a new store, or where the last one has ended, a new one begins. */
+  private async beginRoot(): Promise<void> {
+    const { actor } = await this.node.cellAt(ROOT);
+    if (actor.tables.status === 'active') return;
+    await this.node.send(ROOT, { type: 'reprise.start', logic: SUPERVISOR_LOGIC, input: null }, { internal: 'system' });
+  }
+
+  /** Tells the root of the tree. What did not start is tried again, on every level. Throws what `Node.send` throws. */
+  async configure(): Promise<void> {
+    const { root, specHash } = this.plan;
+    await this.node.send(ROOT, { type: 'reprise.configure', ...root, specHash, again: true }, { internal: 'system' });
   }
 
   /** A child that does not come up in time is its supervisor's business: the mesh runs without it. */
@@ -116,7 +136,7 @@ export class Mesh {
     while (clock.monotonic() < until) {
       const cell = this.node.cells.get(ROOT);
       const { phase, operation, queue } = (cell?.view().context ?? {}) as Partial<SupervisionState>;
-      if (cell?.phase === 'failed' || cell?.phase === 'ended' || cell?.phase === 'parked') return;
+      if (cell !== undefined) isAlive(cell);
       if (phase === 'up' && operation === null && queue?.length === 0) return;
       await this.node.sleep(LOOK_MS);
     }
@@ -193,10 +213,20 @@ export class Mesh {
   }
 }
 
-const ownerOf = (node: Node): LogOwner => ({
+/** Throws SUPERVISOR_GAVE_UP, or whatever else the root ended with; ACTOR_PARKED. */
+function isAlive({ phase, actor: { tables } }: Cell): void {
+  const { error, parked } = tables;
+  if (phase === 'parked') throw new MeshError('ACTOR_PARKED', `${ROOT} is parked: ${parked?.reason}`);
+  if (phase === 'failed' || phase === 'ended')
+    throw new MeshError(error?.code ?? 'SUPERVISOR_GAVE_UP', error?.message ?? `${ROOT} has ended`, { data: error });
+}
+
+const ownerOf = (node: Node, configure: () => Promise<void>): LogOwner => ({
   reset: async (address, options) => {
     await node.reset(address, options);
     await begun(node, address);
+    // Its tree is not in its input.
+    if (address === ROOT) await configure();
   },
   migrate: (address, snapshotOf, options) => node.migrate(address, snapshotOf, options),
   fork: (target, persisted, init) => node.fork(target, persisted, init),
@@ -213,15 +243,16 @@ async function begun(node: Node, address: Address): Promise<void> {
   }
 }
 
-/** What is stored, with what is in memory laid over it. */
+/** What is stored, with what is in memory laid over it: why one that lives was parked or has failed is over. */
 export function withLive(stored: readonly StoredActor[], live: readonly ActorStatus[]): ListedActor[] {
   const alive = new Map(live.map((status) => [status.address, status]));
   return stored.map((actor) => {
     const status = alive.get(actor.address);
     if (status === undefined) return { ...actor, mailbox: 0 };
+    const { reason: _before, ...kept } = actor;
     const { phase, reason, code, mailbox, oldestMs, state, inDoubt, dead = actor.dead } = status;
     return {
-      ...actor,
+      ...kept,
       phase,
       // One that cannot be opened has no head of its own to show.
       seq: Math.max(actor.seq, status.head),

@@ -28,6 +28,8 @@ export interface PoolConfig {
   readonly member: Partial<Omit<ChildSpecInput, 'id' | 'address'>>;
   /** The strategy is always one_for_one. */
   readonly flags?: Omit<FlagsInput, 'strategy'>;
+  /** As of a supervisor. */
+  readonly again?: true;
 }
 
 export interface PoolState {
@@ -87,7 +89,12 @@ function configure(state: PoolState, given: PoolConfig, ctx: ReducerContext): Tu
   }));
   const { state: supervision, effects } = supervise(
     state.supervision,
-    { type: 'reprise.configure', children, flags: { ...config.flags, strategy: 'one_for_one' } },
+    {
+      type: 'reprise.configure',
+      children,
+      flags: { ...config.flags, strategy: 'one_for_one' },
+      ...(given.again === true && { again: true }),
+    },
     ctx,
   );
   const untaken = Object.fromEntries(

@@ -5,6 +5,7 @@ import { inline, timeText } from './text.ts';
 
 const STYLES: Partial<Record<LogLine['type'], Style>> = {
   'actor.failed': 'yellow',
+  'actor.unstarted': 'red',
   'actor.parked': 'red',
   'actor.crashed': 'red',
   'actor.checkpoint_failed': 'red',

@@ -103,6 +103,7 @@ function lineOf(actor: Address, record: LogRecord): LogLine | undefined {
     case 'init':
       return { type: 'actor.started', ...at, logic: record.init.logic };
     case 'failed':
+      if (record.init !== undefined) return { type: 'actor.unstarted', ...at, error: record.error.message };
       return {
         type: record.parked === undefined ? 'actor.failed' : 'actor.parked',
         ...at,

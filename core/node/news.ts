@@ -25,6 +25,7 @@ export interface NodeEvent {
     | 'actor.started'
     | 'actor.recovered'
     | 'actor.failed'
+    | 'actor.unstarted'
     | 'actor.parked'
     | 'actor.ended'
     | 'actor.passivated'
@@ -116,6 +117,7 @@ function eventOf({ address: actor, actor: { tables } }: ToldCell, record: LogRec
     case 'init':
       return { type: 'actor.started', actor, seq, logic: record.init.logic };
     case 'failed':
+      if (record.init !== undefined) return { type: 'actor.unstarted', actor, seq, error: record.error.message };
       return {
         type: record.parked === undefined ? 'actor.failed' : 'actor.parked',
         actor,

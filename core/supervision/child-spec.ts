@@ -74,6 +74,8 @@ export type FlagsInput = Partial<Omit<SupervisorFlags, 'backoff'>> & { readonly 
 export interface SupervisorConfig {
   readonly children: readonly ChildSpecInput[];
   readonly flags?: FlagsInput;
+  /** Of `reprise.configure`: children that did not start are tried again, also those of the supervisors and pools below. */
+  readonly again?: true;
 }
 
 /** Names under which a node registers the two logics of this folder. */

@@ -41,9 +41,9 @@ export function add(turn: Turn, given: ChildSpecInput): void {
   turn.begin({ cause: 'add', start: [spec.id] });
 }
 
-/** The first config boots; a later one stops what it no longer names, starts what is new, and leaves the rest running. */
+/** The first config boots; a later one stops what it no longer names, starts what is new, and leaves the rest as it is. */
 export function configure(turn: Turn, config: SupervisorConfig): void {
-  const { s, ctx } = turn;
+  const { s } = turn;
   const specs = config.children.map(childSpec);
   const twice = specs.find((spec, i) => specs.findIndex((other) => other.id === spec.id) !== i);
   if (twice !== undefined)
@@ -58,7 +58,7 @@ export function configure(turn: Turn, config: SupervisorConfig): void {
       turn,
       old.find((c) => c.key === spec.id),
       spec,
-      ctx.ts,
+      config.again === true,
     ),
   );
   // Those that leave keep their place until they are stopped; added ones come last.
@@ -83,9 +83,9 @@ function renewed(
   turn: Turn,
   known: Child | undefined,
   spec: ChildSpec,
-  ts: number,
+  again: boolean,
 ): { readonly child: Child; readonly change: 'new' | 'kept' | 'replaced' } {
-  if (known === undefined) return { child: newChild(spec, ts), change: 'new' };
+  if (known === undefined) return { child: newChild(spec, turn.ctx.ts), change: 'new' };
   delete known.added;
   const before = known.spec;
   const isOther = before.logic !== spec.logic || before.kind !== spec.kind || before.address !== spec.address;
@@ -95,13 +95,14 @@ function renewed(
   }
   known.spec = spec;
   known.address = spec.address;
-  if (JSON.stringify(before) === JSON.stringify(spec)) return { child: known, change: 'kept' };
-  if (known.status === 'parked') return { child: known, change: 'new' };
+  const isSame = JSON.stringify(before) === JSON.stringify(spec);
+  if (known.status === 'parked' && (!isSame || (again && known.unstarted === true))) return { child: known, change: 'new' };
+  if (isSame && !again) return { child: known, change: 'kept' };
   if ((spec.kind === 'supervisor' || spec.kind === 'pool') && (known.status === 'running' || known.status === 'starting')) {
     turn.effects.push({
       kind: 'send',
       to: { kind: 'address', address: spec.address },
-      event: { type: 'reprise.configure', ...(spec.input as object) },
+      event: { type: 'reprise.configure', ...(spec.input as object), ...(again && { again }) },
       lane: 'system',
     });
   }

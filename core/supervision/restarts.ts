@@ -70,18 +70,19 @@ function groupOf(turn: Turn, origin: Child): Child[] {
 
 function spent(turn: Turn, origin: Child, rest: readonly string[]): void {
   const { flags, address } = turn.s;
-  const reason = `more than ${flags.intensity} restarts within ${flags.periodMs} ms`;
+  const { error } = origin;
+  const reason = `more than ${flags.intensity} ${flags.intensity === 1 ? 'restart' : 'restarts'} within ${flags.periodMs} ms`;
   if (flags.whenSpent === 'park') {
     turn.s.restarts = [];
-    turn.park(origin, reason);
+    turn.park(origin, error === undefined ? reason : `${reason}; the last error: ${error.message}`);
     return startRest(turn, rest);
   }
-  const last = origin.error === undefined ? '' : `: ${origin.error.message}`;
+  const last = error === undefined ? '' : `: ${error.message}`;
   giveUp(turn, {
     name: 'MeshError',
     code: 'SUPERVISOR_GAVE_UP',
     message: `${address} gave up: ${reason}, the last one of ${origin.address}${last}`,
-    ...(origin.error !== undefined && { cause: origin.error }),
+    ...(error !== undefined && { cause: error }),
   });
 }
 
@@ -98,7 +99,7 @@ export function startFailed(turn: Turn, child: Child, event: EventObject): void 
   note(child, event);
   turn.turn(child, 'restarting');
   if (event.type === 'reprise.failed') child.waits = true;
-  if (child.cause === 'boot') return bootFailed(turn, child);
+  if (child.cause === 'boot' && turn.s.flags.whenSpent === 'escalate') return bootFailed(turn, child);
   if (child.cause === 'restart') {
     // What came before it stays up or is stopped by the next try; exits that arrived meanwhile are decided first.
     child.again = true;
@@ -110,16 +111,20 @@ export function startFailed(turn: Turn, child: Child, event: EventObject): void 
   if (isFirst) turn.started();
   if (child.cause === 'add') turn.forget(child);
   else if (child.cause === 'hand') turn.rest(child);
-  else turn.park(child, 'it did not start');
+  else {
+    turn.park(child, `it did not start: ${whyNot(child)}`);
+    child.unstarted = true;
+  }
 }
+
+const whyNot = (child: Child): string => child.error?.message ?? 'it ended at once';
 
 /** Not tried again: those that are up are stopped in reverse, and the failure goes up. */
 function bootFailed(turn: Turn, child: Child): void {
-  const reason = child.error?.message ?? 'it ended at once';
   giveUp(turn, {
     name: 'MeshError',
     code: 'SUPERVISOR_GAVE_UP',
-    message: `${turn.s.address} could not start ${child.address}: ${reason}`,
+    message: `${turn.s.address} could not start ${child.address}: ${whyNot(child)}`,
     ...(child.error !== undefined && { cause: child.error }),
   });
 }

@@ -31,6 +31,8 @@ export interface Child {
   waits?: true;
   /** Its start has failed and is tried again behind what waits in the queue. */
   again?: true;
+  /** It is parked because it did not start: a config that says `again` starts it. */
+  unstarted?: true;
   /** A supervisor that runs, but whose children are not all up yet. */
   greeted?: true;
   /** One keyed actor below the address of its spec; only those in trouble are remembered. */

@@ -138,6 +138,7 @@ export class Turn {
     child.status = status;
     child.since = this.ctx.ts;
     delete child.again;
+    delete child.unstarted;
   }
 
   up(child: Child): void {

@@ -231,8 +231,31 @@ describe('starts', () => {
     expect(sup.event({ type: 'reprise.ready', child: 'desk/a' }).take()).toEqual(['start b history']);
   });
 
-  it('one that fails at boot is not retried: those started are stopped in reverse and the failure goes up', () => {
+  it('one that fails at boot is parked, with its error, and the others are started', () => {
     const sup = new Bench().configure(abc);
+    sup.started('a').take();
+    sup.stopped('b', 'failed');
+    expect(sup.take()).toEqual(['start c history']);
+    expect(sup.started('c').status()).toBe('a running, b parked, c running');
+    expect(sup.state).toMatchObject({ phase: 'up', restarts: [], operation: null });
+  });
+
+  it('one that has parked so is tried again by a config that says so, and by no other', () => {
+    const again = { type: 'reprise.configure', children: Bench.specs(abc), again: true };
+    const sup = new Bench().configure(abc).started('a').stopped('b', 'failed').started('c').configure(abc);
+    sup.take();
+    expect(sup.event(again).take()).toEqual(['start b history']);
+    sup.stopped('b', 'failed');
+    expect(sup.status()).toBe('a running, b parked, c running');
+    expect(sup.event(again).started('b').status()).toBe('a running, b running, c running');
+    // One that waits for a person is none that did not start.
+    const parked = Bench.up(abc, { intensity: 0 }).failed('b');
+    parked.take();
+    expect(parked.event(again).take()).toEqual([]);
+  });
+
+  it('where a spent budget escalates, one that fails at boot is not retried: those started are stopped in reverse and the failure goes up', () => {
+    const sup = new Bench().configure(abc, { whenSpent: 'escalate' });
     sup.started('a').started('b').take();
     sup.failed('c');
     expect(sup.take()).toEqual(['stop c 0', 'stop b 5000']);
@@ -498,6 +521,15 @@ describe('when the budget is spent, with park', () => {
       expect(sup.status()).toBe('a running, b parked, c running');
       expect(sup.state.restarts).toEqual([]);
     }
+  });
+
+  it('the reason says what was allowed, and the last error', () => {
+    expect(Bench.up(abc, { intensity: 0 }).failed('b').sent('reprise.park')).toMatchObject([
+      { reason: 'more than 0 restarts within 5000 ms; the last error: b broke' },
+    ]);
+    expect(Bench.up(abc, { intensity: 1 }).failed('b').settle().failed('b').sent('reprise.park')).toMatchObject([
+      { reason: 'more than 1 restart within 5000 ms; the last error: b broke' },
+    ]);
   });
 
   it('a parked child stays parked in a group restart', () => {
@@ -818,6 +850,13 @@ describe('a new config (D19)', () => {
       .failed('x');
     expect(sup.status()).toBe('a running, b running, c running, x parked');
     expect(sup.state.restarts).toEqual([]);
+  });
+
+  it('that says so lets those below try again what did not start', () => {
+    const nested = [{ id: 'a', kind: 'supervisor', input: { children: [] } }, { id: 'b' }] as const;
+    const sup = Bench.up(nested).event({ type: 'reprise.configure', children: Bench.specs(nested), again: true });
+    expect(sup.sent('reprise.configure')).toEqual([{ type: 'reprise.configure', children: [], again: true }]);
+    expect(sup.configure(nested).sent('reprise.configure')).toEqual([]);
   });
 
   it('an edit of a parked child lets it go on', () => {
