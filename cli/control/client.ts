@@ -9,7 +9,7 @@ import { PROTOCOL, type Response } from './server.ts';
 const TIMEOUT_MS = 30_000;
 /** Logs may have to be read and written whole, an actor may be given long to stop. */
 const LONG_MS = 600_000;
-const LONG: ReadonlySet<string> = new Set(['reset', 'migrate', 'fork', 'delete', 'prune', 'import', 'stop']);
+const LONG: ReadonlySet<string> = new Set(['reset', 'migrate', 'fork', 'delete', 'prune', 'import', 'stop', 'restart']);
 /** ms in which a mesh says that it is there: it does so between any two things that it does. */
 const HELLO_MS = 5_000;
 

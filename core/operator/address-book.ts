@@ -6,6 +6,7 @@ import { type Address, ROOT } from '../address.ts';
 import { suggest } from '../config/problems.ts';
 import type { ActorPlan, MeshPlan } from '../config/plan.ts';
 import { MeshError } from '../errors.ts';
+import { supervisorOf } from '../supervisor.ts';
 
 /** A fork stands at `ACTOR~NAME`: no name in a mesh file has a `~`. */
 export const forkAddress = (of: Address, name: string): Address => `${of}~${name}`;
@@ -55,6 +56,13 @@ export class AddressBook {
     if (plan.address === address) return true;
     const member = address.slice(plan.address.length + 1);
     return parent(address) === plan.address && /^[1-9]\d*$/.test(member) && Number(member) <= plan.members;
+  }
+
+  /** Who starts and stops it; undefined: nobody (keyed actors, forks, children of charts). */
+  supervisor(address: Address): Address | undefined {
+    const plan = this.at(address);
+    if (plan === undefined || (plan.address !== address && !this.isSupervised(address))) return undefined;
+    return supervisorOf(address);
   }
 
   /** What messages from outside may be sent to. Throws ACTOR_NOT_FOUND, which names what was meant or what there is. */

@@ -98,12 +98,13 @@ export class Inspection {
 
   private async stored(stream: StreamState): Promise<StoredActor> {
     const tables = await this.saved(stream);
+    const phase = phaseOf(stream, tables);
+    const reason = reasonOf(phase, tables);
     return {
       address: stream.actor,
-      phase: phaseOf(stream, tables),
+      phase,
       seq: stream.head,
-      ...(tables?.parked !== undefined && { reason: tables.parked.reason }),
-      ...(tables?.error !== undefined && { reason: tables.error.message }),
+      ...(reason !== undefined && { reason }),
       ...(tables !== undefined && tables.deadCount > 0 && { dead: tables.deadCount }),
       ...(stream.wakeAt !== undefined && { wakeAt: stream.wakeAt }),
     };
@@ -228,6 +229,12 @@ function phaseOf(stream: StreamState, tables: Tables | undefined): StoredActor['
   if (tables.parked !== undefined) return 'parked';
   if (tables.status === 'error') return 'failed';
   return tables.status === 'active' ? 'passive' : 'ended';
+}
+
+/** What an older checkpoint has of it may be over. */
+function reasonOf(phase: StoredActor['phase'], tables: Tables | undefined): string | undefined {
+  if (phase === 'parked') return tables?.parked?.reason;
+  return phase === 'failed' ? tables?.error?.message : undefined;
 }
 
 function letterOf(actor: Address, { seq, meta, cause, detail, event }: Extract<LogRecord, { kind: 'dead' }>): StoredLetter {

@@ -91,7 +91,11 @@ export async function tablesAtHead(ctx: LifecycleContext, stream: StreamId, opti
 export async function reset(ctx: LifecycleContext, stream: StreamId, options: LossOptions = {}): Promise<number> {
   const { tables, lost } = await tablesAtHead(ctx, stream, options);
   const { init } = tables;
-  if (init.logic === '') throw new MeshError('ACTOR_NOT_FOUND', `${stream.actor} has no life to reset`);
+  if (init.logic === '')
+    throw new MeshError(
+      'ACTOR_NOT_FOUND',
+      `${stream.actor} has no life to reset: its log was removed. Who starts it begins it anew`,
+    );
   const logic = ctx.logicOf(init.logic, stream.actor);
   const actor: Folded = { ...unborn(stream.actor, logic, { init }), tables };
   const tried = logic.init(actor.env, init.input, meta(ctx, actor), String(tables.head + 1));

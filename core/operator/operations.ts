@@ -8,8 +8,8 @@ import { isMeshError, MeshError } from '../errors.ts';
 import type { Inspection } from './inspection.ts';
 import type { Node } from '../node.ts';
 import { stopDeadlineMs } from '../supervision/child-spec.ts';
-import type { Child, SupervisionState } from '../supervision/state.ts';
-import { supervisorOf } from '../supervisor.ts';
+import type { Child } from '../supervision/state.ts';
+import { childIn } from './supervised.ts';
 
 export interface OperationParts {
   readonly plan: MeshPlan;
@@ -17,10 +17,12 @@ export interface OperationParts {
   readonly inspect: Inspection;
 }
 
-/** ms between two looks at an actor that was told to stop. */
+/** ms between two looks at an actor that was told to stop or to start. */
 const LOOK_MS = 20;
 /** ms that a stop may take beyond its own deadline. */
 const STOP_MS = 10_000;
+/** ms in which one that was told to start has begun, or whatever is in the way is told. */
+const BEGIN_MS = 10_000;
 
 /** `idle`: nothing ran that could be stopped. `stopping`: it has its order, and has not followed it in its time. */
 export type StopOutcome = 'stopped' | 'idle' | 'stopping';
@@ -49,9 +51,11 @@ export class Operations {
     const couldNotOpen = this.node.status(address)?.phase === 'parked' && !this.node.cells.has(address);
     this.node.forget(address);
     const cell = await this.cell(address);
-    if (cell.actor.tables.parked === undefined) {
+    const { parked, status } = cell.actor.tables;
+    if (parked === undefined) {
       if (couldNotOpen) return;
-      throw new MeshError('USAGE', `${address} is not parked`);
+      const cure = status === 'error' ? `: it has failed, and \`reprise restart ${address}\` starts it` : '';
+      throw new MeshError('USAGE', `${address} is not parked${cure}`);
     }
     unpark(cell);
     const supervisor = cell.actor.tables.init.supervisor?.address;
@@ -59,28 +63,56 @@ export class Operations {
       await this.node.send(supervisor, { type: 'reprise.unpark', child: address }, { internal: 'system' });
   }
 
-  /** Makes it go (again): parked ones go on, stopped ones begin anew, others are taken up from their logs. Throws USAGE when nothing can start it. */
+  /**
+   * Makes it go (again): parked ones go on, stopped ones begin anew, others are taken up from their logs. Resolves when it does.
+   * Throws USAGE when nothing can start it or its supervisor does not, STEP_FAILED when it cannot begin, and what keeps it from being opened.
+   */
   async restart(address: Address): Promise<'unparked' | 'started' | 'taken up'> {
     const wasClosed = this.node.status(address)?.phase === 'parked' && !this.node.cells.has(address);
     this.node.forget(address);
     const cell = await this.cell(address);
-    const { parked, status } = cell.actor.tables;
+    const { parked, status, init } = cell.actor.tables;
     if (parked !== undefined) {
       await this.unpark(address);
       return 'unparked';
     }
     if (status === 'active') {
       if (!wasClosed) await this.node.reopen(address);
+      await this.cell(address);
       return 'taken up';
     }
-    const supervisor = this.supervisor(address);
-    if (supervisor === undefined)
-      throw new MeshError(
-        'USAGE',
-        `${address} has ended, and no supervisor can start it: \`reprise reset ${address}\` begins it anew`,
-      );
-    await this.node.send(supervisor, { type: 'reprise.child.start', child: address }, { internal: 'system' });
+    const supervisor = this.book.supervisor(address);
+    if (supervisor === undefined) {
+      const why =
+        init.logic === ''
+          ? 'nothing lives there: its log was removed, or it never began'
+          : `it has ended, and no supervisor can start it: \`reprise reset ${address}\` begins it anew`;
+      throw new MeshError('USAGE', `${address} cannot be started: ${why}`);
+    }
+    await this.begin(address, supervisor);
     return 'started';
+  }
+
+  /** Has its supervisor start it, and waits until its log shows the new life. */
+  private async begin(address: Address, supervisor: Address): Promise<void> {
+    const before = await this.child(supervisor, address);
+    await this.node.send(supervisor, { type: 'reprise.child.start', child: address }, { internal: 'system' });
+    const until = this.node.clock.monotonic() + BEGIN_MS;
+    for (;;) {
+      const { actor, durableHead } = await this.node.cellAt(address);
+      const { status, head } = actor.tables;
+      if (status === 'active' && head === durableHead) return;
+      const child = await this.child(supervisor, address);
+      const wasTried = child?.run !== before?.run && (child?.status === 'parked' || child?.status === 'idle');
+      if (wasTried)
+        throw new MeshError('STEP_FAILED', `${address} does not begin: ${child?.error?.message ?? 'it ended at once'}`);
+      if (this.node.clock.monotonic() >= until)
+        throw new MeshError(
+          'USAGE',
+          `${address} was not started: ${heldBy(supervisor, child)}; \`reprise stop ${address}\` sets that right`,
+        );
+      await this.node.sleep(LOOK_MS);
+    }
   }
 
   /** Stops it, and waits until it has. Its log is kept. Throws USAGE for a child that a chart spawned, ACTOR_NOT_FOUND. */
@@ -89,7 +121,7 @@ export class Operations {
     if (address.includes('@', 1))
       throw new MeshError('USAGE', `${address} was spawned by a chart, which alone may stop it: it would wait for it for ever`);
     await this.cell(address);
-    const supervisor = this.supervisor(address);
+    const supervisor = this.book.supervisor(address);
     const child = supervisor === undefined ? undefined : await this.child(supervisor, address);
     if (await this.isStopped(address, supervisor)) return 'idle';
     if (supervisor !== undefined)
@@ -111,9 +143,7 @@ export class Operations {
 
   /** What its supervisor, or its pool, knows of it. */
   private async child(supervisor: Address, address: Address): Promise<Child | undefined> {
-    const { context } = (await this.node.cellAt(supervisor)).view();
-    const { supervision, children } = context as SupervisionState & { readonly supervision?: SupervisionState };
-    return (supervision?.children ?? children).find((child) => child.address === address);
+    return childIn((await this.node.cellAt(supervisor)).view(), address);
   }
 
   /** A person decides a call in doubt. Throws USAGE when it is none. */
@@ -121,13 +151,6 @@ export class Operations {
     const bang = effect.lastIndexOf('!');
     if (bang < 1) throw new MeshError('USAGE', `'${effect}' is no effect id: it looks like actor!12.0`);
     resolve(await this.cell(effect.slice(0, bang)), effect, decision);
-  }
-
-  /** Who starts and stops it; undefined: nobody (keyed actors, forks). */
-  private supervisor(address: Address): Address | undefined {
-    const plan = this.book.at(address);
-    if (plan === undefined || (plan.address !== address && plan.kind !== 'pool')) return undefined;
-    return supervisorOf(address);
   }
 
   /** Throws ACTOR_NOT_FOUND, naming what was meant. */
@@ -141,3 +164,6 @@ export class Operations {
     }
   }
 }
+
+const heldBy = (supervisor: Address, child: Child | undefined): string =>
+  child === undefined ? `${supervisor} has no such child` : `${supervisor} holds it to be ${child.status}`;

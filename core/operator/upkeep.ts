@@ -4,13 +4,15 @@
  */
 import { type Address, ROOT } from '../address.ts';
 import { AddressBook, forkAddress } from './address-book.ts';
+import { childIn } from './supervised.ts';
 import type { MeshPlan } from '../config/plan.ts';
-import { MeshError } from '../errors.ts';
+import { isMeshError, MeshError } from '../errors.ts';
 import type { Inspection } from './inspection.ts';
 import type { LossOptions } from './lifecycle.ts';
 import type { MigrateSnapshot } from './migration.ts';
 import type { BlobStore, EventStore, StoreAdmin, StreamId } from '../ports/event-store.ts';
 import type { InitData } from '../record.ts';
+import type { ChildStatus } from '../supervision/state.ts';
 import { agreed } from '../replay.ts';
 import { type Prunable, prunable, prune, removeLog, type RetentionParts } from './retention.ts';
 
@@ -89,13 +91,24 @@ export class Upkeep {
     await this.parts.owner.migrate(address, snapshotOf, options);
   }
 
-  /** A second actor, in the state that this one had after record `at` (default: the last that the code repeats). Throws USAGE where one is. */
+  /**
+   * A second actor, in the state that this one had after record `at` (default: the last that the code repeats). Throws USAGE where one is,
+   * where there is no such record, and for what cannot be there twice.
+   */
   async fork(address: Address, options: { readonly at?: number; readonly as?: string } = {}): Promise<Fork> {
     const { inspect, owner } = this.parts;
     if (address === ROOT || address.includes('@', 1))
       throw new MeshError('USAGE', `${address} cannot be forked: only actors that the mesh file names can`);
+    const what = this.single(address);
+    if (what !== undefined)
+      throw new MeshError(
+        'USAGE',
+        `${address} cannot be forked: it is a ${what}, and nobody would supervise or ask a second one`,
+      );
     const stream = await this.known(address);
     const { head } = await inspect.store.head(stream);
+    if (options.at !== undefined && options.at > head)
+      throw new MeshError('USAGE', `${address} has no record ${options.at}: its last one is ${head}`);
     const found = await agreed(inspect.source, stream, options.at);
     if (found === undefined) throw new MeshError('ACTOR_NOT_FOUND', `nothing of ${address} can be repeated by this code`);
     const { as = await this.freeName(address) } = options;
@@ -106,6 +119,15 @@ export class Upkeep {
     return { address: target, from: found.seq, of: head, state, pending: found.pending };
   }
 
+  /** What is of no use a second time. */
+  private single(address: Address): 'supervisor' | 'pool' | 'gateway' | undefined {
+    const { plan } = this.parts;
+    const declared = this.book.at(address);
+    if (declared === undefined || declared.address !== address) return undefined;
+    if (declared.kind === 'supervisor' || declared.kind === 'pool') return declared.kind;
+    return plan.logics[declared.logic]?.from === 'reprise' ? 'gateway' : undefined;
+  }
+
   private async freeName(address: Address): Promise<string> {
     for (let i = 1; ; i++) if (!(await this.isTaken(forkAddress(address, String(i))))) return String(i);
   }
@@ -114,10 +136,42 @@ export class Upkeep {
     return (await inspect.store.head(inspect.stream(address))).epoch > 0;
   }
 
-  /** Removes the log; what the address owes others is kept. Resolves with how many records went. */
+  /**
+   * Removes the log; what the address owes others is kept. Resolves with how many records went. Throws USAGE for the root, and for an actor
+   * that its supervisor holds to be up: it would not hear of it, and go on as if it were.
+   */
   async remove(address: Address, options: LossOptions = {}): Promise<number> {
+    if (address === ROOT)
+      throw new MeshError(
+        'USAGE',
+        `${ROOT} cannot be removed: all others are below it. \`reprise reset ${ROOT}\` begins it anew`,
+      );
     await this.parts.inspect.known(address);
+    if (this.isKind(address))
+      throw new MeshError('USAGE', `${address} cannot be removed: it is a kind of actors by key, of which ${address}/KEY is one`);
+    const supervisor = this.book.supervisor(address);
+    const status = supervisor === undefined ? undefined : await this.statusUnder(supervisor, address);
+    if (status !== undefined && status !== 'idle')
+      throw new MeshError(
+        'USAGE',
+        `${address} cannot be removed: ${supervisor} holds it to be ${status}. Stop it first, while the mesh runs: \`reprise stop ${address}\` (or begin it anew: \`reprise reset ${address}\`)`,
+      );
     return removeLog(this.retention, address, options);
+  }
+
+  private isKind(address: Address): boolean {
+    const declared = this.book.at(address);
+    return declared?.kind === 'keyed' && declared.address === address;
+  }
+
+  /** As the log of its supervisor has it. */
+  private async statusUnder(supervisor: Address, address: Address): Promise<ChildStatus | undefined> {
+    try {
+      return childIn(await this.parts.inspect.state(supervisor), address)?.status;
+    } catch (error) {
+      if (isMeshError(error, 'ACTOR_NOT_FOUND')) return undefined;
+      throw error;
+    }
   }
 
   /** What is past its retention. */
