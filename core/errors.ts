@@ -42,6 +42,10 @@ export const CODES = {
     'Raise `timeoutMs` (`reprise ask --timeout MS`), or find out why the other actor is slow with `reprise ps`.',
     true,
   ),
+  BACKUP_FAILED: row(
+    'The copy of the store could not be written. The store is as it was.',
+    'See the cause: make room, or name another place; then `reprise backup FILE` again.',
+  ),
   BUSY: row(
     'The actor takes no more messages from outside for now.',
     'Send again later under the same id (`reprise send --id ID`).',
@@ -192,8 +196,8 @@ export const CODES = {
   STORE_READ_ONLY: row('The store file cannot be written.', 'Mend its permissions.'),
   STORE_UNAVAILABLE: row('The store did not answer.', 'It is asked again; see the cause.', true),
   SUPERVISOR_GAVE_UP: row(
-    'A supervisor spent its restart budget.',
-    '`reprise tree` shows it, `reprise replay SUPERVISOR` the reasons. Mend the cause; what its own supervisor has not started again by then, `reprise restart SUPERVISOR` does.',
+    'A supervisor spent its restart budget, or could not start a child, and escalates.',
+    '`reprise tree` shows it, `reprise replay SUPERVISOR` the reasons. Mend the cause; what its own supervisor has not started again by then, `reprise restart SUPERVISOR` does, and the next `reprise up` if it is the root.',
   ),
   TOOL_FAILED: row(
     'A tool answered with an error.',

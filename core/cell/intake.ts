@@ -15,7 +15,7 @@ import { emptyHeld, type Held, hold, release } from '../protocol/held.ts';
 import { acceptOutside, OUTSIDE_MAX } from '../protocol/outside.ts';
 import type { DeadCause, RecordMeta } from '../record.ts';
 import { NOBODY } from '../recovery.ts';
-import type { PendingLeaf } from '../tables.ts';
+import type { PendingLeaf, Tables } from '../tables.ts';
 import type { CellHost } from './host.ts';
 import type { Item, Mailbox, Result } from './mailbox.ts';
 import { born, obey } from './orders.ts';
@@ -23,6 +23,8 @@ import type { Outlet } from './outlet.ts';
 
 const askedBy = (leaf: PendingLeaf | undefined): Pick<RecordMeta, 'chain'> =>
   leaf?.asked === undefined ? {} : { chain: leaf.asked };
+
+const endOf = ({ status, error }: Tables): string => (status === 'error' ? `has failed: ${error?.message}` : `is ${status}`);
 
 export class Intake {
   private readonly host: CellHost;
@@ -130,8 +132,7 @@ export class Intake {
     if (obey(cell, this.host, e)) return;
     const t = cell.actor.tables;
     if (cell.actor.logic === NOBODY && t.status !== 'error' && !this.begins(e)) return;
-    if (t.status !== 'active')
-      return this.giveBack(e, 'stopped', new MeshError('ACTOR_STOPPED', `${cell.address} is ${t.status}`));
+    if (t.status !== 'active') return this.giveBack(e, 'stopped', new MeshError('ACTOR_STOPPED', `${cell.address} ${endOf(t)}`));
     if (e.via !== undefined) return this.reply(e, e.via);
     if (e.event.type.startsWith('xstate.') && e.from !== cell.actor.env.parent && !this.isChild(e.from))
       return cell.dead(e, 'rejected');

@@ -107,10 +107,7 @@ export class Operations {
       if (wasTried)
         throw new MeshError('STEP_FAILED', `${address} does not begin: ${child?.error?.message ?? 'it ended at once'}`);
       if (this.node.clock.monotonic() >= until)
-        throw new MeshError(
-          'USAGE',
-          `${address} was not started: ${heldBy(supervisor, child)}; \`reprise stop ${address}\` sets that right`,
-        );
+        throw new MeshError('USAGE', `${address} was not started: ${heldBy(supervisor, address, child)}`);
       await this.node.sleep(LOOK_MS);
     }
   }
@@ -165,5 +162,7 @@ export class Operations {
   }
 }
 
-const heldBy = (supervisor: Address, child: Child | undefined): string =>
-  child === undefined ? `${supervisor} has no such child` : `${supervisor} holds it to be ${child.status}`;
+const heldBy = (supervisor: Address, address: Address, child: Child | undefined): string =>
+  child === undefined
+    ? `${supervisor} has no such child`
+    : `${supervisor} holds it to be ${child.status}; \`reprise stop ${address}\` sets that right`;

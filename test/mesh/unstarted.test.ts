@@ -40,7 +40,7 @@ describe('an actor that cannot begin at the first start', () => {
     const listed = await mesh.list();
     for (const address of SHY)
       expect(listed.find((actor) => actor.address === address)).toMatchObject({ phase: 'failed', reason: WHY });
-    await expect(mesh.send('shy', greet)).rejects.toMatchObject({ code: 'ACTOR_STOPPED' });
+    await expect(mesh.send('shy', greet)).rejects.toMatchObject({ code: 'ACTOR_STOPPED', message: `shy has failed: ${WHY}` });
     const { context } = await mesh.inspect.state('@root');
     expect(context).toMatchObject({
       phase: 'up',
