@@ -114,7 +114,7 @@ export interface StoreAdmin {
    * pass, so nothing runs it. Throws STORE_CONFLICT when the stream is there already. Returns how many records came.
    */
   importStream(stream: StreamId, log: StreamImport): Promise<number>;
-  /** A consistent copy while running. Throws USAGE where something is at `path`, or the store survives nothing anyway. */
+  /** A consistent copy while running. Throws USAGE where something is at `path`, or the store survives nothing anyway; BACKUP_FAILED. */
   backup(path: string): Promise<void>;
   shards(): Promise<readonly Shard[]>;
 }

@@ -14,6 +14,8 @@ const FULL = 13;
 const CANNOT_OPEN = 14;
 const TOO_BIG = 18;
 const NOT_A_DATABASE = 26;
+/** SQLite does not tell a disk that fails from a file that has reached the limit of its process (EFBIG). */
+const IO_WRITE = 778;
 /** The shared memory of the log could not grow: there is no room for it. */
 const IO_SHM_SIZE = 4_874;
 
@@ -42,20 +44,21 @@ export function storeError(error: unknown, path: string, doing: string): MeshErr
 
 function verdict(error: unknown, path: string): readonly [ErrorCode, string] {
   if (resultOf(error) === IO_SHM_SIZE) return ['STORE_FULL', 'the disk is full'];
+  if (resultOf(error) === IO_WRITE) return ['STORE_UNAVAILABLE', 'the disk failed, or the file may not grow (`ulimit -f`)'];
   switch (resultOf(error) & 0xff) {
     case SQL_ERROR:
       return ['STORE_CORRUPT', 'its tables are not those of a store; nothing was changed'];
     case BUSY:
     case LOCKED:
-      return ['STORE_UNAVAILABLE', 'another program holds the file; it is tried again'];
+      return ['STORE_UNAVAILABLE', 'another program holds the file'];
     case READ_ONLY:
       return ['STORE_READ_ONLY', 'the file or its folder cannot be written; nothing was changed'];
     case IO:
-      return ['STORE_UNAVAILABLE', 'the disk failed; it is tried again'];
+      return ['STORE_UNAVAILABLE', 'the disk failed'];
     case CORRUPT:
       return ['STORE_CORRUPT', 'the file is torn or was changed by something else; restore a backup'];
     case FULL:
-      return ['STORE_FULL', 'the disk is full; it is tried again'];
+      return ['STORE_FULL', 'the disk is full'];
     case CANNOT_OPEN:
       return unopened(path);
     case TOO_BIG:

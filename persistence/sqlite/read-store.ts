@@ -131,8 +131,12 @@ export abstract class ReadStore {
   async backup(path: string): Promise<void> {
     if (isThere(path)) throw new MeshError('USAGE', `${path} is there already: a backup overwrites nothing`, { data: { path } });
     const draft = `${path}.partial`;
+    const clear = (): void => {
+      for (const file of [draft, `${draft}-journal`]) rmSync(file, { force: true });
+    };
     try {
       await this.apart(async (source) => {
+        clear();
         createPrivate(draft);
         await copyPages(source, draft);
       });
@@ -140,8 +144,8 @@ export abstract class ReadStore {
       renameSync(draft, path);
       flush(dirname(path));
     } catch (error) {
-      rmSync(draft, { force: true });
-      throw storeError(error, path, 'writing the backup');
+      clear();
+      throw backupError(error, path);
     }
   }
 
@@ -153,6 +157,13 @@ export abstract class ReadStore {
       throw storeError(error, this.path, 'checking');
     }
   }
+}
+
+/** What keeps the copy from being written is no fault of the store, and nobody tries it again. */
+function backupError(error: unknown, path: string): MeshError {
+  const failure = storeError(error, path, 'writing the backup');
+  if (failure === error || failure.code === 'STORE_CORRUPT') return failure;
+  return new MeshError('BACKUP_FAILED', failure.message, { cause: failure, data: { path } });
 }
 
 function flush(path: string): void {

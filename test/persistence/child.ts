@@ -6,6 +6,7 @@
  *   node --conditions=reprise-source child.ts work FILE             appends to many streams, saves checkpoints, puts blobs
  *   node --conditions=reprise-source child.ts backup FILE TARGET    `{ backing }`, then `{ backed }`, while appending
  *   node --conditions=reprise-source child.ts unlinked FILE         two records and the removal of its -wal and -shm in between; `{ code }`, then waits
+ *   node --conditions=reprise-source child.ts grow FILE             appends until that fails; `{ head, message }` of the last one and the failure
  *   node --conditions=reprise-source child.ts remove FILE           deletes and imports long logs, over and over
  *   node --conditions=reprise-source child.ts open FILE [ro]        `{ code, message }` of the error, or `{ opened, heads }`
  */
@@ -14,7 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { importedShard } from '../../core/address.ts';
 import { errorData } from '../../core/errors.ts';
 import { sqlite, type SqliteStore } from '../../persistence/sqlite.ts';
-import { given, records, SHARD, streamOf } from '../conformance/records.ts';
+import { given, record, records, SHARD, streamOf } from '../conformance/records.ts';
 import { claimAt } from './subjects.ts';
 
 const [, , what, path = '', more = '', mib = '0'] = process.argv;
@@ -101,6 +102,17 @@ switch (what) {
     await sleep(20);
     await store.append(streamOf('desk/a'), 1, epoch, records(1, 1, epoch)).catch((error: unknown) => say(errorData(error)));
     setInterval(() => undefined, 1_000);
+    break;
+  }
+  case 'grow': {
+    const { store, epoch } = await owned();
+    for (let head = 0; ; head++) {
+      const result = await store.append(streamOf('desk/a'), head, epoch, [record(head + 1, epoch, { text: 'x'.repeat(9_000) })]);
+      if (result.outcome === 'done') continue;
+      say({ head, ...(result.outcome === 'unknown' && errorData(result.cause)) });
+      break;
+    }
+    await store.close();
     break;
   }
   case 'remove': {

@@ -61,6 +61,13 @@ export function start(...args: string[]): Child {
   };
 }
 
+/** Fills a store in a process whose files may have so many KiB, and tells how that ended. */
+export function growUnder(kib: number, path: string): { readonly head: number; readonly code: string; readonly message: string } {
+  const command = [process.execPath, ...ARGS, 'grow', path];
+  const { stdout } = spawnSync('bash', ['-c', `ulimit -f ${kib}; exec "$0" "$@"`, ...command], { encoding: 'utf8' });
+  return JSON.parse(stdout) as ReturnType<typeof growUnder>;
+}
+
 /** Opens a store in a process of another user, or of this one, and tells what came of it. */
 export function tryOpen(
   path: string,

@@ -123,6 +123,13 @@ describe('who may read it', () => {
     expect(['by-owner.db', 'by-reader.db'].map(modeOf)).toEqual([0o600, 0o600]);
   });
 
+  test('a backup to a folder that is not there fails, and says that the copy could not be written', async () => {
+    await made();
+    const reader = await sqlite({ path, readOnly: true });
+    await expect(reader.backup(join(folder.path, 'nowhere', 'backup.db'))).rejects.toMatchObject({ code: 'BACKUP_FAILED' });
+    await reader.close();
+  });
+
   test('a file that is there keeps the mode that somebody gave it', async () => {
     await made();
     chmodSync(path, 0o640);

@@ -1,11 +1,12 @@
 /** A full disk: what is not stored is not acknowledged, what was acknowledged stays, and it goes on when there is room again. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { isMeshError } from '../../core/errors.ts';
 import { sqlite, type SqliteStore } from '../../persistence/sqlite.ts';
 import { range, record, seqs, SHARD, streamOf } from '../conformance/records.ts';
+import { growUnder } from './children.ts';
 import { claimAt, temporaryFolder } from './subjects.ts';
 
 const A = streamOf('desk/a');
@@ -82,6 +83,17 @@ describe('a file that may not grow', () => {
   });
 });
 
+test('a process that may not write large files keeps what it acknowledged, and says what may be the matter', async () => {
+  const path = join(folder.path, 'mesh.db');
+  const { head, code, message } = growUnder(1_024, path);
+  expect(head).toBeGreaterThan(20);
+  expect([code, message]).toEqual(['STORE_UNAVAILABLE', expect.stringContaining('`ulimit -f`')]);
+  const store = await sqlite({ path });
+  await expectLog(store, head);
+  expect(await store.check()).toEqual([]);
+  await store.close();
+});
+
 /** A disk of its own; undefined: this user may not mount one. */
 function smallDisk(at: string, bytes: number): { umount(): void } | undefined {
   mkdirSync(at, { recursive: true });
@@ -131,5 +143,21 @@ describe.skipIf(disk === undefined)('a disk that is really full', () => {
     const reader = await sqlite({ path, readOnly: true });
     await expectLog(reader, more);
     await reader.close();
+  });
+
+  test('takes no backup, and nothing of one is left', async () => {
+    const folder = temporaryFolder();
+    const store = await sqlite({ path: join(folder.path, 'mesh.db') });
+    await claimAt(store, SHARD, 1);
+    await store.put(new Uint8Array(4 * MIB));
+    const before = readdirSync(at);
+    await expect(store.backup(join(at, 'backup.db'))).rejects.toMatchObject({
+      code: 'BACKUP_FAILED',
+      message: expect.stringContaining('the disk is full') as unknown,
+    });
+    expect(readdirSync(at)).toEqual(before);
+    expect(await store.append(A, 0, 1, [record(1)])).toEqual({ outcome: 'done', head: 1 });
+    await store.close();
+    folder.remove();
   });
 });
