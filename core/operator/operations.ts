@@ -93,7 +93,7 @@ export class Operations {
     return 'started';
   }
 
-  /** Has its supervisor start it, and waits until its log shows the new life. */
+  /** Has its supervisor start it, and waits until its log shows the new life, and its supervisor has heard of it: it is up then, with those below it. */
   private async begin(address: Address, supervisor: Address): Promise<void> {
     const before = await this.child(supervisor, address);
     await this.node.send(supervisor, { type: 'reprise.child.start', child: address }, { internal: 'system' });
@@ -101,8 +101,8 @@ export class Operations {
     for (;;) {
       const { actor, durableHead } = await this.node.cellAt(address);
       const { status, head } = actor.tables;
-      if (status === 'active' && head === durableHead) return;
       const child = await this.child(supervisor, address);
+      if (status === 'active' && head === durableHead && (child === undefined || child.status === 'running')) return;
       const wasTried = child?.run !== before?.run && (child?.status === 'parked' || child?.status === 'idle');
       if (wasTried)
         throw new MeshError('STEP_FAILED', `${address} does not begin: ${child?.error?.message ?? 'it ended at once'}`);
@@ -162,7 +162,8 @@ export class Operations {
   }
 }
 
-const heldBy = (supervisor: Address, address: Address, child: Child | undefined): string =>
-  child === undefined
-    ? `${supervisor} has no such child`
-    : `${supervisor} holds it to be ${child.status}; \`reprise stop ${address}\` sets that right`;
+function heldBy(supervisor: Address, address: Address, child: Child | undefined): string {
+  if (child === undefined) return `${supervisor} has no such child`;
+  const cure = child.status === 'running' ? `; \`reprise stop ${address}\` sets that right` : '';
+  return `${supervisor} holds it to be ${child.status}${cure}`;
+}

@@ -4,7 +4,7 @@ import { setup } from 'xstate';
 import { type Composed, composeMesh } from '../../cli/compose-mesh.ts';
 import { IN_CODE } from '../../core/config/check-mesh.ts';
 import type { NodeEvent } from '../../core/node/news.ts';
-import { startMesh } from '../../index.ts';
+import { type MeshConfig, startMesh } from '../../index.ts';
 import { memory } from '../../testing.ts';
 import { greeter } from './machines.ts';
 
@@ -78,6 +78,19 @@ describe('an actor that cannot begin at the first start', () => {
     await mesh.send('shy', greet);
     expect((await mesh.list()).find(({ address }) => address === 'shy')).not.toHaveProperty('reason');
   });
+});
+
+test('a supervisor that escalates: `restart` waits for those below it, and says why it gave up', async () => {
+  const drawer: { key?: string } = {};
+  const desk = { kind: 'supervisor', whenSpent: 'escalate', children: { inner: { logic: 'greeter' }, shy: {} } } as const;
+  const config: MeshConfig = { ...CONFIG, actors: { desk } };
+  await using mesh = await startMesh(config, { greeter, shy: shy(drawer) });
+  const why = `desk could not start desk/shy: ${WHY}`;
+  expect((await mesh.list()).find(({ address }) => address === 'desk')).toMatchObject({ phase: 'failed', reason: why });
+  await expect(mesh.operations.restart('desk')).rejects.toMatchObject({ message: `desk does not begin: ${why}` });
+  drawer.key = 'here';
+  expect(await mesh.operations.restart('desk')).toBe('started');
+  await mesh.send('desk/inner', greet);
 });
 
 describe('a root that has ended', () => {
