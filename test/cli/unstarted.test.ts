@@ -20,6 +20,7 @@ test('it is named, the others run, and mended code lets it begin: with --watch a
   const phases = async (): Promise<unknown[]> =>
     (await folder.json<Listed>('ps', '--json')).actors.map(({ address, phase, reason }) => [address, phase, reason]);
   const up = await folder.up('--watch', '--quiet');
+  await up.until((line) => line['actor'] === 'crew/1');
   expect(up.lines.filter((line) => line['type'] === 'actor.unstarted')).toMatchObject([
     { actor: 'shy', error: 'no key in the drawer' },
     { actor: 'crew/1', error: 'no key in the drawer' },
