@@ -12,11 +12,32 @@ export async function checkRandomCharts(parameters: {
   await fc.assert(
     fc.asyncProperty(charts, scripts, async (chart, script) => {
       await compare(machineOf(chart), script, {
-        // A live actor starts children that are done from the first after all others; ours learns that when they have run.
-        before: ({ mesh }) =>
-          fc.pre([...mesh.actors.values()].every((actor) => actor.folded.env.parent === undefined || !actor.endedAtOnce)),
+        before: ({ mesh, states }) => {
+          // A live actor starts children that are done from the first after all others; ours learns that when they have run.
+          fc.pre([...mesh.actors.values()].every((actor) => actor.folded.env.parent === undefined || !actor.endedAtOnce));
+          fc.pre(states.every((state) => isSound(state as Shown)));
+        },
       });
     }),
     parameters,
   );
+}
+
+interface Shown {
+  readonly value?: unknown;
+  readonly meta?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Transitions of two regions at once, one of which leaves both, can leave XState itself with a list of active states that is not the one of
+ * its value. It keeps the list in memory only, so XState's own restored actor differs from its live one there.
+ */
+const isSound = ({ value, meta }: Shown): boolean => {
+  const active = new Set(statesOf(value, 'root'));
+  return Object.keys(meta ?? {}).every((id) => !id.startsWith('root') || active.has(id));
+};
+
+function statesOf(value: unknown, id: string): string[] {
+  if (typeof value === 'string') return [id, `${id}.${value}`];
+  return [id, ...Object.entries((value ?? {}) as object).flatMap(([name, below]) => statesOf(below, `${id}.${name}`))];
 }
