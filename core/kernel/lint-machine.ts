@@ -20,7 +20,7 @@ const CURES: Record<LintRule, string> = {
     "Name the delay in `setup({ delays })`: a literal is part of the timer's event type, so changing it strands the timers that are set.",
   'inline-logic': 'Register the logic in `setup({ actors })` and spawn it by name: no log can name a logic object.',
   'spawn-without-id': 'Give `spawnChild` an `id`: XState keeps children without one under the same key.',
-  'no-version': 'Give the machine a `version`, such as '1': a name for people, by which its logs say which chart wrote them.',
+  'no-version': 'Give the machine a `version`, such as "1": a name for people, by which its logs say which chart wrote them.',
 };
 
 interface NodeConfig {
