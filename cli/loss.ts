@@ -10,6 +10,7 @@ import type { MigrateSnapshot } from '../core/operator/migration.ts';
 
 import { moduleRef } from '../core/config/resolve.ts';
 import { loadActor, loadExport } from './actor-modules.ts';
+import { anew } from './watch.ts';
 
 export interface GivenLoss {
   /** FILE or FILE#EXPORT. */
@@ -25,19 +26,23 @@ export async function lossOptions(
 ): Promise<LossOptions> {
   return {
     ...(acceptLoss && { acceptLoss: true }),
-    ...(old !== undefined && { old: await logicFor(inspect, address, old, folder, '--old') }),
+    ...(old !== undefined && { old: await anew((version) => logicFor(inspect, address, old, folder, '--old', version)) }),
   };
 }
 
-/** The logic of a module for this actor. Where the actor is a child that a chart spawned, the module may be that chart's. Throws CONFIG_INVALID, USAGE. */
+/**
+ * The logic of a module for this actor. Where the actor is a child that a chart spawned, the module may be that chart's. `version` makes a
+ * changed file load anew. Throws CONFIG_INVALID, USAGE.
+ */
 export async function logicFor(
   inspect: Inspection,
   address: Address,
   module: string,
   folder: string,
   what: string,
+  version?: number,
 ): Promise<Logic> {
-  const logic = await moduleLogic(module, folder, what);
+  const logic = await moduleLogic(module, folder, what, version);
   const life = await lifeOf(inspect, address);
   if (life === undefined) throw new MeshError('ACTOR_NOT_FOUND', `nothing has lived at ${address}`);
   const { name, id } = life;
@@ -56,9 +61,9 @@ export async function logicFor(
   return at;
 }
 
-export async function moduleLogic(module: string, folder: string, what: string): Promise<Logic> {
+export async function moduleLogic(module: string, folder: string, what: string, version?: number): Promise<Logic> {
   const { file, name } = moduleRef(module);
-  return machineLogic((await loadActor(file, name, folder, what)).machine);
+  return machineLogic((await loadActor(file, name, folder, what, version)).machine);
 }
 
 /** Under which name the present life runs, and the id of the machine that began it. Undefined: nothing has lived there. */
@@ -76,7 +81,7 @@ export async function lifeOf(
 export async function migrationOf(module: string | undefined, folder: string): Promise<MigrateSnapshot> {
   if (module === undefined) return (old) => old;
   const { file, name } = moduleRef(module);
-  const { value } = await loadExport(file, name, folder, '--with');
+  const { value } = await anew((version) => loadExport(file, name, folder, '--with', version));
   if (typeof value === 'function') return value as MigrateSnapshot;
   throw new MeshError('CONFIG_INVALID', `--with: ${file} gives no function (oldSnapshot, { version, hash }) => newSnapshot`);
 }

@@ -51,6 +51,19 @@ export class ModuleGraph implements Disposable {
   }
 }
 
+/** ms since 1970 for the first: no version of a mesh under `--watch` is as high. */
+let given = 0;
+
+/**
+ * For a file that a person names while a mesh runs: it is loaded anew each time, with what it imports by relative paths, since it may have
+ * been mended after it was refused. Passes on what `load` gives for a version that nothing was loaded under.
+ */
+export async function anew<T>(load: (version: number) => Promise<T>): Promise<T> {
+  using _graph = new ModuleGraph();
+  given = Math.max(given + 1, Date.now());
+  return await load(given);
+}
+
 /** Calls `changed` with the files that were written, once they have been quiet for a moment. */
 export class FileWatch implements Disposable {
   private readonly watchers = new Map<string, FSWatcher>();

@@ -123,6 +123,26 @@ describe('an edit that does not fit', () => {
     expect((await folder.call('send', 'order', 'packed')).code).toBe(0);
   });
 
+  test('a running mesh reads the files that are given to it anew each time, and what they import', async () => {
+    await using folder = await stopped('SIGKILL', 10);
+    folder.write('order.ts', order('wrapping'));
+    folder.write('old.ts', order('packed'));
+    folder.write('lib/names.ts', `export const named = 'wraping';\n`);
+    folder.write(
+      'rename.ts',
+      `import { named } from './lib/names.ts';\nexport default (old: object) => ({ ...old, value: named });\n`,
+    );
+    const up = await folder.up();
+    await misfit(up);
+    const migrate = () => folder.run('migrate', 'order', '--old', 'old.ts', '--with', 'rename.ts');
+    expect((await migrate()).stderr).toContain('was not written by old.ts');
+    folder.write('old.ts', order('packing'));
+    expect((await migrate()).stderr).toContain(`state 'order.wraping' is not`);
+    folder.write('lib/names.ts', `export const named = 'wrapping';\n`);
+    expect(await migrate()).toMatchObject({ code: 0 });
+    expect(await stateOf(folder)).toMatchObject({ value: 'wrapping' });
+  });
+
   test('migrate without a mesh that runs, far from a checkpoint, by the old code', async () => {
     await using folder = await stopped('SIGKILL', 4, 6);
     folder.write('old.ts', order('packing'));
