@@ -174,18 +174,26 @@ export class RunningMesh {
       mesh.node.forget(address);
       await mesh.node.reopen(address);
     }
-    if (fresh.size > 0)
-      this.report.note(`new code of ${[...fresh].join(', ')}: ${counted(changed.length, 'actor')} taken up from the log`);
+    if (fresh.size > 0) this.report.note(`new code of ${[...fresh].join(', ')}: ${this.takenUp(changed)}`);
     await mesh.openChanged();
     // What did not start may do so in this code.
     await mesh.configure();
   }
 
-  /** Of the chart at the root of it: a child runs in its parent's module. */
+  /** `2 actors taken up from the log, 1 parked`: what does not fit is parked, and told by itself. */
+  private takenUp(changed: readonly Address[]): string {
+    const { cells } = this.composed.mesh.node;
+    const taken = changed.filter((address) => cells.has(address)).length;
+    const parked = changed.length - taken;
+    const took = `${counted(taken, 'actor')} taken up from the log`;
+    if (parked === 0) return took;
+    return taken === 0 ? `${counted(parked, 'actor')} parked` : `${took}, ${parked} parked`;
+  }
+
+  /** Of the chart at the root of it: a child runs in its parent's module. One that could not be opened runs what its declaration says. */
   private logicNameOf(address: Address): string {
-    const { node, plan } = this.composed.mesh;
-    const name = node.cells.get(address)?.actor.tables.init.logic;
-    return name?.split('>')[0] ?? plan.actors.find((actor) => actor.address === address)?.logic ?? '';
+    const name = this.composed.mesh.node.cells.get(address)?.actor.tables.init.logic;
+    return name?.split('>')[0] ?? this.book.at(address)?.logic ?? '';
   }
 
   /** For the modules of the next run. */

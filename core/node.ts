@@ -272,8 +272,9 @@ export class Node implements OpeningHost {
   opened(cell: Cell, recovered: { readonly head: number; readonly changed: boolean } | undefined): void {
     this.sleepers.delete(cell.address);
     this.shardNames.forget(cell.address);
-    if (recovered === undefined) return;
-    const { head, changed } = recovered;
+    // Of one that could not be opened before, it is news in any case.
+    if (recovered === undefined && !this.setAside.isPardoned(cell.address)) return;
+    const { head, changed } = recovered ?? { head: cell.durableHead, changed: false };
     this.news.tell({ type: 'actor.recovered', actor: cell.address, head, ...(changed && { changed }) });
   }
 

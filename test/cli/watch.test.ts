@@ -37,13 +37,13 @@ test('a changed module, or one that it imports, is taken up by its actors from t
   expect(await say(folder)).toBe('hello!');
 
   const parked = up.until((line) => line['type'] === 'actor.misfit', up.lines.length);
-  let note = noted(up, /new code of agent: 1 actor taken up from the log/);
+  let note = noted(up, /new code of agent: 1 actor parked$/);
   folder.write('agent.ts', agent('good day'));
   await note;
   // What was said before would be said otherwise.
   expect(await parked).toMatchObject({ actor: 'agent', divergence: { seq: 2 } });
 
-  note = noted(up, /new code of agent/);
+  note = noted(up, /new code of agent: 1 actor taken up from the log$/);
   folder.write('agent.ts', `${agent('hello')}// undone\n`);
   await note;
   expect(await say(folder)).toBe('hello!');
@@ -93,4 +93,20 @@ test('a changed mesh file starts the mesh again; a wrong one does not', async ()
   const { stdout } = await folder.run('state', 'agent', '--json');
   expect(JSON.parse(stdout)).toMatchObject({ context: { said: ['hello!'] } });
   expect(await up.kill('SIGTERM')).toBe(0);
+});
+
+test('one by key that an edit parked goes on when the edit is undone', async () => {
+  await using folder = new Folder({
+    ...files,
+    'mesh.yaml': MESH.replace('{ module: ./agent.ts }', '{ kind: keyed, module: ./agent.ts }'),
+  });
+  const up = await folder.up('--watch');
+  expect((await folder.call('send', 'agent/a', 'say')).code).toBe(0);
+  let note = noted(up, /new code of agent: 1 actor parked$/);
+  folder.write('agent.ts', agent('good day'));
+  await note;
+  note = noted(up, /new code of agent: 1 actor taken up from the log$/);
+  folder.write('agent.ts', agent('hello'));
+  await note;
+  expect((await folder.call('send', 'agent/a', 'say')).code).toBe(0);
 });

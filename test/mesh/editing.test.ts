@@ -387,3 +387,22 @@ describe('the choices', () => {
     expect(await mesh.inspect.state('order')).toMatchObject({ value: 'sent' });
   });
 });
+
+test('what was parked and fits again is told as taken up, also where nothing lies above its checkpoint', async () => {
+  const store = await written(order(), [paid(10)]);
+  const events: NodeEvent[] = [];
+  const { mesh, registry } = await composeMesh(
+    { ...IN_CODE, config: CONFIG, folder: '.' },
+    { order: order({ packing: 'wrapping' }), greeter },
+    { store, onEvent: (event) => events.push(event) },
+  );
+  open.push(mesh);
+  await mesh.start();
+  await mesh.openChanged();
+  expect(parkedOf(events)).toMatchObject({ actor: 'order' });
+  registry.set('order', { logic: machineLogic(order()) });
+  events.length = 0;
+  mesh.node.forget('order');
+  await mesh.node.reopen('order');
+  expect(events).toContainEqual(expect.objectContaining({ type: 'actor.recovered', actor: 'order' }));
+});
