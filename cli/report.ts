@@ -38,6 +38,7 @@ export const URGENT: ReadonlySet<NodeEvent['type']> = new Set([
   'actor.in_doubt',
   'actor.dead_letter',
   'store.stalled',
+  'store.answers',
   'telemetry.stalled',
   'node.session_ended',
   'node.clock_skew',

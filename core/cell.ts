@@ -354,7 +354,7 @@ export class Cell {
   /** Called by its outlet: these records are durable. */
   moved(records: readonly LogRecord[]): void {
     this.movedAt = this.host.clock.now();
-    this.host.news.records(this, records);
+    this.host.news.records(this.address, records, this.actor.tables);
   }
   /** Called by its outlet: what was given to it has left, or waits there. */
   proceed(): void {
@@ -449,5 +449,6 @@ export class Cell {
     this.parts?.performer.stopAll();
     this.parts?.outlet.doors?.refuseAll(new MeshError('NOT_OWNER', `${this.address} was put away`));
     this.host.trials.leave(this);
+    this.host.news.left(this.address);
   }
 }

@@ -64,6 +64,7 @@ export class Checkpoints {
       };
       const { logBytes } = this;
       const saved = await host.store.saveCheckpoint(cell.stream, seq, cell.epoch, meta, bytes);
+      host.news.answered(cell.address);
       if (saved === 'refused') {
         cell.close('its checkpoint was refused');
         return false;

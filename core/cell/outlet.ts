@@ -112,6 +112,7 @@ export class Outlet implements JournalOwner<Leaving> {
   written(records: readonly LogRecord[], leaving: Leaving): void {
     this.looks = 0;
     this.stall = undefined;
+    this.host.news.answered(this.cell.address);
     if (records.length > 0) {
       this.isOpen = true;
       for (const span of leaving.spans ?? []) span.end();

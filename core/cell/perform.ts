@@ -105,6 +105,7 @@ export class Performer {
     const { cell, host } = this;
     try {
       const payloads = await payloadsOf(host.store, cell.stream);
+      host.news.answered(cell.address);
       for (const send of sends) {
         if (cell.closed || !cell.mayAct) return;
         const event = send.event ?? payloads.get(send.id);

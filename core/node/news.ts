@@ -4,6 +4,7 @@ import type { Cell } from '../cell.ts';
 import type { EventObject } from '../effect.ts';
 import { errorData, MeshError } from '../errors.ts';
 import type { LogRecord } from '../record.ts';
+import type { Tables } from '../tables.ts';
 import type { Hooks } from './hooks.ts';
 
 /** One line of what is told: for a log, never truth. */
@@ -36,17 +37,20 @@ export interface NodeEvent {
     | 'actor.in_doubt'
     | 'actor.dead_letter'
     | 'store.stalled'
+    | 'store.answers'
     | 'telemetry.stalled'
     | 'telemetry.answers';
   readonly actor?: Address;
   readonly [key: string]: unknown;
 }
 
-type ToldCell = Pick<Cell, 'address' | 'actor' | 'durableHead'>;
+type ToldCell = Pick<Cell, 'address' | 'durableHead'>;
 
 export class News {
   private readonly node: string;
   private readonly hooks: Hooks;
+  /** Actors that the store does not serve. */
+  private readonly stalls = new Set<Address>();
 
   constructor(node: string, hooks: Hooks) {
     this.node = node;
@@ -79,12 +83,12 @@ export class News {
 
   // ---- of its actors -------------------------------------------------------------------------------------------------
 
-  /** Records of the cell are durable. */
-  records(cell: ToldCell, records: readonly LogRecord[]): void {
-    this.hooks.records(cell.address, records);
+  /** Records of the actor are durable. `tables`: of its cell; undefined where they were written while it had none, and none is a step. */
+  records(actor: Address, records: readonly LogRecord[], tables?: Tables): void {
+    this.hooks.records(actor, records);
     if (!this.hooks.areHeard) return;
     for (const record of records) {
-      const event = eventOf(cell, record);
+      const event = eventOf(actor, record, tables);
       if (event !== undefined) this.tell(event);
     }
   }
@@ -98,10 +102,22 @@ export class News {
   inDoubt(actor: Address, effect: EffectId, src: string, input: unknown): void {
     this.tell({ type: 'actor.in_doubt', actor, effect, src, input });
   }
-  /** The store does not do what this actor needs, for now. */
+  /** The store does not do what this actor needs, for now. Told of the first one: what keeps it from one keeps it from others, again and again. */
   stalled(actor: Address, error: unknown): void {
+    const { node, stalls } = this;
+    const isFirst = stalls.size === 0;
+    stalls.add(actor);
+    if (!isFirst) return;
     const { code, message } = errorData(error);
-    this.tell({ type: 'store.stalled', actor, ...(code !== undefined && { code }), error: message });
+    this.tell({ type: 'store.stalled', node, actor, ...(code !== undefined && { code }), error: message });
+  }
+  /** The store has done what this actor needed. Told when it serves all of them again. */
+  answered(actor: Address): void {
+    if (this.stalls.delete(actor) && this.stalls.size === 0) this.tell({ type: 'store.answers', node: this.node });
+  }
+  /** The actor has left memory: it needs nothing of the store any more, which says nothing of the store. */
+  left(actor: Address): void {
+    this.stalls.delete(actor);
   }
   /** Its state cannot be saved, or what was saved is not the state that it says: its log is all there is. */
   checkpointFailed(cell: ToldCell, error: unknown): void {
@@ -111,7 +127,7 @@ export class News {
 }
 
 /** What is told of a record; undefined: nothing. */
-function eventOf({ address: actor, actor: { tables } }: ToldCell, record: LogRecord): NodeEvent | undefined {
+function eventOf(actor: Address, record: LogRecord, tables: Tables | undefined): NodeEvent | undefined {
   const { seq } = record;
   switch (record.kind) {
     case 'init':
@@ -129,7 +145,7 @@ function eventOf({ address: actor, actor: { tables } }: ToldCell, record: LogRec
     case 'dead':
       return { type: 'actor.dead_letter', actor, seq, cause: record.cause };
     case 'event':
-      return tables.status !== 'active' && seq === tables.head
+      return tables !== undefined && tables.status !== 'active' && seq === tables.head
         ? { type: 'actor.ended', actor, seq, status: tables.status }
         : undefined;
     default:

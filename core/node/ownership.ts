@@ -8,7 +8,7 @@
  * A beat waits for no look, and neither waits for a recovery: however long those take, the session is renewed.
  */
 import { hash32, type Shard } from '../address.ts';
-import { errorData, MeshError } from '../errors.ts';
+import { errorData, isMeshError, MeshError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Claim, Directory, Renewal, SessionState } from '../ports/directory.ts';
 import type { Entropy } from '../ports/entropy.ts';
@@ -318,7 +318,9 @@ export class Ownership {
     if (failed === this.failing.size > 0) return;
     if (error === undefined) return this.o.stalled?.(undefined);
     const why = `the directory does not let ${this.o.node} ${task}: ${errorData(error).message}`;
-    this.o.stalled?.(new MeshError('DIRECTORY_UNAVAILABLE', why, { cause: error }));
+    // What its store has to say is more than that it does not answer.
+    const code = isMeshError(error) ? error.code : 'DIRECTORY_UNAVAILABLE';
+    this.o.stalled?.(new MeshError(code, why, { cause: error }));
   }
 }
 

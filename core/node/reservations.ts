@@ -6,6 +6,7 @@ import type { LifecycleContext } from '../operator/lifecycle.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventStore, StreamId } from '../ports/event-store.ts';
 import type { RecoverySource } from '../recovery.ts';
+import type { News } from './news.ts';
 import { REST_MS } from './resting.ts';
 
 /** How often a cell is asked to come to rest. */
@@ -17,6 +18,7 @@ interface ReservationsHost {
   readonly clock: Clock;
   readonly recovery: RecoverySource;
   readonly cells: Map<Address, Cell>;
+  readonly news: News;
   shardOf(address: Address): Shard;
   /** -1: not this node's. */
   epochOf(shard: Shard): number;
@@ -52,7 +54,14 @@ export class Reservations {
       // Busy for ever: what it has not made durable is dropped, as in a crash.
       cell?.close('a person changes it');
       host.cells.delete(address);
-      const ctx: LifecycleContext = { ...host.recovery, store: host.store, now: host.clock.now(), node: host.node, epoch };
+      const ctx: LifecycleContext = {
+        ...host.recovery,
+        store: host.store,
+        now: host.clock.now(),
+        node: host.node,
+        epoch,
+        written: (records) => host.news.records(address, records),
+      };
       const done = await act(ctx, { shard, actor: address });
       // Only now: what could not be opened before would be tried in vain.
       host.forget(address);

@@ -21,6 +21,8 @@ export interface LifecycleContext extends RecoverySource {
   readonly node: string;
   /** Epoch at which the shard is held. */
   readonly epoch: number;
+  /** These records are durable: for followers of a node. */
+  readonly written?: (records: readonly LogRecord[]) => void;
 }
 export interface LossOptions {
   /** Logic that wrote the log: folds what this code cannot. */
@@ -272,6 +274,7 @@ async function write(ctx: LifecycleContext, stream: StreamId, expected: number, 
     if (result.outcome !== 'done')
       throw new MeshError('STORE_CONFLICT', `${stream.actor} was written by another owner meanwhile (${result.outcome})`);
     ({ head } = result);
+    ctx.written?.(part);
   }
   return head;
 }

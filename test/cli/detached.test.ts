@@ -15,6 +15,7 @@ test('the mesh says so, refuses what comes, and what it took is saved by `backup
 
   // Nobody sends anything: it is noticed all the same.
   const told = await up.until(({ type }) => type === 'directory.stalled');
+  expect(told['code']).toBe('STORE_DETACHED');
   expect(told['error']).toMatch(/hello\.db is gone, while process \d+ has it open: nothing more is stored/);
   const refused = await folder.call('send', 'greeter', greet('Bob'));
   expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/^STORE_DETACHED: .*`reprise backup FILE`/)]);

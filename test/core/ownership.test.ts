@@ -72,7 +72,7 @@ test('a renewal whose answer is lost ends no session: the next one has a counter
   }));
   await time.run(ownership.start());
   await time.advance(20_000);
-  expect(heard.filter((line) => !/answers|DIRECTORY/.test(line))).toEqual(CLAIMED);
+  expect(heard.filter((line) => !/answers|the directory/.test(line))).toEqual(CLAIMED);
   expect(ownership.mayAct('default/0', 1)).toBe(true);
 });
 
@@ -154,7 +154,7 @@ test('a directory that fails is told once, and once when it answers again', asyn
   await time.run(ownership.start());
   fails = true;
   await time.advance(30_000);
-  const told = 'DIRECTORY_UNAVAILABLE: the directory does not let n1 renew its session: no store';
+  const told = 'STORE_UNAVAILABLE: the directory does not let n1 renew its session: no store';
   expect(heard).toEqual([...CLAIMED, told]);
   fails = false;
   await time.advance(30_000);
@@ -171,7 +171,7 @@ test('a directory that lets it renew but not look is told too, and not anew at e
   await time.advance(30_000);
   fails = false;
   await time.advance(5_000);
-  const told = 'DIRECTORY_UNAVAILABLE: the directory does not let n1 look after the shards: no store';
+  const told = 'STORE_UNAVAILABLE: the directory does not let n1 look after the shards: no store';
   expect(heard).toEqual([...CLAIMED, told, 'answers']);
 });
 

@@ -270,7 +270,10 @@ describe('a store that takes nothing', () => {
     data: { id },
   });
   /** `plain1` has one event; from then on its appends meet `how`, while `on` says so. */
-  async function stalling(how: () => Promise<void>): Promise<{ world: World; node: Node; go: { on: boolean } }> {
+  async function stalling(
+    how: () => Promise<void>,
+    meets = (actor: string): boolean => actor === 'a.plain1',
+  ): Promise<{ world: World; node: Node; go: { on: boolean } }> {
     const go = { on: false };
     const world = new World({
       made: (options) => ({
@@ -278,7 +281,7 @@ describe('a store that takes nothing', () => {
         store: {
           ...options.store,
           append: async (stream, ...rest) => {
-            if (go.on && stream.actor === 'a.plain1') await how();
+            if (go.on && meets(stream.actor)) await how();
             return options.store.append(stream, ...rest);
           },
         },
@@ -329,7 +332,6 @@ describe('a store that takes nothing', () => {
       code: 'STORE_FULL',
       reason: 'STORE_FULL: the disk is full; it is tried again',
     });
-    expect(world.events.find((e) => e.type === 'store.stalled')).toMatchObject({ actor: 'a.plain1', code: 'STORE_FULL' });
     go.on = false;
     await world.advance(3_000);
     expect(node.status('a.plain1')?.code).toBeUndefined();
@@ -337,6 +339,26 @@ describe('a store that takes nothing', () => {
     const sent = sending(node, 'next');
     await world.advance(100);
     expect(sent.of).toMatchObject({ id: 'next' });
+  });
+
+  test('is told once, however many actors it keeps waiting, and when it is over', async () => {
+    const { world, node, go } = await stalling(isFull, () => true);
+    const told = (): unknown[] => world.events.filter((e) => e.type.startsWith('store.'));
+    sending(node, 'mine');
+    world.later(500, () => void node.send('a.plain2', { type: 'm', n: 1 }, { internal: 'user' }).catch(() => undefined));
+    await world.advance(10_000);
+    const stalled = { type: 'store.stalled', node: 'n1', actor: 'a.plain1', code: 'STORE_FULL' };
+    expect(told()).toMatchObject([stalled]);
+    go.on = false;
+    await world.advance(3_000);
+    expect(told()).toMatchObject([stalled, { type: 'store.answers', node: 'n1' }]);
+    go.on = true;
+    sending(node, 'again');
+    await world.advance(1_000);
+    expect(told().slice(2)).toMatchObject([stalled]);
+    // Those that waited go with their node: that is no answer of the store.
+    await world.stop('n1');
+    expect(told()).toHaveLength(3);
   });
 
   test('is told to who asks', async () => {

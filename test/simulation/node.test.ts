@@ -162,6 +162,29 @@ describe('the horizon is stored with the mesh', () => {
   });
 });
 
+test('who follows a node is told of every record of its actors, also of those that no step has made', async () => {
+  const followed = new Map<string, LogRecord[]>();
+  const world = new World({
+    made: (o) => ({
+      ...o,
+      onRecords: (actor, records) => followed.set(actor, [...(followed.get(actor) ?? []), ...structuredClone(records)]),
+    }),
+  });
+  await world.up('n1');
+  await world.send('plain1', { type: 'm', n: 1 });
+  world.crash('n1');
+  const node = await world.up('n2');
+  await world.advance(10_000);
+  await world.send('plain1', { type: 'm', n: 2 });
+  await world.time.run(node.reset('plain1'));
+  await world.send('plain1', { type: 'm', n: 3 });
+  await world.advance(1_000);
+  const log = await world.records('plain1');
+  const kinds = ['init', 'event', 'activated', 'ready', 'event', 'mark', 'bridge', 'init', 'event'];
+  expect(log.map(({ kind }) => kind)).toEqual(expect.arrayContaining(kinds));
+  expect(followed.get('plain1')?.map(({ seq, kind }) => [seq, kind])).toEqual(log.map(({ seq, kind }) => [seq, kind]));
+});
+
 test('a directory that fails is told when it begins and when it ends', async () => {
   let fails = false;
   const world = new World({
