@@ -4,6 +4,7 @@ import type { MeshError } from '../../core/errors.ts';
 import type { Logic } from '../../core/logic.ts';
 import type { Node, NodeOptions } from '../../core/node.ts';
 import type { Clock } from '../../core/ports/clock.ts';
+import type { LogRecord } from '../../core/record.ts';
 import { reducer } from '../../core/reducer.ts';
 import { sendTo, spawn, timer, World, type WorldOptions } from './world.ts';
 
