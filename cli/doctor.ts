@@ -146,13 +146,13 @@ export async function toolServer(plan: ToolServerPlan, folder: string, env: Env)
 }
 
 /** Reads its secrets, and makes its port. What a module of a user throws or says may hold one. */
-export async function modelOf(plan: ModelPlan, folder: string, env: Env): Promise<Finding> {
+export async function modelOf(plan: ModelPlan, folder: string, env: Env, placeOf: MeshPlan['placeOf']): Promise<Finding> {
   const name = `models.${plan.name}`;
   const { Vault } = await import('../actors/secret.ts');
   const vault = new Vault({ env, readFile: (path) => readFileSync(resolve(folder, path), 'utf8') });
   const found = await checked(name, async () => {
     const { modelSource } = await import('./model-ports.ts');
-    const { source } = await modelSource(plan, folder, vault);
+    const { source } = await modelSource(plan, folder, vault, placeOf);
     for (const setting of secretsOf(plan)) vault.value(setting);
     const port = await source();
     if (plan.kind !== 'openai-compatible') return ok(name, port.id);

@@ -70,7 +70,7 @@ export async function loadLogics(plan: MeshPlan, options: LogicOptions, wanted?:
 export async function loadNamed(name: string, plan: MeshPlan, options: LogicOptions): Promise<Registered> {
   const where = plan.logics[name];
   const isModule = where?.from === 'module';
-  const place = isModule ? where.path : `actor '${name}'`;
+  const place = isModule ? where.place : `actor '${name}'`;
   const definition = isModule
     ? await loadActor(where.file, where.name, options.folder, place, options.version)
     : definitionOf(options.actors?.[name], place);
@@ -125,7 +125,7 @@ export async function liveGateways(plan: MeshPlan, folder: string, reach: Reacha
     ]);
     for (const model of plan.models) {
       const vault = new Vault(secrets);
-      const { source, terms } = await modelSource(model, folder, vault);
+      const { source, terms } = await modelSource(model, folder, vault, plan.placeOf);
       const leaves = modelLeaves(source, terms, {
         clock,
         redactor: vault.redactor,

@@ -12,6 +12,8 @@ import { openaiCompatible } from '../actors/models/openai-compatible.ts';
 import { scripted, type ScriptedAnswer } from '../actors/models/scripted.ts';
 import type { Vault } from '../actors/secret.ts';
 import type { ModelPlan } from '../core/config/gateway-plan.ts';
+import type { MeshPlan } from '../core/config/plan.ts';
+import type { ConfigPath } from '../core/config/problems.ts';
 import { errorData, MeshError } from '../core/errors.ts';
 import { loadExport } from './actor-modules.ts';
 import { missingPackage, peer, peerMissing } from './peer.ts';
@@ -26,22 +28,35 @@ export interface ModelSource {
 }
 
 /**
- * `folder`: where relative paths start. `vault`: the one of this model, whose redactor knows its secrets from then on.
+ * `folder`: where relative paths start. `vault`: the one of this model, whose redactor knows its secrets from then on. `placeOf`: as the plan
+ * of the mesh has it.
  *
  * Throws CONFIG_INVALID, PEER_DEPENDENCY_MISSING.
  */
-export async function modelSource(plan: ModelPlan, folder: string, vault: Vault): Promise<ModelSource> {
+export async function modelSource(
+  plan: ModelPlan,
+  folder: string,
+  vault: Vault,
+  placeOf: MeshPlan['placeOf'],
+): Promise<ModelSource> {
   const { timeoutMs, concurrency } = plan;
+  const at = { folder, placeOf: (...member: ConfigPath) => placeOf(['models', plan.name, ...member]) };
   return {
-    source: await sourceOf(plan, folder, vault),
+    source: await sourceOf(plan, at, vault),
     terms: { timeoutMs, concurrency, ...(plan.kind === 'openai-compatible' && { attempts: plan.retries + 1 }) },
   };
 }
 
-async function sourceOf(plan: ModelPlan, folder: string, vault: Vault): Promise<PortSource> {
+/** Where the mesh file is, and how messages name a member of the model in it. */
+interface At {
+  readonly folder: string;
+  readonly placeOf: (...member: ConfigPath) => string;
+}
+
+async function sourceOf(plan: ModelPlan, at: At, vault: Vault): Promise<PortSource> {
   switch (plan.kind) {
     case 'scripted': {
-      const port = scripted(answersOf(plan, folder), { id: `scripted/${plan.name}`, repeat: plan.repeat });
+      const port = scripted(answersOf(plan, at), { id: `scripted/${plan.name}`, repeat: plan.repeat });
       return () => port;
     }
     case 'openai-compatible': {
@@ -50,38 +65,36 @@ async function sourceOf(plan: ModelPlan, folder: string, vault: Vault): Promise<
     }
     case 'ai-sdk':
     case 'module': {
-      const exported = await loaded(plan, folder);
-      if (typeof exported !== 'function') await portOf(plan, exported);
-      return async () => portOf(plan, typeof exported === 'function' ? await made(exported, plan, vault) : exported);
+      const exported = await loaded(plan, at);
+      if (typeof exported !== 'function') await portOf(plan, at, exported);
+      return async () => portOf(plan, at, typeof exported === 'function' ? await made(exported, plan, at, vault) : exported);
     }
   }
 }
 
-const where = (plan: ModelPlan, member: string): string => `models.${plan.name}.${member}`;
-const wrong = (plan: ModelPlan, member: string, problem: string, cause?: unknown): MeshError =>
-  new MeshError('CONFIG_INVALID', `${where(plan, member)}: ${problem}`, cause === undefined ? {} : { cause });
+const wrong = (place: string, problem: string, cause?: unknown): MeshError =>
+  new MeshError('CONFIG_INVALID', `${place}: ${problem}`, cause === undefined ? {} : { cause });
 
 // ---- scripted --------------------------------------------------------------------------------------------------------
 
-function answersOf(plan: Plan<'scripted'>, folder: string): readonly ScriptedAnswer[] {
+function answersOf(plan: Plan<'scripted'>, at: At): readonly ScriptedAnswer[] {
   const { replies = [], file } = plan;
-  const answers: unknown = file === undefined ? replies : fromFile(plan, resolve(folder, file));
-  if (!Array.isArray(answers)) throw wrong(plan, 'file', `${file} holds no list of answers`);
+  const answers: unknown = file === undefined ? replies : fromFile(resolve(at.folder, file), at);
+  if (!Array.isArray(answers)) throw wrong(at.placeOf('file'), `${file} holds no list of answers`);
   return answers.map((answer: unknown, i) => {
     if (isAnswer(answer)) return answer;
     throw wrong(
-      plan,
-      file === undefined ? `replies.${i}` : 'file',
+      file === undefined ? at.placeOf('replies', i) : at.placeOf('file'),
       `answer ${i} is neither text nor a result of a model with a list of 'content'`,
     );
   });
 }
 
-function fromFile(plan: ModelPlan, path: string): unknown {
+function fromFile(path: string, at: At): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as unknown;
   } catch (error) {
-    throw wrong(plan, 'file', `${path} cannot be read as JSON: ${errorData(error).message}`, error);
+    throw wrong(at.placeOf('file'), `${path} cannot be read as JSON: ${errorData(error).message}`, error);
   }
 }
 
@@ -91,32 +104,33 @@ const isAnswer = (answer: unknown): answer is string | Extract<ScriptedAnswer, {
 
 // ---- modules ---------------------------------------------------------------------------------------------------------
 
-async function loaded(plan: ModulePlan, folder: string): Promise<unknown> {
+async function loaded(plan: ModulePlan, at: At): Promise<unknown> {
+  const place = at.placeOf('module');
   try {
-    return (await loadExport(plan.file, plan.exportName, folder, where(plan, 'module'))).value;
+    return (await loadExport(plan.file, plan.exportName, at.folder, place)).value;
   } catch (error) {
     const name = missingPackage(error);
-    throw name === undefined ? error : peerMissing(where(plan, 'module'), name, error);
+    throw name === undefined ? error : peerMissing(place, name, error);
   }
 }
 
 /** A function is given the key, and nothing else that is secret. */
-async function made(exported: unknown, plan: ModulePlan, vault: Vault): Promise<unknown> {
+async function made(exported: unknown, plan: ModulePlan, at: At, vault: Vault): Promise<unknown> {
   // Providers of the AI SDK are functions too, but of a model's name.
   if ('languageModel' in (exported as object))
-    throw wrong(plan, 'module', `${plan.file} exports a provider; export one of its models, such as openai('gpt-5-mini')`);
+    throw wrong(at.placeOf('module'), `${plan.file} exports a provider; export one of its models, such as openai('gpt-5-mini')`);
   const make = exported as (given: { readonly apiKey?: string }) => unknown;
   return await make(plan.apiKey === undefined ? {} : { apiKey: vault.value(plan.apiKey) });
 }
 
-async function portOf(plan: ModulePlan, model: unknown): Promise<ModelPort> {
+async function portOf(plan: ModulePlan, at: At, model: unknown): Promise<ModelPort> {
   if (plan.kind === 'module') {
     if (isPort(model)) return model;
     const cure = isAiSdkModel(model) ? "; it is a model of the AI SDK: write 'kind: ai-sdk'" : '';
-    throw wrong(plan, 'module', `${plan.file} gives no model port, which is { id, generate }${cure}`);
+    throw wrong(at.placeOf('module'), `${plan.file} gives no model port, which is { id, generate }${cure}`);
   }
-  const found = typeof model === 'string' ? await byName(plan, model) : model;
-  if (!isAiSdkModel(found)) throw wrong(plan, 'module', `${plan.file} gives no language model of the AI SDK`);
+  const found = typeof model === 'string' ? await byName(at, model) : model;
+  if (!isAiSdkModel(found)) throw wrong(at.placeOf('module'), `${plan.file} gives no language model of the AI SDK`);
   return fromAiSdk(found);
 }
 
@@ -127,8 +141,8 @@ const isPort = (value: unknown): value is ModelPort =>
   typeof (value as { generate?: unknown }).generate === 'function';
 
 /** `provider/model`, as the AI SDK resolves it: by its default provider, else by its gateway. */
-async function byName(plan: ModulePlan, name: string): Promise<AiSdkModel> {
-  const { gateway } = await peer(where(plan, 'module'), () => import('ai'));
+async function byName(at: At, name: string): Promise<AiSdkModel> {
+  const { gateway } = await peer(at.placeOf('module'), () => import('ai'));
   const { AI_SDK_DEFAULT_PROVIDER: provider = gateway } = globalThis as {
     AI_SDK_DEFAULT_PROVIDER?: { languageModel(id: string): AiSdkModel };
   };

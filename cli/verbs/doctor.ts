@@ -72,6 +72,6 @@ async function ofMesh(call: Call, { loaded, plan }: Read, tell: (finding: Findin
   tell(await checked('store', () => storeOf(plan, folder)));
   tell(await checked('clock', () => clockOf(plan, folder)));
   for (const tool of plan.tools) tell(await checked(`tools.${tool.name}`, () => toolServer(tool, folder, env)));
-  for (const model of plan.models) tell(await checked(`models.${model.name}`, () => modelOf(model, folder, env)));
+  for (const model of plan.models) tell(await checked(`models.${model.name}`, () => modelOf(model, folder, env, plan.placeOf)));
   tell(await checked('telemetry', () => traces(plan)));
 }

@@ -1,6 +1,6 @@
 /** Zod's issues as our problems: in our words, one a key, with the known names. Knows nothing about what a mesh file means. */
 import type { z } from 'zod';
-import { type ConfigPath, type ConfigProblem, suggest } from './problems.ts';
+import { type ConfigPath, type ConfigProblem, suggest, withBlank } from './problems.ts';
 import { looksSecret } from './secrets.ts';
 
 /** Characters of a wrong value that a message repeats. */
@@ -35,7 +35,7 @@ function problemsOf(issue: z.core.$ZodIssue, known: ReadonlyMap<string, readonly
       return issue.keys.map((key) => ({
         path: [...path, key],
         atKey: true,
-        message: `unrecognized key "${key}"${suggest(key, names)}`,
+        message: `unrecognized key "${key}"${withBlank(key, names) ?? suggest(key, names)}`,
       }));
     }
     case 'invalid_key':
@@ -76,7 +76,7 @@ function wording(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'invalid_type')
     return input === undefined
       ? `is missing: expected ${word(issue.expected)}`
-      : `expected ${word(issue.expected)}, got ${given(input)}`;
+      : `expected ${word(issue.expected)}, got ${given(input)}${isMapOf(issue.expected) ? blankless(input) : ''}`;
   if (issue.code === 'invalid_value') {
     const values = issue.values.map(String);
     return values.length === 1
@@ -91,6 +91,11 @@ function wording(issue: z.core.$ZodRawIssue): string | undefined {
 }
 
 const word = (expected: string): string => WORDS[expected] ?? expected;
+
+const isMapOf = (expected: string): boolean => word(expected) === 'a map';
+
+/** A map whose only key has no blank before its value. */
+const blankless = (input: unknown): string => (typeof input === 'string' ? (withBlank(input) ?? '') : '');
 
 function given(input: unknown): string {
   if (input === null) return 'nothing';

@@ -19,7 +19,7 @@ import type { PoolConfig } from '../pool.ts';
 import { checkBudgetSpendable } from '../supervision/restart-budget.ts';
 import { checkMesh, type ConfigSource, IN_CODE } from './check-mesh.ts';
 import { modelPlan, type ModelPlan, toolServerPlan, type ToolServerPlan } from './gateway-plan.ts';
-import { type ConfigPath, type ConfigProblem, invalid, located, type LocatedProblem, pathText } from './problems.ts';
+import { type ConfigPath, type ConfigProblem, invalid, located, type LocatedProblem, pathText, placeText } from './problems.ts';
 import { backoffOf, given, moduleRef, ms, msOr } from './resolve.ts';
 import type { ActorConfig, MeshConfig, SupervisorEntry, WorkerEntry } from './schema.ts';
 import { sizeBytes } from './units.ts';
@@ -45,6 +45,8 @@ export interface MeshPlan {
   readonly specHash: string;
   /** What is allowed, but hardly meant. */
   readonly warnings: readonly LocatedProblem[];
+  /** How messages name a place of the mesh file: `mesh.yaml:6:12 models.main.module`. */
+  readonly placeOf: (path: ConfigPath) => string;
 }
 
 export type StorePlan =
@@ -54,8 +56,8 @@ export type StorePlan =
 export type LogicPlan =
   /** Given to `startMesh` under this name. */
   | { readonly from: 'code' }
-  /** `file` as written: relative to the mesh file. Without `name`: the default export. */
-  | { readonly from: 'module'; readonly file: string; readonly name?: string; readonly path: string }
+  /** `file` as written: relative to the mesh file. Without `name`: the default export. `place`: what names it, as `placeOf` has it. */
+  | { readonly from: 'module'; readonly file: string; readonly name?: string; readonly place: string }
   /** A gateway, a supervisor, a pool. */
   | { readonly from: 'reprise' };
 
@@ -161,7 +163,13 @@ class Planner {
       },
       specHash: createHash('sha256').update(canonical(root)).digest('hex'),
       warnings: located(this.warnings, this.source.file, this.source.locate),
+      placeOf: (path) => this.placeOf(path),
     };
+  }
+
+  private placeOf(path: ConfigPath): string {
+    const { file, locate } = this.source;
+    return placeText({ file, ...locate(path, false), path: pathText(path) });
   }
 
   // ---- the tree ----------------------------------------------------------------------------------------------------
@@ -259,7 +267,7 @@ class Planner {
       return name;
     }
     if (this.logics.has(address) || this.inCode.has(address)) this.clash(path, address);
-    this.logics.set(address, { from: 'module', ...moduleRef(entry.module), path: pathText([...path, 'module']) });
+    this.logics.set(address, { from: 'module', ...moduleRef(entry.module), place: this.placeOf([...path, 'module']) });
     return address;
   }
 

@@ -35,6 +35,12 @@ export const pathText = (path: ConfigPath): string =>
     return text === '' ? part : `${text}.${part}`;
   }, '');
 
+/** `module:./a.ts` is one word to YAML. What it lacks, starting with a semicolon; undefined: it is no key with its value, which is never repeated. */
+export function withBlank(text: string, keys?: readonly string[]): string | undefined {
+  const [, key] = /^([A-Za-z]\w*):\S/.exec(text) ?? [];
+  return key === undefined || keys?.includes(key) === false ? undefined : `; a blank is missing after "${key}:"`;
+}
+
 /** Edits that make a slip of the pen of a name of this length; two letters exchanged are two. */
 const slips = (length: number): number => (length < 4 ? 1 : Math.max(2, Math.floor(length / 3)));
 
@@ -52,9 +58,12 @@ export function located(problems: readonly ConfigProblem[], file: string, locate
     .toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
 }
 
+/** `mesh.yaml:6:12 actors.planner.module` */
+export const placeText = ({ file, line, column, path }: Omit<LocatedProblem, 'message'>): string =>
+  `${file}${line === undefined ? '' : `:${line}:${column}`}${path === '' ? '' : ` ${path}`}`;
+
 /** `mesh.yaml:6:12 actors.planner.modle: unrecognized key …` */
-export const problemText = (p: LocatedProblem): string =>
-  `${p.file}${p.line === undefined ? '' : `:${p.line}:${p.column}`}${p.path === '' ? '' : ` ${p.path}`}: ${p.message}`;
+export const problemText = (p: LocatedProblem): string => `${placeText(p)}: ${p.message}`;
 
 /** CONFIG_INVALID with a line for each problem. */
 export function invalid(problems: readonly LocatedProblem[]): MeshError {

@@ -18,7 +18,7 @@ import {
   type YAMLError,
 } from 'yaml';
 import { type Env, interpolate, plainScalar } from './interpolate.ts';
-import type { ConfigPath, Locate, LocatedProblem, Position } from './problems.ts';
+import { type ConfigPath, type Locate, type LocatedProblem, type Position, withBlank } from './problems.ts';
 
 /** What the aliases of a file may come to, one within the other: enough for people, too few for a bomb. */
 const ALIASES_MAX = 100;
@@ -77,13 +77,18 @@ function valueOf(doc: Document, found: Found[]): unknown {
   }
 }
 
+/** What YAML says where a line of a map has no key: codes of its errors. */
+const KEYLESS: ReadonlySet<YAMLError['code']> = new Set(['MISSING_CHAR', 'BLOCK_AS_IMPLICIT_KEY', 'MULTILINE_IMPLICIT_KEY']);
+
 function sentence({ code, message, pos }: YAMLError, text: string): string {
   if (code === 'DUPLICATE_KEY') return 'this key stands twice in one map: names must differ';
   if (code === 'RESOURCE_EXHAUSTION') return TOO_DEEP;
   if (code === 'MULTIPLE_DOCS') return 'a mesh file is one YAML document: take the second `---` out';
   if (text.slice(pos[0] - 1, pos[0] + 1) === '${')
     return 'a placeholder within { } or [ ] must be quoted, as in { path: "${NAME}" }';
-  return message.charAt(0).toLowerCase() + message.slice(1);
+  const [line = ''] = text.slice(pos[0]).split('\n', 1);
+  const said = message.charAt(0).toLowerCase() + message.slice(1);
+  return KEYLESS.has(code) ? `${said}${withBlank(line.trimEnd()) ?? ''}` : said;
 }
 
 /** What YAML allows and a mesh file does not. */

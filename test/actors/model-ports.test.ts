@@ -6,6 +6,7 @@ import { Vault } from '../../actors/secret.ts';
 import { modelSource } from '../../cli/model-ports.ts';
 import { missingPackage, peer } from '../../cli/peer.ts';
 import { modelPlan } from '../../core/config/gateway-plan.ts';
+import { pathText } from '../../core/config/problems.ts';
 import type { ModelConfig } from '../../core/config/schema.ts';
 import { folder } from './leaf-drive.ts';
 import { OpenAiServer, words } from './openai-server.ts';
@@ -19,7 +20,7 @@ afterEach(() => dir.remove());
 const ENV = { MODEL_KEY: 'sk-0123456789' };
 const source = async (config: ModelConfig, env: Record<string, string> = ENV) => {
   const vault = new Vault({ env, readFile: () => '' });
-  return { ...(await modelSource(modelPlan('main', config), dir.path, vault)), redactor: vault.redactor };
+  return { ...(await modelSource(modelPlan('main', config), dir.path, vault, pathText)), redactor: vault.redactor };
 };
 const port = async (config: ModelConfig, env?: Record<string, string>): Promise<ModelPort> =>
   (await source(config, env)).source();

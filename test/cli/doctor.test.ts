@@ -93,7 +93,9 @@ describe('what is not well is named', () => {
       ...HELLO,
       'mesh.yaml': 'mesh: hello\nstore: "memory:"\nactors:\n  greeter: { module: ./gone.ts }\n',
     });
-    expect((await examine(folder)).of('config')).toContain('failed: actors.greeter.module: there is no file ./gone.ts');
+    expect((await examine(folder)).of('config')).toMatch(
+      /^failed: .*mesh\.yaml:4:22 actors\.greeter\.module: there is no file \.\/gone\.ts/,
+    );
   });
   test('a server that does not start, and one that lacks a tool', async () => {
     await using folder = new Folder({

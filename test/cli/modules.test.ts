@@ -81,6 +81,35 @@ describe('what a module does not give is said at the place that names it', () =>
   });
 });
 
+test('what the mesh file names, and is not there, is said with its line and column', async () => {
+  await using folder = new Folder({
+    'm.ts': `import { setup } from 'xstate';\nimport { tool } from 'reprise';\nexport const m = setup({ actors: { pay: tool('bank.pay') } }).createMachine({ id: 'm', version: '1' });\n`,
+    'mesh.yaml': 'mesh: m\nactors:\n  a: { module: ./gone.ts }\n  b: { module: ./m.ts#n }\n  c: { module: ./m.ts }\n',
+  });
+  const { code, stderr } = await folder.run('config', 'validate');
+  expect([code, stderr.trimEnd().split('\n')]).toEqual([
+    2,
+    [
+      expect.stringMatching(/^CONFIG_INVALID: mesh\.yaml:3:16 actors\.a\.module: there is no file \.\/gone\.ts in /),
+      "mesh.yaml:4:16 actors.b.module: ./m.ts has no export 'n'; it has m",
+      "mesh.yaml:5:16 actors.c.module: 'pay' calls the tool server 'bank', which is not under tools (none is known)",
+    ],
+  ]);
+  folder.write(
+    'mesh.yaml',
+    'mesh: m\nactors: {}\nmodels:\n  one:\n    { kind: module, module: ./gone.ts }\n  two: { kind: scripted, replies: [a, 1] }\n',
+  );
+  const up = await folder.run('up');
+  expect([up.code, up.stderr]).toEqual([
+    2,
+    expect.stringMatching(/^CONFIG_INVALID: mesh\.yaml:5:29 models\.one\.module: there is/),
+  ]);
+  folder.write('mesh.yaml', 'mesh: m\nactors: {}\nmodels:\n  two: { kind: scripted, replies: [a, 1] }\n');
+  expect((await folder.run('up')).stderr).toMatch(
+    /^CONFIG_INVALID: mesh\.yaml:4:39 models\.two\.replies\[1\]: answer 1 is neither/,
+  );
+});
+
 describe('what is wrong in modules is told all at once, each with file, line and column', () => {
   const nowhere = "setup({}).createMachine({ id: 'm', version: '1', initial: 'a', states: { a: { on: { go: 'nowhere' } } } })";
   /** What it is, the text of the module, and where it is wrong. */
@@ -114,12 +143,14 @@ describe('what is wrong in modules is told all at once, each with file, line and
   });
   afterAll(() => folder[Symbol.asyncDispose]());
 
-  test.each(wrong.map(([what, , place], i) => [what, `actors.a${i}.module: ./m${i}.ts${place} cannot be loaded: `]))(
-    '%s',
-    (_what, expected) => {
-      expect(said.stderr).toContain(expected);
-    },
-  );
+  test.each(
+    wrong.map(([what, , place], i) => [
+      what,
+      `mesh.yaml:${i + 3}:${String(i).length + 16} actors.a${i}.module: ./m${i}.ts${place} cannot be loaded: `,
+    ]),
+  )('%s', (_what, expected) => {
+    expect(said.stderr).toContain(expected);
+  });
   test('and nothing else', () => {
     // XState says it in two lines.
     const lines = said.stderr.trimEnd().split('\n');

@@ -167,8 +167,8 @@ describe('what YAML allows and a mesh file does not', () => {
   test('names that every object has are ordinary names', () => {
     const parsed = parseMesh('mesh: a\nactors:\n  constructor: { module: ./a.ts }\n  toString: { module: ./b.ts }', 'mesh.yaml');
     expect(planOf(parsed.config, undefined, parsed).logics).toEqual({
-      constructor: { from: 'module', file: './a.ts', path: 'actors.constructor.module' },
-      toString: { from: 'module', file: './b.ts', path: 'actors.toString.module' },
+      constructor: { from: 'module', file: './a.ts', place: 'mesh.yaml:3:26 actors.constructor.module' },
+      toString: { from: 'module', file: './b.ts', place: 'mesh.yaml:4:23 actors.toString.module' },
     });
   });
 

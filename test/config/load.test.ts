@@ -24,6 +24,29 @@ describe('positions', () => {
       'mesh.yaml:4:5 actors.planner.modle: unrecognized key "modle" (did you mean "module"?)',
     ]);
   });
+  test.each([
+    [
+      'in braces',
+      mesh('mesh: a', 'actors:', '  r: { kind: keyed, module:./r.ts }'),
+      '3:21 actors.r["module:./r.ts"]: unrecognized key',
+    ],
+    [
+      'as the only key',
+      mesh('mesh: a', 'actors:', '  r:', '    module:./r.ts'),
+      '4:5 actors.r: expected a map, got "module:./r.ts"',
+    ],
+    ['after another', mesh('mesh: a', 'actors:', '  r:', '    kind: keyed', '    module:./r.ts'), '5:5: '],
+    ['before another', mesh('mesh: a', 'actors:', '  r:', '    module:./r.ts', '    kind: keyed'), '4:5: '],
+  ])('a blank that is missing after a colon is said to be: %s', (_where, text, expected) => {
+    const [problem, ...more] = problems(text);
+    expect([problem, more]).toEqual([expect.stringContaining(`mesh.yaml:${expected}`), []]);
+    expect(problem).toMatch(/; a blank is missing after "module:"$/);
+  });
+  test('a colon in a name that is no key lacks nothing', () => {
+    expect(problems(mesh('mesh: a', 'actors:', '  r: { module: ./r.ts, "one:two": 1 }'))[0]).toContain(
+      'unrecognized key "one:two" (known: ',
+    );
+  });
   test('all problems come at once, in the order of the file', () => {
     const found = problems(
       mesh(

@@ -107,7 +107,7 @@ describe('the tree', () => {
       from: 'module',
       file: './intake.ts',
       name: 'intake',
-      path: 'actors.desk.children.intake.module',
+      place: 'mesh config actors.desk.children.intake.module',
     });
   });
   test('the hash of the tree changes with the tree, and with nothing else', () => {
