@@ -136,6 +136,27 @@ export const CODES = {
     true,
   ),
   MODEL_TIMEOUT: row('A model did not answer before its deadline.', 'Raise `timeoutMs`, or handle it in `onError`.', true),
+  NET_ADDRESS_INVALID: row(
+    'The text is no address of a node in the overlay.',
+    'Copy it whole: three groups of four hex digits, as `0A1B.2C3D.4E5F`.',
+  ),
+  NET_KEY_EXISTS: row(
+    'A key file was to be made where one is.',
+    'Keep that one: it is the identity of this node. For another identity name another file.',
+  ),
+  NET_KEY_EXPOSED: row(
+    'Others than its owner may use the key file.',
+    '`chmod 600 FILE` if nobody else has read it; else make a new key in another file and have the old one revoked.',
+  ),
+  NET_KEY_INVALID: row(
+    'The key file holds no key that a node may have.',
+    'Name the right file, or restore it from a copy. Only Reprise makes such files: of keys made by other programs half are of no use, for a member must have a public key whose sign bit is clear.',
+  ),
+  NET_KEY_MISSING: row('There is no key file at this path.', 'Mend the path, or make an identity there.'),
+  NET_KEY_UNAVAILABLE: row(
+    'The key file could not be read or written.',
+    'See the cause: mend the permissions, make the folder, or choose a file system that knows modes and hard links.',
+  ),
   NODE_STOPPING: row('The node is stopping and takes nothing new.', 'Send again; another node or the next run takes it.', true),
   NOT_OWNER: row('This node no longer owns the actor.', 'Nothing: the owner goes on.', true),
   OUTSIDE_MESH: row(
@@ -186,7 +207,10 @@ export const CODES = {
     'Free room (`reprise prune` removes what is over); what was not stored was not acknowledged and is sent again.',
     true,
   ),
-  STORE_LOCKED: row('Another process owns this store.', 'Use `reprise` beside it; or stop it with Ctrl-C or `kill PID`.'),
+  STORE_LOCKED: row(
+    'Another process owns this store.',
+    'If that is this mesh, it runs already: `reprise ps`, `logs`, `send`, `ask`, `state` and `replay` work beside it. To start it anew, stop it first: Ctrl-C where it runs, or `kill PID`.',
+  ),
   STORE_MISSING: row('There is no store at this path.', 'Run `reprise up` once, or mend `store:` in the mesh file.'),
   STORE_NEWER: row('The store was written by a newer version.', 'Update Reprise; nothing was changed.'),
   STORE_OWNER_FROZEN: row(
