@@ -74,11 +74,11 @@ export function wholeNumber(text: string, what: string, min = 0): number {
   throw new MeshError('USAGE', `${what} is a whole number${min > 0 ? ` of at least ${min}` : ''}, not '${text}'`);
 }
 
-/** JSON that was typed. Throws USAGE, showing where it breaks off. */
-export function typedJson(text: string, what: string): unknown {
+/** JSON that was typed. Throws USAGE, showing where it breaks off, and what is right (`like`). */
+export function typedJson(text: string, what: string, like?: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new MeshError('USAGE', `${what} is no JSON: ${(error as Error).message}`);
+    throw new MeshError('USAGE', `${what} is no JSON: ${(error as Error).message}${like === undefined ? '' : `. ${like}`}`);
   }
 }

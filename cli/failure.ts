@@ -9,9 +9,15 @@ export function tell(error: unknown, io: Io, isJson: boolean, verb: Verb | undef
   const isOurs = isMeshError(error);
   io.note(`${isOurs ? code : 'error'}: ${message}`);
   if (cause !== undefined && !message.includes(cause.message)) io.note(`  because: ${cause.message}`);
-  const cure = isOurs ? cureOf(code, message, verb) : undefined;
+  const cure = isOurs ? cureOf(code, message, verb)?.replaceAll(/\bPID\b/g, (name) => pidIn(data) ?? name) : undefined;
   if (cure !== undefined) io.note(`  ${cure}`);
   if (io.env['REPRISE_DEBUG'] !== undefined && error instanceof Error) io.note(error.stack ?? '');
+}
+
+/** The process that an error speaks of, where it knows it. */
+function pidIn(data: unknown): string | undefined {
+  const { pid } = Object(data) as { readonly pid?: unknown };
+  return typeof pid === 'number' ? String(pid) : undefined;
 }
 
 /** The cure of the code. Undefined where the message has said what to do, or where this very command is the cure. */

@@ -218,7 +218,9 @@ export class RunningMesh {
 /** A store in memory has no lock that would say so. */
 async function aloneAt(path: string, mesh: string): Promise<void> {
   const other = await runningMesh(path);
-  if (other !== undefined) throw new MeshError('STORE_LOCKED', `the mesh '${mesh}' runs already, as process ${other.pid}`);
+  if (other === undefined) return;
+  const { pid } = other;
+  throw new MeshError('STORE_LOCKED', `the mesh '${mesh}' runs already, as process ${pid}`, { data: { pid } });
 }
 
 /** Before anything runs. */

@@ -31,11 +31,14 @@ export function idOf(call: Call): { readonly id: string; readonly made: boolean 
   return { id: id ?? systemEntropy().id(), made: id === undefined };
 }
 
+/** With the quotes that a shell would take. */
+const LIKE = `write '{"type":"greet","name":"Ada"}', with all its quotes, or only a type, greet`;
+
 /** An event as JSON, or only its type. Throws USAGE. */
 export function typedEvent(text: string): EventObject {
   if (/^[A-Za-z_][\w.:-]*$/.test(text)) return { type: text };
-  const event = typedJson(text, 'the event');
+  const event = typedJson(text, 'the event', LIKE);
   if (typeof event === 'object' && event !== null && 'type' in event && typeof event.type === 'string')
     return event as EventObject;
-  throw new MeshError('USAGE', 'an event is JSON with a type, such as {"type":"greet","name":"Ada"}, or only a type');
+  throw new MeshError('USAGE', `an event has a type: ${LIKE}`);
 }

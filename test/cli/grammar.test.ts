@@ -118,6 +118,11 @@ describe('a wrong call ends with 2 and the cure', () => {
       ['diff', 'desk/intake', '0', '1', '-f', join(DESK, 'mesh.yaml')],
       'A is a whole number of at least 1',
     ],
+    [
+      'an event whose quotes the shell took',
+      ['send', 'desk/intake', '{type:inc}', '-f', join(DESK, 'mesh.yaml')],
+      `write '{"type":"greet","name":"Ada"}', with all its quotes, or only a type, greet`,
+    ],
     ['an event that is no JSON', ['send', 'desk/intake', '{"type":', '-f', join(DESK, 'mesh.yaml')], 'the event is no JSON'],
     ['an address that is none', ['send', 'desk intake', 'x', '-f', join(DESK, 'mesh.yaml')], "ADDRESS_INVALID: 'desk intake'"],
     [
@@ -126,7 +131,7 @@ describe('a wrong call ends with 2 and the cure', () => {
       'decide with one of --retry, --fail and --output',
     ],
     ['two decisions', ['resolve', 'a!1.0', '--retry', '--fail', '-f', join(DESK, 'mesh.yaml')], 'decide with one of'],
-    ['verify of nothing', ['verify', '-f', join(DESK, 'mesh.yaml')], 'verify needs actors, or --against MODULE'],
+    ['verify of nothing', ['verify', '-f', join(DESK, 'mesh.yaml')], 'verify needs actors, or --against FILE'],
     ['two ranges', ['events', 'desk', '--last', '1', '--from', '2', '-f', join(DESK, 'mesh.yaml')], '--last goes without'],
     ['an unknown action', ['config', 'chek'], "config knows validate, schema, print, not 'chek'"],
     ['an unknown action of dead letters', ['deadletters', 'drop'], 'deadletters knows list and resend'],

@@ -136,8 +136,16 @@ describe('a mesh that runs', () => {
   });
 
   test('a second one is refused, and the first goes on', async () => {
+    const { pid } = up.process;
     const second = await folder.run('up');
-    expect([second.code, second.stderr]).toEqual([1, expect.stringMatching(/^STORE_LOCKED: /)]);
+    expect([second.code, second.stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        new RegExp(
+          `^STORE_LOCKED: .* is owned by process ${pid}, .*\\n.* \`reprise ps\`, .*Ctrl-C where it runs, or \`kill ${pid}\`\\.\\n$`,
+        ),
+      ),
+    ]);
     expect((await folder.json<Listed>('ps', '--json')).running).toBe(true);
   });
 
@@ -149,7 +157,7 @@ describe('a mesh that runs', () => {
     ]);
     expect([actor.code, actor.stderr]).toEqual([1, expect.stringContaining(`no actor 'greter' (did you mean "greeter"?)`)]);
     expect([verb.code, verb.stderr]).toEqual([2, expect.stringContaining(`unknown command 'stat' (did you mean "state"?)`)]);
-    expect([event.code, event.stderr]).toEqual([2, expect.stringContaining('an event is JSON with a type')]);
+    expect([event.code, event.stderr]).toEqual([2, expect.stringContaining('an event has a type: write ')]);
   });
 
   test('parked when its budget is spent, it goes on when a person says so', async () => {
