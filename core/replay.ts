@@ -2,10 +2,10 @@
  * Replay: a fold of a log for people. It performs nothing, sends nothing and emits no spans.
  * A frame is one record with the state before and after it and the effects of its step.
  */
-import { type EffectId, effectId } from './address.ts';
+import { type Address, type EffectId, effectId } from './address.ts';
 import { decodeCheckpoint } from './checkpoint.ts';
 import { type Effect, isDelayed } from './effect.ts';
-import { MeshError } from './errors.ts';
+import { isMeshError, MeshError } from './errors.ts';
 import { applyRecord, envOf, type Folded, stepOf, UNSTEPPED } from './fold.ts';
 import { type Divergence, divergence, explain } from './fold/seal.ts';
 import type { Logic, Step, View } from './logic.ts';
@@ -90,14 +90,30 @@ async function* folds(source: RecoverySource, stream: StreamId, options: FrameOp
     if (record.kind === 'init') actor = reborn({ logicOf }, stream.actor, record, actor.tables);
     else if (record.kind === 'failed' && record.init !== undefined) actor = nobody(stream.actor, actor.tables);
     else if (record.kind === 'bridge') {
-      actor = bridged({ logicOf }, stream.actor, record);
-      yield { record, before, actor, step: UNSTEPPED, bad: undefined };
+      const landed = onBridge({ logicOf }, stream.actor, record);
+      ({ actor } = landed);
+      yield { record, before, actor, step: UNSTEPPED, bad: landed.bad };
       continue;
     }
     const step = stepOf(actor, record) ?? UNSTEPPED;
     const bad = divergence(actor, record, step);
     if (step.failed === undefined) applyRecord(actor, record, step, undefined);
     yield { record, before, actor, step, bad };
+  }
+}
+
+/** The actor as a bridge has it; nobody, where that is in a state which this code does not have: log and code part there. */
+function onBridge(
+  source: Pick<RecoverySource, 'logicOf'>,
+  address: Address,
+  record: Extract<LogRecord, { kind: 'bridge' }>,
+): Pick<Fold, 'actor' | 'bad'> {
+  try {
+    return { actor: bridged(source, address, record), bad: undefined };
+  } catch (error) {
+    if (!isMeshError(error, 'CHECKPOINT_INCOMPATIBLE')) throw error;
+    const actor = bridged({ logicOf: () => NOBODY }, address, record);
+    return { actor, bad: { seq: record.seq, what: 'checkpoint', expected: record.digest, actual: error.message } };
   }
 }
 
@@ -114,7 +130,10 @@ export interface Agreed {
 
 /** The state after the last record (at most `to`) that this code repeats as the log has it. Undefined: nothing lives there. */
 export async function agreed(source: RecoverySource, stream: StreamId, to?: number): Promise<Agreed | undefined> {
-  const parting = (await verify(source, stream, to === undefined ? {} : { to }))?.divergence;
+  const first = await verify(source, stream, to === undefined ? {} : { to });
+  // What lies below a bridge may have been written by any code.
+  if (first?.record.kind === 'bridge') return undefined;
+  const parting = first?.divergence;
   const last = parting === undefined ? to : parting.seq - 1;
   let found: Agreed | undefined;
   let actor: Folded | undefined;

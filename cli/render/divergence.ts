@@ -24,8 +24,9 @@ export function partingText({ divergence, before, after, effects = [] }: Parting
       return effects.length === 0
         ? `${stepText(before, after)} and does nothing else; the log has effects there`
         : `${stepText(before, after)} and then: ${effects.map((e) => effectText(e, width)).join('; ')}; the effects in the log were others`;
-    case 'state':
     case 'checkpoint':
+      return otherText(divergence);
+    case 'state':
       return `${stepText(before, after)}; in the log its state or context was another`;
   }
 }
@@ -33,6 +34,7 @@ export function partingText({ divergence, before, after, effects = [] }: Parting
 /** What of it was another. */
 export function otherText({ what, actual }: Divergence): string {
   if (what === 'throw') return `this code throws: ${actual}`;
+  if (what === 'checkpoint') return `this code cannot go on from there: ${actual}`;
   return what === 'effects' ? 'the effects in the log were others' : 'in the log its state or context was another';
 }
 
