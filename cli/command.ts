@@ -1,5 +1,6 @@
 /** What a verb of the CLI is: a row of `verbs.ts`, and code that is loaded when it is called. */
 import { MeshError } from '../core/errors.ts';
+import { Invocation, MESH_FILE } from './invocation.ts';
 import type { Io } from './io.ts';
 
 export interface Option {
@@ -41,7 +42,11 @@ export class Call {
 
   /** The mesh file. */
   get file(): string {
-    return this.text('file') ?? 'mesh.yaml';
+    return this.text('file') ?? MESH_FILE;
+  }
+  /** Writes commands for people to type. */
+  get reprise(): Invocation {
+    return new Invocation(this.io.env, this.file);
   }
   get isJson(): boolean {
     return this.flag('json');

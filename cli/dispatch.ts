@@ -9,32 +9,40 @@ import { errorData, MeshError } from '../core/errors.ts';
 import { Call, type Verb } from './command.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
 import { tell } from './failure.ts';
-import type { Io } from './io.ts';
+import { Invocation } from './invocation.ts';
+import { type Io, saying } from './io.ts';
 import { VERBS } from './verbs.ts';
 
 /** Resolves with the exit code; never rejects. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
+  const isJson = argv.includes('--json');
+  const reprise = new Invocation(io.env, fileIn(argv));
+  const verb = VERBS.find((v) => v.name === argv[0]);
   try {
-    return await dispatch(argv, io);
+    return await dispatch(argv, isJson ? io : saying(io, (line) => reprise.text(line)), reprise);
   } catch (error) {
-    tell(
-      error,
-      io,
-      argv.includes('--json'),
-      VERBS.find((v) => v.name === argv[0]),
-    );
+    const { actor } = Object(errorData(error).data) as { readonly actor?: unknown };
+    const named = typeof actor === 'string' ? actor : undefined;
+    tell(error, isJson ? io : saying(io, (line) => reprise.text(line, named)), isJson, verb);
     return exitCodeOf(error);
   }
 }
 
-async function dispatch(argv: readonly string[], io: Io): Promise<number> {
+/** The mesh file that was typed, whatever else was. */
+function fileIn([verb, ...args]: readonly string[]): string | undefined {
+  const file = { type: 'string', ...(verb !== 'logs' && { short: 'f' }) } as const;
+  const { values } = parseArgs({ args, options: { file }, strict: false, allowPositionals: true });
+  return typeof values.file === 'string' ? values.file : undefined;
+}
+
+async function dispatch(argv: readonly string[], io: Io, reprise: Invocation): Promise<number> {
   const [word] = argv;
   if (word === '-v' || word === '--version') {
     const { default: manifest } = await import('reprise/package.json', { with: { type: 'json' } });
     io.out(manifest.version);
     return EXIT.ok;
   }
-  const cli = grammar();
+  const cli = grammar(reprise);
   if (word === undefined || word === 'help' || word === '-h' || word === '--help') {
     cli.outputHelp();
     return word === undefined ? EXIT.usage : EXIT.ok;
@@ -62,16 +70,17 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
   return (await loaded.run(callOf(verb, argv.slice(1), io))) ?? EXIT.ok;
 }
 
-function grammar(): CAC {
-  const cli = cac('reprise');
+function grammar(reprise: Invocation): CAC {
+  const { program } = reprise;
+  const cli = cac(program);
   for (const verb of VERBS) {
     const command = cli.command(`${verb.name}${verb.args === undefined ? '' : ` ${verb.args}`}`, verb.about);
     for (const { flags, about } of verb.options ?? []) command.option(flags, about);
-    for (const example of verb.examples ?? []) command.example(example);
+    for (const example of verb.examples ?? []) command.example(example.replace(/^reprise /, `${program} `));
   }
   cli.help((sections) => {
     const words = VERBS.find((v) => v.name === cli.matchedCommandName)?.words ?? [];
-    if (words.length > 0) sections.push({ title: 'Words', body: wordLines(words).join('\n') });
+    if (words.length > 0) sections.push({ title: 'Words', body: reprise.text(wordLines(words).join('\n')) });
   });
   return cli;
 }

@@ -43,6 +43,10 @@ export interface Unread {
   readonly gone: string;
 }
 
+/** The same, with lines for people as `words` has them. */
+export const saying = (io: Io, words: (line: string) => string): Io =>
+  Object.create(io, { note: { value: (line: string): void => io.note(words(line)) } }) as Io;
+
 const COLUMNS = 100;
 /** Bytes that may wait for a reader of a command that lasts. */
 const WAITING_MAX = 1024 * 1024;

@@ -8,6 +8,7 @@ import { AddressBook } from '../core/operator/address-book.ts';
 import type { MeshPlan } from '../core/config/plan.ts';
 import type { NodeEvent } from '../core/node/news.ts';
 import type { LogRecord } from '../core/record.ts';
+import type { Invocation } from './invocation.ts';
 import type { Io } from './io.ts';
 import { LiveRow } from './live-rows.ts';
 import type { Misfit } from './misfit.ts';
@@ -30,12 +31,13 @@ const COUNT_MIN = 12;
 /** ms in which misfits are gathered before they are told. */
 const GATHER_MS = 500;
 
-export function liveReport(io: Io, plan: MeshPlan, quiet: boolean): Report {
-  return new LiveReport(io, plan, quiet);
+export function liveReport(io: Io, reprise: Invocation, plan: MeshPlan, quiet: boolean): Report {
+  return new LiveReport(io, reprise, plan, quiet);
 }
 
 class LiveReport implements Report {
   private readonly io: Io;
+  private readonly reprise: Invocation;
   private readonly quiet: boolean;
   private readonly book: AddressBook;
   private readonly rows: ReadonlyMap<Address, LiveRow>;
@@ -51,8 +53,9 @@ class LiveReport implements Report {
   private readonly toldOf = new Map<string, Address>();
   private gathering: NodeJS.Timeout | undefined;
 
-  constructor(io: Io, plan: MeshPlan, quiet: boolean) {
+  constructor(io: Io, reprise: Invocation, plan: MeshPlan, quiet: boolean) {
     this.io = io;
+    this.reprise = reprise;
     this.quiet = quiet;
     this.book = new AddressBook(plan);
     this.rows = new Map(
@@ -61,10 +64,10 @@ class LiveReport implements Report {
   }
 
   ready({ mesh, pid, actors, kinds, store, survives }: Ready): void {
-    const { io } = this;
+    const { io, reprise } = this;
     this.header = [
       `${io.paint('green', mesh)} is up: ${actorsText(actors, kinds)}. ${store} ${survives}.`,
-      io.paint('dim', `pid ${pid}. Ctrl-C stops it; \`reprise ps\`, \`send\`, \`replay\` work beside it.`),
+      io.paint('dim', reprise.text(`pid ${pid}. Ctrl-C stops it; \`reprise ps\`, \`send\`, \`replay\` work beside it.`)),
     ];
     this.above(this.header);
     this.soon();
@@ -77,7 +80,7 @@ class LiveReport implements Report {
     // Why an actor does not fit its code is explained below.
     const isMisfit = event['code'] === 'REPLAY_DIVERGED' || event['code'] === 'CHECKPOINT_INCOMPATIBLE';
     if (!isMisfit && (URGENT.has(event.type) || (event.type === 'actor.log' && isTold(event, this.quiet))) && this.isFew(event))
-      this.above([eventText({ ts: Date.now(), ...event }, this.io)]);
+      this.above([this.reprise.text(eventText({ ts: Date.now(), ...event }, this.io))]);
     this.soon();
   }
 
@@ -113,13 +116,13 @@ class LiveReport implements Report {
       const like = this.toldOf.get(sort);
       // One that comes again was edited again: all is said again.
       const isNew = like === undefined || group.some(({ actor }) => actor === like);
-      this.above(misfitLines(group, this.io, isNew ? undefined : like));
+      this.above(misfitLines(group, this.io, this.reprise, isNew ? undefined : like));
       const [first] = group;
       if (isNew && first !== undefined) this.toldOf.set(sort, first.actor);
     }
   }
   note(text: string): void {
-    this.above([text]);
+    this.above([this.reprise.text(text)]);
   }
   stopping(): void {
     this.above(['stopping: what is in hand is finished first; once more ends it at once']);

@@ -2,6 +2,7 @@
 import type { Address } from '../core/address.ts';
 import type { NodeEvent } from '../core/node/news.ts';
 import type { LogRecord } from '../core/record.ts';
+import type { Invocation } from './invocation.ts';
 import type { Io } from './io.ts';
 import { choicesOf, type Misfit } from './misfit.ts';
 
@@ -63,7 +64,7 @@ export function printable(event: NodeEvent): NodeEvent {
   return { ...event, value: JSON.parse(text) as unknown };
 }
 
-export function lineReport(io: Io, quiet: boolean): Report {
+export function lineReport(io: Io, reprise: Invocation, quiet: boolean): Report {
   const say = (line: object): void => io.json({ ts: Date.now(), ...line });
   return {
     ready: (ready) => say({ type: 'mesh.ready', ...ready }),
@@ -71,7 +72,8 @@ export function lineReport(io: Io, quiet: boolean): Report {
       if (isTold(event, quiet)) say(event);
     },
     records: () => undefined,
-    misfit: (misfit) => say({ type: 'actor.misfit', ...misfit, choices: choicesOf(misfit).map((choice) => choice.command) }),
+    misfit: (misfit) =>
+      say({ type: 'actor.misfit', ...misfit, choices: choicesOf(misfit).map(({ typed }) => reprise.command(typed)) }),
     note: (text) => say({ type: 'mesh.note', text }),
     stopping: () => say({ type: 'mesh.stopping' }),
     end: () => undefined,

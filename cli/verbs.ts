@@ -12,8 +12,8 @@ const JSON_OUT: Option = { flags: '--json', about: 'Print JSON with stable field
 const READ = [...MESH, JSON_OUT];
 const IMPORTED: Option = { flags: '--imported <name>', about: 'Look at the logs that `import` brought under this name' };
 const OLD: Option = {
-  flags: '--old <module>',
-  about: 'The code that wrote the log, as FILE or FILE#EXPORT: it folds what the new code cannot',
+  flags: '--old <file>',
+  about: 'The code that wrote the log, FILE or FILE#EXPORT: it folds what the new code cannot',
 };
 const LOSS: Option = { flags: '--accept-loss', about: 'Go on although records cannot be folded: each becomes a dead letter' };
 
@@ -127,7 +127,7 @@ export const VERBS: readonly Verb[] = [
     about: 'Does other code do what the log says? Exit code 3 where it does not',
     options: [
       ...READ,
-      { flags: '--against <module>', about: 'FILE or FILE#EXPORT with the machine (default: the code of the mesh)' },
+      { flags: '--against <file>', about: 'FILE or FILE#EXPORT with the machine (default: the code of the mesh)' },
       IMPORTED,
     ],
     examples: ['reprise verify --against ./intake.ts', 'reprise verify desk/intake'],
@@ -181,7 +181,7 @@ export const VERBS: readonly Verb[] = [
     options: [
       ...MESH,
       {
-        flags: '--with <module>',
+        flags: '--with <file>',
         about: 'FILE or FILE#EXPORT: (oldSnapshot, { version, hash }) => newSnapshot (default: the state as it is)',
       },
       OLD,

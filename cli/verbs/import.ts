@@ -18,5 +18,5 @@ export async function run(call: Call): Promise<void> {
       ? await importLogs(await reach.own(), path, as, signer)
       : await running.call<ImportedLog[]>('import', { path, as, ...(signer !== undefined && { signer }) });
   for (const { actor, records } of logs) call.io.out(`${actor}: ${records} records`);
-  call.io.note(`look at them with --imported ${as}, as in: reprise replay ${logs[0]?.actor ?? 'ACTOR'} --imported ${as}`);
+  call.io.note(`look at them with --imported ${as}, as in: \`reprise replay ${logs[0]?.actor ?? 'ACTOR'} --imported ${as}\``);
 }

@@ -51,21 +51,21 @@ export async function migrate(call: Call): Promise<void> {
     offline: async (upkeep, address, inspect, folder) =>
       upkeep.migrate(address, await migrationOf(module, folder), await lossOptions(inspect, address, { ...loss, folder })),
   }).catch((error: unknown) => {
-    throw withFunction(error);
+    throw withFunction(error, module);
   });
   call.io.out(`${actor} goes on in the new code`);
 }
 
-/** The refusal of a snapshot, with what makes one that fits. */
-function withFunction(error: unknown): unknown {
-  const reasons = isMeshError(error, 'CHECKPOINT_INCOMPATIBLE') && error.data !== undefined && 'reasons' in Object(error.data);
-  if (!reasons) return error;
+/** The refusal of a snapshot, with what makes one that fits; the one of a log that only the old code folds, with what may be refused next. */
+function withFunction(error: unknown, given: string | undefined): unknown {
+  if (!isMeshError(error, 'CHECKPOINT_INCOMPATIBLE')) return error;
   const { message, data } = error;
-  return new MeshError(
-    'CHECKPOINT_INCOMPATIBLE',
-    `${message}. \`--with FILE\` names a function that makes one that fits: see \`reprise migrate --help\``,
-    { data, cause: error },
-  );
+  const isSnapshot = 'reasons' in Object(data);
+  if (!isSnapshot && given !== undefined) return error;
+  const what = isSnapshot
+    ? '`--with FILE` names a function that makes one that fits'
+    : 'Where the state that it is in has another name in this code, `--with FILE` is needed besides';
+  return new MeshError('CHECKPOINT_INCOMPATIBLE', `${message}. ${what}: see \`reprise migrate --help\``, { data, cause: error });
 }
 
 export async function fork(call: Call): Promise<void> {

@@ -22,7 +22,7 @@ export async function run(call: Call): Promise<void> {
   const print = (line: LogLine | LogGap): void => {
     if (isJson) io.json(line);
     else if ('skipped' in line) io.note(`${counted(line.skipped as number, 'line')} of the mesh went before they were read`);
-    else io.out(eventText(line, io));
+    else io.out(call.reprise.text(eventText(line, io)));
   };
   if (running === undefined) {
     reach.tellAbsence(call, 'this is what its records say');

@@ -40,7 +40,7 @@ export async function run(call: Call): Promise<void> {
       String(actor.seq),
       actor.mailbox === 0 ? '' : `${actor.mailbox} (${spanText(actor.oldestMs ?? 0)})`,
       actor.dead === undefined ? '' : String(actor.dead),
-      noteOf(actor),
+      call.reprise.text(noteOf(actor)),
     ]),
   );
 }

@@ -14,7 +14,7 @@ import { counted } from '../words.ts';
 
 export async function run(call: Call): Promise<number> {
   const signals = new StopSignals();
-  call.io.lasts({ dropped: (lines) => unread(lines, call), gone: GONE });
+  call.io.lasts({ dropped: (lines) => unread(lines, call), gone: call.reprise.text(GONE) });
   const loaded = meshOf(call);
   if (call.flag('watch')) return watched(call, loaded, signals);
   const report = reportOf(call, loaded);
@@ -36,7 +36,9 @@ function unread(lines: number, { io }: Call): string {
 
 function reportOf(call: Call, loaded: LoadedMesh): Report {
   const quiet = call.flag('quiet');
-  return call.io.isTerminal ? liveReport(call.io, planOfFile(loaded), quiet) : lineReport(call.io, quiet);
+  return call.io.isTerminal
+    ? liveReport(call.io, call.reprise, planOfFile(loaded), quiet)
+    : lineReport(call.io, call.reprise, quiet);
 }
 
 function optionsOf(call: Call, report: Report): RunOptions {

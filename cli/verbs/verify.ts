@@ -36,7 +36,7 @@ export async function run(call: Call): Promise<number> {
   const module = against === undefined ? undefined : resolve(against);
   const named = call.args;
   if (module === undefined && named.length === 0)
-    throw new MeshError('USAGE', 'verify needs actors, or --against MODULE to verify every actor that runs that machine');
+    throw new MeshError('USAGE', 'verify needs actors, or --against FILE to verify every actor that runs that machine');
   const inspect = await reach.inspect(...(named.length > 0 ? named : reach.plan.actors.map((a) => a.address)));
   const actors =
     named.length > 0

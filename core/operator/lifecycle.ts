@@ -77,7 +77,7 @@ export async function tablesAtHead(ctx: LifecycleContext, stream: StreamId, opti
   if (lost.length > 0 && options.acceptLoss !== true) {
     throw new MeshError(
       'CHECKPOINT_INCOMPATIBLE',
-      `${stream.actor} has ${lost.length} ${lost.length === 1 ? 'record' : 'records'} above its checkpoint (seq ${lost[0]?.seq} to ${lost.at(-1)?.seq}) that only the old code can fold: name it with --old MODULE, or give their sends up with --accept-loss`,
+      `${stream.actor} has ${lost.length} ${lost.length === 1 ? 'record' : 'records'} above its checkpoint (seq ${lost[0]?.seq} to ${lost.at(-1)?.seq}) that only the old code can fold: name it with --old FILE, or give their sends up with --accept-loss`,
       { data: { actor: stream.actor, records: lost.map((r) => r.seq) } },
     );
   }
@@ -121,7 +121,7 @@ export async function migrate(
   if (at.snapshot === undefined || at.snapshot === null)
     throw new MeshError(
       'CHECKPOINT_INCOMPATIBLE',
-      `${stream.actor} has no checkpoint to migrate from: name the old code with --old MODULE`,
+      `${stream.actor} has no checkpoint to migrate from: name the old code with --old FILE`,
     );
   const logic = ctx.logicOf(at.tables.init.logic, stream.actor);
   const seq = at.tables.head + at.lost.length + 1;

@@ -1,6 +1,9 @@
 /** What a person sees and does when an agent was edited between two runs. */
 import { describe, expect, test } from 'vitest';
-import { Folder, type Up } from './processes.ts';
+import { Invocation } from '../../cli/invocation.ts';
+import type { Misfit } from '../../cli/misfit.ts';
+import { misfitLines } from '../../cli/render/misfit.ts';
+import { captured, Folder, type Up } from './processes.ts';
 
 /** An order that waits for its payment; `packing` is the state that the edit renames, `price` what it changes. */
 const order = (packing: string, price = 10): string => `
@@ -143,6 +146,43 @@ describe('an edit that does not fit', () => {
     expect(await stateOf(folder)).toMatchObject({ value: 'wrapping' });
   });
 
+  test('a state that a person migrated to is renamed: the record, and what can be done, are said as always', async () => {
+    await using folder = await stopped('SIGTERM', 10);
+    const rename = (name: string): void => {
+      folder.write('order.ts', order(name));
+      folder.write('rename.ts', `export default (old: object) => ({ ...old, value: '${name}' });\n`);
+    };
+    rename('wrapping');
+    expect(await folder.run('migrate', 'order', '--with', 'rename.ts')).toMatchObject({ code: 0 });
+    await (await folder.up()).kill('SIGTERM');
+    rename('boxing');
+    const up = await folder.up();
+    const told = await misfit(up);
+    expect(told).toMatchObject({
+      code: 'CHECKPOINT_INCOMPATIBLE',
+      divergence: { what: 'checkpoint', record: { kind: 'bridge', reason: 'migrate' } },
+      choices: ['reprise migrate order --with FILE', 'reprise reset order'],
+    });
+    const text = misfitLines([told as unknown as Misfit], captured().io, new Invocation({}), undefined).join('\n');
+    expect(text).toMatch(
+      /\n {2}record \d+: bridge: migrate\n {2}this code cannot go on from there: .*'wrapping'.*\n {2}Undo the edit/,
+    );
+    const replay = await folder.run('replay', 'order');
+    expect([replay.code, replay.stdout]).toEqual([3, expect.stringMatching(/bridge: migrate\n[\s\S]*cannot go on from there/)]);
+    expect((await folder.run('fork', 'order')).stderr).toContain('nothing of order can be repeated by this code');
+    expect(await folder.run('migrate', 'order', '--with', 'rename.ts')).toMatchObject({ code: 0 });
+    expect(await stateOf(folder)).toMatchObject({ value: 'boxing', context: { paid: 10 } });
+    expect((await folder.run('replay', 'order')).code).toBe(0);
+  });
+
+  test('what was saved long after the record where they part is not held against it', async () => {
+    await using folder = await stopped('SIGTERM', 4, 6);
+    folder.write('order.ts', order('packing', 4));
+    const told = await misfit(await folder.up());
+    expect(told).toMatchObject({ divergence: { seq: 2 } });
+    expect(told).not.toHaveProperty('changes');
+  });
+
   test('migrate without a mesh that runs, far from a checkpoint, by the old code', async () => {
     await using folder = await stopped('SIGKILL', 4, 6);
     folder.write('old.ts', order('packing'));
@@ -151,8 +191,12 @@ describe('an edit that does not fit', () => {
     const without = await folder.run('migrate', 'order', '--with', 'migrate.ts#rename');
     expect([without.code, without.stderr]).toEqual([
       3,
-      expect.stringContaining('only the old code can fold: name it with --old MODULE'),
+      expect.stringContaining('only the old code can fold: name it with --old FILE'),
     ]);
+    // What may be missing besides is said at once.
+    const bare = await folder.run('migrate', 'order');
+    expect(bare.stderr).toMatch(/--old FILE.*has another name in this code, `--with FILE` is needed besides/);
+    expect(without.stderr).not.toContain('needed besides');
     expect(await folder.run('migrate', 'order', '--with', 'migrate.ts#rename', '--old', 'old.ts')).toMatchObject({ code: 0 });
     const up = await folder.up();
     expect(await stateOf(folder)).toMatchObject({ value: 'wrapping', context: { paid: 10 } });
@@ -172,7 +216,7 @@ describe('an edit that does not fit', () => {
       code: 'REPLAY_DIVERGED',
       divergence: { seq: 2, what: 'effects' },
       effects: [{ kind: 'log' }, { kind: 'timer' }],
-      choices: ['reprise migrate order --old OLD_FILE [--with FILE]', 'reprise fork order', 'reprise reset order --old OLD_FILE'],
+      choices: ['reprise migrate order --old FILE [--with FILE]', 'reprise fork order', 'reprise reset order --old FILE'],
     });
     const wrong = await folder.run('migrate', 'order', '--old', 'order.ts');
     expect([wrong.code, wrong.stderr]).toEqual([

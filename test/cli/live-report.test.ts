@@ -2,6 +2,7 @@
 import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { ioOf } from '../../cli/io.ts';
+import { Invocation } from '../../cli/invocation.ts';
 import { liveReport } from '../../cli/live-report.ts';
 import { planOf } from '../../core/config/plan.ts';
 import type { LogRecord } from '../../core/record.ts';
@@ -24,7 +25,7 @@ function terminal(rows = 24, columns = 80, quiet = false) {
     }),
     { isTTY: true, rows, columns },
   ) as unknown as NodeJS.WriteStream;
-  const report = liveReport(ioOf({ stdin: process.stdin, stdout, stderr: stdout, env: {} }), plan, quiet);
+  const report = liveReport(ioOf({ stdin: process.stdin, stdout, stderr: stdout, env: {} }), new Invocation({}), plan, quiet);
   const screen = (): string[] => {
     const lines: string[] = [];
     // oxlint-disable-next-line no-control-regex -- escape sequences are what this is about

@@ -1,5 +1,6 @@
 /** Actors of one kind whose code was edited: what is said of them together, in words, and what replay makes of their logs. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { Invocation } from '../../cli/invocation.ts';
 import { liveReport } from '../../cli/live-report.ts';
 import { choicesOf, type Misfit } from '../../cli/misfit.ts';
 import { grouped, misfitLines } from '../../cli/render/misfit.ts';
@@ -47,11 +48,7 @@ describe('a kind of which none fits', () => {
         kind: 'approval',
         divergence: { seq: 2, what: 'effects' },
         effects: [{ kind: 'emit', event: { type: 'filed' } }],
-        choices: [
-          `reprise migrate ${desk} --old OLD_FILE [--with FILE]`,
-          `reprise fork ${desk}`,
-          `reprise reset ${desk} --old OLD_FILE`,
-        ],
+        choices: [`reprise migrate ${desk} --old FILE [--with FILE]`, `reprise fork ${desk}`, `reprise reset ${desk} --old FILE`],
       });
   });
 
@@ -120,6 +117,7 @@ const misfit = (actor: string, more: Partial<Misfit> = {}): Misfit => ({
   code: 'REPLAY_DIVERGED',
   reason: `${actor} does not fit the edited code from seq 2 on`,
   needsOld: true,
+  wrote: { id: 'approval', version: '1', hash: '0a' },
   divergence: {
     seq: 2,
     what: 'effects',
@@ -142,6 +140,7 @@ const misfit = (actor: string, more: Partial<Misfit> = {}): Misfit => ({
   ...more,
 });
 const { io } = captured({ NO_COLOR: '1' });
+const reprise = new Invocation({});
 const groupsOf = (misfits: readonly Misfit[]): string[][] =>
   [...grouped(misfits).values()].map((group) => group.map(({ actor }) => actor));
 
@@ -150,17 +149,20 @@ describe('misfits in groups', () => {
 
   test('what is alike is said once, with the first addresses', () => {
     const [group = []] = grouped(desks).values();
-    expect(misfitLines(group, io, undefined)).toEqual([
+    expect(misfitLines(group, io, reprise, undefined)).toEqual([
       '8 actors of approval are parked: their code was changed and no longer fits their logs.',
       '  approval/desk1, approval/desk2, approval/desk3, approval/desk4, approval/desk5, and 3 more: reprise ps',
       '  record 2 of approval/desk1: event submit {"sum":14}',
       `  this code goes empty -> pending and then: spawn file from 'file' {"actor":"approval/desk1"}; the effects in the log were others`,
       '  Undo the edit (the old code is in your version control), or choose, for each of them:',
-      '    reprise migrate approval/desk1 --old OLD_FILE [--with FILE]  go on in this code, from the state that the old code left',
+      '    reprise migrate approval/desk1 --old FILE [--with FILE]  go on in this code, from the state that the old code left',
       '    reprise fork approval/desk1  go on beside it, from the last record that this code repeats',
-      '    reprise reset approval/desk1 --old OLD_FILE  begin anew; the old log stays below',
+      '    reprise reset approval/desk1 --old FILE  begin anew; the old log stays below',
+      "  --old FILE: the code that wrote the log ('approval', version 1, hash 0a), or any that does what it says",
+      '  --with FILE: needed besides where the state that it is in has another name here: a function that gives the new one',
+      '  `reprise migrate --help` shows examples',
     ]);
-    expect(misfitLines([misfit('approval/desk9')], io, 'approval/desk1')).toEqual([
+    expect(misfitLines([misfit('approval/desk9')], io, reprise, 'approval/desk1')).toEqual([
       'approval/desk9: parked for the same reason as approval/desk1',
     ]);
   });
@@ -177,10 +179,12 @@ describe('misfits in groups', () => {
         misfit('approval/e', { after: view('approved', 1) }),
         misfit('approval/f', { divergence: { ...divergence, what: 'state' } }),
         misfit('approval/g', { code: 'CHECKPOINT_INCOMPATIBLE' }),
+        // Another `--old` is needed.
+        misfit('approval/h', { wrote: { id: 'approval', version: '2', hash: '0b' } }),
       ]),
     ).toEqual([
       ['approval/a', 'approval/with-another-payload'],
-      ...['b', 'c', 'd', 'e', 'f', 'g'].map((name) => [`approval/${name}`]),
+      ...['b', 'c', 'd', 'e', 'f', 'g', 'h'].map((name) => [`approval/${name}`]),
     ]);
   });
 
@@ -188,7 +192,7 @@ describe('misfits in groups', () => {
     const { divergence: _, ...unseen } = misfit('approval/desk1');
     const { divergence: _too, ...another } = misfit('approval/desk2');
     expect(groupsOf([unseen, another])).toEqual([['approval/desk1', 'approval/desk2']]);
-    expect(misfitLines([unseen], io, undefined).join('\n')).not.toMatch(DIGEST);
+    expect(misfitLines([unseen], io, reprise, undefined).join('\n')).not.toMatch(DIGEST);
   });
 
   test.each<[string, Partial<Misfit>, RegExp]>([
@@ -209,19 +213,33 @@ describe('misfits in groups', () => {
       /this code throws: whom\?$/m,
     ],
   ])('says in words what this code does: %s', (_what, more, expected) => {
-    const lines = misfitLines([misfit('approval/a', more)], io, undefined);
+    const lines = misfitLines([misfit('approval/a', more)], io, reprise, undefined);
     expect(lines[0]).toBe('approval/a is parked: its code was changed and no longer fits its log.');
     expect(lines.join('\n')).toMatch(expected);
     expect(lines.join('\n')).not.toMatch(DIGEST);
   });
 
+  test('what was saved is compared at the record where they part, and nowhere else', () => {
+    const lines = misfitLines([misfit('a', { changes: [{ path: 'value', before: 'x', after: 'y' }] })], io, reprise, undefined);
+    expect(lines.join('\n')).toContain('\n  after that record, in the log -> by this code:\n    value: "x" -> "y"\n');
+  });
+
+  test('what the files are is said: both at once, where both are needed, and none where none is', () => {
+    const said = (more: Partial<Misfit>): string => misfitLines([misfit('a', more)], io, reprise, undefined).join('\n');
+    expect(said({ code: 'CHECKPOINT_INCOMPATIBLE' })).toMatch(
+      /migrate a --old FILE --with FILE {2}[\s\S]*--old FILE: the code that wrote the log.*\n {2}--with FILE: a function that makes a state/,
+    );
+    expect(said({ code: 'CHECKPOINT_INCOMPATIBLE', needsOld: false })).not.toContain('--old');
+    expect(said({ needsOld: false })).not.toContain('FILE');
+  });
+
   test('choices are what can be done', () => {
-    const commands = (more: Partial<Misfit>, actor = 'a'): string[] =>
-      choicesOf(misfit(actor, more)).map(({ command }) => command);
-    expect(commands({ needsOld: false })).toEqual(['reprise migrate a', 'reprise fork a', 'reprise reset a']);
-    expect(commands({ code: 'CHECKPOINT_INCOMPATIBLE' })[0]).toBe('reprise migrate a --old OLD_FILE --with FILE');
-    // A child of a chart is not forked, nor is what does otherwise from its first record on.
+    const commands = (more: Partial<Misfit>, actor = 'a'): string[] => choicesOf(misfit(actor, more)).map(({ typed }) => typed);
+    expect(commands({ needsOld: false })).toEqual(['migrate a', 'fork a', 'reset a']);
+    expect(commands({ code: 'CHECKPOINT_INCOMPATIBLE' })[0]).toBe('migrate a --old FILE --with FILE');
+    // A child of a chart is not forked, nor is what does otherwise from its first record on, or cannot be folded at all.
     expect(commands({}, 'a/child@2.0')).toHaveLength(2);
+    expect(commands({ isShut: true })).toHaveLength(2);
     const record = { ...(misfit('a').divergence as NonNullable<Misfit['divergence']>).record, kind: 'init' };
     expect(commands({ divergence: { ...misfit('a').divergence, record } as NonNullable<Misfit['divergence']> })).toHaveLength(2);
   });
@@ -229,7 +247,12 @@ describe('misfits in groups', () => {
   test('on a terminal, one more of a sort is told in a line, and one that comes again in full', () => {
     vi.useFakeTimers();
     const { io: screen, text } = captured({ NO_COLOR: '1' });
-    const report = liveReport(screen, planOf({ mesh: 'desk', actors: { approval: { kind: 'keyed', module: './a.ts' } } }), false);
+    const report = liveReport(
+      screen,
+      reprise,
+      planOf({ mesh: 'desk', actors: { approval: { kind: 'keyed', module: './a.ts' } } }),
+      false,
+    );
     const said = (...names: string[]): string => {
       const from = text.stdout.length;
       for (const name of names) report.misfit(misfit(name));
@@ -244,7 +267,12 @@ describe('misfits in groups', () => {
 
   test('the terminal gathers them before it tells', () => {
     const { io: screen, text } = captured({ NO_COLOR: '1' });
-    const report = liveReport(screen, planOf({ mesh: 'desk', actors: { approval: { kind: 'keyed', module: './a.ts' } } }), false);
+    const report = liveReport(
+      screen,
+      reprise,
+      planOf({ mesh: 'desk', actors: { approval: { kind: 'keyed', module: './a.ts' } } }),
+      false,
+    );
     report.ready({ mesh: 'desk', pid: 1, actors: 1, kinds: 1, store: 'desk.db', survives: 'survives kill -9' });
     for (const desk of desks) report.misfit(desk);
     expect(text.stdout).not.toContain('parked');

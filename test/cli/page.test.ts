@@ -1,6 +1,7 @@
 /** The worked example of docs/cli.md, "When an agent was edited", is performed on the agent of the README. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { Invocation } from '../../cli/invocation.ts';
 import type { Misfit } from '../../cli/misfit.ts';
 import { misfitLines } from '../../cli/render/misfit.ts';
 import { captured, Folder } from './processes.ts';
@@ -35,8 +36,8 @@ test('an edited delay says nothing; a renamed state is parked, and goes on after
   folder.write('rename.ts', fence(PAGE, 'ts\n// rename.ts'));
   const third = await folder.up();
   const misfit = (await third.until((line) => line['type'] === 'actor.misfit')) as unknown as Misfit;
-  const lines = misfitLines([misfit], captured({ NO_COLOR: '1' }).io, undefined);
-  expect(`$ npx reprise up\n${lines.join('\n')}\n`).toBe(fence(PAGE, '\n$ npx reprise up\n'));
+  const lines = misfitLines([misfit], captured({ NO_COLOR: '1' }).io, new Invocation({ npm_command: 'exec' }), undefined);
+  expect(`$ npx reprise up\n${lines.join('\n')}\n`.replace(/hash [0-9a-f]+/, 'hash …')).toBe(fence(PAGE, '\n$ npx reprise up\n'));
 
   const commands = fence(PAGE, '\n$ git show');
   const [, typed = ''] = /\$ npx reprise (migrate .*)/.exec(commands) ?? [];

@@ -11,6 +11,8 @@ import { type Io, ioOf } from '../../cli/io.ts';
 
 // Whatever runs the tests may want colours of its own; commands that are called here paint as for no terminal.
 delete process.env['FORCE_COLOR'];
+// Nor are they told to type `npx` because npm runs the tests.
+delete process.env['npm_command'];
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const MAIN = join(ROOT, 'cli/main.ts');

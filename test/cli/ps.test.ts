@@ -53,7 +53,8 @@ test('what cannot be known has …, and the note says what shows it', async () =
   expect(statesOf(listed)).toEqual({ '@root': 'active', greeter: 'awake' });
   expect(listed.actors.map((actor) => 'state' in actor)).toEqual([true, false, true, false]);
   const { code, stdout, stderr } = await folder.call('ps');
-  expect([code, stderr]).toEqual([0, 'hello is not running: this is what its store has (…: `reprise state ACTOR` shows it)\n']);
+  const command = `reprise state ACTOR -f ${folder.file('mesh.yaml')}`;
+  expect([code, stderr]).toEqual([0, `hello is not running: this is what its store has (…: \`${command}\` shows it)\n`]);
   expect(stdout).toMatch(/^lost +unfinished +… /m);
   expect(stdout).toMatch(/^edited +unfinished +… /m);
 });

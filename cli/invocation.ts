@@ -1,0 +1,42 @@
+/**
+ * Commands as they have to be typed where this one was: through `npx` or not, and with the mesh file that it was given. Whatever the CLI
+ * prints for people to type is written here.
+ */
+import { resolve } from 'node:path';
+import type { Address } from '../core/address.ts';
+import { VERBS } from './verbs.ts';
+
+/** The mesh file where none is named. */
+export const MESH_FILE = 'mesh.yaml';
+
+const TAKES_FILE: ReadonlySet<string> = new Set(VERBS.map(({ name }) => name));
+
+export class Invocation {
+  /** What it begins with: who installed the package in a folder has it on no path, and npm says that it has started this process. */
+  readonly program: 'reprise' | 'npx reprise';
+  private readonly file: string | undefined;
+
+  /** `file`: the mesh file, as it was typed. */
+  constructor(env: Readonly<Record<string, string | undefined>>, file: string = MESH_FILE) {
+    this.program = env['npm_command'] === undefined ? 'reprise' : 'npx reprise';
+    this.file = resolve(file) === resolve(MESH_FILE) ? undefined : quoted(file);
+  }
+
+  /** `ps desk` becomes `npx reprise ps desk -f other.yaml`. */
+  command(typed: string): string {
+    const [verb = ''] = typed.split(' ');
+    const isWhole = this.file === undefined || !TAKES_FILE.has(verb) || typed.endsWith('--help');
+    // The `-f` of `logs` follows.
+    return `${this.program} ${typed}${isWhole ? '' : ` ${verb === 'logs' ? '--file' : '-f'} ${this.file}`}`;
+  }
+
+  /** A text with its commands in backquotes as they have to be typed, and ACTOR in them by its name, where that is known. */
+  text(text: string, actor?: Address): string {
+    return text.replaceAll(/`reprise(?: ([^`]+))?`/g, (_, typed: string | undefined) => {
+      if (typed === undefined) return `\`${this.program}\``;
+      return `\`${this.command(actor === undefined ? typed : typed.replace(/\bACTOR\b/, () => actor))}\``;
+    });
+  }
+}
+
+const quoted = (file: string): string => (/^[\w./@%+=:,-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`);
