@@ -21,7 +21,7 @@ export const CODES = {
   ),
   ACTOR_PARKED: row(
     'The actor is parked and waits for a person.',
-    'NOTE of `reprise ps` says why. When the cause is mended, or lay outside: `reprise unpark ACTOR`. When its code was changed and no longer fits its log: undo the edit and start again, or choose `reprise migrate ACTOR`, `reprise fork ACTOR` or `reprise reset ACTOR`.',
+    'NOTE of `reprise ps` says why. When the cause is mended, or lay outside: `reprise unpark ACTOR`. When its code was changed and no longer fits its log: undo the edit (then start again, unless `reprise up --watch` runs: it sees that by itself), or choose `reprise migrate ACTOR`, `reprise fork ACTOR` or `reprise reset ACTOR`. After a `kill -9` `migrate` and `reset` need `--old FILE`, the code that wrote its log.',
   ),
   ACTOR_STOPPED: row(
     'The actor has finished and takes no more events.',
@@ -53,7 +53,7 @@ export const CODES = {
   ),
   CHECKPOINT_INCOMPATIBLE: row(
     'A checkpoint does not fit the machine that should take it up.',
-    'Undo the edit and start again, or choose `reprise migrate ACTOR`, `reprise fork ACTOR` or `reprise reset ACTOR`.',
+    'Undo the edit (then start again, unless `reprise up --watch` runs: it sees that by itself), or choose `reprise migrate ACTOR`, `reprise fork ACTOR` or `reprise reset ACTOR`. After a `kill -9` `migrate` and `reset` need `--old FILE`, the code that wrote its log.',
   ),
   CHILD_SNAPSHOT_READ: row(
     'A machine read the snapshot of a child that is an actor of its own.',
@@ -171,7 +171,7 @@ export const CODES = {
   PEER_DEPENDENCY_MISSING: row('An optional package is not installed.', 'Install what the message names.'),
   REPLAY_DIVERGED: row(
     'The code does not do what it did when the log was written.',
-    '`reprise replay ACTOR` shows the difference. Undo the edit and start again, or choose `reprise migrate ACTOR`, `reprise fork ACTOR` or `reprise reset ACTOR`.',
+    '`reprise replay ACTOR` shows the difference. Undo the edit (then start again, unless `reprise up --watch` runs: it sees that by itself), or choose `reprise migrate ACTOR`, `reprise fork ACTOR` or `reprise reset ACTOR`. After a `kill -9` `migrate` and `reset` need `--old FILE`, the code that wrote its log.',
   ),
   SECRET_MISSING: row(
     'A referenced secret is not there.',

@@ -70,6 +70,14 @@ describe('a kind of which none fits', () => {
       3,
       expect.stringContaining('REPLAY_DIVERGED: approval/desk1 does not fit the edited code from seq 2 on\n'),
     ]);
+    // Its name is known, and that its log needs the old code may be.
+    const file = folder.file('mesh.yaml');
+    for (const { stderr } of [send, await folder.call('state', 'approval/desk1')])
+      expect(stderr).toMatch(
+        new RegExp(
+          `\\n  .*\`reprise migrate approval/desk1 -f ${file}\`.*\`reprise reset approval/desk1 -f ${file}\`.*\`--old FILE\``,
+        ),
+      );
     const logs = await folder.call('logs', 'approval/desk1');
     expect(logs.stdout).toContain('does not fit the edited code from seq 2 on');
     for (const { stdout, stderr } of [ps, replay, verify, send, logs]) expect(stdout + stderr).not.toMatch(DIGEST);
