@@ -18,7 +18,7 @@ export function* disturbed(bytes: Uint8Array): Generator<Uint8Array> {
  * That a parser made no more of `input` than its bytes pay for: byte fields are views into it, and the lengths of all lists, texts and byte
  * fields together are at most its length.
  */
-export function expectWithin(input: Uint8Array, parsed: unknown): void {
+export function assertWithin(input: Uint8Array, parsed: unknown): void {
   expect(weight(input, parsed)).toBeLessThanOrEqual(input.length);
 }
 
