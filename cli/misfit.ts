@@ -12,6 +12,7 @@ import type { StreamId } from '../core/ports/event-store.ts';
 import type { LogicStamp } from '../core/record.ts';
 import { type Frame, verify } from '../core/replay.ts';
 import { type Change, changesOf } from './render/changes.ts';
+import { stampText } from './render/record.ts';
 
 /** What the node said of it. */
 export interface Refusal {
@@ -134,7 +135,3 @@ export function filesOf(misfit: Misfit): readonly string[] {
     );
   return lines.length === 0 ? [] : [...lines, '`reprise migrate --help` shows examples'];
 }
-
-/** `'reminder', version 1, hash 0068c4e99723bb` */
-export const stampText = ({ id, version, hash }: LogicStamp): string =>
-  `'${id}'${version === undefined ? '' : `, version ${version}`}, hash ${hash}`;

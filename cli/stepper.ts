@@ -3,19 +3,18 @@
  * it is folded again from the beginning. Knows no terminal: keys in, lines out.
  */
 import { setImmediate as othersFirst } from 'node:timers/promises';
-import type { Frame } from '../core/replay.ts';
 import type { Io } from './io.ts';
-import type { PresentLife } from './present-life.ts';
+import type { LivedFrame, PresentLife } from './present-life.ts';
 import { changesOf, changeText } from './render/changes.ts';
 import { frameLines } from './render/frame.ts';
 import { stateText } from './render/text.ts';
 
 /** A frame that may be kept: its tables are gone. */
-export type KeptFrame = Omit<Frame, 'tables'>;
+export type KeptFrame = Omit<LivedFrame, 'tables'>;
 
 export interface StepperOptions {
   /** The frames with seq <= `to`, from the beginning. */
-  frames(to?: number): AsyncIterable<Frame>;
+  frames(to?: number): AsyncIterable<LivedFrame>;
   /** Seq of the last frame. */
   readonly last: number;
   readonly io: Io;
@@ -26,6 +25,8 @@ export interface StepperOptions {
 
 /** Frames on the way to another after which keys are listened to. */
 const STRETCH = 500;
+
+const NOT_KNOWN = 'other code wrote this record: its state is not known';
 
 const KEYS = 'n next   p previous   g go to   s state   d difference   q quit';
 
@@ -38,7 +39,7 @@ export interface Stepped {
 export class Stepper {
   private readonly options: StepperOptions;
   private readonly keep: number;
-  private source: AsyncIterator<Frame>;
+  private source: AsyncIterator<LivedFrame>;
   private kept: KeptFrame[] = [];
   private at = -1;
   /** Digits of a seq that is being typed. */
@@ -154,6 +155,7 @@ export class Stepper {
 
   private state(): string[] {
     const after = this.frame?.after;
+    if (this.frame?.unknown === 'state') return [NOT_KNOWN];
     if (after === undefined) return ['nothing lives here yet'];
     const { value, status, context, children, output } = after;
     return [
@@ -164,6 +166,7 @@ export class Stepper {
   }
 
   private difference(): string[] {
+    if (this.frame?.unknown === 'state') return [NOT_KNOWN];
     const lines = changesOf(this.frame?.before, this.frame?.after).map((change) => changeText(change, Infinity));
     return lines.length === 0 ? ['this record changed nothing in the state'] : lines;
   }

@@ -1,6 +1,6 @@
 /** A record of a log and an effect, each in one phrase for people. */
 import type { Effect } from '../../core/effect.ts';
-import type { LogRecord } from '../../core/record.ts';
+import type { LogicStamp, LogRecord } from '../../core/record.ts';
 import { inline } from './text.ts';
 
 /** What happened, in one phrase: `event greet {"name":"Ada"} from @outside`. */
@@ -60,3 +60,7 @@ export function effectText(effect: Effect, width = 100): string {
       return `end: ${effect.status}`;
   }
 }
+
+/** `'reminder', version 1, hash 0068c4e99723bb` */
+export const stampText = ({ id, version, hash }: LogicStamp): string =>
+  `'${id}'${version === undefined ? '' : `, version ${version}`}, hash ${hash}`;

@@ -1,11 +1,10 @@
 /** `reprise replay`, by hand with `--step` */
 import type { Address } from '../../core/address.ts';
 import type { Inspection } from '../../core/operator/inspection.ts';
-import type { Frame } from '../../core/replay.ts';
 import type { Call } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import { Keyboard } from '../keyboard.ts';
-import { PresentLife } from '../present-life.ts';
+import { type LivedFrame, PresentLife } from '../present-life.ts';
 import { Reach } from '../reach.ts';
 import { frameData, frameLines } from '../render/frame.ts';
 import { jsonList } from '../render/text.ts';
@@ -23,7 +22,7 @@ export async function run(call: Call): Promise<number> {
     if (io.isTerminal && io.stdin.isTTY) return await byHand(call, inspect, actor, life);
     io.note('this is no terminal: all records follow, without stops');
   }
-  const frames = shown(inspect.frames(actor, to === undefined ? {} : { to }), from, life);
+  const frames = shown(life.lived(inspect.frames(actor, to === undefined ? {} : { to })), from, life);
   if (call.isJson) await jsonList(io, { actor }, 'frames', mapped(frames, life));
   else
     for await (const frame of frames) {
@@ -40,14 +39,14 @@ function range(call: Call): { readonly from: number; readonly to: number | undef
 }
 
 /** Those that were asked for. What diverges below them counts as well: it is what they follow from. */
-async function* shown(frames: AsyncIterable<Frame>, from: number, life: PresentLife): AsyncGenerator<Frame> {
+async function* shown(frames: AsyncIterable<LivedFrame>, from: number, life: PresentLife): AsyncGenerator<LivedFrame> {
   for await (const frame of frames) {
     life.see(frame);
     if (frame.seq >= from) yield frame;
   }
 }
 
-async function* mapped(frames: AsyncIterable<Frame>, life: PresentLife) {
+async function* mapped(frames: AsyncIterable<LivedFrame>, life: PresentLife) {
   for await (const frame of frames) yield frameData(frame, life);
 }
 
@@ -56,7 +55,7 @@ async function byHand(call: Call, inspect: Inspection, actor: Address, life: Pre
   const { from, to } = range(call);
   const { head } = await inspect.store.head(inspect.stream(actor));
   const last = Math.min(to ?? head, head);
-  const stepper = new Stepper({ io, last, life, frames: () => inspect.frames(actor, { to: last }) });
+  const stepper = new Stepper({ io, last, life, frames: () => life.lived(inspect.frames(actor, { to: last })) });
   const print = (lines: readonly string[]): void => {
     io.stdout.write(`\r\u001b[K${lines.map((line) => `${line}\n`).join('')}${stepper.prompt}`);
   };

@@ -92,7 +92,7 @@ describe('a kind of which none fits', () => {
     expect([code, stdout]).toEqual([
       0,
       expect.stringMatching(
-        /#2 .*\n[\s\S]* {2}written by earlier code\n[\s\S]*#\d+ .* bridge: migrate\n {2}state {4}goes on in pending\n {2}context: \{"sum":1\}\n/,
+        /#2 .* event submit .*\n {2}state {4}empty -> pending\n.*\n {2}effects {2}not shown: written by other code \('approval', version 1, hash [0-9a-f]+\)\n#3[\s\S]*#\d+ .* bridge: migrate\n {2}state {4}goes on in pending\n {2}context: \{"sum":1\}\n/,
       ),
     ]);
     expect(stdout).not.toContain('diverged');

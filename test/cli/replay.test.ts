@@ -101,3 +101,35 @@ test('a timer that its own firing sets again and then cancels is shown as cancel
   expect(lines(record)).toEqual(told);
   expect(lines({ ...record, event: { type: 'wake' } })).toEqual([`  cancel ${timer}  greeter!3.0`, ...told]);
 });
+
+test('of an earlier life, what was not lived is not shown: the event, who wrote it, and the delays that were waited for', async () => {
+  await using folder = new Folder({ ...HELLO, 'old.ts': GREETER });
+  const up = await folder.up();
+  const greet = '{"type":"greet","name":"Ada"}';
+  for (const event of [greet, 'rest']) await folder.json('send', 'greeter', event, '--json');
+  await up.kill('SIGKILL');
+  folder.write('greeter.ts', GREETER.replaceAll('asleep', 'dozing').replace('3_600_000', '60_000'));
+  folder.write('rename.ts', `export default (old: object) => ({ ...old, value: 'dozing' });\n`);
+  expect(await folder.run('migrate', 'greeter', '--old', 'old.ts', '--with', 'rename.ts')).toMatchObject({ code: 0 });
+
+  const { code, stdout } = await folder.call('replay', 'greeter');
+  expect(code).toBe(0);
+  const [, greeted, rested = '', ...rest] = stdout.split(/^(?=#)/m).filter((text) => !/ (?:ready|activated on) /.test(text));
+  expect(greeted).toContain('context.greeted[0]: "Ada"');
+  expect(rested.split('\n').slice(1)).toEqual([
+    expect.stringMatching(/^ {2}state {4}not shown: written by other code \('greeter', version 1, hash [0-9a-f]+\)$/),
+    '  timers   of 3600000 ms',
+    '',
+  ]);
+  expect(rest.join('')).toMatch(/bridge: migrate\n {2}state {4}goes on in dozing\n/);
+  expect(stdout).not.toContain('awake -> dozing');
+
+  const { frames } = await folder.json<{ frames: object[] }>('replay', 'greeter', '--json');
+  expect(frames.find((frame) => 'unknown' in frame)).toMatchObject({
+    event: { type: 'rest' },
+    unknown: 'state',
+    after: null,
+    effects: [],
+    wrote: { id: 'greeter', hash: expect.any(String) as unknown },
+  });
+});

@@ -1,8 +1,7 @@
 /** Stepping through a replay by hand, key by key. */
 import { expect, test } from 'vitest';
-import { PresentLife } from '../../cli/present-life.ts';
+import { type LivedFrame, PresentLife } from '../../cli/present-life.ts';
 import { Stepper } from '../../cli/stepper.ts';
-import type { Frame } from '../../core/replay.ts';
 import type { View } from '../../core/logic.ts';
 import { captured } from './processes.ts';
 
@@ -15,9 +14,9 @@ const view = (n: number): View => ({
 });
 
 /** A log of `length` events that count, and how often it was folded from its beginning. */
-function counted(length: number, keep?: number) {
+function counted(length: number, keep?: number, more: Partial<LivedFrame> = {}) {
   let folds = 0;
-  async function* frames(): AsyncGenerator<Frame> {
+  async function* frames(): AsyncGenerator<LivedFrame> {
     folds++;
     for (let seq = 1; seq <= length; seq++)
       yield {
@@ -36,7 +35,8 @@ function counted(length: number, keep?: number) {
         before: seq === 1 ? undefined : view(seq - 1),
         after: view(seq),
         effects: [],
-        tables: {} as Frame['tables'],
+        tables: {} as LivedFrame['tables'],
+        ...more,
       };
   }
   const { io } = captured({ NO_COLOR: '1' });
@@ -48,6 +48,12 @@ function counted(length: number, keep?: number) {
   };
   return { stepper, press, folds: () => folds };
 }
+test('of what other code wrote, neither state nor difference is known', async () => {
+  const { press } = counted(3, undefined, { after: undefined, unknown: 'state' });
+  await press('n', 'n');
+  for (const key of ['s', 'd']) expect(await press(key)).toEqual(['other code wrote this record: its state is not known']);
+});
+
 const at = (stepper: Stepper): number | undefined => stepper.frame?.seq;
 
 test('n goes forward, p back, and neither beyond the ends', async () => {
