@@ -13,10 +13,14 @@ export interface Notice {
   readonly handled: boolean;
   /** Value of the chart after it. */
   readonly state: unknown;
+  /** Where nothing handled it: what may come from outside in that state, as the chart has it (`*`, `order.*`). Undefined: only a step tells. */
+  readonly takes?: readonly string[];
 }
 
 /** Records that are folded at most: it is only a hint. */
 const FOLDED_MAX = 1_000;
+
+const isReserved = (type: string): boolean => type.startsWith('xstate.') || type.startsWith('reprise.');
 
 /** Undefined: it cannot be known cheaply. Never rejects. */
 export async function noticeOf(inspect: Inspection, address: Address, seq: number): Promise<Notice | undefined> {
@@ -51,7 +55,10 @@ async function folded(inspect: Inspection, address: Address, seq: number): Promi
     const before = record.seq === seq ? actor.logic.digest(actor.snapshot) : '';
     const { effects } = foldRecord(actor, record, undefined);
     if (record.seq !== seq || record.kind !== 'event') continue;
-    return { handled: effects.length > 0 || record.digest !== before, state: actor.logic.view(actor.snapshot).value };
+    const state = actor.logic.view(actor.snapshot).value;
+    if (effects.length > 0 || record.digest !== before) return { handled: true, state };
+    const takes = actor.logic.takes?.(actor.snapshot)?.filter((type) => !isReserved(type));
+    return { handled: false, state, ...(takes !== undefined && { takes }) };
   }
   return undefined;
 }

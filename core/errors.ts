@@ -37,9 +37,13 @@ export const CODES = {
     'Get it again from where `reprise export` wrote it; nothing was imported.',
   ),
   ASK_CYCLE: row('An ask would wait for an actor that waits for it.', 'Send instead of asking on one side of the cycle.'),
+  ASK_IGNORED: row(
+    'The asked actor took the question and did nothing: no reply will come.',
+    'Check the type of the event, the state of the actor and its guards; `reprise replay ACTOR` shows what became of it.',
+  ),
   ASK_TIMEOUT: row(
     'No reply came before the deadline.',
-    'Raise `timeoutMs` (`reprise ask --timeout MS`), or find out why the other actor is slow with `reprise ps`.',
+    'If it took the question, `reprise replay ACTOR` shows what it did with it: a chart replies with `sendTo` to `event.replyTo`. If it only needs longer, raise `timeoutMs` (`reprise ask --timeout MS`). If it has not taken it, `reprise ps` says why.',
     true,
   ),
   BACKUP_FAILED: row(

@@ -366,6 +366,12 @@ class Kernel implements Logic, RefHost, RecordingHost {
     };
   }
 
+  takes(snapshot: unknown): readonly string[] | undefined {
+    if (this.machine === undefined) return undefined;
+    const { status, _nodes } = snapshot as AnyMachineSnapshot;
+    return status === 'active' ? [...new Set(_nodes.flatMap((node) => node.ownEvents as readonly string[]))] : [];
+  }
+
   source(src: string): Source | undefined {
     const made = this.made.get(src);
     if (made !== undefined) return made;

@@ -83,6 +83,10 @@ export interface AskSource {
   cancel?(input: unknown, key: EffectId): { readonly to: Address; readonly event: EventObject };
 }
 
+/** Does one of what `Logic.takes` has mean an event of this type? */
+export const isTaken = (takes: readonly string[], type: string): boolean =>
+  takes.some((name) => name === type || name === '*' || (name.endsWith('.*') && `${type}.`.startsWith(name.slice(0, -1))));
+
 /** A state for people: what `reprise state` and the debugger show. */
 export interface View {
   readonly status: 'active' | 'done' | 'error' | 'stopped';
@@ -110,6 +114,8 @@ export interface Logic {
   /** `like`: a snapshot that it may have parts of, such as the one before. Makes it quicker, and never another. */
   digest(snapshot: unknown, like?: unknown): string;
   view(snapshot: unknown): View;
+  /** What the present state has in `on`: types of events, `*`, `order.*`; empty: it has ended. Undefined, or absent: only a step tells. */
+  takes?(snapshot: unknown): readonly string[] | undefined;
   source(src: string): Source | undefined;
   /** Is this snapshot one that this definition could be in? The reasons why not; empty: it fits. */
   incompatibilities(persisted: unknown, timers: readonly string[]): readonly string[];

@@ -8,7 +8,7 @@ import { type Effect, isDelayed } from './effect.ts';
 import { isMeshError, MeshError } from './errors.ts';
 import { applyRecord, envOf, type Folded, stepOf, UNSTEPPED } from './fold.ts';
 import { type Divergence, divergence, explain } from './fold/seal.ts';
-import type { Logic, Step, View } from './logic.ts';
+import { isTaken, type Logic, type Step, type View } from './logic.ts';
 import type { StreamId } from './ports/event-store.ts';
 import { bridged, NOBODY, nobody, reborn, type RecoverySource, viewOf } from './recovery.ts';
 import type { InitData, LogRecord } from './record.ts';
@@ -23,6 +23,8 @@ export interface Frame {
   readonly before: View | undefined;
   readonly after: View | undefined;
   readonly effects: readonly (Effect & { readonly id: EffectId })[];
+  /** The chart has nothing for an event of this type in the state that it met. */
+  readonly untaken?: true;
   /** The step does not do what the record says; frames after it show the code's own opinion. */
   readonly divergence?: Divergence;
   /** Live, not a copy: do not keep it over the next frame. */
@@ -41,7 +43,7 @@ export interface FrameOptions {
 
 /** Records of one actor, oldest first, folded. Throws STORE_CORRUPT, LOGIC_NOT_FOUND, REPLAY_DIVERGED (strict). */
 export async function* frames(source: RecoverySource, stream: StreamId, options: FrameOptions = {}): AsyncGenerator<Frame> {
-  for await (const { record, before, actor, step, bad } of folds(source, stream, options)) {
+  for await (const { record, before, actor, step, untaken, bad } of folds(source, stream, options)) {
     if (bad !== undefined && options.strict === true)
       throw new MeshError('REPLAY_DIVERGED', explain(stream.actor, bad), { data: { ...bad, actor: stream.actor, record } });
     if (record.seq < (options.from ?? 0)) continue;
@@ -57,6 +59,7 @@ export async function* frames(source: RecoverySource, stream: StreamId, options:
       after: viewOf(actor),
       effects,
       tables: actor.tables,
+      ...(untaken && { untaken }),
       ...(bad !== undefined && { divergence: bad }),
     };
   }
@@ -76,6 +79,7 @@ interface Fold {
   /** After the record. Live: changed by the next. */
   readonly actor: Folded;
   readonly step: Step;
+  readonly untaken?: boolean;
   readonly bad: Divergence | undefined;
 }
 
@@ -96,11 +100,18 @@ async function* folds(source: RecoverySource, stream: StreamId, options: FrameOp
       continue;
     }
     const step = stepOf(actor, record) ?? UNSTEPPED;
+    const untaken = record.kind === 'event' && step.effects.length === 0 && !takes(actor, record.event.type);
     const bad = divergence(actor, record, step);
     if (step.failed === undefined) applyRecord(actor, record, step, undefined);
-    yield { record, before, actor, step, bad };
+    yield { record, before, actor, step, untaken, bad };
   }
 }
+
+/** Also where only a step tells. */
+const takes = ({ logic, snapshot }: Folded, type: string): boolean => {
+  const names = logic.takes?.(snapshot);
+  return names === undefined || isTaken(names, type);
+};
 
 /** The actor as a bridge has it; nobody, where that is in a state which this code does not have: log and code part there. */
 function onBridge(

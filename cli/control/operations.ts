@@ -1,4 +1,5 @@
 /** What the CLI may ask of a mesh that runs. Parameters are checked here: whoever connects is this user, but not always this version. */
+import type { Address } from '../../core/address.ts';
 import { MeshError } from '../../core/errors.ts';
 import type { EventObject } from '../../core/effect.ts';
 import type { SendOptions } from '../../core/node/front-door.ts';
@@ -7,6 +8,7 @@ import type { Decision } from '../../core/cell/decisions.ts';
 import { importLogs } from '../log-file.ts';
 import { lossOptions, migrationOf } from '../loss.ts';
 import { noticeOf } from '../notice.ts';
+import { unhandledText } from '../render/notice.ts';
 import type { MeshLog } from './log.ts';
 import { storeOperations } from './remote-store.ts';
 import type { Operation } from './server.ts';
@@ -30,14 +32,22 @@ export function controlOperations({ mesh, log, folder }: ControlParts): Readonly
     live: () => mesh.node.live(),
     send: async (p) => {
       const actor = text(p, 'actor');
+      const began = (await mesh.inspect.store.head(mesh.inspect.stream(actor))).epoch === 0;
       const sent = await mesh.send(actor, event(p), id(p));
-      return { ...sent, ...(await noticeOf(mesh.inspect, actor, sent.seq)) };
+      return { ...sent, began, ...(await noticeOf(mesh.inspect, actor, sent.seq)) };
     },
-    ask: (p) =>
-      mesh.ask(text(p, 'actor'), event(p), {
+    ask: (p) => {
+      const actor = text(p, 'actor');
+      const question = event(p);
+      return mesh.ask(actor, question, {
         ...id(p),
         ...(p['timeoutMs'] !== undefined && { timeoutMs: whole(p, 'timeoutMs') }),
-      }),
+        onTaken: async ({ seq }) => {
+          const notice = await noticeOf(mesh.inspect, actor, seq);
+          if (notice?.handled === false) throw ignored(actor, seq, unhandledText(notice, question.type));
+        },
+      });
+    },
     logs: async (p, { item, signal }) => {
       const query = { last: whole(p, 'last'), actor: optional(p, 'actor'), follow: p['follow'] === true };
       for await (const line of log.read(query, signal)) await item(line);
@@ -67,6 +77,10 @@ export function controlOperations({ mesh, log, folder }: ControlParts): Readonly
     import: (p) => importLogs(mesh.store, text(p, 'path'), text(p, 'as'), optional(p, 'signer')),
   };
 }
+
+/** What did nothing with a question keeps nothing of it either: it has nobody to reply to any more. */
+const ignored = (actor: Address, seq: number, why: string): MeshError =>
+  new MeshError('ASK_IGNORED', `${actor} took it at seq ${seq} and will not reply: ${why}`, { data: { actor, seq } });
 
 // ---- parameters --------------------------------------------------------------------------------------------------------
 

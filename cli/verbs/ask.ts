@@ -2,7 +2,7 @@
 import type { EventObject } from '../../core/effect.ts';
 import type { Call } from '../command.ts';
 import { Reach } from '../reach.ts';
-import { idOf, typedEvent } from './send.ts';
+import { bornText, idOf, typedEvent } from './send.ts';
 
 const TIMEOUT_MS = 30_000;
 /** So that the error of the mesh comes before the one of the socket. */
@@ -21,7 +21,6 @@ export async function run(call: Call): Promise<void> {
   try {
     call.io.json(await mesh.call<EventObject>('ask', params, timeoutMs + GRACE_MS));
   } finally {
-    // Whoever misspelt a key has made another actor, and hears nothing from it.
-    if (!call.isJson && !wasThere && (await hasLog())) call.io.note(`note: ${actor} had no log yet: this question began it`);
+    if (!call.isJson && !wasThere && (await hasLog())) call.io.note(bornText(actor, 'question'));
   }
 }

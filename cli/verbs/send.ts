@@ -1,10 +1,11 @@
 /** `reprise send` */
+import type { Address } from '../../core/address.ts';
 import type { EventObject } from '../../core/effect.ts';
 import { MeshError } from '../../core/errors.ts';
 import { type Call, typedJson } from '../command.ts';
 import type { Notice } from '../notice.ts';
 import { Reach } from '../reach.ts';
-import { stateText } from '../render/text.ts';
+import { unhandledText } from '../render/notice.ts';
 import { systemEntropy } from '../system.ts';
 
 export async function run(call: Call): Promise<void> {
@@ -13,17 +14,23 @@ export async function run(call: Call): Promise<void> {
   const actor = await reach.actor(call.arg(0));
   const mesh = await reach.mesh();
   const sent = await mesh.call<Sent>('send', { actor, event, ...idOf(call) });
-  const { seq, handled, state } = sent;
+  const { seq, handled } = sent;
   if (call.isJson) return call.io.json({ actor, id: sent.id, seq, ...(handled !== undefined && { handled }) });
   call.io.out(`${actor} has it at seq ${seq} (id ${sent.id})`);
-  if (handled === false)
-    call.io.note(`note: nothing in the chart took it, or it had no effect (state ${stateText(state) || 'active'})`);
+  if (handled === false) call.io.note(`note: ${unhandledText({ state: undefined, ...sent }, event.type)}`);
+  if (sent.began) call.io.note(bornText(actor, 'event'));
 }
 
 interface Sent extends Partial<Notice> {
   readonly id: string;
   readonly seq: number;
+  /** The actor had no log before. */
+  readonly began: boolean;
 }
+
+/** Whoever misspelt a key has made another actor. */
+export const bornText = (actor: Address, what: 'event' | 'question'): string =>
+  `note: ${actor} had no log yet: this ${what} began it. If its key is misspelt, \`reprise delete ${actor}\` removes it`;
 
 /** One is made where none was given: so that the error of a message whose fate is not known can name it. */
 export function idOf(call: Call): { readonly id: string; readonly made: boolean } {

@@ -44,11 +44,18 @@ export function withBlank(text: string, keys?: readonly string[]): string | unde
 /** Edits that make a slip of the pen of a name of this length; two letters exchanged are two. */
 const slips = (length: number): number => (length < 4 ? 1 : Math.max(2, Math.floor(length / 3)));
 
+/** The one of them that was meant. Undefined: none is like it. */
+export function nearest(given: string, known: readonly string[]): string | undefined {
+  const near = known.length === 0 ? undefined : closest(given, [...known]);
+  const isNear =
+    near !== undefined && distance(given.toLowerCase(), near.toLowerCase()) <= slips(Math.max(given.length, near.length));
+  return isNear ? near : undefined;
+}
+
 /** ` (did you mean "module"?)`, or the known names when none is near. Starts with a blank. */
 export function suggest(given: string, known: readonly string[]): string {
-  const near = known.length === 0 ? undefined : closest(given, [...known]);
-  if (near !== undefined && distance(given.toLowerCase(), near.toLowerCase()) <= slips(Math.max(given.length, near.length)))
-    return ` (did you mean "${near}"?)`;
+  const near = nearest(given, known);
+  if (near !== undefined) return ` (did you mean "${near}"?)`;
   return known.length === 0 ? ' (none is known)' : ` (known: ${known.toSorted().join(', ')})`;
 }
 

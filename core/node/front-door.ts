@@ -29,6 +29,8 @@ export interface SendOptions {
 export interface AskOptions extends SendOptions {
   /** ms, more than 0. @default 30000 */
   readonly timeoutMs?: number;
+  /** Called when the question is in the log of its receiver. What it rejects with ends the wait. */
+  readonly onTaken?: (sent: Sent) => Promise<void>;
 }
 export interface Sent {
   readonly id: string;
@@ -98,11 +100,12 @@ export class FrontDoor {
 
   ask(to: Address, given: EventObject, options: AskOptions): Promise<EventObject> {
     const id = this.idOf(options);
-    const { timeoutMs = ASK_MS, made = options.id === undefined } = options;
+    const { timeoutMs = ASK_MS, made = options.id === undefined, onTaken } = options;
     if (!Number.isFinite(timeoutMs) || timeoutMs <= 0)
       throw new MeshError('USAGE', `ask of ${to}: timeoutMs must be a positive number, not ${timeoutMs}`);
     const event = this.admitted(to, given);
     return new Promise<EventObject>((resolve, reject) => {
+      let taken: number | undefined;
       const finish = (): void => {
         cancel();
         const others = this.asking.get(id);
@@ -120,15 +123,23 @@ export class FrontDoor {
         },
       };
       const cancel = this.host.clock.after(timeoutMs, () => {
-        const message = `${to} did not reply in ${timeoutMs} ms; ${askAgain(id)}`;
-        asker.refused(new MeshError('ASK_TIMEOUT', message, { data: { id } }));
+        const what = taken === undefined ? 'it has not taken the question yet' : `it took the question at seq ${taken}`;
+        const message = `${to} did not reply in ${timeoutMs} ms: ${what}; ${askAgain(id)}`;
+        asker.refused(
+          new MeshError('ASK_TIMEOUT', message, { data: { id, actor: to, ...(taken !== undefined && { seq: taken }) } }),
+        );
       });
       const known = this.asking.get(id);
       if (known === undefined) this.asking.set(id, new Set([asker]));
       else known.add(asker);
       // Answers to the outside carry the id behind the address of the outside.
       const question = { ...event, replyTo: reference(`${OUTSIDE}!${id}`) };
-      this.send(to, question, { id, made, internal: 'user' }).catch((error: Error) => asker.refused(error));
+      this.send(to, question, { id, made, internal: 'user' })
+        .then((sent) => {
+          taken = sent.seq;
+          return onTaken?.(sent);
+        })
+        .catch((error: Error) => asker.refused(error));
     });
   }
 

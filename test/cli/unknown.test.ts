@@ -1,5 +1,6 @@
 /** Names that are nobody's, and events that nobody takes. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Invocation } from '../../cli/invocation.ts';
 import { CODES } from '../../core/errors.ts';
 import { Folder, type Up } from './processes.ts';
 
@@ -36,6 +37,11 @@ describe('before any actor has a log', () => {
   });
 });
 
+/** With commands as they have to be typed here. */
+const typed = (text: string): string => new Invocation({}, folder.file('mesh.yaml')).text(text);
+const BORN = (actor: string, what: string): string =>
+  typed(`note: ${actor} had no log yet: this ${what} began it. If its key is misspelt, \`reprise delete ${actor}\` removes it\n`);
+
 describe('an event', () => {
   const send = (event: string, ...more: string[]) => folder.call('send', 'door/front', event, ...more);
   const handled = async (event: string, ...more: string[]): Promise<unknown> =>
@@ -47,19 +53,40 @@ describe('an event', () => {
     ['something that is done', 'call'],
   ])('that led to %s was taken, without a word', async (_what, event) => {
     const { code, stderr } = await send(event);
-    expect([code, stderr]).toEqual([0, '']);
+    // The first one has begun it.
+    expect([code, stderr]).toEqual([0, event === 'open' ? BORN('door/front', 'event') : '']);
     expect(await handled(event === 'open' ? 'knock' : event)).toBe(true);
   });
 
+  test('that did nothing says so in a replay', async () => {
+    for (const event of ['knokc', 'lock']) await send(event);
+    const { stdout } = await folder.call('replay', 'door/front');
+    expect(stdout).toMatch(/ event knokc from @outside\n {2}nothing took it\n/);
+    expect(stdout).toMatch(/ event lock from @outside\n {2}no change\n/);
+    expect(stdout.match(/nothing took it|no change/g)).toHaveLength(2);
+    const { frames } = await folder.json<{ frames: object[] }>('replay', 'door/front', '--json');
+    expect(frames.filter((frame) => 'untaken' in frame)).toMatchObject([{ event: { type: 'knokc' }, untaken: true }]);
+  });
+
   test.each([
-    ['whose type is misspelt', 'knokc'],
-    ['whose guard does not hold', 'lock'],
-  ])('%s was taken by nothing, and that is said', async (_what, event) => {
+    [
+      'whose type is misspelt',
+      'knokc',
+      `nothing takes 'knokc' in state opened (did you mean "knock"?); that takes call, knock, lock`,
+    ],
+    ['whose type is like none', 'paint', "nothing takes 'paint' in state opened; that takes call, knock, lock"],
+    ['of another state', 'open', "nothing takes 'open' in state opened; that takes call, knock, lock"],
+    [
+      'whose guard does not hold',
+      'lock',
+      "'lock' had no effect in state opened: no guard let it through, or it changes nothing there",
+    ],
+  ])('%s was taken by nothing, and that is said', async (_what, event, note) => {
     const { code, stdout, stderr } = await send(event);
     expect([code, stdout, stderr]).toEqual([
       0,
       expect.stringMatching(/^door\/front has it at seq \d+ \(id [\w-]+\)\n$/),
-      'note: nothing in the chart took it, or it had no effect (state opened)\n',
+      `note: ${note}\n`,
     ]);
     expect(await handled(event)).toBe(false);
   });
@@ -69,6 +96,31 @@ describe('an event', () => {
     expect(await up.kill('SIGTERM')).toBe(0);
     up = await folder.up();
     expect(await handled('knokc', '--id', 'once')).toBeUndefined();
+  });
+});
+
+describe('a question', () => {
+  test('that nothing handles ends at once, with what is taken instead', async () => {
+    const { code, stdout, stderr } = await folder.call('ask', 'door/front', 'knokc');
+    expect([code, stdout, stderr]).toEqual([
+      1,
+      '',
+      expect.stringMatching(
+        /^ASK_IGNORED: door\/front took it at seq \d+ and will not reply: nothing takes 'knokc' in state opened \(did you mean "knock"\?\); that takes call, knock, lock\n/,
+      ),
+    ]);
+    expect((await folder.call('ask', 'door/front', 'lock')).stderr).toMatch(
+      /^ASK_IGNORED: .* 'lock' had no effect in state opened/,
+    );
+  });
+  test('that was taken and gets no reply says that it was', async () => {
+    const { code, stderr } = await folder.call('ask', 'door/front', 'knock', '--timeout', '50');
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /^ASK_TIMEOUT: door\/front did not reply in 50 ms: it took the question at seq \d+; ask again with the id '[^']+' .*\n {2}If it took the question, `reprise replay door\/front -f /,
+      ),
+    ]);
   });
 });
 
@@ -90,17 +142,14 @@ describe('an actor that has no log', () => {
     const { code, stderr } = await folder.call('state', 'door/completely-else');
     expect([code, stderr]).toEqual([
       1,
-      `ACTOR_NOT_FOUND: no actor 'door/completely-else': it has no log yet (known: door/a1, door/a2, door/a3, door/a4, door/a5, …)\n  ${CODES.ACTOR_NOT_FOUND.cure}\n`,
+      `ACTOR_NOT_FOUND: no actor 'door/completely-else': it has no log yet (known: door/a1, door/a2, door/a3, door/a4, door/a5, …)\n  ${typed(CODES.ACTOR_NOT_FOUND.cure)}\n`,
     ]);
   });
 
   test('is begun by a question, which is said', async () => {
-    const { code, stderr } = await folder.call('ask', 'door/back', 'open', '--timeout', '50');
-    expect([code, stderr]).toEqual([
-      1,
-      expect.stringMatching(/^note: door\/back had no log yet: this question began it\nASK_TIMEOUT: /),
-    ]);
-    expect((await folder.call('ask', 'door/back', 'open', '--timeout', '50')).stderr).toMatch(/^ASK_TIMEOUT: /);
+    const { code, stderr } = await folder.call('ask', 'door/back', 'knock', '--timeout', '50');
+    expect([code, stderr.startsWith(`${BORN('door/back', 'question')}ASK_TIMEOUT: `)]).toEqual([1, true]);
+    expect((await folder.call('ask', 'door/back', 'knock', '--timeout', '50')).stderr).toMatch(/^ASK_TIMEOUT: /);
   });
 
   test('and what has finished is not listed, and counted', async () => {

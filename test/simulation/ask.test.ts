@@ -125,14 +125,40 @@ describe('an ask from outside', () => {
     expect(await asked).toEqual({ type: 'reply', n: 0 });
   });
 
+  test('that nobody has taken yet says so at its deadline', async () => {
+    const world = await pair();
+    world.fault({ on: 'append', actor: ECHO, how: 'hold' });
+    const taken: unknown[] = [];
+    const onTaken = (sent: unknown): Promise<void> => Promise.resolve(void taken.push(sent));
+    const asked = world.node('n2').ask(ECHO, { type: 'q' }, { timeoutMs: 1_000, onTaken });
+    const error = asked.catch((cause: unknown) => cause);
+    await world.advance(2_000);
+    const message = expect.stringContaining('it has not taken the question yet;') as string;
+    expect(await error).toMatchObject({ code: 'ASK_TIMEOUT', message });
+    expect(taken).toEqual([]);
+  });
+
+  test('ends with what its asker finds when it was taken', async () => {
+    const world = await pair();
+    world.answer = () => undefined;
+    const late = new RangeError('no reply will come');
+    const asked = world.node('n2').ask(ECHO, { type: 'q', later: true }, { onTaken: () => Promise.reject(late) });
+    const error = asked.catch((cause: unknown) => cause);
+    await world.advance(100);
+    expect(await error).toBe(late);
+  });
+
   test('without a reply is ASK_TIMEOUT, which names the id to ask again with; that gets the reply when it has come', async () => {
     const world = await pair();
     world.answer = (_call, done) => world.later(10_000, () => done('done'));
     const node = world.node('n2');
     const first = node.ask(ECHO, { type: 'q', later: true }, { timeoutMs: 1_000 }).catch((error: unknown) => error);
     await world.advance(2_000);
-    const error = (await first) as { code: string; data: { id: string } };
-    expect(error.code).toBe('ASK_TIMEOUT');
+    const error = (await first) as { code: string; message: string; data: { id: string } };
+    expect(error).toMatchObject({
+      code: 'ASK_TIMEOUT',
+      message: expect.stringMatching(/ in 1000 ms: it took the question at seq \d+;/) as string,
+    });
     await world.advance(20_000);
     const again = node.ask(ECHO, { type: 'q', later: true }, { id: error.data.id });
     await world.advance(100);
