@@ -77,9 +77,9 @@ export async function lifeOf(
   return life;
 }
 
-/** Undefined: the state is taken over as it is. Throws CONFIG_INVALID when the module gives no function. */
-export async function migrationOf(module: string | undefined, folder: string): Promise<MigrateSnapshot> {
-  if (module === undefined) return (old) => old;
+/** Undefined where none was named. Throws CONFIG_INVALID when the module gives no function. */
+export async function migrationOf(module: string | undefined, folder: string): Promise<MigrateSnapshot | undefined> {
+  if (module === undefined) return undefined;
   const { file, name } = moduleRef(module);
   const { value } = await anew((version) => loadExport(file, name, folder, '--with', version));
   if (typeof value === 'function') return value as MigrateSnapshot;

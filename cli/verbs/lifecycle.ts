@@ -45,7 +45,7 @@ async function performByOld<T>(call: Call, job: Job<T>): Promise<{ readonly acto
 export async function migrate(call: Call): Promise<void> {
   const module = here(call.text('with'));
   const loss = losses(call);
-  const { actor } = await performByOld(call, {
+  const { actor, result: isDone } = await performByOld<boolean>(call, {
     op: 'migrate',
     params: { ...(module !== undefined && { with: module }), ...loss },
     offline: async (upkeep, address, inspect, folder) =>
@@ -53,7 +53,11 @@ export async function migrate(call: Call): Promise<void> {
   }).catch((error: unknown) => {
     throw withFunction(error, module);
   });
-  call.io.out(`${actor} goes on in the new code`);
+  call.io.out(
+    isDone
+      ? `${actor} goes on in the new code`
+      : `${actor} needs no migration: its code does all that its log says. Nothing was written`,
+  );
 }
 
 /** The refusal of a snapshot, with what makes one that fits; the one of a log that only the old code folds, with what may be refused next. */

@@ -13,6 +13,7 @@ import type { MigrateSnapshot } from './migration.ts';
 import type { BlobStore, EventStore, StoreAdmin, StreamId } from '../ports/event-store.ts';
 import type { InitData } from '../record.ts';
 import type { ChildStatus } from '../supervision/state.ts';
+import { recover } from '../recovery.ts';
 import { agreed } from '../replay.ts';
 import { type Prunable, prunable, prune, removeLog, type RetentionParts } from './retention.ts';
 
@@ -85,10 +86,25 @@ export class Upkeep {
     return { first, last, ...(state !== undefined && { state }) };
   }
 
-  /** Goes on in the new code from what `snapshotOf` makes of the old snapshot. Throws CHECKPOINT_INCOMPATIBLE. */
-  async migrate(address: Address, snapshotOf: MigrateSnapshot, options: LossOptions = {}): Promise<void> {
-    await this.known(address);
-    await this.parts.owner.migrate(address, snapshotOf, options);
+  /**
+   * Goes on in the new code from what `snapshotOf` makes of the old snapshot; undefined: from the state as it is, if that is needed at all.
+   * Resolves with false, and writes nothing, where the code does all that the log says. Throws CHECKPOINT_INCOMPATIBLE.
+   */
+  async migrate(address: Address, snapshotOf: MigrateSnapshot | undefined, options: LossOptions = {}): Promise<boolean> {
+    const stream = await this.known(address);
+    if (snapshotOf === undefined && (await this.fits(stream))) return false;
+    await this.parts.owner.migrate(address, snapshotOf ?? ((old) => old), options);
+    return true;
+  }
+
+  private async fits(stream: StreamId): Promise<boolean> {
+    try {
+      await recover(this.parts.inspect.source, stream);
+      return true;
+    } catch (error) {
+      if (isMeshError(error, 'REPLAY_DIVERGED') || isMeshError(error, 'CHECKPOINT_INCOMPATIBLE')) return false;
+      throw error;
+    }
   }
 
   /**

@@ -285,6 +285,26 @@ describe('an edit that does not fit', () => {
   });
 });
 
+test('migrate of what fits says that nothing was needed, and writes nothing; with a function it is done', async () => {
+  await using folder = await stopped('SIGTERM', 4);
+  folder.write('order.ts', order('wrapping'));
+  folder.write('pay.ts', `export default (old: object) => ({ ...old, context: { paid: 9 } });\n`);
+  const headOf = async () => ((await stateOf(folder)) as { seq: number }).seq;
+  for (const runs of [true, false]) {
+    const up = await folder.up();
+    if (!runs) await up.kill('SIGTERM');
+    const before = await headOf();
+    expect(await folder.run('migrate', 'order')).toMatchObject({
+      code: 0,
+      stdout: 'order needs no migration: its code does all that its log says. Nothing was written\n',
+    });
+    expect(await headOf()).toBe(before);
+    if (runs) await up.kill('SIGTERM');
+  }
+  expect(await folder.run('migrate', 'order', '--with', 'pay.ts')).toMatchObject({ stdout: 'order goes on in the new code\n' });
+  expect(await stateOf(folder)).toMatchObject({ context: { paid: 9 } });
+});
+
 test('an edit that fits goes on without a word', async () => {
   await using folder = await stopped('SIGKILL', 4);
   folder.write('order.ts', order('wrapping'));
