@@ -36,7 +36,8 @@ export class Reach implements AsyncDisposable {
   readonly book: AddressBook;
   /** What is known of a mesh that does not answer. */
   private silent: string | undefined;
-  private readonly imported: string | undefined;
+  /** The import whose logs are looked at, instead of those of the mesh. */
+  readonly imported: string | undefined;
   private client: Promise<ControlClient | undefined> | undefined;
   private reading: Promise<ReadableStore> | undefined;
   private readonly opened: { close(): Promise<void> }[] = [];
@@ -122,9 +123,17 @@ export class Reach implements AsyncDisposable {
   }
   private async openToRead(): Promise<ReadableStore> {
     if (this.plan.store.kind === 'memory') return remoteStore(await this.mesh());
-    const store = await openStore(this.plan, this.folder, true);
+    const store = await openStore(this.plan, this.folder, true).catch((error: unknown) => this.detached(error));
     this.opened.push(store);
     return store;
+  }
+  /** A store that is not there, while a mesh runs that has it: its files were removed under it. Throws. */
+  private async detached(error: unknown): Promise<never> {
+    const running = isMeshError(error, 'STORE_MISSING') ? await this.answering() : undefined;
+    if (running === undefined) throw error;
+    const what = `${storePath(this.plan, this.folder)} is gone, while the mesh, process ${running.pid}, has it open: nothing more is stored`;
+    const cure = 'Move it back, or save what was stored with `reprise backup FILE`; `reprise logs` has what to do then';
+    throw new MeshError('STORE_DETACHED', `${what}. ${cure}`, { cause: error });
   }
 
   /** The store, to write in while no mesh runs; it is made where there is none. Throws STORE_LOCKED, MESH_NOT_RUNNING (a store in memory). */

@@ -14,7 +14,8 @@ const RECORDS_MAX = 1_000;
 
 export async function run(call: Call): Promise<void> {
   await using reach = new Reach(call);
-  const running = await reach.answering();
+  const isLiving = reach.imported === undefined;
+  const running = isLiving ? await reach.answering() : undefined;
   const inspect = await reach.inspect();
   const stored = await inspect.list();
   const live = running === undefined ? [] : await running.call<ActorStatus[]>('live');
@@ -26,7 +27,7 @@ export async function run(call: Call): Promise<void> {
   if (found.length === 0 && prefix !== undefined && !reach.declares(prefix)) await inspect.known(prefix);
   const listed = found.filter(({ phase }) => isAll || (phase !== 'ended' && phase !== 'gone'));
   const { actors, unknown } = running === undefined ? await withStates(reach, listed) : { actors: listed, unknown: NONE };
-  if (running === undefined)
+  if (running === undefined && isLiving)
     reach.tellAbsence(call, `this is what its store has${unknown.size > 0 ? ' (…: `reprise state ACTOR` shows it)' : ''}`);
   if (call.isJson) return call.io.json({ mesh: reach.plan.mesh, running: running !== undefined, actors });
   if (actors.length === 0) return call.io.note(nobody(found.length, prefix));

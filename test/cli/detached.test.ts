@@ -18,7 +18,15 @@ test('the mesh says so, refuses what comes, and what it took is saved by `backup
   expect(told['code']).toBe('STORE_DETACHED');
   expect(told['error']).toMatch(/hello\.db is gone, while process \d+ has it open: nothing more is stored/);
   const refused = await folder.call('send', 'greeter', greet('Bob'));
-  expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/^STORE_DETACHED: .*`reprise backup FILE`/)]);
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/^STORE_DETACHED: .*`reprise backup FILE -f /)]);
+  for (const verb of [['ps'], ['state', 'greeter']]) {
+    const asked = await folder.call(...verb);
+    expect([asked.code, asked.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^STORE_DETACHED: .*hello\.db is gone, while the mesh, process \d+/),
+    ]);
+  }
+  expect((await folder.call('logs')).stdout).toContain('`reprise backup FILE');
   expect(await folder.call('backup', folder.file('saved.db'))).toMatchObject({ code: 0 });
   expect(await up.kill('SIGTERM')).toBe(0);
 

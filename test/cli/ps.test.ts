@@ -106,3 +106,15 @@ test('a log is folded that is short above its checkpoint, which this code wrote'
   expect(await second.inspect.state('counter')).toMatchObject({ value: 'high' });
   expect(await second.inspect.nearState('counter', 1_000)).toBeUndefined();
 });
+
+test('imported logs are listed as they are, whatever runs', async () => {
+  await using folder = new Folder(HELLO);
+  await folder.up();
+  await folder.json('send', 'greeter', greet, '--json');
+  await folder.call('export', 'greeter', '--out', folder.file('copy.jsonl'));
+  await folder.call('import', folder.file('copy.jsonl'), '--as', 'copy');
+  await folder.json('send', 'greeter', 'rest', '--json');
+  const { actors } = await folder.json<{ actors: object[] }>('ps', '--imported', 'copy', '--json');
+  expect(actors).toEqual([expect.objectContaining({ address: 'greeter', phase: 'unfinished', seq: 2, state: 'awake' })]);
+  expect(await folder.call('ps', '--imported', 'copy')).toMatchObject({ code: 0, stderr: '' });
+});
