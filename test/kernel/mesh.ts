@@ -40,6 +40,8 @@ export class Mesh {
   readonly actors = new Map<Address, Actor>();
   /** Mail that nobody takes. */
   readonly dead: Item[] = [];
+  /** A step has spawned a child, stopped it, and spawned one of that id again. */
+  respawns = false;
   readonly note: Note;
   readonly recovery: Recovery;
   /** Timers in the order in which they were set, over all actors. */
@@ -220,6 +222,8 @@ export class Actor {
 
   private record(draft: Draft, step = UNSTEPPED): void {
     const { tables } = this.folded;
+    const spawned = step.effects.flatMap((e) => (e.kind === 'spawn' ? [e.child] : []));
+    if (new Set(spawned).size < spawned.length) this.mesh.respawns = true;
     const done = this.done.length === 0 ? undefined : this.done;
     this.done = [];
     const record = { v: FORMAT, seq: tables.head + 1, epoch: 1, ...draft, ...(done && { done }) } as LogRecord;
