@@ -7,6 +7,7 @@ import { decodeCheckpoint } from '../core/checkpoint.ts';
 import { type ErrorCode, isMeshError } from '../core/errors.ts';
 import type { Divergence } from '../core/fold/seal.ts';
 import type { Inspection } from '../core/operator/inspection.ts';
+import { lastBridge } from '../core/operator/lifecycle.ts';
 import type { View } from '../core/logic.ts';
 import type { StreamId } from '../core/ports/event-store.ts';
 import type { LogicStamp } from '../core/record.ts';
@@ -24,7 +25,7 @@ export interface Refusal {
 }
 
 export interface Misfit extends Refusal {
-  /** Steps lie above its checkpoint: only the code that made them can fold them. */
+  /** Steps lie above its checkpoint, and above what a person made of it: only the code that made them can fold them. */
   readonly needsOld: boolean;
   /** The first record that this code does not repeat; undefined: it repeats all, or nobody has looked. */
   readonly divergence?: Divergence & { readonly record: Frame['record'] };
@@ -44,7 +45,10 @@ export interface Misfit extends Refusal {
 export async function misfitOf(inspect: Inspection, refusal: Refusal, look: boolean): Promise<Misfit> {
   const stream = inspect.stream(refusal.actor);
   const checkpoint = await inspect.store.loadCheckpoint(stream);
-  const misfit = { ...refusal, needsOld: await hasSteps(inspect, stream, (checkpoint?.seq ?? 0) + 1) };
+  const misfit = {
+    ...refusal,
+    needsOld: await hasSteps(inspect, stream, await lastBridge(inspect.store, stream, (checkpoint?.seq ?? 0) + 1)),
+  };
   if (!look) return misfit;
   const saved = checkpoint === undefined ? undefined : decodeCheckpoint(checkpoint.bytes, refusal.actor);
   const wrote = await lastStamp(inspect, stream, checkpoint?.seq ?? 0, saved?.tables.logic);

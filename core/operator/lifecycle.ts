@@ -11,7 +11,7 @@ import { seedOf } from '../kernel/determinism.ts';
 import type { Logic } from '../logic.ts';
 import { APPEND_MAX, type EventStore, type StoreAdmin, type StreamId } from '../ports/event-store.ts';
 import { migrated, type MigrateSnapshot } from './migration.ts';
-import { nobody, reborn, type RecoverySource } from '../recovery.ts';
+import { bridged, NOBODY, nobody, reborn, type RecoverySource } from '../recovery.ts';
 import type { InitData, LogRecord } from '../record.ts';
 import { encodeTables, type Tables } from '../tables.ts';
 
@@ -53,8 +53,13 @@ export async function tablesAtHead(ctx: LifecycleContext, stream: StreamId, opti
     actor = { env, logic: old, snapshot: old.restore(env, structuredClone(saved.snapshot)), tables: saved.tables };
   }
   const lost: LogRecord[] = [];
-  for await (const stored of ctx.store.read(stream, snapshotSeq + 1)) {
+  for await (const stored of ctx.store.read(stream, await lastBridge(ctx.store, stream, snapshotSeq + 1))) {
     const record = await ctx.inflate(stored);
+    if (record.kind === 'bridge') {
+      actor = bridged({ logicOf: () => old ?? NOBODY }, stream.actor, record);
+      ({ snapshot, seq: snapshotSeq } = record);
+      continue;
+    }
     const steps = record.kind === 'init' || record.kind === 'event';
     if (steps && old !== undefined) {
       if (record.kind === 'init') actor = reborn({ logicOf: () => old }, stream.actor, record, actor.tables);
@@ -82,6 +87,13 @@ export async function tablesAtHead(ctx: LifecycleContext, stream: StreamId, opti
     );
   }
   return { tables: actor.tables, snapshot, snapshotSeq, lost };
+}
+
+/** Seq of the last bridge from `from` on, which holds all that was below it; `from`: there is none. */
+export async function lastBridge(store: Pick<EventStore, 'read'>, stream: StreamId, from: number): Promise<number> {
+  let last = from;
+  for await (const { kind, seq } of store.read(stream, from)) if (kind === 'bridge') last = seq;
+  return last;
 }
 
 /**

@@ -285,6 +285,29 @@ describe('an edit that does not fit', () => {
   });
 });
 
+test('what was migrated, and did not run since, is migrated from there', async () => {
+  await using folder = await stopped('SIGKILL', 10);
+  folder.write('old.ts', order('packing'));
+  const to = (name: string): void => {
+    folder.write('order.ts', order(name));
+    folder.write(
+      'to.ts',
+      `export default (old: any) => ({ ...old, value: '${name}', context: { paid: old.context.paid + 1 } });\n`,
+    );
+  };
+  to('wrapping');
+  expect(await folder.run('migrate', 'order', '--old', 'old.ts', '--with', 'to.ts')).toMatchObject({ code: 0 });
+  to('boxing');
+  expect(await folder.run('migrate', 'order', '--with', 'to.ts')).toMatchObject({ code: 0 });
+  expect(await stateOf(folder)).toMatchObject({ value: 'boxing', context: { paid: 12 } });
+  await (await folder.up()).kill('SIGKILL');
+  to('bagging');
+  const told = await misfit(await folder.up());
+  expect(told).toMatchObject({ choices: ['reprise migrate order --with FILE', 'reprise reset order'] });
+  expect(await folder.run('migrate', 'order', '--with', 'to.ts')).toMatchObject({ code: 0 });
+  expect(await stateOf(folder)).toMatchObject({ value: 'bagging', context: { paid: 13 } });
+});
+
 test('migrate of what fits says that nothing was needed, and writes nothing; with a function it is done', async () => {
   await using folder = await stopped('SIGTERM', 4);
   folder.write('order.ts', order('wrapping'));
