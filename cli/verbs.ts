@@ -124,13 +124,13 @@ export const VERBS: readonly Verb[] = [
   {
     name: 'verify',
     args: '[...actors]',
-    about: 'Does other code do what the log says? Exit code 3 where it does not',
+    about: 'Does code do what the logs say, of these actors or of all? Exit code 3 where it does not',
     options: [
       ...READ,
       { flags: '--against <file>', about: 'FILE or FILE#EXPORT with the machine (default: the code of the mesh)' },
       IMPORTED,
     ],
-    examples: ['reprise verify --against ./intake.ts', 'reprise verify desk/intake'],
+    examples: ['reprise verify', 'reprise verify desk/intake', 'reprise verify --against ./intake.ts'],
     load: () => import('./verbs/verify.ts'),
   },
   {

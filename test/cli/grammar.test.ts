@@ -131,7 +131,6 @@ describe('a wrong call ends with 2 and the cure', () => {
       'decide with one of --retry, --fail and --output',
     ],
     ['two decisions', ['resolve', 'a!1.0', '--retry', '--fail', '-f', join(DESK, 'mesh.yaml')], 'decide with one of'],
-    ['verify of nothing', ['verify', '-f', join(DESK, 'mesh.yaml')], 'verify needs actors, or --against FILE'],
     ['two ranges', ['events', 'desk', '--last', '1', '--from', '2', '-f', join(DESK, 'mesh.yaml')], '--last goes without'],
     ['an unknown action', ['config', 'chek'], "config knows validate, schema, print, not 'chek'"],
     ['an unknown action of dead letters', ['deadletters', 'drop'], 'deadletters knows list and resend'],

@@ -112,6 +112,12 @@ describe('a mesh that runs', () => {
 
   test('repeats its log: verify', async () => {
     expect(await folder.json('verify', 'greeter', '--json')).toEqual({ actors: [{ actor: 'greeter', head: 4, ok: true }] });
+    const { code, stdout, stderr } = await folder.call('verify');
+    expect([code, stdout, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^@root: the same up to seq \d+\ngreeter: the same up to seq 4\n$/),
+      '2 actors verified: all the same\n',
+    ]);
   });
 
   test('says what happens', async () => {
