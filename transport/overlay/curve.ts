@@ -95,7 +95,10 @@ export class SigningKey {
   }
 }
 
-/** Strict Ed25519 (RFC 8032 §5.1.7): also no key that is not canonical or of small order, under which node would accept forgeries. */
+/**
+ * Strict Ed25519 (RFC 8032 §5.1.7): also under no key that is not canonical or of small order, for which a signature of everything can be made.
+ * What node refuses of those depends on its OpenSSL.
+ */
 export function verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (signature.length !== SIGNATURE_BYTES || pointOf(publicKey) === undefined) return false;
   return verify(null, message, publicKeyObject(ED25519_PUBLIC, publicKey), signature);
