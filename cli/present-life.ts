@@ -47,11 +47,12 @@ export class PresentLife {
       const unknown = !isOther ? undefined : divergence.what === 'effects' ? 'effects' : 'state';
       if (unknown === 'state') isAstray = true;
       else if (steps(record)) isAstray = false;
+      const { untaken, ...seen } = frame;
       yield {
-        ...frame,
+        ...seen,
         before,
         after: isAstray ? undefined : frame.after,
-        ...(unknown !== undefined && { effects: [], unknown, ...(wrote !== undefined && { wrote }) }),
+        ...(unknown === undefined ? untaken && { untaken } : { effects: [], unknown, ...(wrote !== undefined && { wrote }) }),
       };
     }
   }

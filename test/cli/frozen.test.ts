@@ -46,7 +46,7 @@ describe('a process that is stopped', () => {
     for (const { code, stderr } of [send, stop]) {
       expect(code).toBe(1);
       expect(stderr).toContain(`MESH_UNRESPONSIVE: ${said}`);
-      expect(stderr).toContain('goes on with `kill -CONT PID`');
+      expect(stderr).toContain(`goes on with \`kill -CONT ${up.process.pid}\``);
     }
     expect(JSON.parse(doctor.stdout)).toMatchObject({
       ok: false,

@@ -14,7 +14,7 @@ const plan = planOf({
 const READY = { mesh: 'desk', pid: 1234, actors: 2, kinds: 1, store: 'desk.db', survives: 'survives kill -9' };
 
 /** A terminal of this size, and the screen that it shows. */
-function terminal(rows = 24, columns = 80, quiet = false) {
+function terminal(rows = 24, columns = 80, quiet = false, reprise = new Invocation({})) {
   let text = '';
   const stdout = Object.assign(
     new Writable({
@@ -25,7 +25,7 @@ function terminal(rows = 24, columns = 80, quiet = false) {
     }),
     { isTTY: true, rows, columns },
   ) as unknown as NodeJS.WriteStream;
-  const report = liveReport(ioOf({ stdin: process.stdin, stdout, stderr: stdout, env: {} }), new Invocation({}), plan, quiet);
+  const report = liveReport(ioOf({ stdin: process.stdin, stdout, stderr: stdout, env: {} }), reprise, plan, quiet);
   const screen = (): string[] => {
     const lines: string[] = [];
     // oxlint-disable-next-line no-control-regex -- escape sequences are what this is about
@@ -89,6 +89,32 @@ test('what needs a person stays above; what is over goes', () => {
     expect.stringMatching(/^ {2}intake .* failed: whom\?$/),
     expect.stringMatching(/^ {2}desk\/case .* 1 parked, 0 begun, 0 ended since start$/),
   ]);
+});
+
+test('what was parked and goes on is parked no more', () => {
+  const { report, screen } = terminal();
+  report.ready(READY);
+  const failed = { code: 'REPLAY_DIVERGED', reason: 'intake does not fit' };
+  report.event({ type: 'actor.parked', actor: 'intake', ...failed });
+  report.end();
+  expect(screen().slice(2)[0]).toMatch(/^ {2}intake +parked$/);
+  const again = terminal();
+  again.report.ready(READY);
+  again.report.event({ type: 'actor.parked', actor: 'intake', ...failed });
+  again.report.event({ type: 'actor.recovered', actor: 'intake', head: 3 });
+  again.report.end();
+  expect(again.screen().join('\n')).not.toContain('parked');
+});
+
+test('commands in what is said can be typed as they stand', () => {
+  const { report, screen } = terminal(24, 200, false, new Invocation({ npm_command: 'exec' }, 'b.yaml'));
+  report.ready(READY);
+  report.note('see `reprise logs`');
+  report.event({ type: 'actor.parked', actor: 'intake', reason: 'choose `reprise reset intake`' });
+  report.end();
+  expect(screen().join('\n')).toMatch(
+    /`npx reprise ps -f b\.yaml`[^]*`npx reprise logs --file b\.yaml`[^]*`npx reprise reset intake -f b\.yaml`/,
+  );
 });
 
 test('a flood of one sort is counted, not told', () => {
