@@ -34,7 +34,8 @@ export async function run(call: Call): Promise<number> {
   const tell = (finding: Finding): void => {
     findings.push(finding);
     const [mark, style] = MARKS[finding.status];
-    if (!call.isJson) io.out(`${io.paint(style, mark.padEnd(8))} ${finding.name.padEnd(20)} ${finding.message}`);
+    if (!call.isJson)
+      io.out(`${io.paint(style, mark.padEnd(8))} ${finding.name.padEnd(20)} ${call.reprise.text(finding.message)}`);
   };
   tell(nodeVersion(process.version));
   const mesh = read(call, tell);
