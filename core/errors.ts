@@ -144,6 +144,36 @@ export const CODES = {
     'The text is no address of a node in the overlay.',
     'Copy it whole: three groups of four hex digits, as `0A1B.2C3D.4E5F`.',
   ),
+  NET_AUTHORITY_INVALID: row(
+    'The key may not do this for the network: it is no CA key, or its certificate does not hold or does not allow it.',
+    'Do it where a CA key of the network is, or let its holder certify this key again with the roles that it needs. If the certificate has expired, look at the clock first.',
+  ),
+  NET_BACKPRESSURE: row(
+    'Too much waits for this peer already.',
+    'Send again when the connection says that it is writable; nothing that was accepted is dropped.',
+    true,
+  ),
+  NET_CERTIFICATE_INVALID: row(
+    'The certificate by which this node is known in its network does not hold.',
+    'The message says why. If it has expired or is not valid yet, look at the clock of this machine; else ask for an invite and join again. A node whose key was revoked needs a new key, too.',
+  ),
+  NET_CHANNEL_REFUSED: row(
+    'The channel cannot be opened to this peer.',
+    'Use one way of delivery for each channel, a name of at most 200 bytes, and no more channels than the message names.',
+  ),
+  NET_CLOSED: row('The association with the peer is closed.', 'Send again over the next one.', true),
+  NET_INVITE_EXPIRED: row(
+    'The invite has expired: they are good for ten minutes.',
+    'Ask for a new one and use it at once. If it was just made, the clock of this machine is wrong.',
+  ),
+  NET_INVITE_INVALID: row(
+    'The text is no invite, or was cut or changed.',
+    'Copy the line whole, from `reprise-invite-` to its end; or ask for a new one.',
+  ),
+  NET_JOIN_REFUSED: row(
+    'The network did not take this node in, or its answer does not hold.',
+    'The message says why. An invite is good once, for the first key that uses it: ask for a new one. Nothing was kept of the answer.',
+  ),
   NET_KEY_EXISTS: row(
     'A key file was to be made where one is.',
     'Keep that one: it is the identity of this node. For another identity name another file.',
@@ -157,9 +187,14 @@ export const CODES = {
     'Name the right file, or restore it from a copy. Only Reprise makes such files: of keys made by other programs half are of no use, for a member must have a public key whose sign bit is clear.',
   ),
   NET_KEY_MISSING: row('There is no key file at this path.', 'Mend the path, or make an identity there.'),
+  NET_KEY_REVOKED: row('The key was revoked in this network, for good.', 'Make a new key at the node, and invite that.'),
   NET_KEY_UNAVAILABLE: row(
     'The key file could not be read or written.',
     'See the cause: mend the permissions, make the folder, or choose a file system that knows modes and hard links.',
+  ),
+  NET_NETWORK_INVALID: row(
+    'The descriptor of a network, its file or its options, is wrong.',
+    'Mend what the message names. A descriptor file is never edited, since its bytes are the identity of the network: get it again from a member.',
   ),
   NODE_STOPPING: row('The node is stopping and takes nothing new.', 'Send again; another node or the next run takes it.', true),
   NOT_OWNER: row('This node no longer owns the actor.', 'Nothing: the owner goes on.', true),

@@ -1,0 +1,344 @@
+/**
+ * Messages on their way out: a queue for each channel, served in turn, and before them what was lost.
+ *
+ *   send -> queue of the channel -> (credit) begun: its number, whole or on the grid of cells -> in flight -> acknowledged | lost -> again
+ *
+ * Keeps the bytes that it is given until they are acknowledged.
+ */
+import { MeshError } from '../../../core/errors.ts';
+import { CHANNEL_NAME_BYTES_MAX, frameSize, messageRoom, type ChannelMode, type Frame, type MsgFrame } from '../wire/frames.ts';
+import { MESSAGE_COST, SendCredit } from './flow.ts';
+import type { Item, Packing } from './packing.ts';
+import { Queue } from './queue.ts';
+import { CELL } from './reassembly.ts';
+
+type MessageItem = Extract<Item, { type: 'message' }>;
+
+export interface OutgoingLimits {
+  /** Bytes of messages that wait here or for their ACK. */
+  readonly queueBytesMax: number;
+  readonly channelsMax: number;
+  readonly messageBytesMax: number;
+  readonly windowMessages: number;
+  readonly windowBytes: number;
+  /** Of the peer: messages in fragments are begun only as far as it can keep all of them. */
+  readonly partialBytesMax: number;
+  readonly partialsMax: number;
+}
+
+export interface OutMessage {
+  readonly channel: OutChannel;
+  /** As `send` returned it. */
+  readonly number: number;
+  readonly bytes: Uint8Array;
+  /** On the wire; -1: not begun. */
+  seq: number;
+  /** Sent at least once up to here. */
+  sentTo: number;
+  /** Of each cell: 1 when acknowledged. Undefined: it is one cell. */
+  readonly cells: Uint8Array | undefined;
+  cellsLeft: number;
+  /** In fragments, so that it counts as partial at the peer. */
+  isPartial: boolean;
+}
+
+export class OutChannel {
+  readonly id: number;
+  readonly name: string;
+  readonly mode: ChannelMode;
+  readonly credit: SendCredit;
+  readonly queue = new Queue<OutMessage>();
+  /** The peer has acknowledged its name. Until then it goes along with every message. */
+  isOpen = false;
+  nextNumber = 0;
+  nextSeq = 0;
+  /** Begun and not acknowledged. */
+  unacked = 0;
+  /** Since when the peer's credit does not allow the next message. */
+  stalledSince = Infinity;
+
+  constructor(id: number, name: string, mode: ChannelMode, windowMessages: number) {
+    this.id = id;
+    this.name = name;
+    this.mode = mode;
+    this.credit = new SendCredit(windowMessages);
+  }
+}
+
+export class Outgoing {
+  readonly credit: SendCredit;
+  /** Of all messages that are not acknowledged, with `MESSAGE_COST` each. */
+  queuedBytes = 0;
+  private readonly limits: OutgoingLimits;
+  private readonly byName = new Map<string, OutChannel>();
+  private readonly byId: OutChannel[] = [];
+  /** Channels with messages that wait and are not known to be without credit. The first is next. */
+  private ring: OutChannel[] = [];
+  /** Channels without credit of messages; the one that waits for longest first. */
+  private readonly stalled = new Set<OutChannel>();
+  private again = new Queue<MessageItem>();
+  private partialBytes = 0;
+  private partials = 0;
+  /** Since when the credit of bytes does not allow the next message. */
+  private stalledSince = Infinity;
+
+  constructor(limits: OutgoingLimits) {
+    this.limits = limits;
+    this.credit = new SendCredit(limits.windowBytes);
+  }
+
+  /** Throws NET_BACKPRESSURE, NET_CHANNEL_REFUSED, PAYLOAD_TOO_LARGE; nothing is kept then. */
+  send(name: string, bytes: Uint8Array, mode: ChannelMode): number {
+    const { messageBytesMax, queueBytesMax } = this.limits;
+    if (bytes.length > messageBytesMax)
+      throw new MeshError('PAYLOAD_TOO_LARGE', `a message of ${bytes.length} bytes; at most ${messageBytesMax} may be sent`);
+    const cost = bytes.length + MESSAGE_COST;
+    if (this.queuedBytes > 0 && this.queuedBytes + cost > queueBytesMax)
+      throw new MeshError('NET_BACKPRESSURE', `${this.queuedBytes} bytes wait for this peer; at most ${queueBytesMax} may`);
+    const channel = this.channelOf(name, mode);
+    const count = Math.max(1, Math.ceil(bytes.length / CELL));
+    const number = channel.nextNumber++;
+    const cells = count === 1 ? undefined : new Uint8Array(count);
+    channel.queue.push({ channel, number, bytes, seq: -1, sentTo: 0, cells, cellsLeft: count, isPartial: false });
+    if (channel.queue.length === 1 && !this.stalled.has(channel)) this.ring.push(channel);
+    this.queuedBytes += cost;
+    return number;
+  }
+
+  get isEmpty(): boolean {
+    return this.queuedBytes === 0;
+  }
+
+  /** Something waits that has not been sent even once. */
+  get hasUnsent(): boolean {
+    return this.ring.length > 0 || this.stalled.size > 0;
+  }
+
+  /** Channels of which messages are begun and not acknowledged, with the number of messages begun. Reliable ones only. */
+  finals(): [channel: number, seq: number][] {
+    return this.byId.filter((c) => c.mode !== 2 && c.unacked > 0).map((c) => [c.id, c.nextSeq]);
+  }
+
+  /** What opens the channels of `finals`, as far as the peer may not know them. */
+  opens(): Frame[] {
+    return this.byId.filter((c) => c.mode !== 2 && c.unacked > 0 && !c.isOpen).map(openFrame);
+  }
+
+  /** Puts what fits and may be sent: first what was lost. */
+  fill(now: number, packing: Packing): void {
+    while (this.again.length > 0) if (!this.putAgain(packing)) return;
+    // Each channel is asked once a packet, so that none takes it all; those that were asked go to the end.
+    for (let left = this.ring.length; left > 0; left--) {
+      const channel = this.ring.shift() as OutChannel;
+      const isFull = this.putChannel(now, channel, packing);
+      if (channel.queue.length > 0 && !this.stalled.has(channel)) {
+        if (isFull && (channel.queue.first as OutMessage).seq < 0) this.ring.unshift(channel);
+        else this.ring.push(channel);
+      }
+      if (isFull) return;
+    }
+  }
+
+  onAcked(item: MessageItem): OutMessage | undefined {
+    const { message, from, to } = item;
+    if (message.cellsLeft === 0) return undefined;
+    if (message.cells === undefined) message.cellsLeft = 0;
+    else {
+      for (let cell = from / CELL; cell * CELL < to; cell++) {
+        if (message.cells[cell] === 1) continue;
+        message.cells[cell] = 1;
+        message.cellsLeft--;
+      }
+    }
+    if (message.cellsLeft > 0) return undefined;
+    message.channel.unacked--;
+    this.settle(message);
+    return message;
+  }
+
+  /** Unreliable messages are not sent again. */
+  onLost(item: MessageItem): void {
+    if (item.message.channel.mode !== 2 && item.message.cellsLeft > 0) this.again.push(item);
+  }
+
+  onMaxData(limit: number): void {
+    if (this.credit.raise(limit)) this.stalledSince = Infinity;
+  }
+
+  /** False: no such channel. */
+  onMaxMessages(id: number, count: number): boolean {
+    const channel = this.byId[id];
+    if (channel === undefined) return false;
+    if (!channel.credit.raise(count) || !this.stalled.delete(channel)) return true;
+    channel.stalledSince = Infinity;
+    this.ring.push(channel);
+    return true;
+  }
+
+  /** Since when the oldest message without credit waits. */
+  get waitsSince(): number {
+    for (const channel of this.stalled) return Math.min(this.stalledSince, channel.stalledSince);
+    return this.stalledSince;
+  }
+
+  /** Gives up what waits: of channels without credit since `since`, or of all when it is the credit of bytes that is missing. */
+  giveUp(since: number): readonly OutMessage[] {
+    const all = this.stalledSince <= since ? this.byId : [...this.stalled].filter((c) => c.stalledSince <= since);
+    const lost = all.flatMap((channel) => this.dropUnsent(channel));
+    this.stalledSince = Infinity;
+    return lost;
+  }
+
+  /** The association is over: all that is not acknowledged. */
+  clear(): readonly OutMessage[] {
+    const unsent = this.byId.flatMap((channel) => this.dropUnsent(channel));
+    this.again = new Queue();
+    this.queuedBytes = 0;
+    return unsent;
+  }
+
+  private dropUnsent(channel: OutChannel): OutMessage[] {
+    const first = channel.queue.first;
+    const unsent = channel.queue.dropBehind(first !== undefined && first.seq >= 0 ? 1 : 0);
+    for (const message of unsent) this.queuedBytes -= message.bytes.length + MESSAGE_COST;
+    channel.stalledSince = Infinity;
+    this.stalled.delete(channel);
+    if (channel.queue.length === 0) this.ring = this.ring.filter((c) => c !== channel);
+    return unsent;
+  }
+
+  private channelOf(name: string, mode: ChannelMode): OutChannel {
+    const known = this.byName.get(name);
+    if (known !== undefined) {
+      if (known.mode !== mode)
+        throw new MeshError('NET_CHANNEL_REFUSED', `channel '${name}' was opened with mode ${known.mode}, not ${mode}`);
+      return known;
+    }
+    if (this.byId.length >= this.limits.channelsMax)
+      throw new MeshError('NET_CHANNEL_REFUSED', `${this.byId.length} channels are open to this peer; no more may be`);
+    if (!name.isWellFormed() || Buffer.byteLength(name) > CHANNEL_NAME_BYTES_MAX)
+      throw new MeshError('NET_CHANNEL_REFUSED', `the name of a channel is at most ${CHANNEL_NAME_BYTES_MAX} bytes of UTF-8`);
+    const channel = new OutChannel(this.byId.length, name, mode, this.limits.windowMessages);
+    this.byName.set(name, channel);
+    this.byId.push(channel);
+    return channel;
+  }
+
+  /** Of what was lost, the first that is still missing. False: the packet is full. */
+  private putAgain(packing: Packing): boolean {
+    const item = this.again.first as MessageItem;
+    const { message, to } = item;
+    let { from } = item;
+    while (from < to && message.cells?.[from / CELL] === 1) from += CELL;
+    if (message.cellsLeft === 0 || (from >= to && message.bytes.length > 0)) {
+      this.again.shift();
+      return true;
+    }
+    let end = from;
+    while (end < to && message.cells?.[end / CELL] !== 1) end += CELL;
+    const sentTo = this.putBytes(message, from, Math.min(end, to), packing);
+    if (sentTo === undefined) return false;
+    if (sentTo < to) this.again.replaceFirst({ ...item, from: sentTo });
+    else this.again.shift();
+    return true;
+  }
+
+  /** True: the packet is full. */
+  private putChannel(now: number, channel: OutChannel, packing: Packing): boolean {
+    for (let message = channel.queue.first; message !== undefined; message = channel.queue.first) {
+      if (message.seq < 0) {
+        const why = this.mayBegin(message, packing);
+        if (why === 'later') return false;
+        if (why === 'credit') {
+          channel.stalledSince = now;
+          this.stalled.add(channel);
+          return false;
+        }
+        if (why === 'bytes') {
+          this.stalledSince = Math.min(this.stalledSince, now);
+          return false;
+        }
+      }
+      const sentTo = this.putBytes(message, message.sentTo, message.bytes.length, packing);
+      if (sentTo === undefined) return true;
+      message.sentTo = sentTo;
+      if (sentTo < message.bytes.length) return true;
+      channel.queue.shift();
+      if (channel.mode === 2) this.settle(message);
+    }
+    return false;
+  }
+
+  private mayBegin(message: OutMessage, packing: Packing): 'now' | 'later' | 'credit' | 'bytes' {
+    const { channel, bytes } = message;
+    const isPartial = !fitsWhole(message, packing.room);
+    if (isPartial && this.partials > 0 && !this.hasPartialRoom(bytes.length)) return 'later';
+    if (channel.mode === 2) return 'now';
+    if (!channel.credit.allows(1)) return 'credit';
+    return this.credit.allows(bytes.length + MESSAGE_COST) ? 'now' : 'bytes';
+  }
+
+  private hasPartialRoom(bytes: number): boolean {
+    return this.partials < this.limits.partialsMax && this.partialBytes + bytes <= this.limits.partialBytesMax;
+  }
+
+  private begin(message: OutMessage, isPartial: boolean): void {
+    const { channel, bytes } = message;
+    message.seq = channel.nextSeq++;
+    if (channel.mode !== 2) {
+      channel.unacked++;
+      channel.credit.take(1);
+      this.credit.take(bytes.length + MESSAGE_COST);
+    }
+    this.countPartial(message, isPartial);
+  }
+
+  private countPartial(message: OutMessage, isPartial: boolean): void {
+    if (message.isPartial === isPartial) return;
+    message.isPartial = isPartial;
+    this.partials += isPartial ? 1 : -1;
+    this.partialBytes += isPartial ? message.bytes.length : -message.bytes.length;
+  }
+
+  private settle(message: OutMessage): void {
+    this.countPartial(message, false);
+    this.queuedBytes -= message.bytes.length + MESSAGE_COST;
+  }
+
+  /** Puts as much of `from` to `to` as fits: all, or whole cells. Gives where it ended; undefined: nothing fits. */
+  private putBytes(message: OutMessage, from: number, to: number, packing: Packing): number | undefined {
+    const { channel, bytes } = message;
+    const total = bytes.length;
+    const seq = message.seq < 0 ? channel.nextSeq : message.seq;
+    const openSize = this.needsOpen(channel, packing) ? frameSize(openFrame(channel)) : 0;
+    const fits = messageRoom(packing.left - openSize, { channel: channel.id, seq, offset: from, total });
+    if (fits === undefined) return undefined;
+    let length = Math.min(fits, to - from);
+    if (from + length < to) length -= length % CELL;
+    // What fits whole into a packet of its own is not torn; nor is anything for the sake of no cell.
+    if (length < to - from && (length === 0 || (from === 0 && to === total && fitsWhole(message, packing.room))))
+      return undefined;
+    const piece = length === total ? bytes : bytes.subarray(from, from + length);
+    const frame: MsgFrame = { type: 'msg', channel: channel.id, seq, mode: channel.mode, offset: from, total, bytes: piece };
+    // A fragment has a longer head than the whole for which there was room.
+    if (length < total && openSize + frameSize(frame) > packing.left) return undefined;
+    if (message.seq < 0) this.begin(message, length < total);
+    else if (length < total && channel.mode !== 2) this.countPartial(message, true);
+    if (openSize > 0) packing.put(openFrame(channel), { type: 'open', channel });
+    packing.put(frame, { type: 'message', message, from, to: from + length });
+    return from + length;
+  }
+
+  private needsOpen(channel: OutChannel, packing: Packing): boolean {
+    return !channel.isOpen && !packing.items.some((item) => item.type === 'open' && item.channel === channel);
+  }
+}
+
+const openFrame = ({ id, mode, name }: OutChannel): Frame => ({ type: 'open_channel', channel: id, mode, name });
+
+/** With the name of its channel, the message fits whole into a packet of `room` bytes. */
+function fitsWhole({ channel, seq, bytes }: OutMessage, room: number): boolean {
+  const open = channel.isOpen ? 0 : frameSize(openFrame(channel));
+  const at = seq < 0 ? channel.nextSeq : seq;
+  return messageRoom(room - open, { channel: channel.id, seq: at, offset: 0, total: bytes.length }) === bytes.length;
+}
