@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Frame } from '../../../transport/overlay/wire/frames.ts';
+import type { Hello } from '../../../transport/overlay/wire/hello.ts';
 import type { Packet } from '../../../transport/overlay/wire/packets.ts';
 
 interface Field {
@@ -27,10 +28,8 @@ interface PacketRow {
 }
 type Values = Record<string, number | Uint8Array>;
 
-const cells = readFileSync('docs/overlay-wire.md', 'utf8')
-  .split('\n')
-  .filter((line) => /^\| `[0-9a-f]{2}`/.test(line))
-  .map((line) => line.slice(2, -2).split(' | '));
+const lines = readFileSync('docs/overlay-wire.md', 'utf8').split('\n');
+const cells = lines.filter((line) => /^\| `[0-9a-f]{2}`/.test(line)).map((line) => line.slice(2, -2).split(' | '));
 
 const fieldsOf = (text: string): Field[] =>
   Array.from(text.matchAll(/(\w+) `(u\d+|v\[\]|v|\[\d+\]|\.\.)`/g), ([, name = '', kind = '']) => ({ name, kind }));
@@ -50,6 +49,16 @@ export const packetRows: readonly PacketRow[] = cells
     const [min = 0, max = sizes.endsWith('more') ? Infinity : min] = Array.from(sizes.matchAll(/\d+/g), Number);
     return { name, type: codesOf(type)[0] as number, min, max, hasVersion: layout.includes('version'), fields: fieldsOf(layout) };
   });
+
+/** The drawing of a hello: a name and its kind in each line, down to the padding. */
+const drawn = lines.slice(lines.findIndex((line) => line.startsWith('hello  ')));
+const helloFields: readonly Field[] = drawn
+  .slice(
+    0,
+    drawn.findIndex((line) => line.trim().startsWith('padding')),
+  )
+  .map((line) => / (\w+) (\S+) {2,}/.exec(line) ?? [])
+  .map(([, name = '', kind = '']) => ({ name, kind }));
 
 class Malformed extends Error {}
 
@@ -203,4 +212,12 @@ export const specPacket = (bytes: Uint8Array): Packet | undefined =>
         field.kind === '..' ? cursor.take(bytes.length - cursor.at - behind) : cursor.field(field);
     must(cursor.at === bytes.length);
     return { type: name.toLowerCase(), ...values } as unknown as Packet;
+  });
+
+export const specHello = (payload: Uint8Array): Hello | undefined =>
+  judged(() => {
+    const cursor = new Cursor(payload);
+    const hello = cursor.fields(helloFields) as unknown as Hello;
+    must(hello.observed.length <= 32 && payload.slice(cursor.at).every((byte) => byte === 0));
+    return hello;
   });

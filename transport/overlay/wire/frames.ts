@@ -257,10 +257,14 @@ function msgHead(msg: Pick<MsgFrame, 'channel' | 'seq' | 'offset' | 'total'>, is
  */
 export function messageRoom(room: number, msg: Pick<MsgFrame, 'channel' | 'seq' | 'offset' | 'total'>): number | undefined {
   if (msg.offset === 0 && msgHead(msg, false) + withLength(msg.total) <= room) return msg.total;
-  const left = room - msgHead(msg, true);
-  // The length of the bytes takes 1, 2 or 4 bytes itself.
-  const size = [1, 2, 4].find((size) => left > size && varintBytes(left - size) <= size);
-  return size === undefined ? undefined : Math.min(left - size, msg.total - msg.offset);
+  const most = lengthWithin(room - msgHead(msg, true));
+  return most > 0 ? Math.min(most, msg.total - msg.offset) : undefined;
+}
+
+/** The most bytes that fit into `room` together with their length, which takes 1, 2 or 4 bytes itself. */
+function lengthWithin(room: number): number {
+  if (room - 4 >= 0x40_00) return room - 4;
+  return room - 2 >= 0x40 ? Math.min(room - 2, 0x3f_ff) : Math.min(room - 1, 0x3f);
 }
 
 /** Writes the frame. One that `parseFrames` would refuse is a programmer error. */
