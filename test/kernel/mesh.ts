@@ -42,6 +42,8 @@ export class Mesh {
   readonly dead: Item[] = [];
   /** A step has spawned a child, stopped it, and spawned one of that id again. */
   respawns = false;
+  /** Something answered an earlier invocation of its id. */
+  hadStale = false;
   readonly note: Note;
   readonly recovery: Recovery;
   /** Timers in the order in which they were set, over all actors. */
@@ -177,7 +179,9 @@ export class Actor {
     if (this.isTimeToRecover()) this.recover();
     const { tables } = this.folded;
     const gone = tables.status !== 'active';
-    if (gone || this.isStale(item)) {
+    const isStale = this.isStale(item);
+    if (isStale) this.mesh.hadStale = true;
+    if (gone || isStale) {
       this.mesh.dead.push(item);
       this.record({ kind: 'dead', cause: gone ? 'stopped' : 'stale', event: item.event, meta: this.meta(item) });
       return;

@@ -18,6 +18,8 @@ export async function checkRandomCharts(parameters: {
           // A parallel root that a history target enters again invokes its child anew each time: a live actor hears the end of each of
           // them, ours that of the last. (Of other states a live actor hears only the last as well.)
           fc.pre(!mesh.respawns);
+          // A live actor takes what answers an earlier invocation for the answer of the present one.
+          fc.pre(!mesh.hadStale);
           fc.pre(states.every((state) => isSound(state as Shown)));
         },
       });
