@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { registerHooks, stripTypeScriptTypes } from 'node:module';
 import { basename } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { framesOf, isOfUser, pathOf } from '../core/thrown.ts';
 
 export interface Fault {
   /** Absolute. */
@@ -59,12 +59,9 @@ function columnAt({ file, line }: Fault, shown: string, offset: number): number 
 
 /** The innermost frame that is neither that of a package nor our own. */
 function frameFault(stack: string): Fault | undefined {
-  for (const [, where = '', line, column] of stack.matchAll(
-    /^ +at (?:async )?(?:.* \()?((?:file:\/\/)?\/[^()]+):(\d+):(\d+)\)?$/gm,
-  )) {
-    const file = pathOf(where);
+  for (const { file, line, column } of framesOf(stack)) {
     if (file.startsWith(import.meta.dirname)) return undefined;
-    if (!file.includes('/node_modules/')) return { file, line: Number(line), column: Number(column) };
+    if (isOfUser(file)) return { file, line, column };
   }
   return undefined;
 }
@@ -111,8 +108,6 @@ async function lastLoaded(url: string): Promise<string | undefined> {
   hooks.deregister();
   return last?.startsWith('file:') === true ? pathOf(last) : undefined;
 }
-
-const pathOf = (where: string): string => (where.startsWith('file:') ? fileURLToPath(where.replace(/\?.*$/, '')) : where);
 
 function linesOf(file: string): readonly string[] {
   try {

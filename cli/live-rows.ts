@@ -4,7 +4,12 @@ import type { ActorPlan } from '../core/config/plan.ts';
 import type { NodeEvent } from '../core/node/news.ts';
 import type { LogRecord } from '../core/record.ts';
 import type { Style } from './io.ts';
+import { placeFromHere } from './render/text.ts';
 import { counted } from './words.ts';
+
+/** With the place where code of the user threw, if it did. */
+const whatFailed = ({ error, at }: NodeEvent): string =>
+  `${String(error)}${typeof at === 'string' ? ` (${placeFromHere(at)})` : ''}`;
 
 /** Everything is counted since the start of this process. */
 export class LiveRow {
@@ -45,10 +50,10 @@ export class LiveRow {
         this.trouble = '';
         return;
       case 'actor.unstarted':
-        this.trouble = `did not start: ${String(event['error'])}`;
+        this.trouble = `did not start: ${whatFailed(event)}`;
         return;
       case 'actor.failed':
-        this.trouble = `failed: ${String(event['error'])}`;
+        this.trouble = `failed: ${whatFailed(event)}`;
         return;
       default:
     }

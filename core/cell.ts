@@ -184,6 +184,7 @@ export class Cell {
     const sealed = seal(actor, step);
     if (sealed.failed !== undefined) {
       span?.end(sealed.failed);
+      this.host.news.threw(this.address, step.thrown);
       return failures.step(sealed.failed, event, full, input);
     }
     if (span !== undefined) (outlet.leaving.spans ??= []).push(span);

@@ -152,7 +152,7 @@ class Kernel implements Logic, RefHost, RecordingHost {
       return { snapshot: next, effects: recording.effects(next) };
     } catch (error) {
       self.snapshot = previous;
-      return { snapshot: previous, effects: [], failed: recording.failed(error) };
+      return { snapshot: previous, effects: [], failed: recording.failed(error), thrown: error };
     } finally {
       leaveVirtual(time);
       recording.end();

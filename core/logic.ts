@@ -31,6 +31,8 @@ export interface Step {
   readonly effects: Effect[];
   /** The step threw or ended in `error`: nothing of it counts. */
   readonly failed?: ErrorData;
+  /** What it threw, where it did: for the place that its stack names. */
+  readonly thrown?: unknown;
 }
 
 /** What a `spawn` effect starts. */

@@ -5,7 +5,7 @@ import type { Divergence } from '../../core/fold/seal.ts';
 import type { View } from '../../core/logic.ts';
 import type { Frame } from '../../core/replay.ts';
 import { effectText } from './record.ts';
-import { stateText } from './text.ts';
+import { placeFromHere, stateText } from './text.ts';
 
 /** A record that this code does not repeat, and what it makes of it. */
 export interface Parting {
@@ -19,7 +19,7 @@ export interface Parting {
 export function partingText({ divergence, before, after, effects = [] }: Parting, width = 100): string {
   switch (divergence.what) {
     case 'throw':
-      return `this code throws: ${divergence.actual}`;
+      return otherText(divergence);
     case 'effects':
       return effects.length === 0
         ? `${stepText(before, after)} and does nothing else; the log has effects there`
@@ -32,8 +32,8 @@ export function partingText({ divergence, before, after, effects = [] }: Parting
 }
 
 /** What of it was another. */
-export function otherText({ what, actual }: Divergence): string {
-  if (what === 'throw') return `this code throws: ${actual}`;
+export function otherText({ what, actual, at }: Divergence): string {
+  if (what === 'throw') return `this code throws: ${actual}${at === undefined ? '' : ` (${placeFromHere(at)})`}`;
   if (what === 'checkpoint') return `this code cannot go on from there: ${actual}`;
   return what === 'effects' ? 'the effects in the log were others' : 'in the log its state or context was another';
 }

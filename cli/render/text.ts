@@ -1,4 +1,5 @@
 /** Values as short text for people: JSON on a line, times, states of charts, tables. */
+import { relative } from 'node:path';
 import type { Io } from '../io.ts';
 
 /** JSON on one line, cut off with … at `width` characters. */
@@ -17,6 +18,12 @@ export function stateText(value: unknown): string {
       return below === '' ? key : below.includes(', ') ? `${key}.(${below})` : `${key}.${below}`;
     })
     .join(', ');
+}
+
+/** `/srv/shop/lib/order.ts:12:30` as a path from the current folder, where it lies below it. */
+export function placeFromHere(at: string): string {
+  const here = relative('.', at);
+  return here.startsWith('..') ? at : here;
 }
 
 /** Local date and time with milliseconds. */

@@ -16,7 +16,7 @@ import type { Outlet } from './outlet.ts';
 /** First pause before a failing step or action is tried again, when nobody else decides, ms. */
 export const RETRY_MS = 100;
 
-type FailuresHost = Pick<CellHost, 'clock' | 'limits' | 'plan'>;
+type FailuresHost = Pick<CellHost, 'clock' | 'limits' | 'plan' | 'news'>;
 type FailingCell = Pick<Cell, 'address' | 'actor' | 'enter' | 'plainMeta' | 'record' | 'dead' | 'arm' | 'ready'>;
 
 export class Failures {
@@ -72,6 +72,7 @@ export class Failures {
     const t = this.cell.actor.tables;
     const attempt = (t.failures?.get(id) ?? 0) + 1;
     const data = errorData(error);
+    this.host.news.threw(this.cell.address, error);
     const last = attempt >= ATTEMPTS_MAX;
     const ends = last && t.init.parent !== undefined;
     const what: Partial<Pick<FailedRecord, 'parked' | 'ends'>> = !last

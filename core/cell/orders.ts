@@ -169,7 +169,10 @@ function tryToBegin(cell: Cell, host: CellHost, init: InitData, meta: RecordMeta
   const actor: Folded = { ...unborn(cell.address, logic, { init }), tables };
   const step = logic.init(actor.env, init.input, meta, String(tables.head + 1));
   const sealed = seal(actor, step);
-  if (sealed.failed !== undefined) return sealed.failed;
+  if (sealed.failed !== undefined) {
+    host.news.threw(cell.address, step.thrown);
+    return sealed.failed;
+  }
   cell.actor = actor;
   cell.record({ kind: 'init', init, meta, ...sealed, logic: stampOf(logic) }, step);
   cell.busy.failures.goOn();

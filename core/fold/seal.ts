@@ -9,6 +9,7 @@ import { type ErrorData, errorData, MeshError } from '../errors.ts';
 import type { Folded } from '../fold.ts';
 import type { Step } from '../logic.ts';
 import type { LogRecord } from '../record.ts';
+import { thrownAt } from '../thrown.ts';
 
 /** The seal of a step. Or why it cannot be recorded. */
 export type Sealed =
@@ -69,12 +70,18 @@ export interface Divergence {
   readonly what: 'state' | 'effects' | 'throw' | 'checkpoint';
   readonly expected: string;
   readonly actual: string;
+  /** Where it throws: `/srv/shop/order.ts:12:30`. */
+  readonly at?: string;
 }
 
 /** Does this step do what the record says it did? */
 export function divergence(actor: Folded, record: LogRecord, step: Step): Divergence | undefined {
   if (record.kind !== 'init' && record.kind !== 'event') return undefined;
-  if (step.failed !== undefined) return { seq: record.seq, what: 'throw', expected: 'no error', actual: step.failed.message };
+  if (step.failed !== undefined) {
+    const at = thrownAt(step.thrown);
+    const bad = { seq: record.seq, what: 'throw', expected: 'no error', actual: step.failed.message } as const;
+    return at === undefined ? bad : { ...bad, at };
+  }
   const state = actor.logic.digest(step.snapshot, actor.snapshot);
   if (state !== record.digest) return { seq: record.seq, what: 'state', expected: record.digest, actual: state };
   const effects = effectsDigest(step.effects);
@@ -84,5 +91,5 @@ export function divergence(actor: Folded, record: LogRecord, step: Step): Diverg
 }
 
 /** What REPLAY_DIVERGED says. Its data have the digests, which say nothing to people. */
-export const explain = (actor: Address, { seq, what, actual }: Divergence): string =>
-  `${actor} does not fit the edited code from seq ${seq} on${what === 'throw' ? `: it throws: ${actual}` : ''}`;
+export const explain = (actor: Address, { seq, what, actual, at }: Divergence): string =>
+  `${actor} does not fit the edited code from seq ${seq} on${what === 'throw' ? `: it throws: ${actual}${at === undefined ? '' : ` (${at})`}` : ''}`;

@@ -5,6 +5,7 @@ import type { EventObject } from '../effect.ts';
 import { errorData, MeshError } from '../errors.ts';
 import type { LogRecord } from '../record.ts';
 import type { Tables } from '../tables.ts';
+import { thrownAt } from '../thrown.ts';
 import type { Hooks } from './hooks.ts';
 
 /** One line of what is told: for a log, never truth. */
@@ -51,6 +52,8 @@ export class News {
   private readonly hooks: Hooks;
   /** Actors that the store does not serve. */
   private readonly stalls = new Set<Address>();
+  /** Where the code of an actor threw, until the record of it is told. */
+  private readonly places = new Map<Address, string>();
 
   constructor(node: string, hooks: Hooks) {
     this.node = node;
@@ -89,8 +92,16 @@ export class News {
     if (!this.hooks.areHeard) return;
     for (const record of records) {
       const event = eventOf(actor, record, tables);
-      if (event !== undefined) this.tell(event);
+      if (event === undefined) continue;
+      const at = record.kind === 'failed' ? this.places.get(actor) : undefined;
+      if (at !== undefined) this.places.delete(actor);
+      this.tell(at === undefined ? event : { ...event, at });
     }
+  }
+  /** The code of the actor has thrown this, which comes to be a record: of its stack only the place is told, and kept nowhere. */
+  threw(actor: Address, error: unknown): void {
+    const at = this.hooks.areHeard ? thrownAt(error) : undefined;
+    if (at !== undefined) this.places.set(actor, at);
   }
   emitted(actor: Address, event: EventObject): void {
     this.hooks.emitted(actor, event);
@@ -118,6 +129,7 @@ export class News {
   /** The actor has left memory: it needs nothing of the store any more, which says nothing of the store. */
   left(actor: Address): void {
     this.stalls.delete(actor);
+    this.places.delete(actor);
   }
   /** Its state cannot be saved, or what was saved is not the state that it says: its log is all there is. */
   checkpointFailed(cell: ToldCell, error: unknown): void {

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ended, Folder, HELLO, type Up } from './processes.ts';
+import { ended, Folder, GREETER, HELLO, type Up } from './processes.ts';
 
 interface Listed {
   readonly running: boolean;
@@ -133,6 +133,10 @@ describe('a mesh that runs', () => {
   test('a poison message becomes a dead letter, is listed, and can be sent again', async () => {
     await folder.call('send', 'greeter', greet('nobody'));
     await up.until((line) => line['type'] === 'actor.dead_letter');
+    const failures = up.lines.filter((line) => line['type'] === 'actor.failed');
+    expect(failures).toHaveLength(3);
+    const line = GREETER.split('\n').findIndex((text) => text.includes("new Error('whom?')")) + 1;
+    for (const { at } of failures) expect(at).toMatch(new RegExp(`/greeter\\.ts:${line}:\\d+$`));
     const { letters } = await folder.json<{ letters: { actor: string; seq: number; cause: string }[] }>('deadletters', '--json');
     expect(letters).toMatchObject([{ actor: 'greeter', cause: 'poison', event: { type: 'greet', name: 'nobody' } }]);
     const [letter] = letters;

@@ -1,4 +1,5 @@
 /** `verify` of every actor that has a log, against the code of the mesh. */
+import { realpathSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { Folder } from './processes.ts';
 
@@ -47,5 +48,25 @@ test('without names, all actors are verified: one that does otherwise or cannot 
         expect.objectContaining({ actor: 'b', ok: false, divergence: expect.objectContaining({ seq: 2 }) as object }) as object,
       ],
     },
+  ]);
+});
+
+test('code that throws is told with the place of it, wherever log and code are held against each other', async () => {
+  await using folder = new Folder({ 'a.ts': counter(1), 'mesh.yaml': mesh('a') });
+  const up = await folder.up();
+  await folder.json('send', 'a', 'inc', '--json');
+  expect(await up.kill('SIGTERM')).toBe(0);
+  folder.write('a.ts', counter(1).replace('context.n + 1', '(context as any).none.n + 1'));
+  const said = "this code throws: Cannot read properties of undefined \\(reading 'n'\\) \\(a\\.ts:5:76\\)";
+  const verify = await folder.run('verify', 'a');
+  expect([verify.code, verify.stdout]).toEqual([3, expect.stringMatching(new RegExp(`\\n  ${said}\\n`))]);
+  const replay = await folder.run('replay', 'a');
+  expect([replay.code, replay.stdout]).toEqual([3, expect.stringMatching(new RegExp(`: ${said}\\n`))]);
+  const { actors } = JSON.parse((await folder.run('verify', '--json')).stdout) as { actors: { divergence?: { at?: string } }[] };
+  expect(actors[1]?.divergence?.at).toBe(`${realpathSync(folder.file('a.ts'))}:5:76`);
+  const refused = await folder.run('state', 'a');
+  expect([refused.code, refused.stderr]).toEqual([
+    3,
+    expect.stringMatching(/^REPLAY_DIVERGED: .*: it throws: Cannot .*\/a\.ts:5:76\)\n/),
   ]);
 });
