@@ -30,6 +30,7 @@ test('what is built is parsed again, as views, with any padding', () => {
       expect(parsed).toEqual(hello);
       assertWithin(bytes, parsed);
     }),
+    { seed: 20260403 },
   );
 });
 
@@ -43,7 +44,7 @@ function assertFaithful(bytes: Uint8Array): void {
 
 test('a disturbed hello is another one or none, and never throws', () => {
   for (const bytes of disturbed(buildHello(hello, 3))) assertFaithful(bytes);
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 120 }), assertFaithful), { numRuns: 1000 });
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 120 }), assertFaithful), { seed: 20260404, numRuns: 1000 });
 });
 
 test('it is refused when cut, and when its padding is anything but zeros', () => {
