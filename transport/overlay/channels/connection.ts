@@ -58,8 +58,8 @@ export type ConnectionOutput =
 
 /** An orderly end stays to acknowledge what the peer sends again, for so many probe timeouts. */
 const LINGER_TIMEOUTS = 3;
-/** CLOSE after a violation: once, and again for packets of a peer that has not heard it. */
-const GOODBYES_MAX = 8;
+/** Answers to packets that come after the end: CLOSE again after a violation, ACKs after an orderly one. */
+const GOODBYES_MAX = 64;
 /** Until the first packet: what one of 1200 bytes has for frames. */
 const ROOM_FIRST = 1_168;
 /** What every packet has. */
@@ -175,10 +175,7 @@ export class Connection {
    */
   receive(now: number, pn: number, frames: readonly Frame[], bytes: number): boolean {
     this.now = now;
-    if (this.state === 'ended') {
-      if (this.goodbye !== undefined && this.goodbyes < GOODBYES_MAX) this.isReady = true;
-      return false;
-    }
+    if (this.state === 'ended') return this.receiveAfterEnd(now, pn, frames);
     if (bytes > this.options.budget.bytesLeft && frames.some((f) => f.type === 'msg' && f.bytes.length < f.total)) return false;
     if (!frames.every(isPathFrame)) this.acks.onReceived(now, pn, frames.some(isEliciting));
     for (const frame of frames) {
@@ -260,7 +257,7 @@ export class Connection {
 
   /** When `tick` and `next` are to be called: at once, if it lies in the past. */
   nextAt(): number {
-    if (this.state === 'ended') return this.isReady ? 0 : Infinity;
+    if (this.state === 'ended') return this.isReady ? 0 : this.acks.dueAt;
     if (this.probes > 0) return 0;
     const mayGo = this.isReady && this.hasWindow();
     return Math.min(
@@ -492,17 +489,28 @@ export class Connection {
 
   private end(reason: CloseReason, code: number, isClean: boolean): void {
     this.state = 'ended';
+    if (reason !== 'closed') this.acks.onSent(true);
     this.isReady = false;
     this.outgoing.clear();
     this.incoming.reassembly.clear();
     this.outputs.push({ type: 'closed', reason, code, isClean });
   }
 
+  /** Who ended in order may be the only one who knows: the peer is told that its CLOSE came. Nothing else counts any more. */
+  private receiveAfterEnd(now: number, pn: number, frames: readonly Frame[]): false {
+    if (this.goodbyes >= GOODBYES_MAX) return false;
+    if (this.goodbye !== undefined) this.isReady = true;
+    else if (this.closing.isDone) this.acks.onReceived(now, pn, frames.some(isEliciting));
+    return false;
+  }
+
   private farewell(): OutgoingPacket | undefined {
-    if (!this.isReady || this.goodbye === undefined) return undefined;
+    const frame = this.isReady ? this.goodbye : this.acks.frame(this.now);
+    if (frame === undefined) return undefined;
     this.isReady = false;
     this.goodbyes++;
-    this.pending = { frames: [this.goodbye], items: [], isEliciting: false };
+    this.acks.onSent(true);
+    this.pending = { frames: [frame], items: [], isEliciting: false };
     return this.pending;
   }
 

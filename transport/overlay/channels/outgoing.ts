@@ -141,7 +141,8 @@ export class Outgoing {
 
   onAcked(item: MessageItem): OutMessage | undefined {
     const { message, from, to } = item;
-    if (message.cellsLeft === 0) return undefined;
+    // An unreliable one was settled when it was sent.
+    if (message.cellsLeft === 0 || message.channel.mode === 2) return undefined;
     if (message.cells === undefined) message.cellsLeft = 0;
     else {
       for (let cell = from / CELL; cell * CELL < to; cell++) {

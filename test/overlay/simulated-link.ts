@@ -1,0 +1,238 @@
+/** Two connections and the link between them, on virtual time: latency, jitter, loss, duplication, reordering and a bottleneck, from one seed. */
+import { NewReno } from '../../transport/overlay/congestion/new-reno.ts';
+import type { CongestionController } from '../../transport/overlay/congestion/controller.ts';
+import { Connection, type ConnectionOutput } from '../../transport/overlay/channels/connection.ts';
+import { CONNECTION_LIMITS, type ConnectionLimits } from '../../transport/overlay/channels/limits.ts';
+import { Writer } from '../../transport/overlay/wire/bytes.ts';
+import { parseFrames, putFrame, type Frame } from '../../transport/overlay/wire/frames.ts';
+
+/** mulberry32 */
+export function dice(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let z = Math.imul(state ^ (state >>> 15), 1 | state);
+    z = (z + Math.imul(z ^ (z >>> 7), 61 | z)) ^ z;
+    return ((z ^ (z >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+export const bytesFrom =
+  (random: () => number) =>
+  (count: number): Uint8Array =>
+    Uint8Array.from({ length: count }, () => Math.floor(random() * 256));
+
+/** As the wire makes them: bytes and back. */
+export function overTheWire(frames: readonly Frame[]): { frames: readonly Frame[]; bytes: number } {
+  const writer = new Writer();
+  for (const frame of frames) putFrame(writer, frame);
+  const parsed = parseFrames(Uint8Array.from(writer.written()));
+  if (parsed === undefined) throw new Error('own frames are malformed');
+  return { frames: parsed, bytes: writer.length };
+}
+
+export interface Weather {
+  /** One way, and up to `jitterMs` more. Jitter alone reorders nothing. */
+  readonly latencyMs: number;
+  readonly jitterMs: number;
+  readonly loss: number;
+  readonly duplication: number;
+  /** Packets that may be overtaken by later ones. */
+  readonly reordering: number;
+  /** Bytes per ms of the bottleneck, and bytes that queue before it. */
+  readonly rate: number;
+  readonly queueBytes: number;
+}
+export const CALM: Weather = {
+  latencyMs: 15,
+  jitterMs: 0,
+  loss: 0,
+  duplication: 0,
+  reordering: 0,
+  rate: Infinity,
+  queueBytes: Infinity,
+};
+
+/** Header and tag of a DATA packet. */
+const OVERHEAD = 32;
+/** Wake-ups of a side at one instant after which something evidently spins. */
+const SPIN = 64;
+
+export class Side {
+  readonly connection: Connection;
+  readonly outputs: ConnectionOutput[] = [];
+  readonly heard: { readonly channel: string; readonly bytes: Uint8Array }[] = [];
+  readonly delivered: string[] = [];
+  closed: Extract<ConnectionOutput, { type: 'closed' }> | undefined;
+  ticks = 0;
+  packets = 0;
+  /** Nothing is taken, as a node does that is stuck. */
+  isStuck = false;
+  pn = 0;
+  timerAt = Infinity;
+  lastTickAt = -1;
+  atInstant = 0;
+  readonly seen = new Set<number>();
+  /** When the bottleneck before the other side is free. */
+  freeAt = 0;
+  lastArrival = 0;
+
+  constructor(connection: Connection) {
+    this.connection = connection;
+  }
+}
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly weather?: Partial<Weather>;
+  readonly limits?: Partial<ConnectionLimits>;
+  readonly controller?: () => CongestionController;
+  readonly initialRttMs?: number;
+  /** Bytes of a datagram. */
+  readonly datagram?: number;
+}
+
+export class Simulation {
+  now = 0;
+  weather: Weather;
+  datagram: number;
+  readonly random: () => number;
+  readonly a: Side;
+  readonly b: Side;
+  /** Called for every packet that arrives, before it is received. */
+  tap: ((to: Side, frames: readonly Frame[]) => void) | undefined;
+  private readonly events: { at: number; order: number; run: () => void }[] = [];
+  private order = 0;
+
+  constructor(options: SimulationOptions) {
+    this.random = dice(options.seed);
+    this.weather = { ...CALM, ...options.weather };
+    this.datagram = options.datagram ?? 1_200;
+    const side = (): Side =>
+      new Side(
+        new Connection({
+          controller: options.controller?.() ?? new NewReno(),
+          random: bytesFrom(this.random),
+          limits: { ...CONNECTION_LIMITS, ...options.limits },
+          initialRttMs: options.initialRttMs ?? 100,
+          budget: { bytesLeft: 64 * 2 ** 20 },
+        }),
+      );
+    this.a = side();
+    this.b = side();
+  }
+
+  at(ms: number, run: () => void): void {
+    const { events } = this;
+    events.push({ at: ms, order: this.order++, run });
+    let child = events.length - 1;
+    while (child > 0) {
+      const parent = (child - 1) >> 1;
+      if (!before(events[child], events[parent])) break;
+      swap(events, child, parent);
+      child = parent;
+    }
+  }
+
+  /** Sends what the side has to say, and sets its timer. */
+  pump(side: Side): void {
+    const { connection } = side;
+    if (!side.isStuck) {
+      for (const output of connection.take()) {
+        side.outputs.push(output);
+        if (output.type === 'message') side.heard.push(output);
+        if (output.type === 'delivered') side.delivered.push(`${output.channel} ${output.message}`);
+        if (output.type === 'closed') side.closed = output;
+      }
+    }
+    for (;;) {
+      const packet = connection.next(this.now, this.datagram - OVERHEAD);
+      if (packet === undefined) break;
+      const wire = overTheWire(packet.frames);
+      if (wire.bytes > this.datagram - OVERHEAD) throw new Error(`a packet of ${wire.bytes} bytes`);
+      const pn = side.pn++;
+      connection.sent(this.now, pn, packet, wire.bytes + OVERHEAD);
+      side.packets++;
+      this.carry(side, pn, wire.frames, wire.bytes + OVERHEAD);
+    }
+    const at = connection.nextAt();
+    if (at === side.timerAt) return;
+    side.timerAt = at;
+    if (at < Infinity) this.at(Math.max(at, this.now), () => this.wake(side, at));
+  }
+
+  pumpBoth(): void {
+    this.pump(this.a);
+    this.pump(this.b);
+  }
+
+  /** Until `isDone`, or nothing happens any more, or the time is up. */
+  run(untilMs: number, isDone: () => boolean = () => false): void {
+    this.pumpBoth();
+    while (!isDone()) {
+      const next = this.events[0];
+      if (next === undefined || next.at > untilMs) {
+        this.now = Math.max(this.now, untilMs);
+        return;
+      }
+      this.now = Math.max(this.now, next.at);
+      pop(this.events);
+      next.run();
+    }
+  }
+
+  private wake(side: Side, at: number): void {
+    if (side.timerAt !== at) return;
+    side.timerAt = Infinity;
+    side.ticks++;
+    side.atInstant = side.lastTickAt === this.now ? side.atInstant + 1 : 0;
+    side.lastTickAt = this.now;
+    if (side.atInstant > SPIN) throw new Error(`it spins at ${this.now} ms`);
+    side.connection.tick(this.now);
+    this.pump(side);
+  }
+
+  private carry(from: Side, pn: number, frames: readonly Frame[], bytes: number): void {
+    const { latencyMs, jitterMs, loss, duplication, reordering, rate, queueBytes } = this.weather;
+    const [isLost, isDoubled] = [this.random() < loss, this.random() < duplication];
+    const start = Math.max(this.now, from.freeAt);
+    if ((start - this.now) * rate > queueBytes || isLost) return;
+    from.freeAt = start + bytes / rate;
+    for (let copy = 0; copy < (isDoubled ? 2 : 1); copy++) {
+      let at = from.freeAt + latencyMs + this.random() * jitterMs;
+      if (this.random() < reordering) at += this.random() * 2 * latencyMs;
+      else at = from.lastArrival = Math.max(at, from.lastArrival);
+      this.at(at, () => this.arrive(from === this.a ? this.b : this.a, pn, frames, bytes));
+    }
+  }
+
+  private arrive(to: Side, pn: number, frames: readonly Frame[], bytes: number): void {
+    // As the anti-replay window does.
+    if (to.seen.has(pn)) return;
+    to.seen.add(pn);
+    this.tap?.(to, frames);
+    to.connection.receive(this.now, pn, frames, bytes);
+    this.pump(to);
+  }
+}
+
+type Event = { at: number; order: number };
+const before = (a: Event | undefined, b: Event | undefined): boolean =>
+  a !== undefined && (b === undefined || a.at < b.at || (a.at === b.at && a.order < b.order));
+
+function swap<T>(list: T[], i: number, j: number): void {
+  [list[i], list[j]] = [list[j] as T, list[i] as T];
+}
+
+function pop<T extends Event>(heap: T[]): void {
+  const last = heap.pop() as T;
+  if (heap.length === 0) return;
+  heap[0] = last;
+  for (let at = 0; ;) {
+    let least = at;
+    for (const child of [2 * at + 1, 2 * at + 2]) if (before(heap[child], heap[least])) least = child;
+    if (least === at) return;
+    swap(heap, at, least);
+    at = least;
+  }
+}
