@@ -160,12 +160,26 @@ describe('sizes', () => {
   test('a field of the wrong size is a programmer error', () => {
     const wrong = expect.objectContaining({ code: 'INTERNAL' });
     expect(() => buildPacket({ ...cookie, tag: zeros(15) })).toThrow(wrong);
+    expect(() => buildPacket({ ...cookie, cookie: zeros(17), tag: zeros(15) })).toThrow(wrong);
     expect(() => buildPacket({ ...hint, random: zeros(9) })).toThrow(wrong);
     expect(() => buildPacket({ ...initOf(512), sealedStatic: zeros(32) } as Packet)).toThrow(wrong);
   });
 });
 
 describe('the padding of an INIT', () => {
+  test.each([
+    [0, 0, 376],
+    [300, 0, 76],
+    [400, 0, 0],
+    [400, 500, 56],
+    [1064, 0, 0],
+    [1065, 0, undefined],
+    [0, 1108, 1064],
+    [0, 1109, undefined],
+  ])('of %d bytes, whose RESP may have %d: %s', (own, other, padding) => {
+    expect(initPadding(own, other)).toBe(padding);
+  });
+
   test('makes it no shorter than 512 bytes and than its RESP', () => {
     fc.assert(
       fc.property(fc.nat(1200), fc.nat(1200), (own, other) => {

@@ -81,7 +81,7 @@ export class Reader {
 
   /** Skips bytes as long as they are zero. */
   zeros(): void {
-    while (this.at < this.from.length && this.from[this.at] === 0) this.at++;
+    while (this.from[this.at] === 0) this.at++;
   }
 
   /** What was read is not as it must be. Gives 0. */
