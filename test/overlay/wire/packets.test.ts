@@ -9,6 +9,7 @@ import {
   HANDSHAKE_BYTES_MAX,
   HINT_BYTES,
   INIT_BYTES_MIN,
+  INIT_HEADER_BYTES,
   INIT_OVERHEAD_BYTES,
   initPadding,
   mac1At,
@@ -16,6 +17,7 @@ import {
   type Packet,
   parsePacket,
   putDataHeader,
+  RESP_HEADER_BYTES,
   RESP_OVERHEAD_BYTES,
   TAG_BYTES,
 } from '../../../transport/overlay/wire/packets.ts';
@@ -192,11 +194,19 @@ describe('the padding of an INIT', () => {
   });
 });
 
-test('mac1 and mac2 are where they are said to be', () => {
-  for (const packet of [initOf(700), respOf(300)]) {
-    const bytes = buildPacket(packet);
-    expect(bytes.subarray(mac1At(bytes.length), mac2At(bytes.length))).toEqual(macs.mac1);
-    expect(bytes.subarray(mac2At(bytes.length))).toEqual(macs.mac2);
+test('the Noise message, mac1 and mac2 are where they are said to be', () => {
+  const message = zeros(500).fill(3);
+  const parts = { ephemeral: message.subarray(0, 32), sealedStatic: message.subarray(32, 80), ...macs };
+  const init = buildPacket({ type: 'init', sender: 7, ...parts, sealedPayload: message.subarray(80) });
+  const resp = buildPacket({ type: 'resp', sender: 7, receiver: 8, ...parts, sealedPayload: message.subarray(32) });
+  for (const [bytes, header] of [
+    [init, INIT_HEADER_BYTES],
+    [resp, RESP_HEADER_BYTES],
+  ] as const) {
+    const { length } = bytes;
+    expect(bytes.subarray(header, mac1At(length))).toEqual(message);
+    expect(bytes.subarray(mac1At(length), mac2At(length))).toEqual(macs.mac1);
+    expect(bytes.subarray(mac2At(length))).toEqual(macs.mac2);
   }
 });
 

@@ -18,9 +18,12 @@ export const TAG_BYTES = 16;
 const KEY_BYTES = 32;
 const HINT_RANDOM_BYTES = 8;
 
+/** Where the Noise message begins in an INIT and in a RESP; it ends at `mac1At`. */
+export const INIT_HEADER_BYTES = 8;
+export const RESP_HEADER_BYTES = 12;
 /** INIT and RESP without the plaintext of their payloads. */
-export const INIT_OVERHEAD_BYTES = 8 + KEY_BYTES + (KEY_BYTES + TAG_BYTES) + TAG_BYTES + 2 * MAC_BYTES;
-export const RESP_OVERHEAD_BYTES = 12 + KEY_BYTES + TAG_BYTES + 2 * MAC_BYTES;
+export const INIT_OVERHEAD_BYTES = INIT_HEADER_BYTES + KEY_BYTES + (KEY_BYTES + TAG_BYTES) + TAG_BYTES + 2 * MAC_BYTES;
+export const RESP_OVERHEAD_BYTES = RESP_HEADER_BYTES + KEY_BYTES + TAG_BYTES + 2 * MAC_BYTES;
 /** An INIT has at least this, so that an answer to a forged source is never longer than the question. */
 export const INIT_BYTES_MIN = 512;
 /** INIT and RESP pass every path without probing it. */
