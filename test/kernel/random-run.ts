@@ -44,5 +44,5 @@ const isSound = ({ value, meta }: Shown): boolean => {
 
 function statesOf(value: unknown, id: string): string[] {
   if (typeof value === 'string') return [id, `${id}.${value}`];
-  return [id, ...Object.entries((value ?? {}) as object).flatMap(([name, below]) => statesOf(below, `${id}.${name}`))];
+  return [id, ...Object.entries(value ?? {}).flatMap(([name, below]) => statesOf(below, `${id}.${name}`))];
 }
