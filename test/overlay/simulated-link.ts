@@ -22,13 +22,18 @@ export const bytesFrom =
   (count: number): Uint8Array =>
     Uint8Array.from({ length: count }, () => Math.floor(random() * 256));
 
-/** As the wire makes them: bytes and back. */
-export function overTheWire(frames: readonly Frame[]): { frames: readonly Frame[]; bytes: number } {
+export function bytesOfFrames(frames: readonly Frame[]): Uint8Array {
   const writer = new Writer();
   for (const frame of frames) putFrame(writer, frame);
-  const parsed = parseFrames(Uint8Array.from(writer.written()));
+  return Uint8Array.from(writer.written());
+}
+
+/** As the wire makes them: bytes and back. */
+export function overTheWire(frames: readonly Frame[]): { frames: readonly Frame[]; bytes: number } {
+  const bytes = bytesOfFrames(frames);
+  const parsed = parseFrames(bytes);
   if (parsed === undefined) throw new Error('own frames are malformed');
-  return { frames: parsed, bytes: writer.length };
+  return { frames: parsed, bytes: bytes.length };
 }
 
 export interface Weather {
