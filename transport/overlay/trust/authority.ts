@@ -75,7 +75,7 @@ export class Authority implements Guests {
   }) {
     this.network = options.network;
     this.signer = options.signer;
-    this.issuer = options.issuer?.slice();
+    this.issuer = options.issuer === undefined ? undefined : new Uint8Array(options.issuer);
     this.denyLists = options.denyLists;
     this.random = options.random;
     this.invites = new OpenInvites(options.state?.invites ?? []);

@@ -56,7 +56,7 @@ export const CERTIFICATE_FAULTS = {
 export type CertificateFault = keyof typeof CERTIFICATE_FAULTS;
 
 /** Of one on the wire: both bodies with the longest names and numbers. */
-export const CERTIFICATE_BYTES_MAX = 475;
+export const CERTIFICATE_BYTES_MAX = 473;
 
 const FORMAT = 1;
 const NAME_MAX = 63;

@@ -72,7 +72,7 @@ export class DenyLists {
     if (last !== undefined && sameBytes(last.bytes, bytes)) return 'known';
     if (last !== undefined && list.number <= last.list.number) return 'not_newer';
     if (!isSignedBy(list.caKey, 'deny-list', this.network.networkId, signed)) return 'bad_signature';
-    this.newest.set(nameOf(list.caKey), { list, bytes: bytes.slice() });
+    this.newest.set(nameOf(list.caKey), { list, bytes: new Uint8Array(bytes) });
     this.denied = new Set([...this.newest.values()].flatMap((known) => known.list.keys.map(nameOf)));
     return 'installed';
   }

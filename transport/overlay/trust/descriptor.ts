@@ -93,7 +93,7 @@ export function parseNetwork(bytes: Uint8Array): Network | DescriptorFault {
   if (!from.end() || addressProfile === undefined || protocol < PROTOCOL) return 'malformed';
   if (protocol > PROTOCOL) return 'newer_version';
   if (!areAscending(caKeys) || !caKeys.every(isMemberKey)) return 'malformed';
-  const copy = bytes.slice();
+  const copy = new Uint8Array(bytes);
   const networkId = Uint8Array.from(createHash('sha256').update(copy).digest());
   const limits = { messageBytesMax, certificateLifeMs, recordTtlMs };
   return { name, caKeys, addressProfile, limits, networkId, bytes: copy };

@@ -2,8 +2,9 @@
  * The encoding of what is signed: MessagePack of lists, whole numbers, bytes and printable ASCII, each in its shortest form.
  *
  * So every value has one encoding and every encoding one value: what was parsed is exactly what was verified, and nobody can make a second
- * form of it. The reader asks for what has to come next, so no byte of a stranger chooses what is built. msgpackr writes the same bytes (a
- * test holds them together) but reads many more forms, which would have to be found out by encoding again.
+ * form of it. The reader asks for what has to come next, so no byte of a stranger chooses what is built. msgpackr reads these
+ * bytes (a test holds them together), but many other forms, too, which encoding again would have to find out; and it writes whole numbers
+ * above 32 bits as floats.
  */
 import { assert } from '../../../core/errors.ts';
 import { Reader, Writer } from '../wire/bytes.ts';
@@ -126,7 +127,7 @@ export class Unpacker {
   bytes(least: number, max = least): Uint8Array {
     const count = this.length(BYTES, this.from.u8());
     if (count < least || count > max) this.from.fail();
-    return this.from.bytes(count).slice();
+    return new Uint8Array(this.from.bytes(count)); // Not `slice`: of a Buffer that is a view.
   }
 
   /** Printable ASCII that `pattern` allows, at most `max` characters. */

@@ -61,7 +61,7 @@ export function openRecord(bytes: Uint8Array, network: Network): SignedRecord | 
   if (!sameBytes(networkId, network.networkId)) return 'wrong_network';
   if (record.ttlMs > network.limits.recordTtlMs) return 'ttl_too_long';
   if (!isSignedBy(record.publicKey, 'record', networkId, signed)) return 'bad_signature';
-  return { ...record, bytes: bytes.slice() };
+  return { ...record, bytes: new Uint8Array(bytes) };
 }
 
 function parseBody(body: Uint8Array): { readonly networkId: Uint8Array; readonly record: NodeRecord } | undefined {

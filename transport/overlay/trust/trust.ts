@@ -99,13 +99,13 @@ export class CertificateTrust implements Trust {
         data: { reason: own },
       });
     }
-    this.own = certificate.slice();
+    this.own = new Uint8Array(certificate);
     return own;
   }
 
   /** Show these bytes unseen: the request of a newcomer, or an expired certificate that is to be renewed. Only an authority lets such in. */
   presentAsGuest(shown: Uint8Array): void {
-    this.own = shown.slice();
+    this.own = new Uint8Array(shown);
   }
 
   authorize(publicKey: Uint8Array, shown: Uint8Array, wallClockMs: number): Authorization {
