@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { isMeshError } from '../../core/errors.ts';
-import { Connection, type ConnectionOutput } from '../../transport/overlay/channels/connection.ts';
+import { Connection } from '../../transport/overlay/channels/connection.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits } from '../../transport/overlay/channels/limits.ts';
+import type { ConnectionOutput } from '../../transport/overlay/channels/ports.ts';
 import { CELL, type ReassemblyBudget } from '../../transport/overlay/channels/reassembly.ts';
 import { VIOLATIONS } from '../../transport/overlay/channels/violations.ts';
 import { NewReno } from '../../transport/overlay/congestion/new-reno.ts';
@@ -77,7 +78,7 @@ const cells = (count: number, fill = 1): Uint8Array => new Uint8Array(count * CE
 const ack = (ranges: [number, number][]): Frame => ({ type: 'ack', largest: ranges[0]?.[1] ?? 0, delayUs: 0, ranges });
 
 /** It ended with this violation, keeps nothing, tells the peer, and takes nothing more. */
-function expectClosed(victim: Victim, violation: keyof typeof VIOLATIONS): void {
+function assertClosed(victim: Victim, violation: keyof typeof VIOLATIONS): void {
   expect(victim.closed).toBe(violation);
   expect(victim.connection.memory).toMatchObject({ partial: 0, partials: 0, outgoing: 0 });
   expect(victim.says()).toEqual([{ type: 'close', code: VIOLATIONS[violation], finals: [] }]);
@@ -88,31 +89,31 @@ describe('A13: fragments', () => {
   test.for([1, 0, 2] as const)('A13 a message of 2^53 - 1 bytes closes, and costs nothing (mode %i)', (mode) => {
     const victim = new Victim();
     victim.hears(open(mode), fragment(0, 0, Number.MAX_SAFE_INTEGER, cells(1), mode));
-    expectClosed(victim, 'message_too_large');
+    assertClosed(victim, 'message_too_large');
   });
 
   test('A13 fragments that overlap by less than a cell close', () => {
     const victim = new Victim();
     victim.hears(open(0), fragment(0, 0, 10_000, cells(2)), fragment(0, 2 * CELL - 1, 10_000, cells(1)));
-    expectClosed(victim, 'fragment_misaligned');
+    assertClosed(victim, 'fragment_misaligned');
   });
 
   test('A13 a fragment that ends off the grid, not at the end, closes', () => {
     const victim = new Victim();
     victim.hears(open(0), fragment(0, 0, 10_000, new Uint8Array(CELL + 1)));
-    expectClosed(victim, 'fragment_misaligned');
+    assertClosed(victim, 'fragment_misaligned');
   });
 
   test('A13 fragments that overlap with other bytes close', () => {
     const victim = new Victim();
     victim.hears(open(0), fragment(0, 0, 10_000, cells(3, 1)), fragment(0, 2 * CELL, 10_000, cells(1, 2)));
-    expectClosed(victim, 'fragment_inconsistent');
+    assertClosed(victim, 'fragment_inconsistent');
   });
 
   test('A13 fragments that disagree about the length close', () => {
     const victim = new Victim();
     victim.hears(open(0), fragment(0, 0, 10_000, cells(1)), fragment(0, CELL, 10_001, cells(1)));
-    expectClosed(victim, 'fragment_inconsistent');
+    assertClosed(victim, 'fragment_inconsistent');
   });
 
   test('A13 fragments that are cut anew, and doubled, make the message that was sent', () => {
@@ -132,7 +133,7 @@ describe('A13: fragments', () => {
     for (let seq = 0; seq < 100_000 && victim.closed === undefined; seq++, taken++)
       victim.hears(fragment(seq, 0, 600, cells(1), 1));
     expect(taken).toBe(257);
-    expectClosed(victim, 'partial_limit');
+    assertClosed(victim, 'partial_limit');
   });
 
   test('A13 of 10^5 unreliable partial messages 256 are kept, and the association lives', () => {
@@ -157,7 +158,7 @@ describe('A13: fragments', () => {
     }
     expect(most).toBeGreaterThan(4 * MIB - 50 * CELL);
     expect(most).toBeLessThanOrEqual(4 * MIB);
-    expectClosed(victim, 'partial_limit');
+    assertClosed(victim, 'partial_limit');
   });
 
   test('A13 a reliable message that never completes closes after 30 s', () => {
@@ -189,13 +190,13 @@ describe('A14: acknowledgements and credit', () => {
     victim.connection.send(0, 'x', cells(1));
     expect(victim.says().length).toBeGreaterThan(0);
     victim.hears(ack([[0, 1]]));
-    expectClosed(victim, 'ack_of_unsent');
+    assertClosed(victim, 'ack_of_unsent');
   });
 
   test('A14 an optimistic ACK ahead of everything closes', () => {
     const victim = new Victim();
     victim.hears(ack([[0, Number.MAX_SAFE_INTEGER]]));
-    expectClosed(victim, 'ack_of_unsent');
+    assertClosed(victim, 'ack_of_unsent');
   });
 
   test('A14 a packet that went past the connection may be acknowledged', () => {
@@ -221,11 +222,13 @@ describe('A14: acknowledgements and credit', () => {
 
   test('A14 every second packet of 10^5 is acknowledged in at most 32 ranges', () => {
     const victim = new Victim();
+    const ranges: number[] = [];
     for (let pn = 0; pn < 200_000; pn += 2) {
       victim.connection.receive(0, pn, [{ type: 'ping' }], 40);
-      for (const frame of pn % 10_000 === 0 ? victim.says() : [])
-        if (frame.type === 'ack') expect(frame.ranges.length).toBeLessThan(33);
+      for (const frame of victim.says()) ranges.push(frame.type === 'ack' ? frame.ranges.length : 0);
     }
+    expect(ranges.length).toBeGreaterThan(10_000);
+    expect(ranges.reduce((most, n) => Math.max(most, n))).toBe(32);
     expect(victim.closed).toBe(undefined);
   });
 
@@ -255,7 +258,7 @@ describe('A14: acknowledgements and credit', () => {
     let count = 0;
     while (victim.hears(fragment(count, 0, 1_000, new Uint8Array(1_000), 1))) count++;
     expect(count).toBe(Math.floor((4 * MIB) / 1_064) + 1);
-    expectClosed(victim, 'credit_exceeded');
+    assertClosed(victim, 'credit_exceeded');
   });
 
   test.for([1, 0] as const)('A14 a message beyond the credit of its channel closes (mode %i)', (mode) => {
@@ -263,13 +266,13 @@ describe('A14: acknowledgements and credit', () => {
     victim.hears(open(mode), fragment(9, 0, 1, new Uint8Array(1), mode));
     expect(victim.closed).toBe(undefined);
     victim.hears(fragment(10, 0, 1, new Uint8Array(1), mode));
-    expectClosed(victim, 'credit_exceeded');
+    assertClosed(victim, 'credit_exceeded');
   });
 
   test('A14 credit for a channel that we did not open closes', () => {
     const victim = new Victim();
     victim.hears({ type: 'max_msgs', channel: 7, count: 1 });
-    expectClosed(victim, 'channel_unknown');
+    assertClosed(victim, 'channel_unknown');
   });
 
   test('A14 the 1025th channel, a channel that changes and an unknown one close', () => {
@@ -277,11 +280,11 @@ describe('A14: acknowledgements and credit', () => {
     many.hears(...Array.from({ length: 1_024 }, (_, i) => open(0, i)));
     expect(many.closed).toBe(undefined);
     many.hears(open(0, 1_024));
-    expectClosed(many, 'channel_limit');
+    assertClosed(many, 'channel_limit');
     changed.hears(open(0), open(1));
-    expectClosed(changed, 'channel_changed');
+    assertClosed(changed, 'channel_changed');
     unknown.hears(fragment(0, 0, 1, new Uint8Array(1)));
-    expectClosed(unknown, 'channel_unknown');
+    assertClosed(unknown, 'channel_unknown');
   });
 
   test('A14 a peer that reads nothing: memory stays bounded, the wait ends after 60 s, and it goes on when it reads', () => {

@@ -76,6 +76,17 @@ describe('packets', () => {
   });
 });
 
+test('acknowledgements of a one-way flow forget old gaps, because now and then one is acknowledged itself', () => {
+  const sim = new Simulation({ seed: 3, weather: { loss: 0.05, rate: 2_000 } });
+  const seen = tapped(sim);
+  for (let i = 0; i < 100; i++) sim.a.connection.send(0, 'x', new Uint8Array(30_000));
+  sim.run(60_000);
+  expect(sim.b.heard.length).toBe(100);
+  const ranges = seen.a.flat().flatMap((f) => (f.type === 'ack' ? [f.ranges.length] : []));
+  expect(ranges.length).toBeGreaterThan(1_000);
+  expect(ranges.filter((n) => n > 16).length).toBeLessThan(ranges.length / 20);
+});
+
 describe('a path', () => {
   test('that changes sends again what was in flight, at once', () => {
     const sim = new Simulation({ seed: 1 });
@@ -136,6 +147,17 @@ describe('send', () => {
     expect(() => connection.send(0, 'x'.repeat(201), new Uint8Array(1))).toThrow(code('NET_CHANNEL_REFUSED'));
     for (let i = 1; i < 1_024; i++) connection.send(0, `x${i}`, new Uint8Array(1));
     expect(() => connection.send(0, 'y', new Uint8Array(1))).toThrow(code('NET_CHANNEL_REFUSED'));
+  });
+
+  test('begins no more long messages at once than the peer can put together', () => {
+    const sim = new Simulation({ seed: 1, weather: { loss: 0.1 }, limits: { partialsMax: 20, partialBytesMax: 300_000 } });
+    let most = 0;
+    sim.tap = () => void (most = Math.max(most, sim.b.connection.memory.partials));
+    for (let i = 0; i < 100; i++) sim.a.connection.send(0, `c${i}`, new Uint8Array(i % 2 === 0 ? 5_000 : 60_000));
+    sim.run(120_000);
+    expect(sim.b.heard.length).toBe(100);
+    expect(most).toBeGreaterThan(3);
+    expect(most).toBeLessThanOrEqual(20);
   });
 
   test('takes more than the windows of bytes and of messages hold, and all arrives', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Bbr } from '../../transport/overlay/congestion/bbr.ts';
 import { dice, Simulation, type Side, type Weather } from './simulated-link.ts';
 
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
@@ -32,13 +33,13 @@ function talk(sim: Simulation, side: Side, count: number, label: string): Map<st
 const heardOn = (side: Side, channel: string): string[] =>
   side.heard.filter((m) => m.channel === channel).map((m) => textOf(m.bytes));
 
-function expectAll(sent: Map<string, string[]>, to: Side, isLossless: boolean): void {
+function assertAll(sent: Map<string, string[]>, to: Side, isLossless: boolean): void {
   for (const name of ['ordered', 'ordered too']) expect(short(heardOn(to, name))).toEqual(short(sent.get(name)));
   expect(short(heardOn(to, 'unordered')).toSorted()).toEqual(short(sent.get('unordered')).toSorted());
   const unreliable = heardOn(to, 'unreliable');
   expect(new Set(unreliable).size).toBe(unreliable.length);
   for (const text of unreliable) expect(sent.get('unreliable')).toContain(text);
-  if (isLossless) expect(unreliable.length).toBe(sent.get('unreliable')?.length);
+  expect(unreliable.length).toBeGreaterThanOrEqual(isLossless ? (sent.get('unreliable')?.length ?? 0) : 0);
 }
 
 function weatherOf(seed: number): Partial<Weather> {
@@ -58,15 +59,22 @@ describe('every message once, and in order where the channel keeps it', () => {
   test.for(Array.from({ length: 25 }, (_, i) => i * 12))('12 seeds from %i on, with up to 40 per cent loss', (first) => {
     for (let seed = first; seed < first + 12; seed++) {
       const weather = weatherOf(seed);
-      const sim = new Simulation({ seed, weather, initialRttMs: 100, limits: { closeMs: 100_000 } });
+      const sim = new Simulation({
+        seed,
+        weather,
+        initialRttMs: 100,
+        limits: { closeMs: 100_000 },
+        controller: seed % 2 === 0 ? () => new Bbr() : undefined,
+      });
       const fromA = talk(sim, sim.a, 60, 'a');
       const fromB = talk(sim, sim.b, 60, 'b');
       sim.run(300);
       sim.a.connection.close(sim.now);
+      if (seed % 3 === 0) sim.b.connection.close(sim.now);
       sim.run(120_000, () => sim.a.closed !== undefined && sim.b.closed !== undefined);
       const context = `seed ${seed} ${JSON.stringify(weather)}`;
-      expectAll(fromA, sim.b, weather.loss === 0);
-      expectAll(fromB, sim.a, weather.loss === 0);
+      assertAll(fromA, sim.b, weather.loss === 0);
+      assertAll(fromB, sim.a, weather.loss === 0);
       // CLOSE overtakes nothing, and both sides end by themselves.
       expect(sim.a.closed, context).toMatchObject({ reason: 'closed', isClean: true });
       expect(sim.b.closed, context).toMatchObject({ reason: 'closed', isClean: true });

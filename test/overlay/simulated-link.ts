@@ -1,8 +1,9 @@
 /** Two connections and the link between them, on virtual time: latency, jitter, loss, duplication, reordering and a bottleneck, from one seed. */
 import { NewReno } from '../../transport/overlay/congestion/new-reno.ts';
 import type { CongestionController } from '../../transport/overlay/congestion/controller.ts';
-import { Connection, type ConnectionOutput } from '../../transport/overlay/channels/connection.ts';
+import { Connection } from '../../transport/overlay/channels/connection.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits } from '../../transport/overlay/channels/limits.ts';
+import type { ConnectionOutput } from '../../transport/overlay/channels/ports.ts';
 import { Writer } from '../../transport/overlay/wire/bytes.ts';
 import { parseFrames, putFrame, type Frame } from '../../transport/overlay/wire/frames.ts';
 
@@ -71,6 +72,7 @@ export class Side {
   closed: Extract<ConnectionOutput, { type: 'closed' }> | undefined;
   ticks = 0;
   packets = 0;
+  bytes = 0;
   /** Nothing is taken, as a node does that is stuck. */
   isStuck = false;
   pn = 0;
@@ -91,7 +93,7 @@ export interface SimulationOptions {
   readonly seed: number;
   readonly weather?: Partial<Weather>;
   readonly limits?: Partial<ConnectionLimits>;
-  readonly controller?: () => CongestionController;
+  readonly controller?: (() => CongestionController) | undefined;
   readonly initialRttMs?: number;
   /** Bytes of a datagram. */
   readonly datagram?: number;
@@ -106,7 +108,7 @@ export class Simulation {
   readonly b: Side;
   /** Called for every packet that arrives, before it is received. */
   tap: ((to: Side, frames: readonly Frame[]) => void) | undefined;
-  private readonly events: { at: number; order: number; run: () => void }[] = [];
+  private readonly events: Event[] = [];
   private order = 0;
 
   constructor(options: SimulationOptions) {
@@ -158,6 +160,7 @@ export class Simulation {
       const pn = side.pn++;
       connection.sent(this.now, pn, packet, wire.bytes + OVERHEAD);
       side.packets++;
+      side.bytes += wire.bytes + OVERHEAD;
       this.carry(side, pn, wire.frames, wire.bytes + OVERHEAD);
     }
     const at = connection.nextAt();
@@ -221,16 +224,20 @@ export class Simulation {
   }
 }
 
-type Event = { at: number; order: number };
+interface Event {
+  readonly at: number;
+  readonly order: number;
+  readonly run: () => void;
+}
 const before = (a: Event | undefined, b: Event | undefined): boolean =>
   a !== undefined && (b === undefined || a.at < b.at || (a.at === b.at && a.order < b.order));
 
-function swap<T>(list: T[], i: number, j: number): void {
-  [list[i], list[j]] = [list[j] as T, list[i] as T];
+function swap(list: Event[], i: number, j: number): void {
+  [list[i], list[j]] = [list[j] as Event, list[i] as Event];
 }
 
-function pop<T extends Event>(heap: T[]): void {
-  const last = heap.pop() as T;
+function pop(heap: Event[]): void {
+  const last = heap.pop() as Event;
   if (heap.length === 0) return;
   heap[0] = last;
   for (let at = 0; ;) {

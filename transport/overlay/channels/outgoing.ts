@@ -190,12 +190,11 @@ export class Outgoing {
     return lost;
   }
 
-  /** The association is over: all that is not acknowledged. */
-  clear(): readonly OutMessage[] {
-    const unsent = this.byId.flatMap((channel) => this.dropUnsent(channel));
+  /** The association is over: nothing is kept. */
+  clear(): void {
+    for (const channel of this.byId) this.dropUnsent(channel);
     this.again = new Queue();
     this.queuedBytes = 0;
-    return unsent;
   }
 
   private dropUnsent(channel: OutChannel): OutMessage[] {

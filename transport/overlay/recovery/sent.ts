@@ -111,6 +111,8 @@ export class SentPackets<Item> {
     this.timeouts = 0;
     this.jitter = 1;
     const { lost, isPersistent } = this.detectLost(now);
+    // Nothing is under way or to be sent again: what could still be late matters no more, and holds memory.
+    if (this.size === 0 && lost.length === 0) this.lost.clear();
     return { acked, lost, late, isPersistent, inFlightBefore, rttMs, rate: this.rate.take(this.rtt.min) };
   }
 
