@@ -118,7 +118,10 @@ describe('guests', () => {
     expect(door.authorize(mallory.publicKey, NONE, NOW)).toEqual({ type: 'refused', reason: 'no_certificate' });
 
     authority.revoke([alice.publicKey]);
-    expect(door.authorize(alice.publicKey, request, NOW)).toEqual({ type: 'refused', reason: 'malformed' });
+    const open = new CertificateTrust({ network, denyLists, guests: { admits: () => true } });
+    expect(open.authorize(mallory.publicKey, request, NOW)).toEqual({ type: 'guest' });
+    for (const trust of [door, open])
+      expect(trust.authorize(alice.publicKey, request, NOW)).toEqual({ type: 'refused', reason: 'revoked' });
     expect(door.authorize(alice.publicKey, expired, NOW)).toEqual({ type: 'refused', reason: 'revoked' });
   });
 });

@@ -109,15 +109,11 @@ export class CertificateTrust implements Trust {
   }
 
   authorize(publicKey: Uint8Array, shown: Uint8Array, wallClockMs: number): Authorization {
+    if (this.denyLists.has(publicKey)) return { type: 'refused', reason: 'revoked' };
     const certificate = shown.length === 0 ? 'no_certificate' : this.verify(shown, publicKey, wallClockMs);
     if (typeof certificate !== 'string')
       return { type: 'member', roles: certificate.roles, certificate, untilMs: validUntilMs(certificate) };
-    if (
-      certificate !== 'revoked' &&
-      !this.denyLists.has(publicKey) &&
-      this.guests?.admits(publicKey, shown, wallClockMs) === true
-    )
-      return { type: 'guest' };
+    if (this.guests?.admits(publicKey, shown, wallClockMs) === true) return { type: 'guest' };
     return { type: 'refused', reason: certificate };
   }
 
