@@ -9,6 +9,27 @@ export const DROP_REASONS = {
   packet_reserved: 'a reserved byte is not zero',
   packet_number: 'the packet number is above 2^53 - 1',
   frames_malformed: 'authentic, but its frames cannot be read, or one is critical and unknown',
+  // session/: handshakes
+  mac1_wrong: 'a handshake for another node or network, or by one who does not know which this is',
+  cookie_required: 'an INIT without a cookie under load; it was answered with one',
+  source_busy: 'more INITs of one source than 20 a second',
+  queue_full: 'more INITs wait than can be worked on',
+  init_invalid: 'an INIT that is no handshake with this node',
+  init_answered: 'an INIT again whose session is up: late, or a replay',
+  init_crossed: 'an INIT of a peer whose own answer is awaited, which comes first',
+  key_mismatch: 'the key in a handshake is not the one it was made with, or one that no node may have',
+  own_key: 'a handshake of this node with itself',
+  refused: 'a handshake of one who is not let in',
+  resp_too_long: 'an INIT that is shorter than its answer would be',
+  resp_unexpected: 'a RESP that answers no INIT of this node, or did already',
+  resp_invalid: 'a RESP that is no answer to its INIT',
+  cookie_unexpected: 'a COOKIE that answers no INIT of this node, or one too many',
+  hint_ignored: 'a HINT for no key of this node, or within 5 s of the last handshake',
+  // session/: packets
+  index_unknown: 'DATA for a key that is not here (any more); it was answered with a HINT',
+  key_expired: 'DATA under a key that is too old',
+  pn_replayed: 'DATA whose number was taken, or is too far behind',
+  tag_wrong: 'DATA whose tag does not hold',
 } as const;
 
 export type DropReason = keyof typeof DROP_REASONS;
