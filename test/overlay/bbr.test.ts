@@ -88,6 +88,19 @@ describe('BBR', () => {
     expect(mended.pacingRate).toBeGreaterThan(700);
   });
 
+  test('looks for a lower RTT every 10 s, with half as much in flight for 200 ms', () => {
+    const sim = bulk({ rate: 600 });
+    const windows: { readonly at: number; readonly inFlight: number }[] = [];
+    sim.tap = (to) => {
+      if (to === sim.a) windows.push({ at: sim.now, inFlight: sim.a.connection.inFlight });
+    };
+    sim.run(12_000);
+    const low = windows.filter(({ at, inFlight }) => at > 1_000 && inFlight < 0.6 * 600 * 30);
+    expect(low.length).toBeGreaterThan(10);
+    expect((low.at(-1)?.at ?? 0) - (low[0]?.at ?? 0)).toBeLessThan(450);
+    expect(low[0]?.at).toBeGreaterThan(9_000);
+  });
+
   test('forgets a path that was left', () => {
     const [fresh, used] = [new Bbr(), new Bbr()];
     used.onAcked(40, {

@@ -126,6 +126,47 @@ describe('A13: fragments', () => {
     expect(victim.connection.memory).toMatchObject({ partial: 0, partials: 0 });
   });
 
+  test('A13 what is kept is a copy: the packet may be written over', () => {
+    const victim = new Victim();
+    const packets = [
+      fragment(0, 0, 2 * CELL, cells(1, 7), 0),
+      fragment(1, 0, 3, Uint8Array.of(1, 2, 3), 0),
+      fragment(0, CELL, 2 * CELL, cells(1, 9), 0),
+    ];
+    victim.hears(open(0));
+    for (const frame of packets) {
+      victim.hears(frame);
+      if (frame.type === 'msg') frame.bytes.fill(0);
+    }
+    victim.says();
+    expect(victim.outputs).toMatchObject([
+      { bytes: Uint8Array.from([...cells(1, 7), ...cells(1, 9)]) },
+      { bytes: Uint8Array.of(1, 2, 3) },
+    ]);
+  });
+
+  test('A13 a channel that is reset gives up what is missing, keeps what is whole, and gives its credit back', () => {
+    const victim = new Victim();
+    victim.hears(
+      open(0),
+      fragment(1, 0, 1, Uint8Array.of(1)),
+      fragment(2, 0, 600, cells(1)),
+      fragment(4, 0, 1, Uint8Array.of(4)),
+    );
+    victim.hears({ type: 'reset_channel', channel: 0, seq: 4 });
+    victim.says();
+    expect(victim.outputs.map((o) => o.type === 'message' && o.bytes[0])).toEqual([1, 4]);
+    expect(victim.connection.memory.partials).toBe(0);
+    // Many more bytes than the window holds, all of them given up.
+    for (let seq = 5; seq < 50; seq++) {
+      victim.hears(fragment(seq, 0, 1_000_000, cells(2)), { type: 'reset_channel', channel: 0, seq: seq + 1 });
+      victim.says();
+    }
+    expect(victim.closed).toBe(undefined);
+    victim.hears({ type: 'reset_channel', channel: 0, seq: 2 ** 40 });
+    assertClosed(victim, 'credit_exceeded');
+  });
+
   test('A13 the 257th partial message of 10^5 closes', () => {
     const victim = new Victim();
     victim.hears(open(1));

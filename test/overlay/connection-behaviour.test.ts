@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Frame } from '../../transport/overlay/wire/frames.ts';
 import { CONTROL } from '../../transport/overlay/wire/frames.ts';
-import { Simulation, type Side } from './simulated-link.ts';
+import { overTheWire, Simulation, type Side } from './simulated-link.ts';
 
 const texts = (side: Side): string[] => side.heard.map(({ bytes }) => Buffer.from(bytes).toString());
 
@@ -101,6 +101,17 @@ describe('a path', () => {
     expect(sim.b.heard.length).toBe(6);
   });
 
+  test('that swallowed a packet is probed with what was in it, not only asked', () => {
+    const sim = new Simulation({ seed: 1, initialRttMs: 30 });
+    const seen = tapped(sim);
+    sim.weather = { ...sim.weather, loss: 1 };
+    sim.a.connection.send(0, 'x', Buffer.from('lost at first'));
+    sim.run(20);
+    sim.weather = { ...sim.weather, loss: 0 };
+    sim.run(1_000, () => seen.b.length > 0);
+    expect(texts(sim.b)).toEqual(['lost at first']);
+  });
+
   test('that is silent is probed; timeouts tell how often, and an answer forgets them', () => {
     const sim = new Simulation({ seed: 1, initialRttMs: 30 });
     sim.weather = { ...sim.weather, loss: 1 };
@@ -161,13 +172,76 @@ describe('send', () => {
   });
 
   test('takes more than the windows of bytes and of messages hold, and all arrives', () => {
-    const limits = { windowBytes: 2_000_000, windowBytesMax: 4_000_000, windowMessages: 50 };
+    const limits = { windowBytes: 2_000_000, windowBytesMax: 4_000_000, windowMessages: 10 };
     const sim = new Simulation({ seed: 1, limits, weather: { loss: 0.02 } });
     for (let i = 0; i < 2_000; i++)
       sim.a.connection.send(0, `c${i % 3}`, new Uint8Array(i % 10 === 0 ? 20_000 : 300).fill(i), i % 3 === 2 ? 1 : 0);
     sim.run(600_000);
     expect(sim.b.heard.length).toBe(2_000);
     expect(sim.a.connection.memory.outgoing).toBe(0);
+  });
+});
+
+describe('close', () => {
+  /** Packets of `side`, which go nowhere. */
+  const said = (side: Side): (readonly Frame[])[] => {
+    const packets: (readonly Frame[])[] = [];
+    for (let p = side.connection.next(0, 1_168); p !== undefined; p = side.connection.next(0, 1_168)) {
+      side.connection.sent(0, side.pn++, p, 1_200);
+      packets.push(overTheWire(p.frames).frames);
+    }
+    return packets;
+  };
+
+  test('that comes before all that it closes waits for it, and opens the channels that it names', () => {
+    const sim = new Simulation({ seed: 1 });
+    sim.a.connection.send(0, 'x', new Uint8Array(3_000));
+    sim.a.connection.send(0, 'y', new Uint8Array(3_000), 1);
+    sim.a.connection.close(0);
+    const packets = said(sim.a);
+    expect(packets.at(-1)?.at(-1)?.type).toBe('close');
+    for (const [pn, frames] of [...packets.entries()].toReversed()) {
+      expect(sim.b.closed).toBe(undefined);
+      sim.b.connection.receive(0, pn, frames, 1_200);
+    }
+    sim.run(2_000);
+    expect(sim.b.heard.map((m) => [m.channel, m.bytes.length]).toSorted()).toEqual([
+      ['x', 3_000],
+      ['y', 3_000],
+    ]);
+    expect(sim.b.closed).toMatchObject({ reason: 'closed' });
+  });
+
+  test('takes what comes twice, and no message that it does not count', () => {
+    const sim = new Simulation({ seed: 1 });
+    const msg = (seq: number): Frame => ({
+      type: 'msg',
+      channel: 0,
+      seq,
+      mode: 0,
+      offset: 0,
+      total: 1,
+      bytes: Uint8Array.of(seq),
+    });
+    const open: Frame = { type: 'open_channel', channel: 0, mode: 0, name: 'x' };
+    sim.b.connection.receive(0, 0, [open, msg(0), { type: 'close', code: 0, finals: [] }], 40);
+    sim.b.connection.receive(0, 1, [open, msg(0)], 40);
+    sim.pump(sim.b);
+    expect([sim.b.heard.length, sim.b.closed]).toEqual([1, undefined]);
+    sim.b.connection.receive(0, 2, [msg(1)], 40);
+    sim.pump(sim.b);
+    expect(sim.b.closed).toMatchObject({ reason: 'sent_after_close' });
+    expect(sim.b.heard.length).toBe(1);
+  });
+
+  test('that nobody answers is over after 10 s, and says that it was not clean', () => {
+    const sim = new Simulation({ seed: 1, weather: { loss: 1 } });
+    sim.a.connection.send(0, 'x', new Uint8Array(1));
+    sim.a.connection.close(0);
+    expect(() => sim.a.connection.send(0, 'x', new Uint8Array(1))).toThrow(/closed/);
+    sim.run(60_000);
+    expect(sim.a.closed).toEqual({ type: 'closed', reason: 'close_timeout', code: 0, isClean: false });
+    expect(sim.a.connection.nextAt()).toBe(Infinity);
   });
 });
 

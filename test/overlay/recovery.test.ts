@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { ReceiveCredit, SendCredit } from '../../transport/overlay/channels/flow.ts';
 import { Pacer } from '../../transport/overlay/congestion/pacer.ts';
 import { Acks } from '../../transport/overlay/recovery/acks.ts';
 import { RangeSet } from '../../transport/overlay/recovery/ranges.ts';
@@ -153,10 +154,37 @@ describe('probes', () => {
       expect(gap).toBeGreaterThanOrEqual(Math.min(0.75 * 125 * 2 ** (i + 1), 2_000));
       expect(gap).toBeLessThanOrEqual(Math.min(1.25 * 125 * 2 ** (i + 1), 2_000));
     }
-    expect(new Set(gaps.map((gap, i) => gap / 2 ** i)).size).toBeGreaterThan(4);
+    expect(gaps.slice(1, 4).every((gap, i) => gap !== 125 * 2 ** (i + 1))).toBe(true);
     expect(sent.timeouts).toBe(10);
     ackOf(sent, now, [1, 1]);
     expect([sent.timeouts, sent.nextAt()]).toEqual([0, Infinity]);
+  });
+});
+
+describe('credit', () => {
+  test('is renewed at half, and its window grows only for who uses it up within two round trips', () => {
+    const credit = new ReceiveCredit(100, 300);
+    expect([credit.charge(100), credit.limit]).toEqual([true, 100]);
+    expect([credit.release(0, 49, 30), credit.limit]).toEqual([false, 100]);
+    expect([credit.release(0, 1, 30), credit.limit]).toEqual([true, 150]);
+    expect([credit.release(60, 50, 30), credit.limit]).toEqual([true, 200]);
+    expect([credit.release(119, 50, 30), credit.limit]).toEqual([true, 350]);
+    expect([credit.release(130, 100, 30), credit.limit]).toEqual([true, 550]);
+    expect(credit.charge(450)).toBe(true);
+    expect(credit.charge(1)).toBe(false);
+  });
+
+  test('that the peer lowers is an old one', () => {
+    const credit = new SendCredit(10);
+    credit.take(10);
+    expect([credit.allows(1), credit.raise(9), credit.raise(10), credit.raise(11), credit.allows(1), credit.allows(2)]).toEqual([
+      false,
+      false,
+      false,
+      true,
+      true,
+      false,
+    ]);
   });
 });
 

@@ -128,6 +128,11 @@ export class Connection {
     return this.sentPackets.timeouts;
   }
 
+  /** Bytes on the wire that are not acknowledged. */
+  get inFlight(): number {
+    return this.sentPackets.inFlight;
+  }
+
   /** ms; of the present path, or what was assumed before the first sample. */
   get rttMs(): number {
     return this.rtt.smoothed;
