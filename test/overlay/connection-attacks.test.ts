@@ -234,6 +234,15 @@ describe('A14: acknowledgements and credit', () => {
     assertClosed(victim, 'ack_of_unsent');
   });
 
+  test('A14 packets that were only late are not sent again', () => {
+    const victim = new Victim();
+    for (let i = 0; i < 8; i++) victim.connection.send(0, 'x', cells(4));
+    expect(victim.says().filter((f) => f.type === 'msg').length).toBe(8);
+    victim.hears(ack([[4, 7]]), ack([[0, 7]]));
+    expect(victim.says().filter((f) => f.type === 'msg')).toEqual([]);
+    expect(victim.outputs.filter((o) => o.type === 'delivered').length).toBe(8);
+  });
+
   test('A14 an optimistic ACK ahead of everything closes', () => {
     const victim = new Victim();
     victim.hears(ack([[0, Number.MAX_SAFE_INTEGER]]));

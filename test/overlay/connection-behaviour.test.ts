@@ -205,10 +205,7 @@ describe('close', () => {
       sim.b.connection.receive(0, pn, frames, 1_200);
     }
     sim.run(2_000);
-    expect(sim.b.heard.map((m) => [m.channel, m.bytes.length]).toSorted()).toEqual([
-      ['x', 3_000],
-      ['y', 3_000],
-    ]);
+    expect(sim.b.heard.map((m) => `${m.channel} ${m.bytes.length}`).toSorted()).toEqual(['x 3000', 'y 3000']);
     expect(sim.b.closed).toMatchObject({ reason: 'closed' });
   });
 

@@ -128,6 +128,20 @@ describe('losses', () => {
     expect(ackOf(sent, 1_640, [16, 16]).lost).toContain(13);
   });
 
+  test('may prove wrong as long as something is under way, and are forgotten then', () => {
+    for (const [isForgotten, late] of [
+      [false, [1, 2, 3, 4]],
+      [true, []],
+    ] as const) {
+      const { sent } = flight(10);
+      expect(ackOf(sent, 150, [5, 10]).lost).toEqual([1, 2, 3, 4]);
+      sent.onSent(150, 11, 1_000, [11]);
+      if (isForgotten) ackOf(sent, 151, [11, 11]);
+      const outcome = sent.onAck(152, [[1, 10]], 0);
+      expect(outcome === 'unsent' ? [] : outcome.late.map((p) => p.pn)).toEqual(late);
+    }
+  });
+
   test('are told once, and an ACK twice settles nothing twice', () => {
     const { sent } = flight(10);
     expect(ackOf(sent, 150, [5, 10]).lost).toEqual([1, 2, 3, 4]);
