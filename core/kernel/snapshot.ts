@@ -31,7 +31,13 @@ export function restoreShell(logic: AnyActorLogic, json: PersistedSnapshot, scop
     ...(isMachine(logic) && rest.historyValue !== undefined && { historyValue: historyOf(logic, rest.historyValue) }),
   };
   const restored = (logic.restoreSnapshot?.(shell as never, scope) ?? shell) as PlainSnapshot;
-  if (isMachine(logic)) restoreNodes(logic, restored as AnyMachineSnapshot, nodes);
+  if (isMachine(logic)) {
+    restoreNodes(logic, restored as AnyMachineSnapshot, nodes);
+    // XState drops a history of nothing, which is not the same as none.
+    const { historyValue } = restored as { readonly historyValue?: Record<string, readonly unknown[]> };
+    for (const [id, saved] of Object.entries(rest.historyValue ?? {}))
+      if (saved.length === 0 && historyValue !== undefined) historyValue[id] = [];
+  }
   return restored;
 }
 
@@ -43,21 +49,23 @@ const nodesOf = (machine: AnyStateMachine): ReadonlyMap<string, StateNode> =>
 /**
  * Ids of the active states, where they are not simply those of the value in the order of the document. XState takes the `always` of
  * parallel regions in the order of its own list, as they were entered; and after some transitions its list lacks states that the value
- * has. It forgets both when it restores, but a restored actor must not do things in another order.
+ * has, or has others. It forgets all that when it restores, but a restored actor must do what a living one does.
  */
 function unusualNodes(snapshot: AnyMachineSnapshot): readonly string[] | undefined {
   const nodes = snapshot._nodes as readonly StateNode[];
-  const isUsual =
-    nodes.length === 1 + statesIn(snapshot.value) &&
-    nodes.every((n, i) => i === 0 || n.order > (nodes[i - 1] as StateNode).order);
+  const { root } = snapshot.machine as unknown as { readonly root: StateNode };
+  const usual = [root, ...statesOf(root, snapshot.value)].toSorted((a, b) => a.order - b.order);
+  const isUsual = nodes.length === usual.length && nodes.every((n, i) => n === usual[i]);
   return isUsual ? undefined : nodes.map((n) => n.id);
 }
 
-function statesIn(value: unknown): number {
-  if (typeof value === 'string') return 1;
-  let n = 0;
-  for (const inner of Object.values(value as object)) n += 1 + statesIn(inner);
-  return n;
+/** Below `node`, by the value. */
+function statesOf(node: StateNode, value: unknown): StateNode[] {
+  if (typeof value === 'string') return [node.states[value] as StateNode];
+  return Object.entries(value as object).flatMap(([key, inner]) => {
+    const child = node.states[key] as StateNode;
+    return [child, ...statesOf(child, inner)];
+  });
 }
 
 /** As they were saved, or in the order of the document. Where the chart has lost one of them, the value counts. */
