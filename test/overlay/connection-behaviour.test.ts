@@ -52,6 +52,18 @@ describe('packets', () => {
     expect(sim.b.heard.length).toBe(2);
   });
 
+  test('that are full go before an ACK that has no room in them', () => {
+    const sim = new Simulation({ seed: 1 });
+    for (let pn = 0; pn < 60; pn += 2) sim.a.connection.receive(0, pn, [{ type: 'ping' }], 40);
+    sim.a.connection.send(0, 'x', new Uint8Array(1_150));
+    const packets: string[][] = [];
+    for (let pn = 0, p = sim.a.connection.next(0, 1_168); p !== undefined; p = sim.a.connection.next(0, 1_168)) {
+      packets.push(p.frames.map((f) => f.type));
+      sim.a.connection.sent(0, pn++, p, 1_200);
+    }
+    expect(packets).toEqual([['open_channel', 'msg'], ['ack']]);
+  });
+
   test('that were never sent give their frames back', () => {
     const sim = new Simulation({ seed: 1 });
     sim.a.connection.send(0, 'x', Buffer.from('kept'));

@@ -12,7 +12,7 @@
 import { assert, MeshError } from '../../../core/errors.ts';
 import type { CongestionController } from '../congestion/controller.ts';
 import { Pacer } from '../congestion/pacer.ts';
-import { Acks } from '../recovery/acks.ts';
+import { Acks, type AckFrame } from '../recovery/acks.ts';
 import { Rtt } from '../recovery/rtt.ts';
 import { SentPackets, type SentPacket } from '../recovery/sent.ts';
 import { frameSize, type ChannelMode, type Frame } from '../wire/frames.ts';
@@ -21,7 +21,7 @@ import { MESSAGE_COST } from './flow.ts';
 import { Incoming, type IncomingMessage } from './incoming.ts';
 import type { ConnectionLimits } from './limits.ts';
 import { Outgoing, type OutMessage } from './outgoing.ts';
-import { Packing, type ControlFrame, type Item } from './packing.ts';
+import { isEliciting, isPathFrame, Packing, type ControlFrame, type Item } from './packing.ts';
 import { Queue } from './queue.ts';
 import type { CloseReason, ConnectionOptions, ConnectionOutput, OutgoingPacket } from './ports.ts';
 import { VIOLATIONS, type Violation } from './violations.ts';
@@ -179,15 +179,16 @@ export class Connection {
     this.room = room;
     this.abandonPending();
     if (this.state === 'ended') return this.farewell();
-    const packing = new Packing(room);
     const ack = this.acks.frame(now);
-    if (ack !== undefined) packing.put(ack, { type: 'ack', largest: ack.largest });
-    if (this.probes > 0 || (this.isReady && this.maySend(now))) {
-      this.putDue(packing);
-      this.outgoing.fill(now, packing);
-      if (this.probes > 0 && !packing.isEliciting) packing.put({ type: 'ping' });
-      if (!packing.isEliciting) this.onNothingToSend();
+    const mayPut = this.probes > 0 || (this.isReady && this.maySend(now));
+    let packing = this.pack(now, room, ack, mayPut);
+    // What fills a packet may find no room beside an ACK: it goes first then.
+    if (mayPut && !packing.isEliciting && ack !== undefined) {
+      const alone = this.pack(now, room, undefined, true);
+      if (alone.isEliciting) packing = alone;
     }
+    if (mayPut && !packing.isEliciting) this.onNothingToSend();
+    if (this.probes > 0 && !packing.isEliciting) packing.put({ type: 'ping' });
     if (!packing.isEliciting && this.acks.dueAt > now) return undefined;
     if (!packing.isEliciting && this.acks.wantsPing) packing.put({ type: 'ping' });
     if (packing.frames.length === 0) return undefined;
@@ -304,7 +305,7 @@ export class Connection {
     }
   }
 
-  private onAck(now: number, frame: Extract<Frame, { readonly type: 'ack' }>): Violation | undefined {
+  private onAck(now: number, frame: AckFrame): Violation | undefined {
     const outcome = this.sentPackets.onAck(now, frame.ranges, frame.delayUs / 1_000);
     if (outcome === 'unsent') return 'ack_of_unsent';
     const { acked, late, lost, isPersistent, inFlightBefore, rttMs, rate } = outcome;
@@ -388,6 +389,15 @@ export class Connection {
         // The name goes with every message until it is acknowledged; the next ACK tells all.
         break;
     }
+  }
+
+  private pack(now: number, room: number, ack: AckFrame | undefined, mayPut: boolean): Packing {
+    const packing = new Packing(room);
+    if (ack !== undefined) packing.put(ack, { type: 'ack', largest: ack.largest });
+    if (!mayPut) return packing;
+    this.putDue(packing);
+    this.outgoing.fill(now, packing);
+    return packing;
   }
 
   /** Everything but messages. */
@@ -497,7 +507,3 @@ export class Connection {
     this.outputs.push({ type, channel: message.channel.name, message: message.number });
   }
 }
-
-const isPathFrame = (frame: Frame): boolean => frame.type === 'path_challenge' || frame.type === 'path_response';
-const isEliciting = (frame: Frame): boolean =>
-  frame.type !== 'ack' && !isPathFrame(frame) && !(frame.type === 'close' && frame.code !== 0);

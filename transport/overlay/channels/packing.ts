@@ -15,6 +15,12 @@ export type Item =
 
 export type ControlFrame = Extract<Frame, { readonly type: 'control' }>;
 
+export const isPathFrame = (frame: Frame): boolean => frame.type === 'path_challenge' || frame.type === 'path_response';
+
+/** It asks for an ACK. */
+export const isEliciting = (frame: Frame): boolean =>
+  frame.type !== 'ack' && !isPathFrame(frame) && !(frame.type === 'close' && frame.code !== 0);
+
 export class Packing {
   readonly room: number;
   readonly frames: Frame[] = [];
@@ -36,7 +42,7 @@ export class Packing {
     this.left -= size;
     this.frames.push(frame);
     if (item !== undefined) this.items.push(item);
-    if (frame.type !== 'ack' && !(frame.type === 'close' && item === undefined)) this.isEliciting = true;
+    if (isEliciting(frame)) this.isEliciting = true;
     return true;
   }
 }

@@ -12,6 +12,8 @@ const EVERY = 2;
 const UNCONFIRMED_ACKS = 32;
 const UNCONFIRMED_RANGES = 4;
 
+export type AckFrame = Extract<Frame, { readonly type: 'ack' }>;
+
 export class Acks {
   /** When an ACK must be sent by itself; Infinity: never. */
   dueAt = Infinity;
@@ -38,7 +40,7 @@ export class Acks {
   }
 
   /** Undefined: nothing is to be told. */
-  frame(now: number): (Frame & { readonly type: 'ack' }) | undefined {
+  frame(now: number): AckFrame | undefined {
     const largest = this.received.largest;
     if (this.waiting === 0 || largest === undefined) return undefined;
     const delayUs = Math.max(0, Math.round((now - this.largestAt) * 1_000));
