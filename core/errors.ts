@@ -196,6 +196,15 @@ export const CODES = {
     'The descriptor of a network, its file or its options, is wrong.',
     'Mend what the message names. A descriptor file is never edited, since its bytes are the identity of the network: get it again from a member.',
   ),
+  NET_PEER_REFUSED: row(
+    'The peer answered, but this node does not let it in.',
+    'See the reason in the message: its certificate may have run out or its key may be revoked, or it has to be pinned here.',
+  ),
+  NET_PEER_UNREACHABLE: row(
+    'The peer did not answer on any path within 10 s.',
+    'See that it runs and that UDP reaches it; one that does not let this node in is silent, too.',
+    true,
+  ),
   NODE_STOPPING: row('The node is stopping and takes nothing new.', 'Send again; another node or the next run takes it.', true),
   NOT_OWNER: row('This node no longer owns the actor.', 'Nothing: the owner goes on.', true),
   OUTSIDE_MESH: row(

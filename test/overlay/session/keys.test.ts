@@ -53,7 +53,8 @@ describe('packet keys', () => {
       flipped[at] = (flipped[at] as number) ^ 0x10;
       const parsed = parsePacket(flipped);
       // A wrong receiver finds other keys or none; these would still refuse it.
-      if (typeof parsed !== 'string') expect(b.open(2000, parsed as DataPacket, flipped)).toBe('tag_wrong');
+      const result = typeof parsed === 'string' ? 'tag_wrong' : b.open(2000, parsed as DataPacket, flipped);
+      expect(result).toBe('tag_wrong');
     }
     expect(opened(b, 2000, packet)).toBe('frames');
   });
