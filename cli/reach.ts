@@ -3,7 +3,7 @@
  * from the store, beside that process or without one. Opens only what is asked for.
  */
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { type Address, checkAddress } from '../core/address.ts';
 import { AddressBook } from '../core/operator/address-book.ts';
 import type { MeshPlan } from '../core/config/plan.ts';
@@ -46,7 +46,7 @@ export class Reach implements AsyncDisposable {
   constructor(call: Call) {
     this.loaded = meshOf(call);
     this.plan = planOfFile(this.loaded);
-    this.book = new AddressBook(this.plan);
+    this.book = new AddressBook(this.plan, basename(this.loaded.file));
     this.imported = call.text('imported');
   }
 

@@ -18,8 +18,11 @@ const withoutFork = (address: Address): Address => {
 
 export class AddressBook {
   private readonly declared: ReadonlyMap<Address, ActorPlan>;
+  private readonly where: string;
 
-  constructor(plan: MeshPlan) {
+  /** `file`: where the plan comes from, for errors. */
+  constructor(plan: MeshPlan, file?: string) {
+    this.where = file === undefined ? '' : ` in ${file}`;
     this.declared = new Map(plan.actors.map((actor) => [actor.address, actor]));
   }
 
@@ -73,7 +76,7 @@ export class AddressBook {
     if (found !== undefined && (found.kind !== 'keyed' || this.keyed(address) !== undefined || address.includes('@', 1)))
       return found;
     const known = [...this.declared.values()].filter((a) => a.address !== ROOT).map(nameOf);
-    throw new MeshError('ACTOR_NOT_FOUND', `no actor '${address}'${suggest(address, known)}`, { data: { known } });
+    throw new MeshError('ACTOR_NOT_FOUND', `no actor '${address}'${this.where}${suggest(address, known)}`, { data: { known } });
   }
 }
 

@@ -57,7 +57,7 @@ describe('logs of a mesh that was stopped', () => {
   });
 
   test.each([
-    ['gretter', `ACTOR_NOT_FOUND: no actor 'gretter' (did you mean "greeter"?)\n`],
+    ['gretter', `ACTOR_NOT_FOUND: no actor 'gretter' in mesh.yaml (did you mean "greeter"?)\n`],
     ['case/d', "ACTOR_NOT_FOUND: no actor 'case/d': it has no log yet"],
     ['a b', 'ADDRESS_INVALID'],
   ])('logs of %s, which is nobody, are an error', async (address, error) => {

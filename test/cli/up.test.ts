@@ -165,7 +165,10 @@ describe('a mesh that runs', () => {
       folder.call('stat', 'greeter'),
       folder.call('send', 'greeter', '{"name":"x"}'),
     ]);
-    expect([actor.code, actor.stderr]).toEqual([1, expect.stringContaining(`no actor 'greter' (did you mean "greeter"?)`)]);
+    expect([actor.code, actor.stderr]).toEqual([
+      1,
+      expect.stringContaining(`no actor 'greter' in mesh.yaml (did you mean "greeter"?)`),
+    ]);
     expect([verb.code, verb.stderr]).toEqual([2, expect.stringContaining(`unknown command 'stat' (did you mean "state"?)`)]);
     expect([event.code, event.stderr]).toEqual([2, expect.stringContaining('an event has a type: write ')]);
   });
