@@ -87,6 +87,8 @@ export class Lab {
   /** Every datagram that was sent, be it lost. */
   readonly sent: Sent[] = [];
   weather: Weather = { loss: 0, doubled: 0, delay: [10, 10] };
+  /** What never arrives. */
+  blocks: (sent: Sent) => boolean = () => false;
   private readonly nodes = new Map<string, Node>();
   private underWay: Sent[] = [];
   private readonly chance: () => number;
@@ -160,7 +162,7 @@ export class Lab {
   private transmit(sent: Sent): void {
     this.sent.push(sent);
     const [least, most] = this.weather.delay;
-    const copies = this.chance() < this.weather.loss ? 0 : this.chance() < this.weather.doubled ? 2 : 1;
+    const copies = this.chance() < this.weather.loss || this.blocks(sent) ? 0 : this.chance() < this.weather.doubled ? 2 : 1;
     for (let i = 0; i < copies; i++) this.underWay.push({ ...sent, at: sent.at + least + (most - least) * this.chance() });
   }
 }
