@@ -1,13 +1,13 @@
 /** Attacks on handshakes and packets, by their numbers in the design: nothing that lives may change. */
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Identity } from '../../../transport/overlay/identity/identity.ts';
 import { LIMITS, networkOf } from '../../../transport/overlay/trust/descriptor.ts';
 import type { Trust } from '../../../transport/overlay/trust/trust.ts';
-import { MAC_BYTES, mac1At, parsePacket } from '../../../transport/overlay/wire/packets.ts';
+import { buildPacket, MAC_BYTES, mac1At, parsePacket } from '../../../transport/overlay/wire/packets.ts';
 import { mac, mac1Key } from '../../../transport/overlay/session/macs.ts';
 import { anyPacket } from '../wire/arbitrary-packet.ts';
-import { buildPacket } from '../../../transport/overlay/wire/packets.ts';
-import { connected, high, Lab, low, Node, ofType, pinnedTrust, two, type Sent } from './lab.ts';
+import { connected, high, Lab, low, Node, ofType, pinnedTrust, third, two, type Sent } from './lab.ts';
 
 const stranger = 'udp:0/203.0.113.9:9';
 
@@ -207,6 +207,48 @@ describe('A6', () => {
     expect(inits.map(({ to }) => to)).toEqual([b.path]);
     expect(a.drops.hint_ignored).toBe(999);
     expectAlive(lab, a, b);
+  });
+});
+
+describe('A7, A8: a handshake in the name of another', () => {
+  /** The INIT of one who has this identity, at `b`, and all that `b` makes of it. */
+  function attempt(identity: Identity): { b: Node; attacker: Node; lab: Lab } {
+    const lab = new Lab();
+    const b = lab.add(new Node(high, 'udp:0/10.0.0.2:1', 'b'));
+    const attacker = lab.add(new Node(identity, stranger, 'attacker'));
+    lab.connect(attacker, b);
+    lab.run(lab.now + 10_000);
+    expect(b.outputs).toEqual([]);
+    expect(attacker.of('up')).toEqual([]);
+    return { b, attacker, lab };
+  }
+
+  test('with the secret of the responder makes tentative keys, and no more', () => {
+    const agree = (publicKey: Uint8Array): Uint8Array | undefined =>
+      // `ss` can be had with either secret. `se`, with the ephemeral key of the responder, cannot.
+      Buffer.compare(publicKey, high.exchange.publicKey) === 0
+        ? high.exchange.agree(low.exchange.publicKey)
+        : new Uint8Array(32).fill(1);
+    const exchange = { publicKey: low.exchange.publicKey, agree } as unknown as Identity['exchange'];
+    const { lab, b, attacker } = attempt({ ...low, exchange });
+    expect(ofType(lab.sent, 'resp').length).toBeGreaterThan(0);
+    expect(attacker.drops.resp_invalid).toBe(ofType(lab.sent, 'resp').length);
+    lab.run(lab.now + 5000);
+    expect(b.sessions.nextAt()).toBe(Infinity);
+  });
+
+  test('with another static key is refused before trust is asked', () => {
+    const { b, lab } = attempt({ ...low, exchange: third.exchange });
+    expect(b.drops.key_mismatch).toBe(6);
+    expect(ofType(lab.sent, 'resp')).toEqual([]);
+  });
+
+  test('under a key that no node may have, or the one of the responder itself, is refused', () => {
+    const twin = Uint8Array.from(low.publicKey);
+    twin[31] = (twin[31] as number) ^ 0x80;
+    expect(attempt({ ...low, publicKey: twin }).b.drops.key_mismatch).toBe(6);
+    expect(attempt({ ...low, publicKey: new Uint8Array(32) }).b.drops.key_mismatch).toBe(6);
+    expect(attempt({ ...low, exchange: high.exchange }).b.drops.own_key).toBe(6);
   });
 });
 
