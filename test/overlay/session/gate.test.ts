@@ -136,6 +136,17 @@ describe('buckets', () => {
     expect(bucket.take(5)).toBe(true);
   });
 
+  test('have one when they said, at any time', () => {
+    for (let at = 1; at < 1e12; at *= 1.7) {
+      const bucket = new Bucket(at, { perSecond: 200, burst: 1 });
+      bucket.take(at);
+      const early = at + 1.1;
+      const late = bucket.nextAt(early);
+      expect(bucket.take(early)).toBe(false);
+      expect(bucket.take(late)).toBe(true);
+    }
+  });
+
   test('of at most 8192 sources are remembered, those that were asked last', () => {
     const buckets = new SourceBuckets({ perSecond: 1, burst: 1 });
     expect(buckets.take(0, 'first')).toBe(true);

@@ -6,6 +6,9 @@ export interface BucketRate {
   readonly burst: number;
 }
 
+/** A token but for what rounding took: else `nextAt` could name a time at which there is none. */
+const ENOUGH = 1 - 1e-6;
+
 /** One bucket, full at first. */
 export class Bucket {
   private readonly rate: BucketRate;
@@ -21,7 +24,7 @@ export class Bucket {
   /** Takes a token; false: there is none. */
   take(now: number): boolean {
     this.fill(now);
-    if (this.tokens < 1) return false;
+    if (this.tokens < ENOUGH) return false;
     this.tokens -= 1;
     return true;
   }
@@ -29,7 +32,7 @@ export class Bucket {
   /** When there is a token, in ms. */
   nextAt(now: number): number {
     this.fill(now);
-    return this.tokens >= 1 ? now : now + ((1 - this.tokens) * 1000) / this.rate.perSecond;
+    return this.tokens >= ENOUGH ? now : now + ((1 - this.tokens) * 1000) / this.rate.perSecond;
   }
 
   private fill(now: number): void {

@@ -14,7 +14,7 @@ export type SessionOutput =
   | { readonly type: 'renewed'; readonly peer: PublicKey; readonly authorization: Member | Guest }
   /** The keys ran out of time or of numbers. The association stays: `connect` gives it new ones. */
   | { readonly type: 'down'; readonly peer: PublicKey; readonly reason: 'keys_spent' }
-  /** A `connect` came to nothing: NET_PEER_UNREACHABLE, NET_PEER_REFUSED, NET_KEY_INVALID. */
+  /** `connect` came to nothing, or the peer is not let in any more: NET_PEER_UNREACHABLE, NET_PEER_REFUSED, NET_KEY_INVALID. */
   | { readonly type: 'failed'; readonly peer: PublicKey; readonly error: MeshError };
 
 /** Authentic, each number once. A packet without a payload is the sessions' own affair and is not given. */

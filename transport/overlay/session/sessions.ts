@@ -24,6 +24,7 @@ import {
 import { Bucket, SourceBuckets } from './buckets.ts';
 import { Gate } from './gate.ts';
 import { HANDSHAKE_MS, Initiation, readInit, type Datagram, type Own, type Shown } from './handshake.ts';
+import { KeyTable } from './key-table.ts';
 import { KEY_LIMITS, PacketKeys, type KeyLimits } from './keys.ts';
 import type { PublicKey, SessionOutput } from './output.ts';
 import { nameOf, Peer, TENTATIVE_MAX, TENTATIVE_MS, type Tentative } from './peer.ts';
@@ -59,11 +60,7 @@ export class Sessions {
   private readonly hints = new SourceBuckets(HINTS);
   private readonly peers = new Map<PublicKey, Peer>();
   private readonly initiations = new Map<number, Peer>();
-  private readonly byIndex = new Map<number, { readonly peer: Peer; readonly keys: PacketKeys; readonly init?: string }>();
-  /** Peers by the index that goes with what is sealed for them: the one that a HINT repeats. */
-  private readonly byRemoteIndex = new Map<number, Peer>();
-  /** INITs whose keys are here, so that each makes one pair: the index of the keys. */
-  private readonly answered = new Map<string, number>();
+  private readonly table = new KeyTable();
   private queue: { readonly from: PathId; readonly bytes: Uint8Array }[] = [];
   private outputs: SessionOutput[] = [];
   /** No later than when `tick` has something to do. */
@@ -145,7 +142,7 @@ export class Sessions {
     const known = this.peers.get(peer);
     if (known === undefined) return;
     this.endInitiation(known);
-    for (const { keys } of known.tentative) this.forgetKeys(keys);
+    for (const { keys } of known.tentative) this.table.forget(keys);
     this.dropKeys(known);
     this.pnFloor = Math.max(this.pnFloor, known.nextPn);
     this.peers.delete(peer);
@@ -201,8 +198,7 @@ export class Sessions {
 
   /** Whether this INIT has made keys that are still here. As long as they are tentative it gets the same RESP. */
   private answerAgain(from: PathId, init: InitPacket): boolean {
-    const index = this.answered.get(initName(init));
-    const entry = index === undefined ? undefined : this.byIndex.get(index);
+    const entry = this.table.ofInit(initName(init));
     if (entry === undefined) return false;
     const tentative = entry.peer.tentative.find(({ keys }) => keys === entry.keys);
     if (tentative === undefined) this.drops.init_answered += 1;
@@ -232,13 +228,11 @@ export class Sessions {
     const peer = known ?? this.addPeer(received.publicKey, received.exchangeKey);
     const keys = this.newKeys(now, answer.transport, localIndex, init.sender, false);
     const tentative: Tentative = { keys, shown: received.shown, resp: answer.resp };
-    const initAs = initName(init);
     // The oldest gives way: if the newest did, replays of four old INITs would lock the peer out.
     const crowded = peer.tentative.length >= TENTATIVE_MAX ? peer.tentative[0] : undefined;
-    if (crowded !== undefined) this.forgetKeys(crowded.keys);
+    if (crowded !== undefined) this.table.forget(crowded.keys);
     peer.tentative = [...peer.tentative.filter((other) => other !== crowded), tentative];
-    this.byIndex.set(localIndex, { peer, keys, init: initAs });
-    this.answered.set(initAs, localIndex);
+    this.table.add(peer, keys, initName(init));
     this.wake(now + TENTATIVE_MS);
     this.send([{ to: from, bytes: answer.resp }]);
   }
@@ -275,7 +269,7 @@ export class Sessions {
       return;
     }
     const keys = this.newKeys(now, read.transport, initiation.index, resp.sender, true);
-    this.byIndex.set(keys.localIndex, { peer, keys });
+    this.table.add(peer, keys);
     this.install(peer, keys, read.shown, from, initiation.replaces);
     // The other side answers nothing under these keys before a packet proves them.
     this.send([{ to: from, bytes: keys.seal(peer.nextPn++, NOTHING) }]);
@@ -289,7 +283,7 @@ export class Sessions {
 
   /** Not authenticated: it makes one handshake in 5 s, by known paths, and changes no key. */
   private receiveHint(now: number, { receiver }: HintPacket): void {
-    const peer = this.byRemoteIndex.get(receiver);
+    const peer = this.table.sealedFor(receiver);
     if (peer === undefined || peer.initiation !== undefined || now - peer.hintedAt < HINT_MS) {
       this.drops.hint_ignored += 1;
       return;
@@ -299,7 +293,7 @@ export class Sessions {
   }
 
   private receiveData(now: number, from: PathId, packet: DataPacket, bytes: Uint8Array): void {
-    const found = this.byIndex.get(packet.receiver);
+    const found = this.table.find(packet.receiver);
     if (found === undefined) {
       this.drops.index_unknown += 1;
       this.sendHint(now, from, packet.receiver);
@@ -327,7 +321,7 @@ export class Sessions {
     const isSame = (other: Tentative): boolean => Buffer.compare(other.shown.instanceId, shown.instanceId) === 0;
     // Keys of an instance that was there before this one are of no more use, should a late packet prove them.
     const outdated = peer.tentative.filter((other) => !isSame(other) && other.keys.createdAt <= keys.createdAt);
-    for (const other of outdated) this.forgetKeys(other.keys);
+    for (const other of outdated) this.table.forget(other.keys);
     peer.tentative = peer.tentative.filter((other) => other !== tentative && !outdated.includes(other));
     this.install(peer, keys, shown, from, false);
     if (peer.current === keys) this.endInitiation(peer);
@@ -335,16 +329,15 @@ export class Sessions {
 
   /** Proved keys take their place, and the association begins, goes on, or ends with another instance of the peer. */
   private install(peer: Peer, keys: PacketKeys, shown: Shown, from: PathId, replaces: boolean): void {
-    const wasUp = peer.current !== undefined;
     const isKnown = peer.instanceId !== undefined;
     const isSameInstance = peer.instanceId !== undefined && Buffer.compare(peer.instanceId, shown.instanceId) === 0;
-    if (peer.current !== undefined) this.unlinkHints(peer, peer.current);
-    for (const old of peer.place(keys, isSameInstance, replaces)) this.forgetKeys(old);
-    if (peer.current !== undefined) this.byRemoteIndex.set(peer.current.remoteIndex, peer);
+    const before = peer.current;
+    for (const old of peer.place(keys, isSameInstance, replaces)) this.table.forget(old);
+    this.table.sealWith(peer, before, peer.current);
     this.wake(keys.stopAt);
     if (peer.current === keys) peer.paths = [from];
     const { authorization, maxDatagram, observed } = shown;
-    if (isSameInstance && wasUp) {
+    if (isSameInstance && before !== undefined) {
       this.outputs.push({ type: 'renewed', peer: peer.name, authorization });
       return;
     }
@@ -383,12 +376,12 @@ export class Sessions {
     if (peer.initiation !== undefined) this.tickInitiation(now, peer, peer.initiation, []);
     if (peer.tentative.length > 0) {
       const over = peer.tentative.filter(({ keys }) => now >= keys.createdAt + TENTATIVE_MS);
-      for (const { keys } of over) this.forgetKeys(keys);
+      for (const { keys } of over) this.table.forget(keys);
       peer.tentative = peer.tentative.filter((tentative) => !over.includes(tentative));
       for (const { keys } of peer.tentative) this.wake(keys.createdAt + TENTATIVE_MS);
     }
     if (peer.previous !== undefined && now >= peer.previous.stopAt) {
-      this.forgetKeys(peer.previous);
+      this.table.forget(peer.previous);
       peer.previous = undefined;
     }
     if (peer.current?.isSpent(now) === true) this.goDown(peer);
@@ -420,8 +413,8 @@ export class Sessions {
   }
 
   private dropKeys(peer: Peer): void {
-    if (peer.current !== undefined) this.unlinkHints(peer, peer.current);
-    for (const keys of [peer.current, peer.previous]) if (keys !== undefined) this.forgetKeys(keys);
+    this.table.sealWith(peer, peer.current, undefined);
+    for (const keys of [peer.current, peer.previous]) if (keys !== undefined) this.table.forget(keys);
     peer.current = undefined;
     peer.previous = undefined;
   }
@@ -434,17 +427,6 @@ export class Sessions {
     isInitiator: boolean,
   ): PacketKeys {
     return new PacketKeys({ transport, localIndex, remoteIndex, isInitiator, createdAt, limits: this.keyLimits });
-  }
-
-  private forgetKeys(keys: PacketKeys): void {
-    const init = this.byIndex.get(keys.localIndex)?.init;
-    this.byIndex.delete(keys.localIndex);
-    if (init !== undefined) this.answered.delete(init);
-  }
-
-  /** Two peers may have drawn one number; a HINT then reaches only one of them. */
-  private unlinkHints(peer: Peer, keys: PacketKeys): void {
-    if (this.byRemoteIndex.get(keys.remoteIndex) === peer) this.byRemoteIndex.delete(keys.remoteIndex);
   }
 
   private sendHint(now: number, from: PathId, receiver: number): void {
@@ -471,7 +453,7 @@ export class Sessions {
   private drawIndex(): number {
     for (;;) {
       const index = Buffer.from(this.own.random(4)).readUInt32LE();
-      if (!this.byIndex.has(index) && !this.initiations.has(index)) return index;
+      if (this.table.find(index) === undefined && !this.initiations.has(index)) return index;
     }
   }
 
