@@ -7,6 +7,7 @@ import { toPlain } from './plain.ts';
 
 /** As JSON keeps it: XState's persisted snapshot, and `nodes` where its value does not say all. */
 export interface PersistedSnapshot extends PlainSnapshot {
+  readonly value?: unknown;
   readonly children?: Readonly<Record<string, { readonly src: string }>>;
   readonly historyValue?: Readonly<Record<string, readonly { readonly id: string }[]>>;
   readonly nodes?: readonly string[];
@@ -24,7 +25,7 @@ export function persistSnapshot(logic: AnyActorLogic, snapshot: PlainSnapshot, w
 
 /** Without its context, which XState would revive by children only. */
 export function restoreShell(logic: AnyActorLogic, json: PersistedSnapshot, scope: Scope): PlainSnapshot {
-  const { context: _, nodes, ...rest } = json;
+  const { context: _, nodes: _nodes, ...rest } = json;
   const shell = {
     ...rest,
     context: {},
@@ -32,7 +33,7 @@ export function restoreShell(logic: AnyActorLogic, json: PersistedSnapshot, scop
   };
   const restored = (logic.restoreSnapshot?.(shell as never, scope) ?? shell) as PlainSnapshot;
   if (isMachine(logic)) {
-    restoreNodes(logic, restored as AnyMachineSnapshot, nodes);
+    restoreNodes(logic, restored as AnyMachineSnapshot, json);
     // XState drops a history of nothing, which is not the same as none.
     const { historyValue } = restored as { readonly historyValue?: Record<string, readonly unknown[]> };
     for (const [id, saved] of Object.entries(rest.historyValue ?? {}))
@@ -69,13 +70,14 @@ function statesOf(node: StateNode, value: unknown): StateNode[] {
 }
 
 /** As they were saved, or in the order of the document. Where the chart has lost one of them, the value counts. */
-function restoreNodes(machine: AnyStateMachine, snapshot: AnyMachineSnapshot, ids: readonly string[] | undefined): void {
+function restoreNodes(machine: AnyStateMachine, snapshot: AnyMachineSnapshot, { nodes: ids, value }: PersistedSnapshot): void {
   const known = nodesOf(machine);
   const nodes = ids?.flatMap((id) => known.get(id) ?? []);
-  snapshot._nodes =
-    nodes !== undefined && nodes.length === ids?.length
-      ? nodes
-      : (snapshot._nodes as StateNode[]).toSorted((a, b) => a.order - b.order);
+  if (nodes !== undefined && nodes.length === ids?.length) {
+    snapshot._nodes = nodes;
+    // XState makes a value of its own from one that names no state.
+    (snapshot as { value: unknown }).value = value;
+  } else snapshot._nodes = (snapshot._nodes as StateNode[]).toSorted((a, b) => a.order - b.order);
   snapshot.tags = new Set((snapshot._nodes as StateNode[]).flatMap((n) => n.tags));
 }
 

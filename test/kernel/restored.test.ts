@@ -17,6 +17,7 @@ const saved = logic.persist(logic.init(env, undefined, { ts: 1, seed: 1 }, '1').
 test.each([
   ['a history of nothing, which is not the same as none', { historyValue: { 'r.h': [] } }],
   ['active states that are not those of the value, as conflicting transitions leave them', { nodes: ['r', 'r.b'] }],
+  ['no active state at all', { value: {}, nodes: [] }],
 ])('%s', (_, more) => {
   const json = { ...saved, ...more };
   const restored = logic.restore(env, structuredClone(json));
