@@ -93,7 +93,8 @@ export class Openings {
     const checkpoint = isNew ? undefined : await store.loadCheckpoint(stream);
     const dirty = !isNew && (head > (checkpoint?.seq ?? 0) || checkpoint?.leaf === true);
     const reason = lastEpoch === epoch ? 'reopened' : host.uncleanSince(shard) !== undefined ? 'unclean' : 'claim';
-    if (reason === 'unclean' && address !== ROOT && !host.isPardoned(address) && (await this.diesOfItsLog(stream, head)))
+    const suspect = dirty && reason === 'unclean' && address !== ROOT && !host.isPardoned(address);
+    if (suspect && (await this.diesOfItsLog(stream, head)))
       throw new MeshError('ACTOR_PARKED', `${address} is parked: ${THREE_STRIKES}, maybe while its log was folded`);
     // Durable before the fold, so that an actor that kills its process is seen in its log.
     if (dirty && !(await this.write(stream, head, epoch, { kind: 'activated', reason, node: host.node })))
