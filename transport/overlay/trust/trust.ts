@@ -21,6 +21,8 @@ export interface Trust {
   readonly certificate: Uint8Array | undefined;
   /** What a key may that shows these bytes (none: empty). `publicKey` is the Ed25519 key that the handshake has proved, or has to prove still. */
   authorize(publicKey: Uint8Array, shown: Uint8Array, wallClockMs: number): Authorization;
+  /** Whether this member, who was let in, still is one: to be asked after each change of deny lists or pins, and at its `untilMs`. */
+  holds(publicKey: Uint8Array, member: Member, wallClockMs: number): boolean;
 }
 
 export type Authorization = Member | Guest | Refused;
@@ -117,6 +119,11 @@ export class CertificateTrust implements Trust {
     return { type: 'refused', reason: certificate };
   }
 
+  holds(publicKey: Uint8Array, { certificate, untilMs }: Member, wallClockMs: number): boolean {
+    const keys = [publicKey, certificate?.issuer?.publicKey].filter((key) => key !== undefined);
+    return wallClockMs < untilMs && !keys.some((key) => this.denyLists.has(key));
+  }
+
   private verify(bytes: Uint8Array, publicKey: Uint8Array, wallClockMs: number): Certificate | CertificateFault {
     return verifyCertificate(bytes, this.network, publicKey, wallClockMs, (key) => this.denyLists.has(key));
   }
@@ -156,6 +163,10 @@ export class PinnedTrust implements Trust {
     const roles = this.pins.get(nameOf(publicKey));
     if (roles === undefined) return { type: 'refused', reason: 'not_pinned' };
     return { type: 'member', roles, certificate: undefined, untilMs: Number.POSITIVE_INFINITY };
+  }
+
+  holds(publicKey: Uint8Array): boolean {
+    return this.pins.has(nameOf(publicKey));
   }
 }
 
