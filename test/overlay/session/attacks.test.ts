@@ -334,7 +334,13 @@ describe('A11: an answer is no longer than the question', () => {
   test('also with the longest certificates, and with a long one for a short one', () => {
     const showing = (certificate: Uint8Array | undefined): Trust => {
       const trust = pinnedTrust();
-      return { networkId: trust.networkId, psk: trust.psk, certificate, authorize: (key) => trust.authorize(key), holds: () => true };
+      return {
+        networkId: trust.networkId,
+        psk: trust.psk,
+        certificate,
+        authorize: (key) => trust.authorize(key),
+        holds: () => true,
+      };
     };
     for (const bytes of [1, 473]) {
       const lab = new Lab();

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { KeyTable } from '../../../transport/overlay/session/key-table.ts';
 import { KEY_LIMITS, PacketKeys } from '../../../transport/overlay/session/keys.ts';
 import { Peer } from '../../../transport/overlay/session/peer.ts';
+import { seededRandom } from '../identities.ts';
 
 const keysOf = (localIndex: number, remoteIndex: number): PacketKeys =>
   new PacketKeys({
@@ -12,7 +13,8 @@ const keysOf = (localIndex: number, remoteIndex: number): PacketKeys =>
     createdAt: 0,
     limits: KEY_LIMITS,
   });
-const peerOf = (byte: number): Peer => new Peer(new Uint8Array(32), Buffer.alloc(32, byte), new Uint8Array(32), 0);
+const peerOf = (byte: number): Peer =>
+  new Peer(new Uint8Array(32), Buffer.alloc(32, byte), new Uint8Array(32), seededRandom(byte));
 
 test('keys are found by index and by INIT until they are forgotten', () => {
   const table = new KeyTable();

@@ -46,11 +46,9 @@ export class Node {
     this.path = path;
     const random = seededRandom(seed);
     const trust: Trust = options.trust ?? shared;
-    const instanceId = random(8);
     const { drops } = this;
     this.sessions = new Sessions({
       identity,
-      instanceId,
       maxDatagram: 1452,
       random,
       drops,

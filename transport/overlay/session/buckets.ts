@@ -21,11 +21,11 @@ export class Bucket {
     this.at = now;
   }
 
-  /** Takes a token; false: there is none. */
-  take(now: number): boolean {
+  /** Takes a token, or as many as that; false: there are fewer, and none is taken. */
+  take(now: number, count = 1): boolean {
     this.fill(now);
-    if (this.tokens < ENOUGH) return false;
-    this.tokens -= 1;
+    if (this.tokens < count * ENOUGH) return false;
+    this.tokens -= count;
     return true;
   }
 

@@ -28,11 +28,19 @@ import type { PathId } from './source.ts';
 export interface Own {
   readonly identity: Identity;
   readonly trust: Trust;
-  /** 8 bytes, drawn at the start of the node. */
-  readonly instanceId: Uint8Array;
   /** Bytes of the longest datagram that it takes. */
   readonly maxDatagram: number;
   readonly random: (bytes: number) => Uint8Array;
+}
+
+/** The other side, as an INIT to it needs it. */
+export interface InitTarget {
+  /** Ed25519. */
+  readonly publicKey: Uint8Array;
+  /** X25519, of the same key. */
+  readonly exchangeKey: Uint8Array;
+  /** 8 bytes that this node has drawn for it. */
+  readonly ownInstanceId: Uint8Array;
 }
 
 /** What a handshake has shown of the other side. For a responder it is only proved by a packet under the new keys. */
@@ -99,20 +107,13 @@ export class Initiation {
     this.replaces = replaces;
   }
 
-  /** `exchangeKey`: the X25519 key of `peer`. */
-  static begin(
-    now: number,
-    own: Own,
-    peer: { readonly publicKey: Uint8Array; readonly exchangeKey: Uint8Array },
-    index: number,
-    replaces: boolean,
-  ): Initiation {
+  static begin(now: number, own: Own, peer: InitTarget, index: number, replaces: boolean): Initiation {
     const noise = new NoiseInitiator({
       ...partiesOf(own),
       remoteStatic: peer.exchangeKey,
       ephemeral: newEphemeral(own),
     });
-    const hello = helloOf(own, NOTHING);
+    const hello = helloOf(own, peer.ownInstanceId, NOTHING);
     const padding = initPadding(
       helloBytes(hello),
       hello.certificate.length === 0 ? ANSWER_WITHOUT_CERTIFICATE : ANSWER_BYTES_MAX,
@@ -216,8 +217,12 @@ export interface ReceivedInit {
   readonly publicKey: Uint8Array;
   readonly exchangeKey: Uint8Array;
   readonly shown: Shown;
-  /** The RESP, once. Undefined: it would be longer than the INIT. */
-  answer(index: number, observed: Uint8Array): { readonly transport: Transport; readonly resp: Uint8Array } | undefined;
+  /** The RESP, once. Undefined: it would be longer than the INIT. `instanceId`: 8 bytes that this node has drawn for the peer. */
+  answer(
+    index: number,
+    instanceId: Uint8Array,
+    observed: Uint8Array,
+  ): { readonly transport: Transport; readonly resp: Uint8Array } | undefined;
   /** Leaves it unanswered. */
   close(): void;
 }
@@ -240,8 +245,8 @@ export function readInit(own: Own, init: InitPacket, bytes: Uint8Array, wallCloc
     publicKey,
     exchangeKey: read.remoteStatic,
     shown: shownIn(hello, authorization),
-    answer: (index, observed) => {
-      const answer = helloOf(own, observed);
+    answer: (index, instanceId, observed) => {
+      const answer = helloOf(own, instanceId, observed);
       if (RESP_OVERHEAD_BYTES + helloBytes(answer) > bytes.length) {
         noise.close();
         return undefined;
@@ -296,7 +301,7 @@ function newEphemeral({ random }: Own): ExchangeKey {
   return key;
 }
 
-const helloOf = ({ identity, trust, instanceId, maxDatagram }: Own, observed: Uint8Array): Hello => ({
+const helloOf = ({ identity, trust, maxDatagram }: Own, instanceId: Uint8Array, observed: Uint8Array): Hello => ({
   publicKey: identity.publicKey,
   instanceId,
   maxDatagram,

@@ -37,6 +37,8 @@ export interface UpOutput {
   /** The peer was known, and has started again since. */
   readonly restarted: boolean;
   readonly from: PathId;
+  /** This node began: an answer came from `from`, so the peer receives there. */
+  readonly isInitiator: boolean;
   readonly authorization: Member | Guest;
   /** Bytes of the longest datagram that the peer takes. */
   readonly maxDatagram: number;

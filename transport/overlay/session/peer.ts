@@ -1,5 +1,6 @@
 /** What a node keeps of one peer: its keys by their state, and the association that outlives them. */
-import type { Initiation, Shown } from './handshake.ts';
+import { INSTANCE_ID_BYTES } from '../wire/hello.ts';
+import type { Initiation, InitTarget, Shown } from './handshake.ts';
 import type { PacketKeys } from './keys.ts';
 import type { PathId } from './source.ts';
 
@@ -17,12 +18,17 @@ export interface Tentative {
   readonly resp: Uint8Array;
 }
 
-export class Peer {
+export class Peer implements InitTarget {
   /** Ed25519 in 64 hex digits. */
   readonly name: string;
   readonly publicKey: Uint8Array;
   /** X25519. */
   readonly exchangeKey: Uint8Array;
+  /**
+   * Drawn with this record and forgotten with it: where a forgotten peer is spoken to again, it sees another instance, and so another association,
+   * even if it never heard that the one before had ended.
+   */
+  readonly ownInstanceId: Uint8Array;
   /** Whether this node stays initiator where both begin: the lower key does. */
   readonly leads: boolean;
   /** Packets are sealed with these. */
@@ -33,28 +39,41 @@ export class Peer {
   initiation: Initiation | undefined;
   /** Where handshakes for new keys go. */
   paths: readonly PathId[] = [];
-  /** Of the peer, once it was proved. With the one of this node it names the association. */
+  /** Of the peer, once it was proved. Another one is another association. */
   instanceId: Uint8Array | undefined;
   /** Counts associations of this node from 1; 0: none yet. */
   association = 0;
   /** Of the next packet to the peer. Goes on over all keys. */
-  nextPn: number;
+  nextPn = 0;
   /** The highest number that came of it in this association. */
   highestPn = -1;
   /** When a HINT last made a handshake. */
   hintedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(own: Uint8Array, publicKey: Uint8Array, exchangeKey: Uint8Array, nextPn: number) {
+  /** `own`: the key of this node. `publicKey`: Ed25519 of the peer, and `exchangeKey` X25519. */
+  constructor(own: Uint8Array, publicKey: Uint8Array, exchangeKey: Uint8Array, random: (bytes: number) => Uint8Array) {
     this.name = nameOf(publicKey);
     this.publicKey = publicKey;
     this.exchangeKey = exchangeKey;
     this.leads = Buffer.compare(own, publicKey) < 0;
-    this.nextPn = nextPn;
+    this.ownInstanceId = random(INSTANCE_ID_BYTES);
   }
 
   /** Whether nothing is kept of it that another handshake would not make anew. */
   get isForgotten(): boolean {
     return this.association === 0 && this.initiation === undefined && this.tentative.length === 0;
+  }
+
+  /**
+   * Forgets older tentative keys of other instances of the peer than the one that `keys` have proved; gives them. A late packet must not prove
+   * them any more: the peer would seem to have begun anew, and then again when it is heard the next time, which it would know nothing of.
+   */
+  outdate(keys: PacketKeys, { instanceId }: Shown): PacketKeys[] {
+    const isOutdated = (other: Tentative): boolean =>
+      other.keys.createdAt <= keys.createdAt && Buffer.compare(other.shown.instanceId, instanceId) !== 0;
+    const outdated = this.tentative.filter(isOutdated);
+    this.tentative = this.tentative.filter((other) => !isOutdated(other));
+    return outdated.map((other) => other.keys);
   }
 
   /**

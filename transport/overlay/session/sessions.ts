@@ -66,8 +66,6 @@ export class Sessions {
   /** No later than when `tick` has something to do. */
   private wakeAt = Infinity;
   private associations = 0;
-  /** Above all packet numbers of peers that were forgotten, so that none comes again in an association that the peer still has. */
-  private pnFloor = 0;
 
   constructor(options: SessionsOptions) {
     const { identity, trust, random } = options;
@@ -137,14 +135,13 @@ export class Sessions {
     return { packet, pn };
   }
 
-  /** Forgets a peer and its association. What still comes of it is dropped. */
+  /** Forgets a peer and its association: what still comes of it is dropped, and the next handshake begins another one on both sides. */
   close(peer: PublicKey): void {
     const known = this.peers.get(peer);
     if (known === undefined) return;
     this.endInitiation(known);
     for (const { keys } of known.tentative) this.table.forget(keys);
     this.dropKeys(known);
-    this.pnFloor = Math.max(this.pnFloor, known.nextPn);
     this.peers.delete(peer);
   }
 
@@ -220,12 +217,13 @@ export class Sessions {
       return;
     }
     const localIndex = this.drawIndex();
-    const answer = received.answer(localIndex, this.observed(from));
+    const peer = known ?? this.newRecord(received.publicKey, received.exchangeKey);
+    const answer = received.answer(localIndex, peer.ownInstanceId, this.observed(from));
     if (answer === undefined) {
       this.drops.resp_too_long += 1;
       return;
     }
-    const peer = known ?? this.addPeer(received.publicKey, received.exchangeKey);
+    this.peers.set(peer.name, peer);
     const keys = this.newKeys(now, answer.transport, localIndex, init.sender, false);
     const tentative: Tentative = { keys, shown: received.shown, resp: answer.resp };
     // The oldest gives way: if the newest did, replays of four old INITs would lock the peer out.
@@ -318,17 +316,14 @@ export class Sessions {
   /** The peer is there, and has these keys. */
   private confirm(peer: Peer, tentative: Tentative, from: PathId): void {
     const { keys, shown } = tentative;
-    const isSame = (other: Tentative): boolean => Buffer.compare(other.shown.instanceId, shown.instanceId) === 0;
-    // Keys of an instance that was there before this one are of no more use, should a late packet prove them.
-    const outdated = peer.tentative.filter((other) => !isSame(other) && other.keys.createdAt <= keys.createdAt);
-    for (const other of outdated) this.table.forget(other.keys);
-    peer.tentative = peer.tentative.filter((other) => other !== tentative && !outdated.includes(other));
+    peer.tentative = peer.tentative.filter((other) => other !== tentative);
     this.install(peer, keys, shown, from, false);
     if (peer.current === keys) this.endInitiation(peer);
   }
 
   /** Proved keys take their place, and the association begins, goes on, or ends with another instance of the peer. */
   private install(peer: Peer, keys: PacketKeys, shown: Shown, from: PathId, replaces: boolean): void {
+    for (const old of peer.outdate(keys, shown)) this.table.forget(old);
     const isKnown = peer.instanceId !== undefined;
     const isSameInstance = peer.instanceId !== undefined && Buffer.compare(peer.instanceId, shown.instanceId) === 0;
     const before = peer.current;
@@ -348,7 +343,18 @@ export class Sessions {
     }
     const restarted = isKnown && !isSameInstance;
     const { name, association } = peer;
-    this.outputs.push({ type: 'up', peer: name, association, restarted, from, authorization, maxDatagram, observed });
+    const { isInitiator } = keys;
+    this.outputs.push({
+      type: 'up',
+      peer: name,
+      association,
+      restarted,
+      from,
+      isInitiator,
+      authorization,
+      maxDatagram,
+      observed,
+    });
   }
 
   private initiate(now: number, peer: Peer, replaces: boolean): void {
@@ -438,16 +444,18 @@ export class Sessions {
   private newPeer(name: PublicKey): Peer | undefined {
     const publicKey = Uint8Array.from(Buffer.from(name, 'hex'));
     const exchangeKey = nameOf(publicKey) === name ? exchangeKeyOf(publicKey) : undefined;
-    if (exchangeKey !== undefined && nameOf(this.own.identity.publicKey) !== name) return this.addPeer(publicKey, exchangeKey);
+    if (exchangeKey !== undefined && nameOf(this.own.identity.publicKey) !== name) {
+      const peer = this.newRecord(publicKey, exchangeKey);
+      this.peers.set(name, peer);
+      return peer;
+    }
     const why = exchangeKey === undefined ? 'no node may have this key' : 'this is the key of the node itself';
     this.outputs.push({ type: 'failed', peer: name, error: new MeshError('NET_KEY_INVALID', `no session with ${name}: ${why}`) });
     return undefined;
   }
 
-  private addPeer(publicKey: Uint8Array, exchangeKey: Uint8Array): Peer {
-    const peer = new Peer(this.own.identity.publicKey, publicKey, exchangeKey, this.pnFloor);
-    this.peers.set(peer.name, peer);
-    return peer;
+  private newRecord(publicKey: Uint8Array, exchangeKey: Uint8Array): Peer {
+    return new Peer(this.own.identity.publicKey, publicKey, exchangeKey, this.own.random);
   }
 
   private drawIndex(): number {

@@ -11,7 +11,7 @@ export const OBSERVED_BYTES_MAX = 32;
 export interface Hello {
   /** Ed25519, 32 bytes. It must convert to the static key of the handshake. */
   readonly publicKey: Uint8Array;
-  /** 8 bytes, drawn at each start of the node. */
+  /** 8 bytes, drawn for each association. */
   readonly instanceId: Uint8Array;
   /** Bytes of the longest datagram that it takes; below 2^16. */
   readonly maxDatagram: number;
