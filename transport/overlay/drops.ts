@@ -30,6 +30,16 @@ export const DROP_REASONS = {
   key_expired: 'DATA under a key that is too old',
   pn_replayed: 'DATA whose number was taken, or is too far behind',
   tag_wrong: 'DATA whose tag does not hold',
+  // relay/: at a relay
+  relay_malformed: 'a REGISTER, RESOLVE, RECORD or RELAY that cannot be read',
+  relay_unregistered: 'a RELAY of one who is not registered here',
+  relay_unknown: 'a RELAY for one who is not registered here',
+  relay_rate: 'a RELAY of one who sends more than 10 MB/s',
+  relay_queue_full: 'a RELAY for one for whom too many wait',
+  relay_busy: 'a REGISTER or RESOLVE of one who sends too many; it was answered',
+  // relay/: at its client
+  record_unexpected: 'a RECORD that answers nothing that was asked',
+  record_refused: 'a record of a relay that is not what was asked for, forged, or not fresh',
 } as const;
 
 export type DropReason = keyof typeof DROP_REASONS;
