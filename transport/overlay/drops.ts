@@ -30,6 +30,11 @@ export const DROP_REASONS = {
   key_expired: 'DATA under a key that is too old',
   pn_replayed: 'DATA whose number was taken, or is too far behind',
   tag_wrong: 'DATA whose tag does not hold',
+  // endpoint/
+  socket_closed: 'for a socket or a WebSocket that is not open',
+  socket_full: 'for a socket or a WebSocket whose queue is full',
+  stream_malformed: 'a WebSocket message that does not hold packets; its connection was ended',
+  stream_refused: 'a connection beyond the limit of the WebSocket server or of its source',
   // relay/: at a relay
   relay_malformed: 'a REGISTER, RESOLVE, RECORD or RELAY that cannot be read',
   relay_unregistered: 'a RELAY of one who is not registered here',
