@@ -30,6 +30,11 @@ export const DROP_REASONS = {
   key_expired: 'DATA under a key that is too old',
   pn_replayed: 'DATA whose number was taken, or is too far behind',
   tag_wrong: 'DATA whose tag does not hold',
+  // punch/
+  punch_malformed: 'a CANDIDATES or PUNCH whose body cannot be read',
+  punch_unexpected: 'a CANDIDATES or PUNCH of an attempt that is over, that came before, or that is not for the peer to give',
+  punch_too_often: 'a CANDIDATES that begins an attempt, of a peer that has begun too many',
+  candidate_refused: 'a candidate to which nothing is sent: loopback, multicast, link-local, a relay, this node itself',
   // endpoint/
   socket_closed: 'for a socket or a WebSocket that is not open',
   socket_full: 'for a socket or a WebSocket whose queue is full',
