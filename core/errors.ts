@@ -146,7 +146,7 @@ export const CODES = {
   ),
   NET_AUTHORITY_INVALID: row(
     'The key may not do this for the network: it is no CA key, or its certificate does not hold or does not allow it.',
-    'Do it where a CA key of the network is, or let its holder certify this key again with the roles that it needs. If the certificate has expired, look at the clock first.',
+    'Do it where a CA key of the network is (in the folder where `reprise net init` made it), or let its holder certify this key again with the roles that it needs. If the certificate has expired, look at the clock first.',
   ),
   NET_BACKPRESSURE: row(
     'Too much waits for this peer already.',
@@ -155,24 +155,44 @@ export const CODES = {
   ),
   NET_CERTIFICATE_INVALID: row(
     'The certificate by which this node is known in its network does not hold.',
-    'The message says why. If it has expired or is not valid yet, look at the clock of this machine; else ask for an invite and join again. A node whose key was revoked needs a new key, too.',
+    'The message says why. If it has expired or is not valid yet, look at the clock of this machine; else ask for an invite (`reprise net invite`, where the network was made) and join again in the same folder. A node whose key was revoked needs a new folder, too.',
   ),
   NET_CHANNEL_REFUSED: row(
     'The channel cannot be opened to this peer.',
     'Use one way of delivery for each channel, a name of at most 200 bytes, and no more channels than the message names.',
   ),
   NET_CLOSED: row('The association with the peer is closed.', 'Send again over the next one.', true),
+  NET_FOLDER_BUSY: row(
+    'Another process uses this network folder.',
+    'If it is `reprise net up`, that is fine: `reprise net peers`, `reprise net send` and the others work beside it. To run it anew stop that one first (Ctrl-C where it runs, or `kill PID`). If a command was just at work, call again.',
+  ),
+  NET_FOLDER_EXISTS: row(
+    'The network folder is of a network already.',
+    'A folder is one node of one network. For another one name another folder with `--dir FOLDER`; `reprise net id` says which one this is.',
+  ),
+  NET_FOLDER_INVALID: row(
+    'A file of the network folder is damaged or of something else, or others may write in the folder.',
+    'Mend what the message names, or restore it from a copy; nothing was changed. `config.json` may be edited by hand, the other files may not. A `certificate.bin` or `deny-lists.json` that is lost comes back when the node joins again by an invite.',
+  ),
+  NET_FOLDER_MISSING: row(
+    'There is no network in this folder.',
+    'Make one with `reprise net init NAME`, or join one with `reprise net join INVITE`. If it lies elsewhere, name it with `--dir FOLDER`.',
+  ),
+  NET_FOLDER_UNAVAILABLE: row(
+    'The network folder, or a file in it, could not be read or written.',
+    'See the cause: mend the permissions, make room, or name another folder with `--dir FOLDER`.',
+  ),
   NET_INVITE_EXPIRED: row(
     'The invite has expired: they are good for ten minutes.',
-    'Ask for a new one and use it at once. If it was just made, the clock of this machine is wrong.',
+    'Ask for a new one (`reprise net invite`, where the network was made) and use it at once. If it was just made, the clock of this machine is wrong.',
   ),
   NET_INVITE_INVALID: row(
     'The text is no invite, or was cut or changed.',
-    'Copy the line whole, from `reprise-invite-` to its end; or ask for a new one.',
+    'Copy the line whole, from `reprise-invite-` to its end; or ask for a new one (`reprise net invite`, where the network was made).',
   ),
   NET_JOIN_REFUSED: row(
     'The network did not take this node in, or its answer does not hold.',
-    'The message says why. An invite is good once, for the first key that uses it: ask for a new one. Nothing was kept of the answer.',
+    'The message says why. An invite is good once, for the first key that uses it: ask for a new one (`reprise net invite`). Nothing was kept of the answer.',
   ),
   NET_KEY_EXISTS: row(
     'A key file was to be made where one is.',
@@ -186,23 +206,42 @@ export const CODES = {
     'The key file holds no key that a node may have.',
     'Name the right file, or restore it from a copy. Only Reprise makes such files: of keys made by other programs half are of no use, for a member must have a public key whose sign bit is clear.',
   ),
-  NET_KEY_MISSING: row('There is no key file at this path.', 'Mend the path, or make an identity there.'),
-  NET_KEY_REVOKED: row('The key was revoked in this network, for good.', 'Make a new key at the node, and invite that.'),
+  NET_KEY_MISSING: row(
+    'There is no key file at this path.',
+    'Mend the path, or restore the file from a copy. A new identity is made by `reprise net init` and `reprise net join`, in a folder of its own.',
+  ),
+  NET_KEY_REVOKED: row(
+    'The key was revoked in this network, for good.',
+    'Join again with a new key: by `reprise net join INVITE` in a new folder (`--dir FOLDER`).',
+  ),
   NET_KEY_UNAVAILABLE: row(
     'The key file could not be read or written.',
     'See the cause: mend the permissions, make the folder, or choose a file system that knows modes and hard links.',
+  ),
+  NET_NAME_TAKEN: row(
+    'Another node of the network has this name.',
+    'Choose another name. It is free again when the key of that node was revoked.',
   ),
   NET_NETWORK_INVALID: row(
     'The descriptor of a network, its file or its options, is wrong.',
     'Mend what the message names. A descriptor file is never edited, since its bytes are the identity of the network: get it again from a member.',
   ),
+  NET_NOT_RUNNING: row(
+    'The command needs the node of this network folder to run, and it does not.',
+    'Start it with `reprise net up` in another terminal, then call again.',
+  ),
   NET_PEER_REFUSED: row(
     'The peer answered, but this node does not let it in.',
-    'See the reason in the message: its certificate may have run out or its key may be revoked, or it has to be pinned here.',
+    'See the reason in the message: its certificate may have run out or its key may be revoked, or it has to be pinned here (`reprise net add KEY`).',
   ),
   NET_PEER_UNREACHABLE: row(
     'The peer did not answer on any path within 10 s.',
-    'See that it runs and that UDP reaches it; one that does not let this node in is silent, too.',
+    'See that it runs and that UDP reaches it: `reprise net doctor` says what is in the way here, `reprise net trace PEER` what was tried. One that does not let this node in is silent, too.',
+    true,
+  ),
+  NET_UNRESPONSIVE: row(
+    'The node of this network folder runs, and does not answer.',
+    'A busy one answers later. A stopped one goes on with `kill -CONT PID`, or ends with `kill -9 PID`: then run `reprise net up`.',
     true,
   ),
   NODE_STOPPING: row('The node is stopping and takes nothing new.', 'Send again; another node or the next run takes it.', true),

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   DESCRIPTOR_BYTES_MAX,
@@ -9,6 +10,7 @@ import {
   type Descriptor,
 } from '../../../transport/overlay/trust/descriptor.ts';
 import { pack } from '../../../transport/overlay/trust/encoding.ts';
+import { disturbed } from '../wire/hostile.ts';
 import { codeOf } from './hostile.ts';
 import { identityOf, world } from './world.ts';
 
@@ -116,6 +118,28 @@ describe('a network', () => {
       'NET_NETWORK_INVALID',
       expect.stringContaining('newer version'),
     ]);
+  });
+
+  test('has one form: what is made of its bytes is no network, or one whose bytes are exactly these; and nothing throws', () => {
+    const outcomes = new Map<string, number>();
+    const look = (bytes: Uint8Array): void => {
+      const parsed = parseNetwork(bytes);
+      const outcome = typeof parsed === 'string' ? parsed : 'another network';
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+      if (typeof parsed === 'string') return;
+      expect(parsed.networkId).not.toEqual(network.networkId);
+      expect(networkOf(parsed).bytes).toEqual(Uint8Array.from(bytes));
+    };
+    for (const bytes of disturbed(network.bytes)) look(bytes);
+    for (const outcome of ['malformed', 'newer_version', 'another network']) expect(outcomes.get(outcome)).toBeGreaterThan(5);
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(network.bytes.length - 1), (random, at) => {
+        look(random);
+        const tail = Uint8Array.from([...network.bytes.subarray(0, at), ...random]);
+        if (Buffer.compare(tail, network.bytes) !== 0) look(tail);
+      }),
+      { numRuns: 500, seed: 4 },
+    );
   });
 
   test('is read from its file', () => {

@@ -23,6 +23,7 @@ import { sameBytes, type Network } from './descriptor.ts';
 import { NAME_OR_NONE } from './encoding.ts';
 import { inviteText, TOKEN_BYTES, type Invite } from './invite.ts';
 import { joinAnswer, parseJoinRequest, type JoinRefusal, type JoinRequest } from './join.ts';
+import { Names, NAMES_MAX, NAMES_OF_KEY_MAX, type GivenName } from './names.ts';
 import { OpenInvites, type OpenInvite } from './open-invites.ts';
 import { roleBits, type Role } from './roles.ts';
 import type { Signer } from './signed.ts';
@@ -31,6 +32,8 @@ import type { Guests } from './trust.ts';
 /** What an authority has to remember: plain JSON. */
 export interface AuthorityState {
   readonly invites: readonly OpenInvite[];
+  /** In certificates that it has given. Undefined: none yet. */
+  readonly names?: readonly GivenName[];
 }
 
 /** What a key is to get. Roles: `node` alone if none are named; at least one. Name: may be empty. */
@@ -51,6 +54,7 @@ const REFUSAL_OF: Partial<Record<ErrorCode, JoinRefusal>> = {
   NET_AUTHORITY_INVALID: 'authority_unfit',
   NET_KEY_INVALID: 'key_unusable',
   NET_KEY_REVOKED: 'key_revoked',
+  NET_NAME_TAKEN: 'name_taken',
 };
 
 export class Authority implements Guests {
@@ -60,6 +64,7 @@ export class Authority implements Guests {
   private readonly denyLists: DenyLists;
   private readonly random: (bytes: number) => Uint8Array;
   private readonly invites: OpenInvites;
+  private readonly names: Names;
 
   /**
    * `issuer`: the certificate of the signer, where it is no CA key. `denyLists`: with all lists that are known; what is revoked here is
@@ -79,6 +84,7 @@ export class Authority implements Guests {
     this.denyLists = options.denyLists;
     this.random = options.random;
     this.invites = new OpenInvites(options.state?.invites ?? []);
+    this.names = new Names(options.state?.names ?? []);
     if (this.issuer === undefined && !this.isCa)
       throw new MeshError('NET_AUTHORITY_INVALID', `this key is no CA key of the network '${this.network.name}'`);
   }
@@ -90,19 +96,20 @@ export class Authority implements Guests {
 
   /** To be kept, and given to the next `Authority` of this key. */
   state(): AuthorityState {
-    return { invites: this.invites.all() };
+    return { invites: this.invites.all(), names: this.names.all() };
   }
 
   /**
    * A certificate for this key, valid for as long as the network allows and not beyond that of the issuing key. That the key belongs to whom
    * it should is for the caller to know: a session proves it, a person compares it.
    *
-   * Throws: NET_KEY_INVALID where no member may have the key; NET_KEY_REVOKED; NET_AUTHORITY_INVALID where the own certificate does not hold
-   * (any more) or does not allow the roles.
+   * Throws: NET_KEY_INVALID where no member may have the key; NET_KEY_REVOKED; NET_NAME_TAKEN where another key has the name that was not
+   * revoked; NET_AUTHORITY_INVALID where the own certificate does not hold (any more) or does not allow the roles, or no more names are kept.
    */
   async issue(publicKey: Uint8Array, { roles = NODE, name = '' }: Terms, wallClockMs: number): Promise<Uint8Array> {
     const verified = this.mayGive(roles, wallClockMs);
     this.admissible(publicKey, name);
+    this.give(name, publicKey);
     const address = await addressOf(publicKey, this.network.addressProfile);
     if (address === undefined) throw unusable(publicKey);
     const { networkId, limits } = this.network;
@@ -231,6 +238,14 @@ export class Authority implements Guests {
     assert(NAME_OR_NONE.test(name), `${JSON.stringify(name)} is no name`);
     if (!isMemberKey(publicKey)) throw unusable(publicKey);
     if (this.denyLists.has(publicKey)) throw new MeshError('NET_KEY_REVOKED', `the key ${hex(publicKey)} was revoked`);
+  }
+
+  /** Throws NET_NAME_TAKEN, NET_AUTHORITY_INVALID. Before anything is waited for, so that of two at once one has the name. */
+  private give(name: string, publicKey: Uint8Array): void {
+    const given = name === '' ? 'given' : this.names.give(name, publicKey, (key) => this.denyLists.has(key));
+    if (given === 'taken')
+      throw new MeshError('NET_NAME_TAKEN', `another node of the network '${this.network.name}' is '${name}'`);
+    if (given === 'full') throw unfit(`it keeps at most ${NAMES_MAX} names, and ${NAMES_OF_KEY_MAX} of one key`);
   }
 
   private serial(): number {

@@ -46,7 +46,7 @@ export interface Refused {
   readonly reason: RefusalReason;
 }
 
-export type RefusalReason = CertificateFault | 'no_certificate' | 'not_pinned';
+export type RefusalReason = CertificateFault | 'no_certificate' | 'not_pinned' | 'not_invited';
 
 /** At an authority: whether this key may ask it for a certificate. What is shown is a request to join, or an expired certificate. */
 export interface Guests {
@@ -54,7 +54,7 @@ export interface Guests {
 }
 
 const SECRET_BYTES_MIN = 16;
-const PSK_BYTES = 32;
+export const PSK_BYTES = 32;
 const MEMBERS_OF_PINS: readonly Role[] = ['node'];
 
 /** Members are those with a certificate, and without an entry in a deny list. */
