@@ -222,6 +222,29 @@ export const CODES = {
     'Another node of the network has this name.',
     'Choose another name. It is free again when the key of that node was revoked.',
   ),
+  NET_MCP_AMBIGUOUS: row(
+    'More than one node serves an MCP server of this name.',
+    'Name the node as well, as NODE/NAME; the message lists them.',
+  ),
+  NET_MCP_BUSY: row(
+    'There is no room for another session with this MCP server.',
+    'Connect again when a client has gone, or let more in where it is served.',
+    true,
+  ),
+  NET_MCP_ENDED: row(
+    'The session with an MCP server of another node is over.',
+    'See the message, and connect again. Whether a call that was under way took effect is not known.',
+    true,
+  ),
+  NET_MCP_REFUSED: row(
+    'The node serves this MCP server, but not to this one.',
+    'Ask its holder to allow the name or the address of this node where it is served.',
+  ),
+  NET_MCP_TAKEN: row('An MCP server is served under this name on this node already.', 'Stop that one, or choose another name.'),
+  NET_MCP_UNKNOWN: row(
+    'No MCP server of this name is served to this node.',
+    'Check the spelling, and that the node which serves it runs and knows this one; the message says who was asked.',
+  ),
   NET_NETWORK_INVALID: row(
     'The descriptor of a network, its file or its options, is wrong.',
     'Mend what the message names. A descriptor file is never edited, since its bytes are the identity of the network: get it again from a member.',
