@@ -121,6 +121,10 @@ test('a source is an IPv4 address, the /64 of an IPv6 address, or a path', () =>
     ['udp:4/[64:ff9b::192.0.2.1]:1', '64:ff9b:0:0/64'],
     ['udp:4/[fe80::1%eth0]:1', 'fe80:0:0:0/64'],
     ['udp:4/[::ffff:192.0.2.1]:1', '192.0.2.1'],
+    ['ws:7/192.0.2.1', '192.0.2.1'],
+    ['ws:8/[2001:db8::1]', '2001:db8:0:0/64'],
+    ['ws:8/[::ffff:192.0.2.1]', '192.0.2.1'],
+    ['ws:7', 'ws:7'],
     ['relay:ab/cd', 'relay:ab/cd'],
   ];
   for (const [path, source] of sources) expect([path, sourceOf(path)]).toEqual([path, source]);

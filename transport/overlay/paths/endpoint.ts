@@ -2,7 +2,8 @@
  * IP endpoints, and the texts by which paths are named.
  *
  *   udp:0/192.0.2.1:4000           socket 0, IPv4            udp:0/[2001:db8::1]:4000   IPv6
- *   ws:7                           the seventh WebSocket     relay:<key of the relay, 64 hex digits>/<hash of the peer's key, 16>
+ *   ws:7                           a WebSocket, dialled      ws:8/192.0.2.1   accepted from there, IPv6 in brackets
+ *   relay:<key of the relay, 64 hex digits>/<hash of the peer's key, 16>
  *
  * On the wire an endpoint is: family u8 (4, 6), address [4] or [16], port u16, little-endian as all of the overlay.
  */
@@ -47,6 +48,10 @@ export function parseUdpPath(path: PathId): { readonly socket: string; readonly 
   const host = ipv6 ?? ipv4;
   return socket === undefined || host === undefined ? undefined : { socket, endpoint: { host, port: Number(port) } };
 }
+
+/** `number`: one for each connection. `host`: the address of the other side, where that is who came (`sourceOf` counts by it). */
+export const webSocketPath = (number: number, host?: string): PathId =>
+  host === undefined ? `ws:${number}` : `ws:${number}/${host.includes(':') ? `[${host}]` : host}`;
 
 /** `relay`: the key of the relay, `peer`: the hash of the peer's key (`relay/hash.ts`), both in hex. */
 export const relayPath = (relay: string, peer: string): PathId => `relay:${relay}/${peer}`;

@@ -3,16 +3,20 @@
  * of them), and for other paths the path itself.
  *
  *   udp:3/192.0.2.1:4000  ->  192.0.2.1          udp:3/[2001:db8::1]:4000  ->  2001:db8:0:0/64
+ *   ws:7/192.0.2.1        ->  192.0.2.1          ws:7 (dialled)            ->  ws:7
  */
 
-/** A path, as a text. Equal texts are one path. `udp:` SOCKET `/` ADDRESS `:` PORT, IPv6 in brackets; `relay:` and what else endpoints make. */
+/**
+ * A path, as a text. Equal texts are one path. `udp:` SOCKET `/` ADDRESS `:` PORT, IPv6 in brackets; `ws:` NUMBER, and `/` ADDRESS of
+ * one that came here; `relay:` and what else endpoints make.
+ */
 export type PathId = string;
 
-const UDP = /^udp:[^/]*\/(?:\[([^\]]+)\]|([^:]+)):\d+$/;
+const ADDRESSED = /^(?:udp|ws):[^/]*\/(?:\[([^\]]+)\]|([^:]+))(?::\d+)?$/;
 const MAPPED_IPV4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
 export function sourceOf(path: PathId): string {
-  const [, ipv6, ipv4] = UDP.exec(path) ?? [];
+  const [, ipv6, ipv4] = ADDRESSED.exec(path) ?? [];
   if (ipv6 === undefined) return ipv4 ?? path;
   return MAPPED_IPV4.exec(ipv6)?.[1] ?? `${networkOf(ipv6)}/64`;
 }

@@ -1,0 +1,141 @@
+/**
+ * Takes WebSockets at `/overlay`, and nothing else. Strangers hold what they may hold, for as long as they may: connections are counted from
+ * the first byte of TCP, in all and for each source, and one that is no WebSocket after `handshakeMs` is ended.
+ */
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { errorData, MeshError } from '../../../core/errors.ts';
+import { endpointText, webSocketPath, type Endpoint } from '../paths/endpoint.ts';
+import { sourceOf } from '../session/source.ts';
+import { BATCH_BYTES_MAX } from './batch.ts';
+
+export interface WebSocketListen {
+  readonly host: string;
+  readonly port: number;
+  /** In PEM. Absent: no TLS. */
+  readonly tls?: { readonly cert: string | Uint8Array; readonly key: string | Uint8Array };
+}
+
+export interface WebSocketLimits {
+  /** Connections to one server. */
+  readonly connections: number;
+  /** Of them from one IPv4 address or one /64 of IPv6. */
+  readonly connectionsPerSource: number;
+  /** From the first byte of TCP to an open WebSocket, at both ends, in ms. */
+  readonly handshakeMs: number;
+  /** Without a message, at both ends, in ms. */
+  readonly idleMs: number;
+}
+
+export const WEBSOCKET_LIMITS: WebSocketLimits = {
+  connections: 4096,
+  connectionsPerSource: 256,
+  handshakeMs: 5000,
+  idleMs: 60_000,
+};
+
+export const OVERLAY_HTTP_PATH = '/overlay';
+
+export interface RunningServer {
+  readonly endpoint: Endpoint;
+  /** Ends connections that are no WebSockets yet; those that are end by their own. */
+  close(): Promise<void>;
+}
+
+export interface ServerEvents {
+  /** An open WebSocket and the address it came from. */
+  accepted(socket: WebSocket, host: string): void;
+  /** A connection beyond a limit was ended. */
+  refused(): void;
+}
+
+/** Throws TRANSPORT_UNAVAILABLE. */
+export async function serveWebSockets(
+  at: WebSocketListen,
+  limits: WebSocketLimits,
+  events: ServerEvents,
+): Promise<RunningServer> {
+  const server = httpServer(at, limits);
+  limitConnections(server, limits, events);
+  const upgrades = new WebSocketServer({
+    noServer: true,
+    path: OVERLAY_HTTP_PATH,
+    maxPayload: BATCH_BYTES_MAX,
+    perMessageDeflate: false,
+    clientTracking: false,
+  });
+  server.on('upgrade', (request: IncomingMessage, socket, head) => {
+    // The address is gone when the connection is.
+    const host = request.socket.remoteAddress;
+    if (host === undefined) socket.destroy();
+    else upgrades.handleUpgrade(request, socket, head, (webSocket) => events.accepted(webSocket, host));
+  });
+  await listen(server, at);
+  // What goes wrong in the listening socket later on concerns one connection that did not come about.
+  server.on('error', () => undefined);
+  const { address, port } = server.address() as AddressInfo;
+  return {
+    endpoint: { host: address, port },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function httpServer({ tls }: WebSocketListen, { handshakeMs }: WebSocketLimits): Server {
+  const options = {
+    maxHeaderSize: 8 << 10,
+    headersTimeout: handshakeMs,
+    requestTimeout: handshakeMs,
+    connectionsCheckingInterval: Math.min(1000, handshakeMs),
+  };
+  const server =
+    tls === undefined
+      ? createServer(options)
+      : createTlsServer({ ...options, handshakeTimeout: handshakeMs, cert: Buffer.from(tls.cert), key: Buffer.from(tls.key) });
+  return server.on('request', (_request, response) => {
+    response.writeHead(426, { connection: 'close', upgrade: 'websocket' }).end();
+  });
+}
+
+/** Counted below TLS, so that handshakes that do not end count, too. */
+function limitConnections(server: Server, limits: WebSocketLimits, events: ServerEvents): void {
+  const held = new Map<string, number>();
+  let all = 0;
+  server.prependListener('connection', (socket: Socket) => {
+    const source = sourceOf(webSocketPath(0, socket.remoteAddress ?? ''));
+    const ofSource = held.get(source) ?? 0;
+    if (all >= limits.connections || ofSource >= limits.connectionsPerSource) {
+      socket.destroy();
+      return events.refused();
+    }
+    all += 1;
+    held.set(source, ofSource + 1);
+    socket.once('close', () => {
+      all -= 1;
+      const left = (held.get(source) as number) - 1;
+      if (left === 0) held.delete(source);
+      else held.set(source, left);
+    });
+  });
+}
+
+function listen(server: Server, at: WebSocketListen): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (cause: Error): void =>
+      reject(
+        new MeshError('TRANSPORT_UNAVAILABLE', `cannot listen on TCP ${endpointText(at)}: ${errorData(cause).message}`, {
+          cause,
+        }),
+      );
+    server.once('error', failed);
+    server.listen({ host: at.host, port: at.port, ipv6Only: true }, () => {
+      server.off('error', failed);
+      resolve();
+    });
+  });
+}
