@@ -1,6 +1,7 @@
 /**
  * `npm test`: static checks, then the tests, then one plain line `N passed, N failed, N skipped`.
- * Installs the servers that the tests need from Debian's packages when they are missing and it may; else the suites say what is missing.
+ * Installs the servers and network tools that the tests need from Debian's packages when they are missing and it may; else the suites say
+ * what is missing.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -22,7 +23,14 @@ function onPath(command: string): boolean {
 }
 
 /** Debian package by the command that it brings. */
-const SERVERS: Readonly<Record<string, string>> = { 'nats-server': 'nats-server' };
+const SERVERS: Readonly<Record<string, string>> = {
+  'nats-server': 'nats-server',
+  // The NAT lab.
+  ip: 'iproute2',
+  nft: 'nftables',
+  conntrack: 'conntrack',
+  python3: 'python3-minimal',
+};
 
 function installServers(): void {
   const missing = Object.entries(SERVERS)
