@@ -144,6 +144,10 @@ export const CODES = {
     'The text is no address of a node in the overlay.',
     'Copy it whole: three groups of four hex digits, as `0A1B.2C3D.4E5F`.',
   ),
+  NET_ADDRESS_CONFLICT: row(
+    'Two keys of the network have this address, or claim this name.',
+    'Say which one you mean by its key, of 64 hex digits: the message has them.',
+  ),
   NET_AUTHORITY_INVALID: row(
     'The key may not do this for the network: it is no CA key, or its certificate does not hold or does not allow it.',
     'Do it where a CA key of the network is (in the folder where `reprise net init` made it), or let its holder certify this key again with the roles that it needs. If the certificate has expired, look at the clock first.',
@@ -245,6 +249,11 @@ export const CODES = {
     'No MCP server of this name is served to this node.',
     'Check the spelling, and that the node which serves it runs and knows this one; the message says who was asked.',
   ),
+  NET_NAME_UNKNOWN: row(
+    'No relay knows a node of this name, address or key, and nothing is configured for it.',
+    'See that it is up over there, and which relays it and this node have: `reprise net relay`. `reprise net peers` lists who is known.',
+    true,
+  ),
   NET_NETWORK_INVALID: row(
     'The descriptor of a network, its file or its options, is wrong.',
     'Mend what the message names. A descriptor file is never edited, since its bytes are the identity of the network: get it again from a member.',
@@ -260,6 +269,16 @@ export const CODES = {
   NET_PEER_UNREACHABLE: row(
     'The peer did not answer on any path within 10 s.',
     'See that it runs and that UDP reaches it: `reprise net doctor` says what is in the way here, `reprise net trace PEER` what was tried. One that does not let this node in is silent, too.',
+    true,
+  ),
+  NET_PEER_RESTARTED: row(
+    'The peer has started again: what was under way to it may not have arrived.',
+    'Send again. What has to arrive once belongs into a mailbox, which sees to that by itself.',
+    true,
+  ),
+  NET_UNDELIVERED: row(
+    'The peer is there and takes no more messages on this channel.',
+    'See there what keeps it from taking its messages; send again later.',
     true,
   ),
   NET_UNRESPONSIVE: row(

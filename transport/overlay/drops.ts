@@ -30,6 +30,18 @@ export const DROP_REASONS = {
   key_expired: 'DATA under a key that is too old',
   pn_replayed: 'DATA whose number was taken, or is too far behind',
   tag_wrong: 'DATA whose tag does not hold',
+  // paths/: not the packet is dropped, but what it asks for
+  path_unanswered:
+    'a PATH_CHALLENGE beyond two in one packet, or from an address that is not proved and sent too little for an answer',
+  path_unproved: 'a PATH_RESPONSE that answers no challenge, or came by another path than its challenge went',
+  path_refused: 'a packet from a new source while all paths that are kept of the peer are in use',
+  // node/
+  not_taken: 'authentic, but the association has ended, or there is no memory for its fragments now',
+  guest_message: 'a message of a guest that is no request to join',
+  relay_unreachable: 'for a peer by way of a relay that this node has no direct way to, or too long for that way',
+  relay_role: 'a RELAY, REGISTER or RESOLVE for a node that is no relay, or a RELAY of one that is none',
+  denylist_malformed: 'a deny list that does not hold, or numbers of lists that cannot be read',
+  control_full: 'an answer for a peer for whom too many wait',
   // punch/
   punch_malformed: 'a CANDIDATES or PUNCH whose body cannot be read',
   punch_unexpected: 'a CANDIDATES or PUNCH of an attempt that is over, that came before, or that is not for the peer to give',

@@ -123,6 +123,15 @@ export class Connection {
     this.isReady = true;
   }
 
+  /** Gives back what it holds, and tells nobody: its peer is forgotten. */
+  dispose(): void {
+    this.state = 'ended';
+    this.outgoing.clear();
+    this.incoming.reassembly.clear();
+    this.outputs = [];
+    this.isReady = false;
+  }
+
   /** Probe timeouts in a row without an answer: the path may be dead. */
   get timeouts(): number {
     return this.sentPackets.timeouts;

@@ -88,6 +88,13 @@ export class DenyLists {
   }
 }
 
+/** Whose list it is (hex) and its number, unverified. */
+export function parseDenyListHead(bytes: Uint8Array): { readonly caKey: string; readonly number: number } | undefined {
+  const signed = parseSigned(bytes, DENY_LIST_BYTES_MAX);
+  const list = signed === undefined ? undefined : parseBody(signed.body)?.list;
+  return list === undefined ? undefined : { caKey: nameOfHex(list.caKey), number: list.number };
+}
+
 function parseBody(body: Uint8Array): { readonly networkId: Uint8Array; readonly list: DenyList } | undefined {
   const from = new Unpacker(body);
   from.list(5);
@@ -98,5 +105,7 @@ function parseBody(body: Uint8Array): { readonly networkId: Uint8Array; readonly
   const keys = from.items(DENIED_KEYS_MAX, () => from.bytes(KEY_BYTES));
   return from.end() && number > 0 && areAscending(keys) ? { networkId, list: { caKey, number, keys } } : undefined;
 }
+
+const nameOfHex = (key: Uint8Array): string => Buffer.from(key).toString('hex');
 
 const nameOf = (key: Uint8Array): string => Buffer.from(key).toString('latin1');

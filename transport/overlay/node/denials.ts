@@ -1,0 +1,146 @@
+/**
+ * Who is no member any more. Deny lists are told between all who are connected: each names the numbers that it has, and who has a higher one sends
+ * that list, as a message, since a list may have 140 kB.
+ *
+ *   DENYLIST   the CA key [32] and the number u64 of each list, of up to four
+ */
+import { MeshError } from '../../../core/errors.ts';
+import { parseDenyListHead } from '../trust/deny-list.ts';
+import { CA_KEYS_MAX } from '../trust/descriptor.ts';
+import type { PublicKey } from '../session/output.ts';
+import { Reader, Writer } from '../wire/bytes.ts';
+import { CONTROL } from '../wire/frames.ts';
+import { DENY_LIST_CHANNEL } from './channels.ts';
+import type { NodeOptions, NodeOutput } from './ports.ts';
+import type { RemotePeer } from './remote-peer.ts';
+
+/** Wake-ups for certificates that end far in the future are no use. */
+const WATCH_MAX_MS = 86_400_000;
+
+export interface DenialsOptions {
+  readonly options: NodeOptions;
+  readonly peers: ReadonlyMap<PublicKey, RemotePeer>;
+  readonly emit: (output: NodeOutput) => void;
+  readonly touch: (peer: RemotePeer) => void;
+  readonly forget: (now: number, peer: RemotePeer, reason: string) => void;
+}
+
+export class Denials {
+  private readonly o: DenialsOptions;
+
+  constructor(o: DenialsOptions) {
+    this.o = o;
+  }
+
+  /** Tells a member which lists are here. */
+  up(now: number, peer: RemotePeer): void {
+    if (peer.isMember) this.announce(now, peer);
+  }
+
+  /** When the membership of a peer is to be looked at again. */
+  watch(now: number, peer: RemotePeer): void {
+    const { authorization } = peer;
+    if (authorization?.type !== 'member' || authorization.untilMs === Infinity) peer.holdsUntil = Infinity;
+    else peer.holdsUntil = now + Math.min(WATCH_MAX_MS, authorization.untilMs - this.o.options.wallClock(now));
+  }
+
+  /** True: the peer is no member any more, and was forgotten. */
+  isOver(now: number, peer: RemotePeer): boolean {
+    if (now < peer.holdsUntil) return false;
+    if (!this.holds(now, peer)) {
+      this.o.forget(now, peer, 'its certificate has expired');
+      return true;
+    }
+    this.watch(now, peer);
+    return false;
+  }
+
+  /** Numbers of a peer: newer lists go there, and are asked for by telling the own numbers. */
+  announced(now: number, peer: RemotePeer, bytes: Uint8Array): void {
+    const { denyLists } = this.o.options;
+    const theirs = parseNumbers(bytes);
+    if (denyLists === undefined || theirs === undefined) {
+      this.o.options.drops.denylist_malformed += denyLists === undefined ? 0 : 1;
+      return;
+    }
+    let isBehind = false;
+    const own = new Map(denyLists.lists().map((list) => [parseDenyListHead(list)?.caKey ?? '', list]));
+    for (const [caKey, list] of own) {
+      const number = parseDenyListHead(list)?.number ?? 0;
+      if (number > (theirs.get(caKey) ?? 0)) this.send(now, peer, list);
+    }
+    for (const [caKey, number] of theirs) {
+      const mine = own.get(caKey);
+      if (number > (mine === undefined ? 0 : (parseDenyListHead(mine)?.number ?? 0))) isBehind = true;
+    }
+    if (isBehind) this.announce(now, peer);
+  }
+
+  /** Gives what became of it, as `DenyLists.install`. */
+  install(now: number, list: Uint8Array): string {
+    const { denyLists, drops } = this.o.options;
+    if (denyLists === undefined) return 'not_from_ca';
+    const taken = denyLists.install(list);
+    if (taken !== 'installed') {
+      if (taken !== 'known' && taken !== 'not_newer') drops.denylist_malformed += 1;
+      return taken;
+    }
+    this.o.emit({ type: 'deny_lists' });
+    const closed = this.reauthorize(now);
+    this.o.emit({ type: 'event', event: { type: 'deny_list', closed } });
+    for (const peer of this.o.peers.values()) if (peer.isUp && peer.isMember) this.announce(now, peer);
+    return taken;
+  }
+
+  /** Closes who is no member any more, and gives their keys. */
+  reauthorize(now: number): readonly PublicKey[] {
+    const closed: PublicKey[] = [];
+    for (const peer of this.o.peers.values()) {
+      if (!peer.isMember || this.holds(now, peer)) continue;
+      closed.push(peer.key);
+      this.o.forget(now, peer, 'it is no member any more');
+    }
+    return closed;
+  }
+
+  private holds(now: number, peer: RemotePeer): boolean {
+    const { trust, wallClock } = this.o.options;
+    return peer.authorization?.type !== 'member' || trust.holds(peer.publicKey, peer.authorization, wallClock(now));
+  }
+
+  private announce(now: number, peer: RemotePeer): void {
+    const { denyLists } = this.o.options;
+    if (denyLists === undefined) return;
+    const writer = new Writer();
+    for (const list of denyLists.lists()) {
+      const head = parseDenyListHead(list);
+      if (head === undefined) continue;
+      writer.bytes(Buffer.from(head.caKey, 'hex'));
+      writer.u64Safe(head.number);
+    }
+    this.quietly(peer, () => peer.connection.control(now, { type: 'control', code: CONTROL.denylist, bytes: writer.written() }));
+  }
+
+  private send(now: number, peer: RemotePeer, list: Uint8Array): void {
+    this.quietly(peer, () => peer.connection.send(now, DENY_LIST_CHANNEL, list));
+  }
+
+  /** Who is told nothing now is told at the next session. */
+  private quietly(peer: RemotePeer, fn: () => void): void {
+    try {
+      fn();
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error;
+      this.o.options.drops.control_full += 1;
+    }
+    this.o.touch(peer);
+  }
+}
+
+function parseNumbers(bytes: Uint8Array): ReadonlyMap<string, number> | undefined {
+  const from = new Reader(bytes);
+  const numbers = new Map<string, number>();
+  while (from.left > 0 && !from.bad && numbers.size < CA_KEYS_MAX)
+    numbers.set(Buffer.from(from.bytes(32)).toString('hex'), from.u64Safe());
+  return from.bad || from.left > 0 ? undefined : numbers;
+}

@@ -1,0 +1,631 @@
+/**
+ * One node of the overlay, whole, without its sockets and its clock: sessions, and for each peer a connection, paths and punching; relays and
+ * what is asked of them; and the relay role.
+ *
+ *   datagram -> Sessions -> payload -> RELAY frames: Relaying     path frames: Paths     all else: Connection -> message
+ *   send     -> Connection -> Sessions -> Carrier -> datagram, or RELAY
+ *
+ * Inputs only mark peers as touched; `take` moves everything that is touched, so that what was sent in one turn shares packets and ACKs. Whoever
+ * drives it calls `take` after its inputs, and `tick` at `nextAt`.
+ */
+import { MeshError } from '../../../core/errors.ts';
+import { CONNECTION_LIMITS, type ConnectionLimits } from '../channels/limits.ts';
+import type { ConnectionOutput } from '../channels/ports.ts';
+import type { ReassemblyBudget } from '../channels/reassembly.ts';
+import { Bbr } from '../congestion/bbr.ts';
+import type { OverlayAddress } from '../identity/address.ts';
+import { endpointBytes, kindOfPath, parseEndpointBytes, parseUdpPath, type Endpoint } from '../paths/endpoint.ts';
+import { Paths, type PathError, type PathOutput } from '../paths/paths.ts';
+import { keyHash } from '../relay/hash.ts';
+import type { Query } from '../relay/ports.ts';
+import type { PayloadOutput, PublicKey, SessionOutput, UpOutput } from '../session/output.ts';
+import { Sessions } from '../session/sessions.ts';
+import type { PathId } from '../session/source.ts';
+import { CONTROL, parseFrames, type ChannelMode, type Frame } from '../wire/frames.ts';
+import { DATA_OVERHEAD_BYTES } from '../wire/packets.ts';
+import { Agenda } from './agenda.ts';
+import { Carrier } from './carrier.ts';
+import { DENY_LIST_CHANNEL, JOIN_CHANNEL } from './channels.ts';
+import { Denials } from './denials.ts';
+import type { NodeOptions, NodeOutput, NodeView } from './ports.ts';
+import { Relaying } from './relaying.ts';
+import { RemotePeer } from './remote-peer.ts';
+import { Traversal } from './traversal.ts';
+import { viewOf } from './view.ts';
+
+const REASSEMBLY_BYTES = 64 * 2 ** 20;
+const MAX_DATAGRAM = 16_384;
+/** A wish to connect that has no path to go by, and no relay that may give one, ends so. */
+const CONNECT_MS = 10_000;
+/** After its end a connection stays for what its peer still sends. */
+const LINGER_MS = 3_000;
+/** Nothing was said to a peer whose keys have ended. */
+const FORGET_MS = 600_000;
+/** Paths are tried anew while something waits and none is left: after so long, and twice as long each time. */
+const RETRY_MS = 1_000;
+const RETRY_MAX_MS = 16_000;
+const PINGS_MAX = 32;
+/** Peers at once. More are refused, those who are there stay. */
+const PEERS_MAX = 65_536;
+
+export class OverlayNode {
+  private readonly options: NodeOptions;
+  private readonly limits: ConnectionLimits;
+  private readonly budget: ReassemblyBudget = { bytesLeft: REASSEMBLY_BYTES };
+  private readonly peers = new Map<PublicKey, RemotePeer>();
+  private readonly agenda = new Agenda<RemotePeer>();
+  private readonly sessions: Sessions;
+  private readonly carrier: Carrier;
+  private readonly relaying: Relaying;
+  private readonly traversal: Traversal;
+  private readonly denials: Denials;
+  private readonly addresses = new Map<PublicKey, OverlayAddress>();
+  private touched = new Set<RemotePeer>();
+  private outputs: NodeOutput[] = [];
+
+  constructor(options: NodeOptions) {
+    const { identity, trust, random, wallClock, drops, network, maxDatagram = MAX_DATAGRAM } = options;
+    this.options = options;
+    this.limits = { ...CONNECTION_LIMITS, messageBytesMax: network?.limits.messageBytesMax ?? CONNECTION_LIMITS.messageBytesMax };
+    const observed = (from: PathId): Uint8Array => observedBytes(from);
+    this.sessions = new Sessions({ identity, trust, random, wallClock, drops, maxDatagram, observed });
+    const emit = (output: NodeOutput): void => void this.outputs.push(output);
+    const { sessions, peers } = this;
+    this.carrier = new Carrier({ sessions, peers, emit, drops });
+    const shared = { options, peers, emit, carrier: this.carrier, touch: (peer: RemotePeer) => this.touch(peer) };
+    this.relaying = new Relaying({
+      ...shared,
+      addressOf: (key) => this.addressFor(key),
+      reach: (now, key, paths) => this.reach(now, key, paths),
+      inner: (now, path, packet) => this.sessions.receive(now, path, packet),
+    });
+    this.traversal = new Traversal({ ...shared, relays: () => this.relaying.ready() });
+    this.denials = new Denials({ ...shared, forget: (now, peer, reason) => this.forget(now, peer, reason) });
+  }
+
+  /** A datagram of anyone. Keeps none of its bytes. */
+  receive(now: number, path: PathId, bytes: Uint8Array): void {
+    this.sessions.receive(now, path, bytes);
+    this.drain(now);
+  }
+
+  /** What listens: the name of each socket, its family, and the endpoints at which others on the same networks may reach it. */
+  listening(sockets: readonly { readonly name: string; readonly family: 4 | 6 }[], hosts: readonly Endpoint[]): void {
+    this.traversal.listening(sockets, hosts);
+  }
+
+  /** Other interfaces, or other addresses: all paths are looked at. */
+  networkChanged(now: number, hosts: readonly Endpoint[]): void {
+    this.traversal.networkChanged(now, hosts);
+    this.relaying.networkChanged(now);
+    for (const peer of this.peers.values()) {
+      peer.paths?.networkChanged(now);
+      for (const hint of peer.hints) peer.paths?.probe(now, hint);
+      this.touch(peer);
+    }
+  }
+
+  /** A path can carry nothing: as the endpoint says. Undefined: all paths of this socket. */
+  pathFailed(now: number, path: PathId | undefined, socket: string, error: PathError): void {
+    for (const peer of this.peers.values()) {
+      const failed = path === undefined ? (peer.paths?.view() ?? []).map((view) => view.path) : [path];
+      for (const each of failed) {
+        if (path === undefined && parseUdpPath(each)?.socket !== socket) continue;
+        peer.paths?.failed(now, each, error);
+        if (error === 'closed') peer.hints.delete(each);
+        this.touch(peer);
+      }
+    }
+  }
+
+  /** Where a peer may be reached by UDP: what was looked up. */
+  hints(now: number, key: PublicKey, endpoints: readonly Endpoint[]): void {
+    this.reach(
+      now,
+      key,
+      endpoints.flatMap((endpoint) => this.traversal.pathsTo(endpoint)),
+    );
+  }
+
+  /** A WebSocket to this peer is open. */
+  opened(now: number, key: PublicKey, path: PathId): void {
+    this.reach(now, key, [path]);
+  }
+
+  /** The address of a key, which the caller has computed. */
+  addressIs(now: number, key: PublicKey, address: OverlayAddress): void {
+    this.addresses.set(key, address);
+    this.relaying.addressIs(now, key);
+  }
+
+  /** Get into touch. 'connected' or 'failed' follows. */
+  connect(now: number, key: PublicKey): void {
+    const peer = this.peerFor(now, key);
+    if (peer === undefined) return;
+    if (peer.isUp && peer.paths?.active !== undefined) {
+      this.outputs.push({ type: 'connected', peer: key });
+      return;
+    }
+    this.begin(now, peer);
+  }
+
+  /**
+   * Queues a message for a peer, and connects to it if need be. Returns the number of the message on its channel; 'delivered' or 'lost' follows for
+   * reliable ones. Keeps `bytes`.
+   *
+   * Throws: NET_BACKPRESSURE ('writable' follows), NET_CLOSED, NET_CHANNEL_REFUSED, PAYLOAD_TOO_LARGE, NET_PEER_REFUSED where this node may not.
+   */
+  send(now: number, key: PublicKey, channel: string, bytes: Uint8Array, mode: ChannelMode = 0): number {
+    const peer = this.peerFor(now, key);
+    if (peer === undefined)
+      throw new MeshError('NET_BACKPRESSURE', `this node has ${PEERS_MAX} peers, which is all that it takes`);
+    const number = peer.connection.send(now, channel, bytes, mode);
+    peer.trafficAt = now;
+    peer.paths?.traffic(now);
+    if (!peer.isUp) this.begin(now, peer);
+    this.touch(peer);
+    return number;
+  }
+
+  /** Measures the way to a peer: 'pong' follows, or nothing. False: there is no path. */
+  ping(now: number, key: PublicKey): boolean {
+    const peer = this.peers.get(key);
+    const path = peer?.paths?.active;
+    if (peer === undefined || path === undefined) return false;
+    if (peer.pings.size >= PINGS_MAX) peer.pings.delete(peer.pings.keys().next().value as string);
+    const data = this.options.random(8);
+    peer.pings.set(Buffer.from(data).toString('hex'), { path, at: now });
+    return this.carrier.unwatched(now, peer, path, [{ type: 'path_challenge', data }]);
+  }
+
+  /** Who is this? Asked of the relays; 'resolved' follows with the same id. */
+  resolve(now: number, query: Query): number {
+    return this.relaying.resolve(now, query);
+  }
+
+  /** A deny list, of a file or an authority. Peers who stand in it are closed, and the others get it. */
+  installDenyList(now: number, list: Uint8Array): string {
+    return this.denials.install(now, list);
+  }
+
+  /** Whoever is not let in any more is closed: after a change of pins. */
+  reauthorize(now: number): void {
+    this.denials.reauthorize(now);
+  }
+
+  /** Say goodbye to all. When nothing is left in `isClosed`, everything that was sent has arrived. */
+  close(now: number): void {
+    this.relaying.close();
+    for (const peer of this.peers.values()) {
+      if (peer.isUp) peer.connection.close(now);
+      else this.forget(now, peer, 'this node stops');
+      this.touch(peer);
+    }
+  }
+
+  get isClosed(): boolean {
+    return [...this.peers.values()].every((peer) => peer.endsAt !== Infinity);
+  }
+
+  nextAt(): number {
+    return this.touched.size > 0 ? 0 : Math.min(this.sessions.nextAt(), this.agenda.nextAt(), this.relaying.nextAt());
+  }
+
+  tick(now: number): void {
+    this.sessions.tick(now);
+    this.drain(now);
+    this.relaying.tick(now);
+    for (const peer of this.agenda.due(now)) this.tickPeer(now, peer);
+  }
+
+  /** Moves what is touched, and gives what has come of all inputs since the last `take`. */
+  take(now: number): readonly NodeOutput[] {
+    this.relaying.flush(now);
+    while (this.touched.size > 0) {
+      const { touched } = this;
+      this.touched = new Set();
+      for (const peer of touched) if (this.peers.get(peer.key) === peer) this.move(now, peer);
+      this.drain(now);
+      this.relaying.flush(now);
+    }
+    const taken = this.outputs;
+    this.outputs = [];
+    return taken;
+  }
+
+  view(): NodeView {
+    return viewOf({
+      key: Buffer.from(this.options.identity.publicKey).toString('hex'),
+      peers: this.peers,
+      relays: this.relaying.view(),
+      traversal: this.traversal,
+      drops: this.options.drops,
+      addressOf: (key) => this.addresses.get(key),
+      nameOf: (peer) => this.nameOf(peer),
+    });
+  }
+
+  /** Of its certificate, or of the configuration; empty: none. */
+  private nameOf(peer: RemotePeer): string {
+    if (peer.certifiedName !== '') return peer.certifiedName;
+    return this.options.peers?.find(({ publicKey }) => publicKey === peer.key)?.name ?? '';
+  }
+
+  private drain(now: number): void {
+    for (let outputs = this.sessions.take(); outputs.length > 0; outputs = this.sessions.take())
+      for (const output of outputs) this.onSession(now, output);
+  }
+
+  private onSession(now: number, output: SessionOutput): void {
+    switch (output.type) {
+      case 'datagram':
+        return this.carrier.transmit(now, output.to, output.bytes);
+      case 'payload':
+        return this.onPayload(now, output);
+      case 'up':
+        return this.onUp(now, output);
+      case 'renewed': {
+        const peer = this.peers.get(output.peer);
+        if (peer !== undefined) this.authorized(now, peer, output.authorization);
+        return;
+      }
+      case 'down':
+        return this.onDown(now, output.peer);
+      case 'failed':
+        return this.onFailed(now, output.peer, output.error);
+    }
+  }
+
+  private onUp(now: number, up: UpOutput): void {
+    const peer = this.peers.get(up.peer) ?? this.newPeer(now, up.peer);
+    if (peer === undefined) return this.sessions.close(up.peer);
+    const isAnother = up.association !== peer.association;
+    if (isAnother && peer.association !== 0) {
+      this.lose(
+        peer,
+        new MeshError('NET_PEER_RESTARTED', `${peer.key} has started again: it may not have got what was under way`),
+      );
+      this.tell({ type: 'peer_restarted', peer: peer.key, name: this.nameOf(peer) });
+      peer.renewConnection();
+    }
+    peer.association = up.association;
+    peer.isUp = true;
+    peer.isConnecting = false;
+    peer.connectBy = Infinity;
+    peer.restsSince = Infinity;
+    peer.endsAt = Infinity;
+    this.authorized(now, peer, up.authorization);
+    const maxDatagram = Math.min(up.maxDatagram, this.options.maxDatagram ?? MAX_DATAGRAM);
+    peer.paths = new Paths({ random: this.options.random, maxDatagram });
+    if (!isAnother) peer.connection.pathChanged(now);
+    peer.paths.begin(now, up.from, up.isInitiator);
+    for (const path of [...peer.hints, ...this.relaying.pathsTo(peer)]) if (path !== up.from) peer.paths.probe(now, path);
+    this.traversal.observed(now, peer, up.from, parseEndpointBytes(up.observed));
+    this.outputs.push({ type: 'connected', peer: peer.key });
+    this.tell({ type: 'peer_up', peer: peer.key, name: this.nameOf(peer), path: up.from });
+    this.relaying.up(now, peer);
+    this.denials.up(now, peer);
+    if (peer.isMember && peer.certifiedAddress === undefined) this.addressFor(peer.key);
+    this.touch(peer);
+  }
+
+  private authorized(now: number, peer: RemotePeer, authorization: UpOutput['authorization']): void {
+    peer.authorization = authorization;
+    const { certificate } = authorization.type === 'member' ? authorization : {};
+    if (certificate !== undefined) this.addresses.set(peer.key, certificate.address);
+    this.denials.watch(now, peer);
+  }
+
+  private onDown(now: number, key: PublicKey): void {
+    const peer = this.peers.get(key);
+    if (peer === undefined) return;
+    peer.isUp = false;
+    peer.restsSince = now;
+    this.relaying.down(now, peer);
+    if (peer.connection.memory.outgoing > 0) this.begin(now, peer);
+    this.touch(peer);
+  }
+
+  private onFailed(now: number, key: PublicKey, error: MeshError): void {
+    const peer = this.peers.get(key);
+    this.outputs.push({ type: 'failed', peer: key, error });
+    if (peer === undefined) return;
+    if (error.code === 'NET_PEER_REFUSED' || !peer.isUp) this.forget(now, peer, error.message, error);
+  }
+
+  private onPayload(now: number, payload: PayloadOutput): void {
+    const peer = this.peers.get(payload.peer);
+    if (peer?.paths === undefined) return;
+    const frames = parseFrames(payload.bytes);
+    if (frames === undefined) {
+      this.options.drops.frames_malformed += 1;
+      return this.forget(now, peer, 'a packet of it cannot be read');
+    }
+    const bytes = payload.bytes.length + DATA_OVERHEAD_BYTES;
+    peer.receivedBytes += bytes;
+    const own = frames.filter((frame) => !isOfPath(frame));
+    // A packet of path frames alone comes by a path that is only looked at: it moves nothing there.
+    peer.paths.received(now, payload.from, bytes, payload.isNewest && own.length > 0);
+    const [first] = own;
+    if (first?.type === 'control' && first.code === CONTROL.relay) this.relaying.relay(now, peer, first.bytes);
+    else {
+      for (const frame of frames) this.onPathFrame(now, peer, payload.from, frame);
+      if (own.length > 0 && !peer.connection.receive(now, payload.pn, own, bytes)) this.options.drops.not_taken += 1;
+    }
+    this.touch(peer);
+  }
+
+  private onPathFrame(now: number, peer: RemotePeer, path: PathId, frame: Frame): void {
+    if (frame.type === 'path_challenge') {
+      peer.paths?.challenge(now, path, frame.data);
+      this.traversal.challenged(now, peer, path);
+    } else if (frame.type === 'path_response') {
+      const name = Buffer.from(frame.data).toString('hex');
+      const ping = peer.pings.get(name);
+      if (ping?.path === path) {
+        peer.pings.delete(name);
+        this.outputs.push({ type: 'pong', peer: peer.key, path, rttMs: now - ping.at });
+      } else if (!this.traversal.response(now, peer, path, frame.data)) peer.paths?.response(now, path, frame.data);
+    } else if (frame.type === 'control' && frame.code === CONTROL.observed)
+      this.traversal.observed(now, peer, path, parseEndpointBytes(frame.bytes));
+  }
+
+  /** Everything that one peer has to do now. */
+  private move(now: number, peer: RemotePeer): void {
+    for (const output of peer.connection.take()) this.onConnection(now, peer, output);
+    this.movePaths(now, peer);
+    this.traversal.move(now, peer);
+    this.movePaths(now, peer);
+    this.fill(now, peer);
+    if (this.peers.get(peer.key) === peer) this.agenda.set(peer, this.wakeAt(peer));
+  }
+
+  private movePaths(now: number, peer: RemotePeer): void {
+    const { paths } = peer;
+    if (paths === undefined) return;
+    paths.timeouts(now, peer.connection.timeouts, peer.connection.rttMs);
+    for (const output of paths.take()) this.onPath(now, peer, paths, output);
+  }
+
+  private onPath(now: number, peer: RemotePeer, paths: Paths, output: PathOutput): void {
+    switch (output.type) {
+      case 'send': {
+        const { path, frame, padTo } = output;
+        const isKeepalive = frame.type === 'path_challenge' && path === paths.active && padTo === undefined;
+        const seen = frame.type === 'path_response' ? observedBytes(path) : NOTHING;
+        const frames: Frame[] = [frame];
+        // On the path in use it is no mere look: the peer is to answer by where it comes from.
+        if (isKeepalive) frames.push({ type: 'ping' });
+        if (seen.length > 0) frames.push({ type: 'control', code: CONTROL.observed, bytes: seen });
+        if (peer.isUp) this.carrier.unwatched(now, peer, path, frames, padTo);
+        return;
+      }
+      case 'active':
+        return this.onActive(now, peer, output.path, output.rttMs, output.reason);
+      case 'want_direct':
+        for (const hint of peer.hints) paths.probe(now, hint);
+        this.relaying.wantDirect(now, peer);
+        return this.traversal.wantDirect(now, peer);
+    }
+  }
+
+  private onActive(now: number, peer: RemotePeer, path: PathId | undefined, rttMs: number | undefined, reason: string): void {
+    const from = peer.lastPath;
+    peer.lastPath = path ?? from;
+    if (path === undefined) {
+      peer.retries = 0;
+      peer.retryAt = now;
+    } else {
+      peer.retryAt = Infinity;
+      if (from !== undefined && from !== path) peer.connection.pathChanged(now, rttMs);
+      if (kindOfPath(path) === 'direct') this.traversal.direct(now, peer, path);
+      this.sessions.setPaths(peer.key, [...new Set([path, ...this.relaying.pathsTo(peer)])]);
+      this.relaying.moved(now, peer);
+    }
+    if (from === path) return;
+    const kind = path === undefined ? undefined : kindOfPath(path);
+    this.tell({ type: 'path_changed', peer: peer.key, name: this.nameOf(peer), from, to: path, kind, reason });
+  }
+
+  private onConnection(now: number, peer: RemotePeer, output: ConnectionOutput): void {
+    switch (output.type) {
+      case 'message':
+        return this.onMessage(now, peer, output.channel, output.bytes);
+      case 'delivered':
+        this.outputs.push({ type: 'delivered', peer: peer.key, channel: output.channel, message: output.message });
+        return;
+      case 'undelivered': {
+        const error = new MeshError('NET_UNDELIVERED', `${peer.key} takes no more messages on '${output.channel}'`);
+        this.outputs.push({ type: 'lost', peer: peer.key, message: { channel: output.channel, number: output.message }, error });
+        return;
+      }
+      case 'writable':
+        this.outputs.push({ type: 'writable', peer: peer.key });
+        return;
+      case 'control':
+        if (peer.isMember) this.onControl(now, peer, output.frame);
+        return;
+      case 'path':
+        return;
+      case 'closed': {
+        const { reason, code } = output;
+        const detail = code === 0 ? reason : `${reason} (${code})`;
+        this.lose(peer, new MeshError('NET_CLOSED', `the association with ${peer.key} has ended: ${detail}`));
+        if (reason === 'silence') return this.forget(now, peer, 'it does not answer');
+        // It may have to be told again: by its keys, as long as they are here.
+        peer.endsAt = now + LINGER_MS;
+        peer.endReason = reason === 'closed' ? 'closed' : detail;
+        this.relaying.down(now, peer);
+      }
+    }
+  }
+
+  private onMessage(now: number, peer: RemotePeer, channel: string, bytes: Uint8Array): void {
+    peer.trafficAt = now;
+    peer.paths?.traffic(now);
+    if (!peer.isMember && channel !== JOIN_CHANNEL) this.options.drops.guest_message += 1;
+    else if (channel === DENY_LIST_CHANNEL) this.denials.install(now, bytes);
+    else this.outputs.push({ type: 'message', from: peer.key, channel, bytes });
+  }
+
+  private onControl(now: number, peer: RemotePeer, { code, bytes }: Extract<Frame, { readonly type: 'control' }>): void {
+    switch (code) {
+      case CONTROL.register:
+      case CONTROL.resolve:
+      case CONTROL.record:
+        return this.relaying.control(now, peer, code, bytes);
+      case CONTROL.candidates:
+      case CONTROL.punch:
+        return this.traversal.control(now, peer, code, bytes);
+      case CONTROL.denylist:
+        return this.denials.announced(now, peer, bytes);
+      case CONTROL.relay:
+      case CONTROL.observed:
+        return;
+    }
+  }
+
+  /** Packets of the connection, as many as may go. */
+  private fill(now: number, peer: RemotePeer): void {
+    const { paths, connection } = peer;
+    const path = paths?.active;
+    if (paths === undefined || path === undefined || !peer.isUp) return;
+    const room = paths.datagram(path) - DATA_OVERHEAD_BYTES;
+    while (paths.isOpen(path)) {
+      const packet = connection.next(now, room);
+      if (packet === undefined) return;
+      const sealed = this.carrier.seal(now, peer, path, packet.frames);
+      // Without keys its frames come again, under the next.
+      if (sealed === undefined) return this.drain(now);
+      connection.sent(now, sealed.pn, packet, sealed.packet.length);
+      this.carrier.transmit(now, path, sealed.packet);
+    }
+  }
+
+  private tickPeer(now: number, peer: RemotePeer): void {
+    if (now >= peer.endsAt) return this.forget(now, peer, peer.endReason);
+    if (now >= peer.restsSince + FORGET_MS && !peer.isConnecting) return this.forget(now, peer, 'idle');
+    if (now >= peer.connectBy && !peer.isUp)
+      return this.onFailed(now, peer.key, new MeshError('NET_PEER_UNREACHABLE', this.relaying.whyUnreachable(peer)));
+    if (this.denials.isOver(now, peer)) return;
+    if (peer.isUp && peer.paths?.active !== undefined) peer.connection.tick(now);
+    peer.paths?.tick(now);
+    peer.punching?.tick(now);
+    if (now >= peer.retryAt) this.retry(now, peer);
+    this.touch(peer);
+  }
+
+  /** There is no path left: everything is tried, as long as something waits. */
+  private retry(now: number, peer: RemotePeer): void {
+    for (const path of [...peer.hints, ...this.relaying.pathsTo(peer)]) peer.paths?.probe(now, path);
+    const isWanted = peer.connection.memory.outgoing > 0 || peer.connection.inFlight > 0 || this.relaying.isRelay(peer.key);
+    peer.retryAt = isWanted ? now + Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** peer.retries++) : Infinity;
+  }
+
+  private wakeAt(peer: RemotePeer): number {
+    const isDriven = peer.isUp && peer.paths?.active !== undefined;
+    return Math.min(
+      isDriven ? peer.connection.nextAt() : Infinity,
+      peer.paths?.nextAt() ?? Infinity,
+      peer.punching?.nextAt() ?? Infinity,
+      peer.retryAt,
+      peer.endsAt,
+      peer.connectBy,
+      peer.holdsUntil,
+      peer.restsSince + FORGET_MS,
+    );
+  }
+
+  private begin(now: number, peer: RemotePeer): void {
+    const isFirst = !peer.isConnecting;
+    peer.isConnecting = true;
+    if (peer.connectBy === Infinity) peer.connectBy = now + CONNECT_MS;
+    if (isFirst) {
+      const known = this.options.peers?.find(({ publicKey }) => publicKey === peer.key);
+      const endpoints = known?.endpoints ?? [];
+      if (endpoints.length > 0) this.outputs.push({ type: 'look_up', peer: peer.key, endpoints });
+      this.relaying.find(now, peer);
+    }
+    this.reach(now, peer.key, this.relaying.pathsTo(peer), false);
+    this.touch(peer);
+  }
+
+  /** Ways to a peer: a handshake goes by them, or they are challenged where there are keys. Relayed ways are known to `relaying` already. */
+  private reach(now: number, key: PublicKey, paths: readonly PathId[], areHints = true): void {
+    const peer = this.peerFor(now, key);
+    if (peer === undefined) return;
+    if (areHints) for (const path of paths) if (kindOfPath(path) !== 'relayed') peer.hints.add(path);
+    if (peer.isUp) for (const path of paths) peer.paths?.probe(now, path);
+    else {
+      const all = [...new Set([...peer.hints, ...paths])];
+      peer.isConnecting = true;
+      if (peer.connectBy === Infinity) peer.connectBy = now + CONNECT_MS;
+      if (all.length > 0) {
+        this.sessions.connect(now, key, all);
+        this.drain(now);
+      }
+    }
+    this.touch(peer);
+  }
+
+  private peerFor(now: number, key: PublicKey): RemotePeer | undefined {
+    const known = this.peers.get(key);
+    // Who comes back to one whose association has ended begins another.
+    if (known !== undefined && known.endsAt !== Infinity) this.forget(now, known, known.endReason);
+    return this.peers.get(key) ?? this.newPeer(now, key);
+  }
+
+  private newPeer(now: number, key: PublicKey): RemotePeer | undefined {
+    if (this.peers.size >= PEERS_MAX) return undefined;
+    const { random } = this.options;
+    const { limits, budget } = this;
+    const peer = new RemotePeer(now, key, keyHash(key), { random, limits, budget, controller: () => new Bbr() });
+    this.peers.set(key, peer);
+    return peer;
+  }
+
+  private forget(now: number, peer: RemotePeer, reason: string, error?: MeshError): void {
+    if (this.peers.get(peer.key) !== peer) return;
+    this.peers.delete(peer.key);
+    this.agenda.delete(peer);
+    this.touched.delete(peer);
+    this.sessions.close(peer.key);
+    this.traversal.gone(peer);
+    this.lose(peer, error ?? new MeshError('NET_CLOSED', `the association with ${peer.key} has ended: ${reason}`));
+    peer.connection.dispose();
+    this.relaying.gone(now, peer);
+    if (peer.association !== 0) this.tell({ type: 'peer_down', peer: peer.key, name: this.nameOf(peer), reason });
+  }
+
+  private lose(peer: RemotePeer, error: MeshError): void {
+    this.outputs.push({ type: 'lost', peer: peer.key, message: undefined, error });
+  }
+
+  /** The address of a key; undefined: it is not known yet, and the caller of the node is asked. */
+  private addressFor(key: PublicKey): OverlayAddress | undefined {
+    const known = this.addresses.get(key);
+    if (known === undefined) this.outputs.push({ type: 'address_wanted', publicKey: key });
+    return known;
+  }
+
+  private touch(peer: RemotePeer): void {
+    this.touched.add(peer);
+  }
+
+  private tell(event: Extract<NodeOutput, { readonly type: 'event' }>['event']): void {
+    this.outputs.push({ type: 'event', event });
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+const isOfPath = (frame: Frame): boolean =>
+  frame.type === 'path_challenge' ||
+  frame.type === 'path_response' ||
+  (frame.type === 'control' && frame.code === CONTROL.observed);
+
+/** How a path looks from here, for the peer to know: of UDP paths alone. */
+function observedBytes(path: PathId): Uint8Array {
+  const endpoint = parseUdpPath(path)?.endpoint;
+  return endpoint === undefined ? NOTHING : endpointBytes(endpoint);
+}

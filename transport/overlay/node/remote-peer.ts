@@ -1,0 +1,100 @@
+/** What a node keeps of one peer: the reliable layer, the paths, and who it is. Who moves what is node.ts. */
+import { Connection } from '../channels/connection.ts';
+import type { CongestionController } from '../congestion/controller.ts';
+import type { ConnectionLimits } from '../channels/limits.ts';
+import type { ReassemblyBudget } from '../channels/reassembly.ts';
+import type { OverlayAddress } from '../identity/address.ts';
+import type { Paths, PathView } from '../paths/paths.ts';
+import type { Punching } from '../punch/punching.ts';
+import type { PublicKey } from '../session/output.ts';
+import type { PathId } from '../session/source.ts';
+import type { Guest, Member } from '../trust/trust.ts';
+
+export interface RemotePeerOptions {
+  readonly random: (bytes: number) => Uint8Array;
+  readonly limits: ConnectionLimits;
+  readonly controller: () => CongestionController;
+  readonly budget: ReassemblyBudget;
+}
+
+/** Assumed until there is a sample. */
+const INITIAL_RTT_MS = 100;
+
+export class RemotePeer {
+  /** Ed25519 in hex. */
+  readonly key: PublicKey;
+  readonly publicKey: Uint8Array;
+  /** By which relays name it (`relay/hash.ts`). */
+  readonly hash: string;
+  connection: Connection;
+  /** Undefined: there were no keys yet. */
+  paths: Paths | undefined;
+  punching: Punching | undefined;
+  authorization: Member | Guest | undefined;
+  /** Of the sessions; 0: none yet. */
+  association = 0;
+  /** There are keys. */
+  isUp = false;
+  /** A handshake is wanted, or under way. */
+  isConnecting = false;
+  /** Where it may be, as far as this node was told: paths by UDP and by WebSocket. */
+  readonly hints = new Set<PathId>();
+  /** When the user last sent something or got something. */
+  trafficAt: number;
+  /** When keys ended, Infinity while there are any. */
+  restsSince = Number.POSITIVE_INFINITY;
+  sentBytes = 0;
+  receivedBytes = 0;
+  /** A wish to connect ends then. */
+  connectBy = Number.POSITIVE_INFINITY;
+  /** The association has ended, and is forgotten then. */
+  endsAt = Number.POSITIVE_INFINITY;
+  endReason = '';
+  /** Then it is to be asked whether it is a member still. */
+  holdsUntil = Number.POSITIVE_INFINITY;
+  /** The last path that was in use. */
+  lastPath: PathId | undefined;
+  /** Challenges of `ping`, by their data in hex. */
+  readonly pings = new Map<string, { readonly path: PathId; readonly at: number }>();
+  /** When paths are tried anew, because none is left. */
+  retryAt = Number.POSITIVE_INFINITY;
+  retries = 0;
+  private readonly options: RemotePeerOptions;
+
+  constructor(now: number, key: PublicKey, hash: string, options: RemotePeerOptions) {
+    this.key = key;
+    this.publicKey = Uint8Array.from(Buffer.from(key, 'hex'));
+    this.hash = hash;
+    this.options = options;
+    this.trafficAt = now;
+    this.connection = this.newConnection();
+  }
+
+  get isMember(): boolean {
+    return this.authorization?.type === 'member';
+  }
+
+  /** Of its certificate; empty: it has none. */
+  get certifiedName(): string {
+    return this.authorization?.type === 'member' ? (this.authorization.certificate?.name ?? '') : '';
+  }
+
+  /** Of its certificate. */
+  get certifiedAddress(): OverlayAddress | undefined {
+    return this.authorization?.type === 'member' ? this.authorization.certificate?.address : undefined;
+  }
+
+  get activePath(): PathView | undefined {
+    return this.paths?.view().find(({ isActive }) => isActive);
+  }
+
+  /** Another association: nothing of the one before holds. */
+  renewConnection(): void {
+    this.connection = this.newConnection();
+  }
+
+  private newConnection(): Connection {
+    const { controller, random, limits, budget } = this.options;
+    return new Connection({ controller: controller(), random, limits, initialRttMs: INITIAL_RTT_MS, budget });
+  }
+}
