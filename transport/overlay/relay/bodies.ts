@@ -118,11 +118,11 @@ export function parseResolve(bytes: Uint8Array): ResolveBody | undefined {
   const id = from.varint();
   const type = QUESTIONS[from.u8()];
   const value = from.rest();
-  return from.bad || type === undefined || !isAsked(type, value) ? undefined : { type, id, value };
+  return from.bad || type === undefined || !isAsked({ type, value }) ? undefined : { type, id, value };
 }
 
 export function buildResolve({ id, type, value }: ResolveBody): Uint8Array {
-  assert(isAsked(type, value), `that is no ${type}`);
+  assert(isAsked({ type, value }), `that is no ${type}`);
   const writer = new Writer();
   writer.varint(id);
   writer.u8(QUESTIONS.indexOf(type));
@@ -131,7 +131,7 @@ export function buildResolve({ id, type, value }: ResolveBody): Uint8Array {
 }
 
 /** Whether this may be asked for: 32 bytes, an address that a node may have, a name. */
-function isAsked(type: Question['type'], value: Uint8Array): boolean {
+export function isAsked({ type, value }: Question): boolean {
   if (type === 'key') return value.length === KEY_BYTES;
   if (type === 'address') return value.length === ADDRESS_BYTES && addressFromBytes(value) !== undefined;
   return value.length <= 63 && NAME.test(Buffer.from(value).toString('latin1'));

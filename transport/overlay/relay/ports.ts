@@ -18,7 +18,7 @@ export interface RelayAddress {
 export type Query = { readonly key: PublicKey } | { readonly address: OverlayAddress } | { readonly name: string };
 
 export interface RendezvousOptions {
-  readonly identity: Pick<Identity, 'publicKey' | 'address' | 'sign'>;
+  readonly identity: Identity;
   readonly network: Network;
   readonly random: (bytes: number) => Uint8Array;
   /** Unix time in ms, of a monotonic time. */

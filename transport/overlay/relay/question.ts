@@ -1,0 +1,188 @@
+/**
+ * One question to the relays: who is this? Each relay that can be asked is asked, again every second as long as it knows nobody.
+ *
+ * What relays say is believed as far as it is signed: a record that is forged, not of this query or not fresh is counted and left out, and of
+ * one key the newest is taken, which is never older than what was seen before. The answer waits for all who were asked, 300 ms after the first find at most:
+ * so a relay that answers quickly and wrongly does not hide what another one knows.
+ */
+import type { Drops } from '../drops.ts';
+import { addressBytes } from '../identity/address.ts';
+import type { Network } from '../trust/descriptor.ts';
+import { isEndpoint } from '../trust/invite.ts';
+import { openRecord, type SignedRecord } from '../trust/record.ts';
+import type { Records } from '../trust/records.ts';
+import { buildResolve, type Finds, type Question as Asked } from './bodies.ts';
+import type { PublicKey } from './hash.ts';
+import type { Query } from './ports.ts';
+
+export const RESOLVE_MS = 5_000;
+const AGAIN_MS = 1_000;
+/** How long the others are waited for after the first find. */
+export const GRACE_MS = 300;
+/** Without a find by then relays are asked that this node is not connected to. */
+export const WIDEN_MS = 700;
+/** Records of one relay that are looked at: checking one costs 0.3 ms. */
+const CHECKS_MAX = 16;
+const ENDPOINTS_MAX = 8;
+const PLACES_MAX = 64;
+
+interface Ask {
+  at: number;
+  /** Parts of its answer that came. */
+  parts: Set<number>;
+  isAnswered: boolean;
+  checks: number;
+}
+
+export interface Checks {
+  readonly network: Network;
+  readonly records: Records;
+  readonly drops: Drops;
+}
+
+export class Question {
+  /** Of the wire; and of all who have asked this. */
+  readonly id: number;
+  readonly ids: number[];
+  readonly startedAt: number;
+  private readonly asked: Asked;
+  private readonly asks = new Map<PublicKey, Ask>();
+  private readonly finds = new Map<PublicKey, SignedRecord>();
+  private readonly places = new Map<PublicKey, readonly string[]>();
+  private graceAt = Number.POSITIVE_INFINITY;
+
+  /** `asked`: one that `isAsked` is true of. */
+  constructor(now: number, id: number, asked: Asked) {
+    this.id = id;
+    this.ids = [id];
+    this.startedAt = now;
+    this.asked = asked;
+  }
+
+  isOf(asked: Asked): boolean {
+    return isSame(this.asked, asked);
+  }
+
+  /** The body of a RESOLVE for this relay, if it is to be asked now. */
+  ask(now: number, relay: PublicKey): Uint8Array | undefined {
+    const ask = this.asks.get(relay);
+    if (ask !== undefined && now < ask.at + AGAIN_MS) return undefined;
+    if (ask === undefined) this.asks.set(relay, { at: now, parts: new Set(), isAnswered: false, checks: 0 });
+    else {
+      ask.at = now;
+      ask.parts = new Set();
+    }
+    return buildResolve({ id: this.id, ...this.asked });
+  }
+
+  /** The session with this relay is no more. */
+  gone(relay: PublicKey): void {
+    this.asks.delete(relay);
+  }
+
+  /** All are asked at once. */
+  again(): void {
+    for (const ask of this.asks.values()) ask.at = Number.NEGATIVE_INFINITY;
+  }
+
+  /** False: this relay was not asked. */
+  refused(relay: PublicKey): boolean {
+    return this.asks.has(relay);
+  }
+
+  /** A part of the answer of this relay. False: it was not asked. */
+  found(
+    now: number,
+    relay: PublicKey,
+    part: number,
+    parts: number,
+    { records, relays }: Finds,
+    checks: Checks,
+    wallClockMs: number,
+  ): boolean {
+    const ask = this.asks.get(relay);
+    if (ask === undefined) return false;
+    if (ask.parts.has(part)) return true;
+    ask.parts.add(part);
+    for (const bytes of records) {
+      ask.checks += 1;
+      const record = ask.checks > CHECKS_MAX ? undefined : this.checked(bytes, checks, wallClockMs);
+      if (record === undefined) checks.drops.record_refused += 1;
+      else this.finds.set(hexOf(record.publicKey), record);
+    }
+    for (const { key, endpoints } of relays) this.learn(hexOf(key), endpoints);
+    if (this.finds.size > 0) this.graceAt = Math.min(this.graceAt, now + GRACE_MS);
+    if (ask.parts.size >= parts) ask.isAnswered = true;
+    return true;
+  }
+
+  /** Relays should be asked that this node is not connected to. */
+  isWide(now: number): boolean {
+    return this.finds.size === 0 && (now >= this.startedAt + WIDEN_MS || (this.asks.size > 0 && this.areAnswered()));
+  }
+
+  isOver(now: number): boolean {
+    if (now >= this.startedAt + RESOLVE_MS) return true;
+    return this.finds.size > 0 && (now >= this.graceAt || this.areAnswered());
+  }
+
+  /** What was found. `known`: endpoints of relays that this node has by itself; they come first. */
+  result(known: (relay: PublicKey) => readonly string[]): {
+    readonly records: readonly SignedRecord[];
+    readonly relays: ReadonlyMap<PublicKey, readonly string[]>;
+  } {
+    const records = [...this.finds.values()];
+    const named = new Set(records.flatMap(({ relays }) => relays.map(hexOf)));
+    const relays = [...named].map((key): [PublicKey, readonly string[]] => {
+      const endpoints = new Set([...known(key), ...(this.places.get(key) ?? [])]);
+      return [key, [...endpoints].slice(0, ENDPOINTS_MAX)];
+    });
+    return { records, relays: new Map(relays.filter(([, endpoints]) => endpoints.length > 0)) };
+  }
+
+  /** Times at which something may be due; those that have passed do not matter. */
+  timers(): readonly number[] {
+    const { startedAt } = this;
+    return [
+      startedAt + RESOLVE_MS,
+      startedAt + WIDEN_MS,
+      this.graceAt,
+      ...[...this.asks.values()].map(({ at }) => at + AGAIN_MS),
+    ];
+  }
+
+  private areAnswered(): boolean {
+    return [...this.asks.values()].every(({ isAnswered }) => isAnswered);
+  }
+
+  private checked(bytes: Uint8Array, { network, records }: Checks, wallClockMs: number): SignedRecord | undefined {
+    const record = openRecord(bytes, network);
+    if (typeof record === 'string' || !this.isAnsweredBy(record)) return undefined;
+    // That the address is the one of the key takes scrypt: the node looks at it. What is pinned here is the seq of the key.
+    return records.take(record, record.address, wallClockMs) === undefined ? record : undefined;
+  }
+
+  private isAnsweredBy({ publicKey, address, name }: SignedRecord): boolean {
+    const { type } = this.asked;
+    const value = type === 'key' ? publicKey : type === 'address' ? addressBytes(address) : Buffer.from(name);
+    return isSame(this.asked, { type, value });
+  }
+
+  private learn(relay: PublicKey, endpoints: readonly string[]): void {
+    const known = this.places.get(relay) ?? [];
+    if (known.length === 0 && this.places.size >= PLACES_MAX) return;
+    const more = endpoints.filter((endpoint) => isEndpoint(endpoint) && !known.includes(endpoint));
+    this.places.set(relay, [...known, ...more].slice(0, ENDPOINTS_MAX));
+  }
+}
+
+/** As on the wire; whether anybody may be called so is `isAsked`. */
+export function askedBy(query: Query): Asked {
+  if ('key' in query) return { type: 'key', value: Buffer.from(query.key, 'hex') };
+  if ('address' in query) return { type: 'address', value: addressBytes(query.address) };
+  return { type: 'name', value: Buffer.from(query.name) };
+}
+
+const isSame = (a: Asked, b: Asked): boolean => a.type === b.type && Buffer.compare(a.value, b.value) === 0;
+
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

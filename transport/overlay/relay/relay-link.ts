@@ -1,0 +1,232 @@
+/**
+ * What the client of relays keeps of one relay: whether there is a session, how to get one, and whether this node is registered there.
+ *
+ *   idle ──start──> connecting ──isUp──> up          back to idle: `ended`, `failed`, `release`
+ *
+ * Attempts begin by UDP. After 400 ms of silence the WebSocket endpoints are dialled as well, one every 3 s; what comes first is taken.
+ */
+import { isEndpoint } from '../trust/invite.ts';
+import type { PublicKey } from './hash.ts';
+import type { RendezvousOutput } from './ports.ts';
+
+/** Silence by UDP after which a WebSocket is raced. */
+export const DIAL_MS = 400;
+const NEXT_DIAL_MS = 3_000;
+/** An attempt that has not succeeded by then is not waited for any more: another relay is tried beside it. */
+export const HOPE_MS = 1_500;
+/** Longer than a handshake takes to fail, and than that after a dial. */
+export const CONNECT_MS = 12_000;
+/** The wait after the first failure; doubled after each further one. ±25 %. */
+const BACKOFF_MS = 500;
+const BACKOFF_MAX_MS = 60_000;
+/** After the end of a session that served: so that not all clients of a relay come back at once. */
+const RETURN_MS = 250;
+/** A registration that held that long makes earlier failures forgotten. */
+const SERVED_MS = 10_000;
+/** A REGISTER without an answer is sent again, and given up. */
+const ANSWER_MS = 1_500;
+const SENDS_MAX = 3;
+const NEVER = Number.POSITIVE_INFINITY;
+const ENDPOINTS_MAX = 8;
+
+/** The REGISTER that was sent last in this session. */
+interface Sent {
+  readonly id: number;
+  readonly seq: number;
+  at: number;
+  times: number;
+  isAnswered: boolean;
+}
+
+export class RelayLink {
+  readonly key: PublicKey;
+  /** It is of the configuration: one to choose from. */
+  readonly isConfigured: boolean;
+  /** One of the two, or one of those that are measured. */
+  isChosen = false;
+  /** A peer is reached through it. */
+  isVisited = false;
+  /** A question has to be asked there. */
+  isAsked = false;
+  state: 'idle' | 'connecting' | 'up' = 'idle';
+  rttMs = NEVER;
+  why = '';
+  /** Failures since it served. */
+  tries = 0;
+  /** Not used before. */
+  retryAt = 0;
+  sent: Sent | undefined;
+  /** Registered until. */
+  until = 0;
+  private registeredAt = NEVER;
+  private renewAt = NEVER;
+  private startedAt = 0;
+  private dialAt = NEVER;
+  private dialled = 0;
+  private udp: string[] = [];
+  private webSockets: string[] = [];
+  /** This node has asked for the session. */
+  private isOurs = false;
+  private readonly chance: () => number;
+  private readonly out: RendezvousOutput[];
+
+  /** `chance`: 0 to 1. */
+  constructor(key: PublicKey, isConfigured: boolean, chance: () => number, out: RendezvousOutput[]) {
+    this.key = key;
+    this.isConfigured = isConfigured;
+    this.chance = chance;
+    this.out = out;
+  }
+
+  get endpoints(): readonly string[] {
+    return [...this.udp, ...this.webSockets];
+  }
+
+  get isWanted(): boolean {
+    return this.isChosen || this.isVisited || this.isAsked;
+  }
+
+  /** Where it can be reached, beside what was known. At most eight are kept. */
+  learn(endpoints: readonly string[]): void {
+    for (const endpoint of endpoints) {
+      const list = endpoint.startsWith('ws') && endpoint.includes('://') ? this.webSockets : this.udp;
+      if (this.udp.length + this.webSockets.length < ENDPOINTS_MAX && isEndpoint(endpoint) && !list.includes(endpoint))
+        list.push(endpoint);
+    }
+  }
+
+  isRegistered(now: number): boolean {
+    return this.state === 'up' && now < this.until;
+  }
+
+  /** Up, and not one that has just failed to serve. */
+  isGood(now: number): boolean {
+    return this.state === 'up' && now >= this.retryAt;
+  }
+
+  /** Connecting, and not for long. */
+  isHopeful(now: number): boolean {
+    return this.state === 'connecting' && now < this.startedAt + HOPE_MS;
+  }
+
+  start(now: number): void {
+    this.state = 'connecting';
+    this.startedAt = now;
+    this.dialled = 0;
+    this.dialAt = this.webSockets.length === 0 ? NEVER : now + (this.udp.length === 0 ? 0 : DIAL_MS);
+    this.connect();
+  }
+
+  /** By UDP, or to probe. */
+  connect(): void {
+    this.isOurs = true;
+    if (this.udp.length > 0) this.out.push({ type: 'connect', relay: this.key, endpoints: [...this.udp] });
+  }
+
+  isUp(rttMs: number): void {
+    this.rttMs = rttMs;
+    if (this.state === 'up') return;
+    this.state = 'up';
+    this.sent = undefined;
+    this.until = 0;
+  }
+
+  /** The session is no more, or the handshake failed. */
+  ended(now: number): void {
+    const served = this.state === 'up' && now - this.registeredAt >= SERVED_MS;
+    const wasWanted = this.isOurs;
+    this.idle();
+    this.isOurs = false;
+    if (served) {
+      this.tries = 0;
+      this.retryAt = now + RETURN_MS * this.chance();
+    } else if (wasWanted) this.back(now, this.why === '' ? 'it did not answer, or the session ended' : this.why);
+  }
+
+  /** It does not serve: another one may. */
+  failed(now: number, why: string): void {
+    this.release();
+    this.back(now, why);
+  }
+
+  /** The node may end the session. */
+  release(): void {
+    if (this.isOurs) this.out.push({ type: 'release', relay: this.key });
+    this.isOurs = false;
+    this.idle();
+  }
+
+  /** A REGISTER with the record of this seq goes there. */
+  registering(now: number, id: number, seq: number): void {
+    this.sent = { id, seq, at: now, times: 1, isAnswered: false };
+  }
+
+  registered(now: number, forMs: number): void {
+    if (now >= this.until) this.registeredAt = now;
+    this.until = now + forMs;
+    this.renewAt = now + Math.max(1_000, forMs / 2);
+    this.why = '';
+  }
+
+  /** Everything may be tried at once. */
+  forgive(): void {
+    this.tries = 0;
+    this.retryAt = 0;
+  }
+
+  /** Whether the record should be signed anew, for this relay's sake. */
+  isToRenew(now: number): boolean {
+    return this.state === 'up' && now >= this.renewAt;
+  }
+
+  renewed(): void {
+    this.renewAt = NEVER;
+  }
+
+  /** What is due. True: the REGISTER is to be sent once more. */
+  tick(now: number): boolean {
+    if (this.state === 'connecting') {
+      if (now >= this.startedAt + CONNECT_MS) this.failed(now, 'it does not answer');
+      else if (now >= this.dialAt) this.dial(now);
+    }
+    const { sent } = this;
+    if (this.state !== 'up' || sent === undefined || sent.isAnswered || now < sent.at + ANSWER_MS) return false;
+    if (sent.times >= SENDS_MAX) {
+      this.failed(now, 'it does not answer to REGISTER');
+      return false;
+    }
+    sent.at = now;
+    sent.times += 1;
+    return true;
+  }
+
+  /** Times at which something may be due; those that have passed do not matter. */
+  timers(): readonly number[] {
+    const { sent, startedAt } = this;
+    if (this.state === 'connecting') return [this.dialAt, startedAt + HOPE_MS, startedAt + CONNECT_MS];
+    if (this.state === 'idle') return [this.retryAt];
+    return [this.retryAt, this.until, this.renewAt, sent === undefined || sent.isAnswered ? NEVER : sent.at + ANSWER_MS];
+  }
+
+  private dial(now: number): void {
+    const url = this.webSockets[this.dialled] as string;
+    this.dialled += 1;
+    this.dialAt = this.dialled < this.webSockets.length ? now + NEXT_DIAL_MS : NEVER;
+    this.out.push({ type: 'dial', relay: this.key, url });
+  }
+
+  private idle(): void {
+    this.state = 'idle';
+    this.dialAt = NEVER;
+    this.sent = undefined;
+    this.until = 0;
+    this.registeredAt = NEVER;
+    this.renewAt = NEVER;
+  }
+
+  private back(now: number, why: string): void {
+    this.tries += 1;
+    this.retryAt = now + Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** (this.tries - 1)) * (0.75 + this.chance() / 2);
+    this.why = why;
+  }
+}
