@@ -1,0 +1,29 @@
+/**
+ * When probes go out, and how far. A volley is one probe to each target from each socket. The first ones are openers: they die on the way,
+ * behind the own NAT and before the other one, so that the own NAT knows the flow before anything of the peer arrives. A NAT that takes in
+ * what nobody asked for (`poison`, OVERLAY.md §3.2) otherwise gives the own flow another port, and punching fails.
+ *
+ * A TTL of n opens n - 1 NATs. The first round opens the nearest one, which in a container host is the one that needs it, and is too short for
+ * even the nearest peer. The second, on a fresh port, takes more time, for peers whose clocks of start were far apart, and goes deeper at last.
+ */
+export const OPENER_TTL = 2;
+const DEEP_TTL = 5;
+const OPENERS: readonly (readonly number[])[] = [
+  [OPENER_TTL, OPENER_TTL],
+  [OPENER_TTL, OPENER_TTL, OPENER_TTL, OPENER_TTL, DEEP_TTL, DEEP_TTL],
+];
+
+export const VOLLEYS = 30;
+/** Unlikely targets are probed in the first volleys. */
+export const VOLLEYS_UNLIKELY = 6;
+/** Ports are guessed, if they are, after this many volleys; the others go on beside it. */
+export const VOLLEYS_BEFORE_BIRTHDAY = 12;
+const QUICK_VOLLEYS = 10;
+const QUICK_MS = 25;
+const SLOW_MS = 100;
+
+/** TTL of the probes of volley `n`; undefined: as usual. */
+export const ttlOf = (round: 0 | 1, n: number): number | undefined => OPENERS[round]?.[n];
+
+/** From volley `n` to the next one. */
+export const pauseAfter = (n: number): number => (n < QUICK_VOLLEYS ? QUICK_MS : SLOW_MS);
