@@ -1,58 +1,408 @@
-/** Which paths to one peer are good, which one carries the traffic, what is probed. */
+/**
+ * All paths to one peer: which are good, which one carries the traffic, what is probed.
+ *
+ *   probing --answer--> valid --doubt--> suspect --answer--> valid
+ *      \--no answer--> dead <--no answer--/        dead --packet, probe, change of network--> probing
+ *
+ * A path is proved by an answer to a challenge (8 random bytes) that went there and came back from there; nothing else makes a path valid. A
+ * packet from a new source makes that source probing and has the active path challenged too: traffic moves when the new one answers and the
+ * old one does not. Any authentic packet is a sign of life, so lost challenges alone never take a path away from which packets come.
+ *
+ * The node gives `received` each authentic packet before the challenges and responses in it, sends what `take` gives before the next input,
+ * and tells `sent` of every packet. An idle peer costs nothing: a minute after the last `traffic` no timer is left.
+ */
+import { noDrops, type Drops } from '../drops.ts';
 import type { PathId } from '../session/source.ts';
-import type { Frame } from '../wire/frames.ts';
-import type { PathKind } from './endpoint.ts';
+import { choose, rankOf } from './choice.ts';
+import { Mtu, type ProbeSize } from './mtu.ts';
+import { CHALLENGE_BYTES, Path, RESPONSE_BYTES } from './path.ts';
+import type { PathError, PathOutput, PathsOptions, PathView, SwitchReason } from './ports.ts';
+import { Upgrades } from './upgrades.ts';
 
-export type PathState = 'probing' | 'valid' | 'suspect' | 'dead';
-export type PathError = 'unreachable' | 'too_long' | 'closed';
+export type { PathError, PathOutput, PathState, PathsOptions, PathView, SwitchReason } from './ports.ts';
 
-export interface PathsOptions {
-  readonly random: (count: number) => Uint8Array;
-  /** The longest packet that the peer and this node take: the smaller of both. */
-  readonly maxDatagram: number;
-}
+export const PATHS_MAX = 16;
+/** Challenges of one packet that are answered. */
+const ANSWERS_PER_PACKET = 2;
+/** Least time between challenges that `probe` asks for. */
+const PROBE_GAP_MS = 10;
+const DEAD_MS = 60_000;
+/** So long the last path is challenged before none is left. */
+const LAST_PATH_MS = 10_000;
+const TRAFFIC_MS = 60_000;
+/** Probe timeouts of the connection at which all paths are challenged, and at which the active one is left. */
+const TIMEOUTS_DOUBT = 2;
+const TIMEOUTS_LEAVE = 3;
+/** The peer sends by another path, and nothing comes by the active one, for so long at least: it is asked, at most every second. */
+const QUIET_MS = 300;
+const QUIET_EVERY_MS = 1_000;
 
-export type PathOutput =
-  /** A packet with this frame, at once, by this path. `padTo`: bytes of the whole packet, made so long by PADDING. */
-  | {
-      readonly type: 'send';
-      readonly path: PathId;
-      readonly frame: Extract<Frame, { readonly type: 'path_challenge' | 'path_response' }>;
-      readonly padTo: number | undefined;
+export class Paths {
+  private readonly options: PathsOptions;
+  private readonly drops: Drops;
+  private readonly byId = new Map<PathId, Path>();
+  private readonly upgrades = new Upgrades();
+  private current: Path | undefined;
+  private switchedAt = -Infinity;
+  /** The newest packet came from there, which is not valid yet. */
+  private roaming: { readonly path: Path; readonly since: number } | undefined;
+  /** When the newest packet came by a valid path that is not the active one, and was no challenge or response; Infinity: it did not. */
+  private elsewhereAt = Infinity;
+  private trafficUntil = -Infinity;
+  private timeoutCount = 0;
+  /** The connection gave the active path up: whichever other one is valid takes over. */
+  private isGivenUp = false;
+  /** The active path is in doubt for timeouts: an acknowledgement is enough to clear it. */
+  private isTimedOut = false;
+  private outputs: PathOutput[] = [];
+
+  constructor(options: PathsOptions) {
+    this.options = options;
+    this.drops = options.drops ?? noDrops();
+  }
+
+  /** The path that carries the traffic. Undefined: none is left, or `begin` has not been called. */
+  get active(): PathId | undefined {
+    return this.current?.id;
+  }
+
+  /** The path on which keys were proved. `isProved`: by a RESP to our INIT; else it is used, within 3x, and challenged at once. */
+  begin(now: number, path: PathId, isProved: boolean): void {
+    const begun = this.byId.get(path) ?? this.add(now, path, isProved);
+    if (begun === undefined) return;
+    for (const other of this.byId.values()) if (other !== begun) this.doubt(now, other);
+    if (isProved && begun.state !== 'valid') this.validate(now, begun);
+    else if (begun.state === 'dead') begun.enter(now, 'probing');
+    if (this.current !== begun) this.switchTo(now, begun, 'begin');
+    this.challengeAnew(now, begun);
+    this.settle(now);
+  }
+
+  /** An authentic packet of any kind. `isNewest`: its number is the highest so far. */
+  received(now: number, path: PathId, bytes: number, isNewest: boolean): void {
+    const known = this.byId.get(path);
+    const source = known ?? this.add(now, path, false);
+    if (source === undefined) {
+      this.drops.path_refused += 1;
+      return;
     }
-  /** Traffic goes by this path from now on. Undefined: none is left. */
-  | { readonly type: 'active'; readonly path: PathId | undefined; readonly rttMs: number | undefined; readonly reason: string }
-  /** No direct path is in use: one is to be looked for. */
-  | { readonly type: 'want_direct' };
+    const isNew = known === undefined || source.state === 'dead';
+    if (source.state === 'dead') source.enter(now, 'probing');
+    source.heard(now, bytes);
+    source.answersLeft = ANSWERS_PER_PACKET;
+    if (isNew) this.challengeAnew(now, source);
+    if (isNewest) this.newest(now, source);
+    if (isNew) this.settle(now);
+  }
 
-export interface PathView {
-  readonly path: PathId;
-  readonly kind: PathKind;
-  readonly state: PathState;
-  readonly rttMs: number | undefined;
-  /** Share of challenges that were not answered, 0 to 1. */
-  readonly loss: number;
-  readonly datagram: number;
-  readonly isActive: boolean;
-}
+  /** PATH_CHALLENGE in the packet that was received last. Answered by the same path. */
+  challenge(_now: number, path: PathId, data: Uint8Array): void {
+    this.elsewhereAt = Infinity;
+    const source = this.byId.get(path);
+    if (source === undefined || source.answersLeft === 0 || !source.allows(RESPONSE_BYTES)) {
+      this.drops.path_unanswered += 1;
+      return;
+    }
+    source.answersLeft--;
+    source.reserve(RESPONSE_BYTES);
+    this.outputs.push({ type: 'send', path, frame: { type: 'path_response', data: data.slice() }, padTo: undefined });
+  }
 
-export declare class Paths {
-  constructor(options: PathsOptions);
-  begin(now: number, path: PathId, isProved: boolean): void;
-  received(now: number, path: PathId, bytes: number, isNewest: boolean): void;
-  challenge(now: number, path: PathId, data: Uint8Array): void;
-  response(now: number, path: PathId, data: Uint8Array): void;
-  probe(now: number, path: PathId): void;
-  sent(now: number, path: PathId, bytes: number): void;
-  failed(now: number, path: PathId, error: PathError): void;
-  timeouts(now: number, count: number, rttMs: number): void;
-  traffic(now: number): void;
-  networkChanged(now: number): void;
-  isOpen(path: PathId): boolean;
-  get active(): PathId | undefined;
-  datagram(path: PathId): number;
-  view(): readonly PathView[];
-  nextAt(): number;
-  tick(now: number): void;
-  take(): readonly PathOutput[];
+  /** PATH_RESPONSE in the packet that was received last. */
+  response(now: number, path: PathId, data: Uint8Array): void {
+    this.elsewhereAt = Infinity;
+    const source = this.byId.get(path);
+    const hex = Buffer.from(data).toString('hex');
+    const challenge = source?.answered(now, hex);
+    if (source === undefined || challenge === undefined) {
+      this.drops.path_unproved += 1;
+      // It proves no path. But the peer got the challenge, so the one by which that went is not dead: else whoever is faster than all answers
+      // (A12) could let every path die.
+      for (const other of this.byId.values()) if (other !== source && other.awaits(hex)) other.heardAt = now;
+      return;
+    }
+    source.mtu.answered(challenge.size, challenge.sentAt);
+    if (source.state === 'suspect') this.clear(now, source);
+    else if (source.state !== 'valid') this.validate(now, source);
+    if (this.roaming?.path === source && source.state === 'valid') this.roam(now, source, this.roaming.since);
+    this.settle(now);
+  }
+
+  /** A candidate: a path by a relay, an endpoint of a configuration, a punched one. Challenged now, and in a round if it is in none. */
+  probe(now: number, path: PathId): void {
+    const probed = this.byId.get(path) ?? this.add(now, path, true);
+    if (probed === undefined) return;
+    probed.isWanted = true;
+    if (probed.state === 'dead') probed.enter(now, 'probing');
+    if (probed.round === undefined) this.challengeAnew(now, probed);
+    else if (now - probed.lastChallengeAt >= PROBE_GAP_MS) this.sendChallenge(now, probed, undefined);
+  }
+
+  /** A packet of any kind went there. */
+  sent(_now: number, path: PathId, bytes: number): void {
+    this.byId.get(path)?.onSent(bytes);
+  }
+
+  /** What the endpoint, a relay or a WebSocket tells. */
+  failed(now: number, path: PathId, error: PathError): void {
+    const failed = this.byId.get(path);
+    if (failed === undefined) return;
+    if (error === 'too_long') failed.mtu.tooLong();
+    else if (error === 'closed') {
+      failed.forgetChallenges();
+      if (failed.state !== 'dead') failed.enter(now, 'dead');
+    } else if (failed.state === 'valid') {
+      this.doubt(now, failed);
+      if (failed === this.current) this.challengeAll(now);
+    }
+    this.settle(now);
+  }
+
+  /** `connection.timeouts` after each tick and each packet. `rttMs`: of the connection. */
+  timeouts(now: number, count: number, rttMs: number): void {
+    if (count === this.timeoutCount) return;
+    const isMore = count > this.timeoutCount;
+    this.timeoutCount = count;
+    const { current } = this;
+    if (current === undefined) return;
+    if (!isMore && this.isTimedOut) {
+      this.isTimedOut = false;
+      this.isGivenUp = false;
+      if (current.state === 'suspect') this.trust(now, current);
+    }
+    if (isMore && count >= TIMEOUTS_DOUBT) {
+      this.isTimedOut = true;
+      this.isGivenUp = count >= TIMEOUTS_LEAVE;
+      current.rttMs ??= rttMs;
+      this.doubt(now, current);
+      this.challengeAll(now);
+      for (const size of current.mtu.doubted(now, current.patienceMs)) this.sendChallenge(now, current, size);
+    }
+    this.settle(now);
+  }
+
+  /** The user sent something, or a peer is to be kept at hand: keepalives run for a minute. */
+  traffic(now: number): void {
+    const wasIdle = now >= this.trafficUntil;
+    this.trafficUntil = now + TRAFFIC_MS;
+    // What was good a while ago may not be now.
+    if (wasIdle) for (const path of this.byId.values()) path.measureAt = Math.min(path.measureAt, now);
+  }
+
+  /** Interfaces changed: nothing that was proved holds for sure. */
+  networkChanged(now: number): void {
+    for (const path of this.byId.values()) {
+      path.networkChanged();
+      this.doubt(now, path);
+    }
+    this.challengeAll(now);
+    this.upgrades.networkChanged(now);
+    this.settle(now);
+  }
+
+  /** Whether a packet of `bytes`, or of the usual length, may go there: it is proved, or the 3x limit has room. */
+  isOpen(path: PathId, bytes = this.datagram(path)): boolean {
+    const known = this.byId.get(path);
+    return known !== undefined && known.state !== 'dead' && known.allows(bytes);
+  }
+
+  /** Bytes of the longest packet there. */
+  datagram(path: PathId): number {
+    return (this.byId.get(path)?.mtu ?? new Mtu(path, this.options.maxDatagram)).datagram;
+  }
+
+  view(): readonly PathView[] {
+    return Array.from(this.byId.values(), (path) => ({
+      path: path.id,
+      kind: path.kind,
+      state: path.state,
+      rttMs: path.rttMs,
+      loss: path.loss.share,
+      datagram: path.mtu.datagram,
+      isActive: path === this.current,
+    }));
+  }
+
+  nextAt(): number {
+    let at = Math.min(this.elsewhereAt, this.upgrades.nextAt(this.trafficUntil));
+    for (const path of this.byId.values()) at = Math.min(at, this.dueAt(path));
+    return at;
+  }
+
+  tick(now: number): void {
+    if (this.nextAt() > now) return;
+    if (this.elsewhereAt <= now) this.askQuiet(now);
+    for (const path of this.byId.values()) this.tickPath(now, path);
+    this.settle(now);
+    if (this.upgrades.tick(now, this.trafficUntil)) this.outputs.push({ type: 'want_direct' });
+  }
+
+  take(): readonly PathOutput[] {
+    const { outputs } = this;
+    this.outputs = [];
+    for (const path of this.byId.values()) path.release();
+    return outputs;
+  }
+
+  private dueAt(path: Path): number {
+    const { round, heldUntil, state, mtu } = path;
+    if (state === 'dead') return path.since + DEAD_MS;
+    const at = Math.min(mtu.nextAt(), heldUntil === -Infinity ? Infinity : heldUntil);
+    if (round !== undefined) return Math.min(at, round.nextAt);
+    return path.isProved && path.measureAt < this.trafficUntil ? Math.min(at, path.measureAt) : at;
+  }
+
+  private tickPath(now: number, path: Path): void {
+    if (this.dueAt(path) > now) return;
+    if (path.state === 'dead') {
+      this.byId.delete(path.id);
+      return;
+    }
+    if (!path.isHeld(now)) path.heldUntil = -Infinity;
+    for (const size of path.mtu.tick(now)) this.sendChallenge(now, path, size);
+    if (path.state === 'suspect') this.clear(now, path);
+    const { round } = path;
+    if (round === undefined) {
+      if (path.isProved && path.measureAt <= now && path.measureAt < this.trafficUntil) this.challengeAnew(now, path);
+    } else if (round.nextAt <= now) {
+      if (path.isOver(round)) this.unanswered(now, path, round.startedAt);
+      else this.step(now, path);
+    }
+  }
+
+  /** All challenges of a round are out, and none was answered. */
+  private unanswered(now: number, path: Path, startedAt: number): void {
+    path.endRound(now);
+    const isHeard = path.heardAt >= startedAt;
+    if (isHeard && path.isProved) return;
+    if (path.state === 'valid') return this.doubt(now, path);
+    const isLast = path === this.current && ![...this.byId.values()].some((other) => other !== path && other.isProved);
+    if (isLast && now - Math.max(path.heardAt, path.since) < LAST_PATH_MS) this.challengeAnew(now, path);
+    else path.enter(now, 'dead');
+  }
+
+  /** A new path. Undefined: all are in use. */
+  private add(now: number, id: PathId, isWanted: boolean): Path | undefined {
+    if (this.byId.size >= PATHS_MAX) {
+      const all = [...this.byId.values()].filter((path) => path !== this.current);
+      // A map keeps the order of insertion: the first is the oldest. One from which nothing came yet is missed least.
+      const evicted =
+        all.find(({ state }) => state === 'dead') ??
+        all.find(({ state, heardAt }) => state === 'probing' && heardAt === -Infinity) ??
+        all.find(({ state }) => state === 'probing');
+      if (evicted === undefined) return undefined;
+      this.byId.delete(evicted.id);
+      if (this.roaming?.path === evicted) this.roaming = undefined;
+    }
+    const path = new Path(now, id, this.options.maxDatagram, isWanted);
+    this.byId.set(id, path);
+    return path;
+  }
+
+  /** The newest packet came by this path. */
+  private newest(now: number, path: Path): void {
+    const { current } = this;
+    this.elsewhereAt = Infinity;
+    if (path === current) {
+      this.roaming = undefined;
+    } else if (current !== undefined && path.state === 'valid') {
+      const quietMs = Math.max(QUIET_MS, current.patienceMs);
+      const mayAsk = current.state === 'valid' && now - current.since >= QUIET_EVERY_MS && now - current.heardAt >= quietMs;
+      if (mayAsk) this.elsewhereAt = now;
+    } else if (current !== undefined && this.roaming?.path !== path) {
+      this.roaming = { path, since: now };
+      if (path.round === undefined) this.challengeAnew(now, path);
+      this.challengeAnew(now, current);
+    }
+  }
+
+  /** A path from which the newest packet came is proved. The old one, asked at the same time, keeps the traffic if it answered. */
+  private roam(now: number, path: Path, since: number): void {
+    this.roaming = undefined;
+    const { current } = this;
+    if (current === undefined || current.provedAt >= since || rankOf(path) > rankOf(current)) return;
+    this.switchTo(now, path, 'roamed');
+  }
+
+  /** The peer sends by another path, and the active one has been quiet: perhaps it has gone from there. */
+  private askQuiet(now: number): void {
+    this.elsewhereAt = Infinity;
+    if (this.current !== undefined) this.doubt(now, this.current);
+  }
+
+  /** A valid path is suspect, and challenged. */
+  private doubt(now: number, path: Path): void {
+    if (path.state !== 'valid') return;
+    path.enter(now, 'suspect');
+    this.challengeAnew(now, path);
+  }
+
+  /** A suspect path is valid if it was proved since, with long packets if those are in doubt. */
+  private clear(now: number, path: Path): void {
+    if (path.provedAt >= path.since && !path.mtu.isOnTrial) this.trust(now, path);
+  }
+
+  private trust(now: number, path: Path): void {
+    path.enter(now, 'valid');
+    if (path === this.current) {
+      this.isGivenUp = false;
+      this.isTimedOut = false;
+    }
+    for (const size of path.mtu.proved(now)) this.sendChallenge(now, path, size);
+  }
+
+  private validate(now: number, path: Path): void {
+    this.trust(now, path);
+    if (path.round === undefined) path.endRound(now);
+  }
+
+  /** All that are in no round. Dead ones as well, but for those of strangers' addresses, to which nothing may go. */
+  private challengeAll(now: number): void {
+    for (const path of this.byId.values()) {
+      if (path.state === 'dead' && path.isWanted) path.enter(now, 'probing');
+      if (path.state !== 'dead' && path.round === undefined) this.challengeAnew(now, path);
+    }
+  }
+
+  private challengeAnew(now: number, path: Path): void {
+    path.startRound(now);
+    this.step(now, path);
+  }
+
+  private step(now: number, path: Path): void {
+    const { round } = path;
+    if (round === undefined) return;
+    if (path.isWanted || path.allows(CHALLENGE_BYTES)) this.sendChallenge(now, path, undefined);
+    path.stepRound(now, round);
+  }
+
+  private sendChallenge(now: number, path: Path, size: ProbeSize): void {
+    const data = this.options.random(8);
+    path.remember(now, data, size);
+    path.reserve(size ?? CHALLENGE_BYTES);
+    this.outputs.push({ type: 'send', path: path.id, frame: { type: 'path_challenge', data }, padTo: size });
+  }
+
+  /** After each input: the traffic goes by the path where it belongs. */
+  private settle(now: number): void {
+    const { current: active, switchedAt, isGivenUp } = this;
+    const change = choose(now, { active, paths: [...this.byId.values()], switchedAt, isGivenUp });
+    if (change !== undefined) this.switchTo(now, change.path, change.reason);
+    const { current } = this;
+    const isDirect = [...this.byId.values()].some(({ kind, state }) => kind === 'direct' && state === 'valid');
+    this.upgrades.update(now, current !== undefined && current.kind !== 'direct' && !isDirect);
+  }
+
+  private switchTo(now: number, path: Path | undefined, reason: SwitchReason): void {
+    const { current } = this;
+    // A path that was left for its faults is not come back to at once.
+    if (current !== undefined && (reason === 'timeouts' || reason === 'silent' || current.loss.isLossy)) current.hold(now);
+    this.current = path;
+    this.switchedAt = now;
+    this.isGivenUp = false;
+    this.isTimedOut = false;
+    this.elsewhereAt = Infinity;
+    if (this.roaming?.path === path) this.roaming = undefined;
+    this.outputs.push({ type: 'active', path: path?.id, rttMs: path?.rttMs, reason });
+  }
 }
