@@ -61,11 +61,11 @@ export class UdpSocket {
   send(bytes: Uint8Array, port: number, host: string, ttl: number | undefined, done: (error: Error | null) => void): SendResult {
     const { raw } = this;
     if (raw === undefined) return 'closed';
-    const waiting = raw.getSendQueueSize();
-    if (waiting > 0 && (ttl !== undefined || waiting + bytes.length > QUEUE_BYTES_MAX)) return 'full';
-    // A copy, for when it has to wait.
-    const copy = Buffer.from(bytes);
     try {
+      const waiting = raw.getSendQueueSize();
+      if (waiting > 0 && (ttl !== undefined || waiting + bytes.length > QUEUE_BYTES_MAX)) return 'full';
+      // For when it has to wait.
+      const copy = Buffer.from(bytes);
       if (ttl === undefined) raw.send(copy, port, host, done);
       else {
         raw.setTTL(ttl);
@@ -110,6 +110,7 @@ export class UdpSocket {
     }
     raw.off('error', refused);
     raw.on('error', (error) => this.failed(raw, error));
+    raw.on('close', () => this.failed(raw, new Error('the socket was closed')));
     raw.on('message', (bytes, from) => this.received(raw, bytes, from));
     enlarge((size) => raw.setRecvBufferSize(size));
     enlarge((size) => raw.setSendBufferSize(size));

@@ -120,7 +120,10 @@ export class UdpEndpoint {
       port,
       create: this.create,
       message: (bytes, from) => events.onDatagram(textOf(from), bytes),
-      fault: (fault, cause) => process.nextTick(() => events.onError(undefined, name, fault, cause)),
+      fault: (fault, cause) =>
+        process.nextTick(() => {
+          if (this.sockets.get(name) === socket) events.onError(undefined, name, fault, cause);
+        }),
       reopened: () => events.onNetworkChanged(),
     });
     this.sockets.set(name, socket);
