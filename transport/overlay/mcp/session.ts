@@ -272,7 +272,7 @@ export class Session {
 
   /** The peer is told why, if it can be; whether it hears it does not matter here. When the end was near anyway, this is no other one. */
   private lost(
-    error: MeshError,
+    failure: MeshError,
     why: Omit<EndFrame, 'id' | 'type'> = { reason: 'failed', text: 'the connection was lost' },
   ): void {
     if (this.state === 'ended') return;
