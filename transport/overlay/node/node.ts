@@ -27,7 +27,7 @@ import { Agenda } from './agenda.ts';
 import { Carrier } from './carrier.ts';
 import { DENY_LIST_CHANNEL, JOIN_CHANNEL } from './channels.ts';
 import { Denials } from './denials.ts';
-import type { NodeOptions, NodeOutput, NodeView } from './ports.ts';
+import type { NodeOptions, NodeOutput, NodeView, Ticket } from './ports.ts';
 import { Relaying } from './relaying.ts';
 import { RemotePeer } from './remote-peer.ts';
 import { Traversal } from './traversal.ts';
@@ -61,6 +61,7 @@ export class OverlayNode {
   private readonly denials: Denials;
   private readonly addresses = new Map<PublicKey, OverlayAddress>();
   private touched = new Set<RemotePeer>();
+  private generations = 0;
   private outputs: NodeOutput[] = [];
 
   constructor(options: NodeOptions) {
@@ -150,12 +151,11 @@ export class OverlayNode {
   }
 
   /**
-   * Queues a message for a peer, and connects to it if need be. Returns the number of the message on its channel; 'delivered' or 'lost' follows for
-   * reliable ones. Keeps `bytes`.
+   * Queues a message for a peer, and connects to it if need be. 'delivered' or 'lost' with this ticket follows for reliable ones. Keeps `bytes`.
    *
    * Throws: NET_BACKPRESSURE ('writable' follows), NET_CLOSED, NET_CHANNEL_REFUSED, PAYLOAD_TOO_LARGE, NET_PEER_REFUSED where this node may not.
    */
-  send(now: number, key: PublicKey, channel: string, bytes: Uint8Array, mode: ChannelMode = 0): number {
+  send(now: number, key: PublicKey, channel: string, bytes: Uint8Array, mode: ChannelMode = 0): Ticket {
     const peer = this.peerFor(now, key);
     if (peer === undefined)
       throw new MeshError('NET_BACKPRESSURE', `this node has ${PEERS_MAX} peers, which is all that it takes`);
@@ -164,7 +164,7 @@ export class OverlayNode {
     peer.paths?.traffic(now);
     if (!peer.isUp) this.begin(now, peer);
     this.touch(peer);
-    return number;
+    return { generation: peer.generation, channel, number };
   }
 
   /** Measures the way to a peer: 'pong' follows, or nothing. False: there is no path. */
@@ -432,11 +432,12 @@ export class OverlayNode {
       case 'message':
         return this.onMessage(now, peer, output.channel, output.bytes);
       case 'delivered':
-        this.outputs.push({ type: 'delivered', peer: peer.key, channel: output.channel, message: output.message });
+        this.outputs.push({ type: 'delivered', peer: peer.key, ticket: ticketOf(peer, output) });
         return;
       case 'undelivered': {
         const error = new MeshError('NET_UNDELIVERED', `${peer.key} takes no more messages on '${output.channel}'`);
-        this.outputs.push({ type: 'lost', peer: peer.key, message: { channel: output.channel, number: output.message }, error });
+        const { key, generation } = peer;
+        this.outputs.push({ type: 'lost', peer: key, generation, ticket: ticketOf(peer, output), error });
         return;
       }
       case 'writable':
@@ -579,7 +580,9 @@ export class OverlayNode {
     if (this.peers.size >= PEERS_MAX) return undefined;
     const { random } = this.options;
     const { limits, budget } = this;
-    const peer = new RemotePeer(now, key, keyHash(key), { random, limits, budget, controller: () => new Bbr() });
+    const newGeneration = (): number => ++this.generations;
+    const controller = (): Bbr => new Bbr();
+    const peer = new RemotePeer(now, key, keyHash(key), { random, limits, budget, controller, newGeneration });
     this.peers.set(key, peer);
     return peer;
   }
@@ -598,7 +601,7 @@ export class OverlayNode {
   }
 
   private lose(peer: RemotePeer, error: MeshError): void {
-    this.outputs.push({ type: 'lost', peer: peer.key, message: undefined, error });
+    this.outputs.push({ type: 'lost', peer: peer.key, generation: peer.generation, ticket: undefined, error });
   }
 
   /** The address of a key; undefined: it is not known yet, and the caller of the node is asked. */
@@ -618,6 +621,12 @@ export class OverlayNode {
 }
 
 const NOTHING = new Uint8Array(0);
+
+const ticketOf = ({ generation }: RemotePeer, { channel, message }: { channel: string; message: number }): Ticket => ({
+  generation,
+  channel,
+  number: message,
+});
 
 const isOfPath = (frame: Frame): boolean =>
   frame.type === 'path_challenge' ||

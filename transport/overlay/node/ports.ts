@@ -18,6 +18,8 @@ import type { SignedRecord } from '../trust/record.ts';
 import type { Role } from '../trust/roles.ts';
 import type { Trust } from '../trust/trust.ts';
 
+export type { RelayAddress } from '../relay/ports.ts';
+
 /** A peer of which more is known than what relays tell. */
 export interface KnownPeer {
   readonly publicKey: PublicKey;
@@ -68,17 +70,26 @@ export type OverlayEvent =
   | { readonly type: 'home_relay'; readonly relay: PublicKey }
   | { readonly type: 'deny_list'; readonly closed: readonly PublicKey[] };
 
+/** A message that was sent to a peer. */
+export interface Ticket {
+  /** Of the connection that has it. */
+  readonly generation: number;
+  readonly channel: string;
+  readonly number: number;
+}
+
 export type NodeOutput =
   /** `ttl`: of this datagram alone; undefined: as usual. */
   | { readonly type: 'datagram'; readonly to: PathId; readonly bytes: Uint8Array; readonly ttl: number | undefined }
   | { readonly type: 'message'; readonly from: PublicKey; readonly channel: string; readonly bytes: Uint8Array }
-  /** The peer's node has it. `message`: as `send` returned it. */
-  | { readonly type: 'delivered'; readonly peer: PublicKey; readonly channel: string; readonly message: number }
-  /** This message, or without `message` all that is not told as delivered yet, may not have arrived and is not sent again. */
+  /** The peer's node has it. */
+  | { readonly type: 'delivered'; readonly peer: PublicKey; readonly ticket: Ticket }
+  /** This message, or without a ticket all of this generation that were not told as delivered, may not have arrived, and are not sent again. */
   | {
       readonly type: 'lost';
       readonly peer: PublicKey;
-      readonly message: { readonly channel: string; readonly number: number } | undefined;
+      readonly generation: number;
+      readonly ticket: Ticket | undefined;
       readonly error: MeshError;
     }
   /** After NET_BACKPRESSURE. */

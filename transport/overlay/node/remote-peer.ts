@@ -15,6 +15,8 @@ export interface RemotePeerOptions {
   readonly limits: ConnectionLimits;
   readonly controller: () => CongestionController;
   readonly budget: ReassemblyBudget;
+  /** A number that no other connection of this node has. */
+  readonly newGeneration: () => number;
 }
 
 /** Assumed until there is a sample. */
@@ -27,6 +29,8 @@ export class RemotePeer {
   /** By which relays name it (`relay/hash.ts`). */
   readonly hash: string;
   connection: Connection;
+  /** Of the connection: numbers of messages begin anew with each. */
+  generation = 0;
   /** Undefined: there were no keys yet. */
   paths: Paths | undefined;
   punching: Punching | undefined;
@@ -94,7 +98,8 @@ export class RemotePeer {
   }
 
   private newConnection(): Connection {
-    const { controller, random, limits, budget } = this.options;
+    const { controller, random, limits, budget, newGeneration } = this.options;
+    this.generation = newGeneration();
     return new Connection({ controller: controller(), random, limits, initialRttMs: INITIAL_RTT_MS, budget });
   }
 }

@@ -1,0 +1,135 @@
+/** Certificates: of this node, which is renewed at half of its life, and of others, where this node is asked for them. */
+import { isMeshError, MeshError } from '../../../core/errors.ts';
+import type { PublicKey } from '../session/output.ts';
+import type { Authority } from '../trust/authority.ts';
+import { parseCertificate, renewAtMs, type Certificate } from '../trust/certificate.ts';
+import type { Network } from '../trust/descriptor.ts';
+import { acceptAnswer, parseJoinAnswer, renewRequest } from '../trust/join.ts';
+import { CertificateTrust, type Trust } from '../trust/trust.ts';
+
+export interface MembersOptions {
+  readonly publicKey: PublicKey;
+  readonly network: Network | undefined;
+  readonly trust: Trust;
+  readonly authority?: Authority;
+  readonly saveAuthority?: (authority: Authority) => Promise<void>;
+  readonly onCertificate?: (certificate: Uint8Array) => void;
+  /** Whom to ask for a certificate, the best first. */
+  readonly candidates: () => readonly PublicKey[];
+  /** Sends a request; rejects where the peer is not reached. */
+  readonly ask: (peer: PublicKey, request: Uint8Array) => Promise<void>;
+  readonly reply: (peer: PublicKey, answer: Uint8Array) => void;
+}
+
+const ANSWER_MS = 10_000;
+/** After a renewal that came to nothing. */
+const RETRY_MS = 60_000;
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+export class Members {
+  private readonly o: MembersOptions;
+  private readonly publicKey: Uint8Array;
+  private readonly waiting = new Map<PublicKey, (answer: Uint8Array) => void>();
+  private timer: NodeJS.Timeout | undefined;
+  private failure: string | undefined;
+  private isStopped = false;
+
+  constructor(o: MembersOptions) {
+    this.o = o;
+    this.publicKey = Buffer.from(o.publicKey, 'hex');
+  }
+
+  get certificate():
+    | { readonly notBeforeMs: number; readonly notAfterMs: number; readonly renewalFailed: string | undefined }
+    | undefined {
+    const own = this.own();
+    if (own === undefined) return undefined;
+    return { notBeforeMs: own.notBeforeMs, notAfterMs: own.notAfterMs, renewalFailed: this.failure };
+  }
+
+  start(): void {
+    const own = this.own();
+    if (own === undefined || this.isStopped) return;
+    const wait = Math.max(0, renewAtMs(own) - Date.now());
+    this.timer = setTimeout(() => void this.renew(), Math.min(wait, TIMER_MAX_MS));
+    this.timer.unref();
+  }
+
+  /** A message on the channel of requests and answers. */
+  received(from: PublicKey, bytes: Uint8Array): void {
+    const waiting = this.waiting.get(from);
+    if (waiting !== undefined && parseJoinAnswer(bytes) !== undefined) {
+      this.waiting.delete(from);
+      waiting(bytes);
+    } else void this.answer(from, bytes);
+  }
+
+  /** The first answer that any of the candidates gives. Rejects with NET_PEER_UNREACHABLE, NET_PEER_REFUSED. */
+  async request(request: Uint8Array): Promise<Uint8Array> {
+    let failure = new MeshError('NET_PEER_UNREACHABLE', 'this node knows nobody whom it could ask for a certificate');
+    for (const peer of this.o.candidates()) {
+      try {
+        return await this.requestOf(peer, request);
+      } catch (error) {
+        if (!isMeshError(error)) throw error;
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  stop(): void {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+  }
+
+  private own(): Certificate | undefined {
+    const { trust } = this.o;
+    return trust instanceof CertificateTrust && trust.certificate !== undefined ? parseCertificate(trust.certificate) : undefined;
+  }
+
+  private async requestOf(peer: PublicKey, request: Uint8Array): Promise<Uint8Array> {
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+    this.waiting.set(peer, resolve);
+    const timer = setTimeout(
+      () => reject(new MeshError('NET_PEER_UNREACHABLE', `${peer} gave no answer to a request for a certificate`)),
+      ANSWER_MS,
+    );
+    try {
+      await this.o.ask(peer, request);
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.waiting.delete(peer);
+    }
+  }
+
+  private async answer(from: PublicKey, request: Uint8Array): Promise<void> {
+    const { authority } = this.o;
+    if (authority === undefined) return;
+    const answer = await authority.answer(Buffer.from(from, 'hex'), request, Date.now());
+    await this.o.saveAuthority?.(authority);
+    if (!this.isStopped) this.o.reply(from, answer);
+  }
+
+  private async renew(): Promise<void> {
+    const { network, trust, authority } = this.o;
+    if (network === undefined || !(trust instanceof CertificateTrust) || trust.certificate === undefined) return;
+    try {
+      const request = renewRequest(trust.certificate);
+      // Who gives certificates gives its own.
+      const answer = await (authority?.answer(this.publicKey, request, Date.now()) ?? this.request(request));
+      const { certificateBytes } = acceptAnswer(answer, network, this.publicKey, Date.now());
+      trust.present(certificateBytes, this.publicKey, Date.now());
+      this.failure = undefined;
+      this.o.onCertificate?.(certificateBytes);
+      this.start();
+    } catch (error) {
+      if (!isMeshError(error)) throw error;
+      this.failure = error.message;
+      if (this.isStopped) return;
+      this.timer = setTimeout(() => void this.renew(), RETRY_MS);
+      this.timer.unref();
+    }
+  }
+}

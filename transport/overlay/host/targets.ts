@@ -1,0 +1,110 @@
+/** Whom users mean: a key in hex, an address, a name. */
+import { MeshError } from '../../../core/errors.ts';
+import { addressOf, parseAddress, type AddressProfile, type OverlayAddress } from '../identity/address.ts';
+import type { KnownPeer, PeerView } from '../node/ports.ts';
+import type { PeerRef } from '../overlay.ts';
+import type { Query } from '../relay/ports.ts';
+import type { PublicKey } from '../session/output.ts';
+import { NAME } from '../trust/encoding.ts';
+import type { SignedRecord } from '../trust/record.ts';
+
+export interface TargetsOptions {
+  readonly known: readonly KnownPeer[];
+  readonly profile: AddressProfile;
+  readonly connected: () => readonly PeerView[];
+  /** Asks the relays; none: nobody knows. */
+  readonly resolve: (query: Query) => Promise<readonly SignedRecord[]>;
+}
+
+const KEY = /^[0-9a-f]{64}$/i;
+const ADDRESS = /^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$/i;
+
+export class Targets {
+  private readonly o: TargetsOptions;
+  /** What was found, until the peer comes or goes. */
+  private readonly keys = new Map<string, PublicKey>();
+  private readonly refs = new Map<PublicKey, PeerRef>();
+  private readonly asking = new Map<string, Promise<PublicKey>>();
+
+  constructor(o: TargetsOptions) {
+    this.o = o;
+  }
+
+  /** The key, where nobody has to be asked. Undefined also where more than one is meant. */
+  known(target: string): PublicKey | undefined {
+    if (KEY.test(target)) return target.toLowerCase();
+    const found = this.keys.get(target) ?? single(this.here(target));
+    if (found !== undefined) this.keys.set(target, found);
+    return found;
+  }
+
+  /** Rejects with NET_NAME_UNKNOWN, NET_ADDRESS_CONFLICT. */
+  keyOf(target: string): Promise<PublicKey> {
+    const known = this.known(target);
+    if (known !== undefined) return Promise.resolve(known);
+    const asking = this.asking.get(target) ?? this.ask(target).finally(() => this.asking.delete(target));
+    this.asking.set(target, asking);
+    return asking;
+  }
+
+  /** A peer that was found by a name has to have it in its certificate. Throws NET_NAME_UNKNOWN. */
+  check(target: string, { name, publicKey }: PeerView): void {
+    if (KEY.test(target) || ADDRESS.test(target) || name === target) return;
+    this.keys.delete(target);
+    throw new MeshError(
+      'NET_NAME_UNKNOWN',
+      `${publicKey} claims the name '${target}', but its certificate ${name === '' ? 'has none' : `says '${name}'`}`,
+    );
+  }
+
+  refOf(publicKey: PublicKey): PeerRef {
+    const known = this.refs.get(publicKey);
+    if (known !== undefined) return known;
+    const view = this.o.connected().find((peer) => peer.publicKey === publicKey);
+    const ref: PeerRef = { publicKey, name: view?.name ?? '', address: view?.address };
+    if (ref.address !== undefined) this.refs.set(publicKey, ref);
+    return ref;
+  }
+
+  /** What was known of it may be another now. */
+  forget(publicKey: PublicKey): void {
+    this.refs.delete(publicKey);
+    for (const [target, key] of this.keys) if (key === publicKey) this.keys.delete(target);
+  }
+
+  /** Keys that are known here by this name or address. */
+  private here(target: string): readonly PublicKey[] {
+    const connected = this.o.connected().filter(({ name, address }) => name === target || address === target.toUpperCase());
+    const configured = this.o.known.filter(({ name }) => name === target);
+    return [...new Set([...connected, ...configured].map(({ publicKey }) => publicKey))];
+  }
+
+  private async ask(target: string): Promise<PublicKey> {
+    const isAddress = ADDRESS.test(target);
+    if (!isAddress && !NAME.test(target))
+      throw new MeshError('NET_NAME_UNKNOWN', `${JSON.stringify(target)} is no name, address or key of a node`);
+    const query: Query = isAddress ? { address: parseAddress(target) } : { name: target };
+    const records = await this.o.resolve(query);
+    const checked = await Promise.all(
+      records.map(async (record) => ((await this.isTrue(record)) ? hex(record.publicKey) : undefined)),
+    );
+    const keys = [...new Set([...this.here(target), ...checked.filter((key) => key !== undefined)])];
+    const [key] = keys;
+    if (key === undefined) throw new MeshError('NET_NAME_UNKNOWN', `no relay of this node knows '${target}'`);
+    if (keys.length > 1)
+      throw new MeshError('NET_ADDRESS_CONFLICT', `'${target}' is one of ${keys.length} nodes: ${keys.join(', ')}`, {
+        data: { keys },
+      });
+    this.keys.set(target, key);
+    return key;
+  }
+
+  /** A relay may have made the address up. */
+  private async isTrue({ publicKey, address }: SignedRecord): Promise<boolean> {
+    return (await addressOf(publicKey, this.o.profile)) === (address satisfies OverlayAddress);
+  }
+}
+
+const single = (keys: readonly PublicKey[]): PublicKey | undefined => (keys.length === 1 ? keys[0] : undefined);
+
+const hex = (key: Uint8Array): PublicKey => Buffer.from(key).toString('hex');
