@@ -3,6 +3,7 @@
  * says whether the peer's node has it. Tests cut, restart and fill them.
  */
 import { MeshError } from '../../core/errors.ts';
+import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
 import type { McpOverlay, McpPeer } from '../../transport/overlay/mcp/port.ts';
 
 type Handler = (from: McpPeer, bytes: Uint8Array) => void;
@@ -39,7 +40,7 @@ export class FakeOverlay implements McpOverlay, McpPeer {
   readonly sent: { readonly to: string; readonly channel: string; readonly bytes: Uint8Array }[] = [];
   private readonly network: FakeNetwork;
   private readonly handlers = new Map<string, Handler>();
-  private readonly lost = new Set<(publicKey: string) => void>();
+  private readonly listeners = new Set<(event: OverlayEvent) => void>();
   private readonly order = new Map<string, Promise<void>>();
   /** Only these are connected when somebody asks; default: all. */
   connected: readonly FakeOverlay[] | undefined;
@@ -79,9 +80,9 @@ export class FakeOverlay implements McpOverlay, McpPeer {
     return () => this.handlers.delete(channel);
   }
 
-  onLost(listener: (publicKey: string) => void): () => void {
-    this.lost.add(listener);
-    return () => this.lost.delete(listener);
+  onEvent(listener: (event: OverlayEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
   peers(): readonly (McpPeer & { readonly isConnected: boolean })[] {
@@ -97,8 +98,9 @@ export class FakeOverlay implements McpOverlay, McpPeer {
   /** The process died, and another one runs: its handlers are gone, and the others notice. */
   restart(): void {
     this.handlers.clear();
-    this.lost.clear();
-    for (const node of this.network.nodes) if (node !== this) for (const tell of node.lost) tell(this.publicKey);
+    this.listeners.clear();
+    const event = { type: 'peer_restarted', peer: this.publicKey, name: this.name } as const;
+    for (const node of this.network.nodes) if (node !== this) for (const tell of node.listeners) tell(event);
   }
 
   private async deliver(peer: FakeOverlay, channel: string, bytes: Uint8Array): Promise<void> {

@@ -2,7 +2,7 @@
 import { MeshError } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/ports/clock.ts';
 import { buildMcpFrame, parseMcpFrame } from './frames.ts';
-import { type McpOverlay, type McpPeer, nodeText } from './port.ts';
+import { type McpOverlay, type McpPeer, nodeTarget, nodeText } from './port.ts';
 
 const CHANNEL = 'mcp/names';
 
@@ -46,7 +46,7 @@ export class Names {
       if (found.length > 1)
         throw new MeshError(
           'NET_MCP_AMBIGUOUS',
-          `'${name}' is served by more than one node: ${found.map((peer) => `${nodeText(peer)}/${name}`).join(', ')}`,
+          `'${name}' is served by more than one node: ${found.map((peer) => `${nodeTarget(peer)}/${name}`).join(', ')}`,
         );
       if (first !== undefined) return first;
     }

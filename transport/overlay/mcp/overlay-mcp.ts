@@ -9,7 +9,7 @@ import type { Clock } from '../../../core/ports/clock.ts';
 import { buildMcpFrame, ID_BYTES, isServerName, type McpFrame, parseMcpFrame } from './frames.ts';
 import { MCP_LIMITS, type McpLimits } from './limits.ts';
 import { Names } from './names.ts';
-import { type McpOverlay, type McpPeer, nodeText } from './port.ts';
+import { isNode, type McpOverlay, type McpPeer, nodeText } from './port.ts';
 import { Session } from './session.ts';
 
 export interface McpOptions {
@@ -73,7 +73,9 @@ export class OverlayMcp {
           ),
         ),
       ),
-      overlay.onLost((peer) => this.peerLost(peer)),
+      overlay.onEvent((event) => {
+        if (event.type === 'peer_restarted' || event.type === 'peer_down') this.peerLost(event.peer);
+      }),
     ];
   }
 
@@ -189,9 +191,8 @@ export class OverlayMcp {
 
 const placeKey = ({ side, slot, peer }: Place): string => `${side}/${slot}/${peer}`;
 
-const isAllowed = (served: ServeOptions | undefined, { publicKey, name, address }: McpPeer): boolean =>
-  served !== undefined &&
-  (served.allow === undefined || served.allow.some((who) => who === publicKey || who === address || who === name));
+const isAllowed = (served: ServeOptions | undefined, peer: McpPeer): boolean =>
+  served !== undefined && (served.allow === undefined || served.allow.some((who) => isNode(who, peer)));
 
 /** Throws USAGE. */
 function checkName(name: string): void {
