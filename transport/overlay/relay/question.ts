@@ -50,6 +50,7 @@ export class Question {
   private readonly finds = new Map<PublicKey, SignedRecord>();
   private readonly places = new Map<PublicKey, readonly string[]>();
   private graceAt = Number.POSITIVE_INFINITY;
+  private hasWidened = false;
 
   /** `asked`: one that `isAsked` is true of. */
   constructor(now: number, id: number, asked: Asked) {
@@ -75,9 +76,9 @@ export class Question {
     return buildResolve({ id: this.id, ...this.asked });
   }
 
-  /** The session with this relay is no more. */
-  gone(relay: PublicKey): void {
-    this.asks.delete(relay);
+  /** These are the relays with a session: what was asked elsewhere is not waited for. */
+  keep(relays: ReadonlySet<PublicKey>): void {
+    for (const relay of this.asks.keys()) if (!relays.has(relay)) this.asks.delete(relay);
   }
 
   /** All are asked at once. */
@@ -116,9 +117,11 @@ export class Question {
     return true;
   }
 
-  /** Relays should be asked that this node is not connected to. */
+  /** Whether relays should be asked that this node is not connected to: once so, it stays so. */
   isWide(now: number): boolean {
-    return this.finds.size === 0 && (now >= this.startedAt + WIDEN_MS || (this.asks.size > 0 && this.areAnswered()));
+    const isInVain = this.finds.size === 0 && (now >= this.startedAt + WIDEN_MS || (this.asks.size > 0 && this.areAnswered()));
+    this.hasWidened ||= isInVain;
+    return this.hasWidened;
   }
 
   isOver(now: number): boolean {

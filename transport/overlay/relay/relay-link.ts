@@ -113,8 +113,9 @@ export class RelayLink {
     this.state = 'connecting';
     this.startedAt = now;
     this.dialled = 0;
-    this.dialAt = this.webSockets.length === 0 ? NEVER : now + (this.udp.length === 0 ? 0 : DIAL_MS);
+    this.dialAt = this.webSockets.length === 0 ? NEVER : now + DIAL_MS;
     this.connect();
+    if (this.udp.length === 0 && this.webSockets.length > 0) this.dial(now);
   }
 
   /** By UDP, or to probe. */

@@ -85,7 +85,6 @@ export class Rendezvous {
   /** The session has ended, or the handshake failed. */
   down(now: number, relay: PublicKey): void {
     this.links.get(relay)?.ended(now);
-    for (const question of this.questions.values()) question.gone(relay);
     this.settle(now);
   }
 
@@ -211,6 +210,7 @@ export class Rendezvous {
   private settle(now: number): void {
     this.at = now;
     for (const link of this.links.values()) if (link.tick(now)) this.sendRegister(link);
+    this.conclude(now);
     this.choose(now);
     for (const link of this.links.values()) this.drive(now, link);
     this.register(now);
@@ -310,14 +310,27 @@ export class Rendezvous {
     this.out.push({ type: 'control', relay: key, code: CONTROL.register, bytes });
   }
 
+  /** Ends the questions that are over. */
+  private conclude(now: number): void {
+    const up = this.sessions();
+    for (const question of this.questions.values()) {
+      question.keep(up);
+      if (question.isOver(now)) this.resolved(question);
+    }
+  }
+
   private ask(now: number): void {
-    const up = [...this.links.values()].filter(({ state }) => state === 'up');
-    for (const question of this.questions.values()) if (question.isOver(now)) this.resolved(question);
+    const up = this.sessions();
     for (const question of [...this.questions.values()].slice(0, QUESTIONS_MAX))
-      for (const { key } of up) {
+      for (const key of up) {
         const bytes = question.ask(now, key);
         if (bytes !== undefined) this.out.push({ type: 'control', relay: key, code: CONTROL.resolve, bytes });
       }
+  }
+
+  /** Relays that can be asked. */
+  private sessions(): ReadonlySet<PublicKey> {
+    return new Set([...this.links.values()].filter(({ state }) => state === 'up').map(({ key }) => key));
   }
 
   private resolved(question: Question): void {
