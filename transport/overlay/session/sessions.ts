@@ -21,18 +21,16 @@ import {
   type InitPacket,
   type RespPacket,
 } from '../wire/packets.ts';
-import { Bucket, SourceBuckets } from './buckets.ts';
+import { SourceBuckets } from './buckets.ts';
 import { Gate } from './gate.ts';
 import { HANDSHAKE_MS, Initiation, readInit, type Datagram, type Own, type Shown } from './handshake.ts';
+import { Intake, type WaitingInit } from './intake.ts';
 import { KeyTable } from './key-table.ts';
 import { KEY_LIMITS, PacketKeys, type KeyLimits } from './keys.ts';
 import type { PublicKey, SessionOutput } from './output.ts';
 import { nameOf, Peer, TENTATIVE_MAX, TENTATIVE_MS, type Tentative } from './peer.ts';
 import { sourceOf, type PathId } from './source.ts';
 
-/** INITs that are worked on: a quarter of the time of one CPU. */
-const BUDGET = { perSecond: 200, burst: 20 };
-const QUEUE_MAX = 128;
 /** How long the one who leads puts an INIT of the other side off, while its own is unanswered. */
 const YIELD_MS = 1000;
 const HINT_MS = 5000;
@@ -55,13 +53,11 @@ export class Sessions {
   private readonly wallClock: (now: number) => number;
   private readonly observed: (from: PathId) => Uint8Array;
   private readonly keyLimits: KeyLimits;
-  private readonly gate: Gate;
-  private readonly budget = new Bucket(Number.NEGATIVE_INFINITY, BUDGET);
+  private readonly intake: Intake;
   private readonly hints = new SourceBuckets(HINTS);
   private readonly peers = new Map<PublicKey, Peer>();
   private readonly initiations = new Map<number, Peer>();
   private readonly table = new KeyTable();
-  private queue: { readonly from: PathId; readonly bytes: Uint8Array }[] = [];
   private outputs: SessionOutput[] = [];
   /** No later than when `tick` has something to do. */
   private wakeAt = Infinity;
@@ -74,7 +70,8 @@ export class Sessions {
     this.wallClock = options.wallClock;
     this.observed = options.observed ?? (() => NOTHING);
     this.keyLimits = { ...KEY_LIMITS, ...options.keyLimits };
-    this.gate = new Gate({ publicKey: identity.publicKey, networkId: trust.networkId, psk: trust.psk, random });
+    const gate = new Gate({ publicKey: identity.publicKey, networkId: trust.networkId, psk: trust.psk, random });
+    this.intake = new Intake(gate, options.drops);
   }
 
   /** A datagram of anyone. Keeps none of its bytes. */
@@ -165,32 +162,18 @@ export class Sessions {
   }
 
   private receiveInit(now: number, from: PathId, init: InitPacket, bytes: Uint8Array): void {
-    const answer = this.gate.ask(now, from, init, bytes, this.queue.length);
-    if (answer !== undefined) {
-      this.drops[answer.drop] += 1;
-      if (answer.drop === 'cookie_required') this.send([{ to: from, bytes: answer.reply }]);
-      return;
-    }
-    if (this.answerAgain(from, init)) return;
-    if (this.queue.length === 0 && this.budget.take(now)) {
-      this.work(now, from, init, bytes);
-      return;
-    }
-    if (this.queue.length >= QUEUE_MAX) {
-      this.drops.queue_full += 1;
-      return;
-    }
-    this.queue.push({ from, bytes: Uint8Array.from(bytes) });
-    this.wake(this.budget.nextAt(now));
+    const admitted = this.intake.admits(now, from, init, bytes);
+    if (admitted instanceof Uint8Array) this.send([{ to: from, bytes: admitted }]);
+    if (admitted !== true || this.answerAgain(from, init)) return;
+    this.intake.put(from, bytes);
+    this.workOnQueue(now);
   }
 
   private workOnQueue(now: number): void {
-    while (this.queue.length > 0 && this.budget.take(now)) {
-      const { from, bytes } = this.queue.shift() as { from: PathId; bytes: Uint8Array };
-      const init = parsePacket(bytes) as InitPacket;
-      if (!this.answerAgain(from, init)) this.work(now, from, init, bytes);
-    }
-    if (this.queue.length > 0) this.wake(this.budget.nextAt(now));
+    for (let next = this.intake.next(now); next !== undefined; next = this.intake.next(now))
+      // One that came twice may have been answered since.
+      if (!this.answerAgain(next.from, next.init)) this.work(now, next);
+    this.wake(this.intake.nextAt(now));
   }
 
   /** Whether this INIT has made keys that are still here. As long as they are tentative it gets the same RESP. */
@@ -203,7 +186,7 @@ export class Sessions {
     return true;
   }
 
-  private work(now: number, from: PathId, init: InitPacket, bytes: Uint8Array): void {
+  private work(now: number, { from, init, bytes }: WaitingInit): void {
     const received = readInit(this.own, init, bytes, this.wallClock(now));
     if (typeof received === 'string') {
       this.drops[received] += 1;

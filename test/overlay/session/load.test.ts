@@ -1,0 +1,151 @@
+/** What many handshakes may cost: memory that comes back (A25), and a budget that holds (A10). */
+import { describe, expect, test } from 'vitest';
+import { mac, mac1Key } from '../../../transport/overlay/session/macs.ts';
+import { QUEUE_MAX } from '../../../transport/overlay/session/intake.ts';
+import { SOURCES_MAX } from '../../../transport/overlay/session/buckets.ts';
+import type { Sessions } from '../../../transport/overlay/session/sessions.ts';
+import { buildPacket, INIT_BYTES_MIN, mac1At, parsePacket } from '../../../transport/overlay/wire/packets.ts';
+import { seededRandom } from '../identities.ts';
+import { connected, high, low, Node, ofType, pinnedTrust, two, TYPE, type Lab } from './lab.ts';
+
+/** How many items are in each map, set and list within, by where it is: whatever is added later is counted, too. */
+function sizes(sessions: Sessions): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  const seen = new Set<unknown>();
+  const look = (value: unknown, path: string): void => {
+    if (typeof value !== 'object' || value === null || seen.has(value) || ArrayBuffer.isView(value)) return;
+    seen.add(value);
+    if (value instanceof Map || value instanceof Set) found.set(path, value.size);
+    else if (Array.isArray(value)) found.set(path, value.length);
+    else for (const [key, item] of Object.entries(value)) look(item, `${path}.${key}`);
+  };
+  // What it was given is not its own.
+  const { own: _own, drops: _drops, ...rest } = sessions as unknown as Record<string, unknown>;
+  look(rest, '');
+  return found;
+}
+
+/** Sources are remembered on purpose, up to a bound. */
+const isSources = (path: string): boolean => path.endsWith('.bySource');
+
+/** One source was heard. */
+const expectEmpty = (sessions: Sessions): void => {
+  const left = [...sizes(sessions)].filter(([path, size]) => size > (isSources(path) ? 1 : 0));
+  expect(left).toEqual([]);
+};
+
+test('A25: of 1,500 sessions that were opened and closed nothing is left', () => {
+  const { lab, a, b } = two();
+  // A third is closed before the answer, a third before the proof has arrived, a third in full use.
+  for (let i = 0; i < 1500; i++) {
+    lab.connect(a, b);
+    lab.run(lab.now + ([5, 25, 60][i % 3] as number));
+    lab.say(a, b, `${i}`);
+    if (i % 3 === 2) lab.run(lab.now + 20);
+    a.sessions.close(b.name);
+    b.sessions.close(a.name);
+    lab.run(lab.now + 60);
+    lab.sent.length = 0;
+  }
+  expect([a.of('up').length, b.of('up').length, b.texts.length]).toEqual([1000, 500, 500]);
+  lab.run(lab.now + 20_000);
+  for (const { sessions } of [a, b]) {
+    expectEmpty(sessions);
+    // That it looks where sessions are.
+    const looked = ['.peers', '.initiations', '.table.byIndex', '.table.byInit', '.intake.queue'];
+    expect([...sizes(sessions).keys()]).toEqual(expect.arrayContaining(looked));
+    expect(sessions.nextAt()).toBe(Infinity);
+  }
+});
+
+test('A25: nor of handshakes that came to nothing', () => {
+  const { lab, a, b } = two();
+  lab.blocks = ({ bytes }) => bytes[0] === TYPE.resp;
+  for (let i = 0; i < 20; i++) {
+    lab.connect(a, b);
+    lab.run(lab.now + 16_000);
+  }
+  expect(a.of('failed').length).toBe(20);
+  for (const { sessions } of [a, b]) expectEmpty(sessions);
+});
+
+describe('A10: a flood that does not end', () => {
+  const { networkId, psk } = pinnedTrust();
+  const key = mac1Key(high.publicKey, networkId, psk);
+  const random = seededRandom('flood');
+  /** An INIT as anyone makes it who knows the key of the node: the mac1 holds, and nothing behind it. It costs the sender almost nothing. */
+  function forged(): Uint8Array {
+    const zeros = new Uint8Array(16);
+    const bytes = buildPacket({
+      type: 'init',
+      sender: 1,
+      ephemeral: random(32),
+      sealedStatic: new Uint8Array(48),
+      sealedPayload: new Uint8Array(INIT_BYTES_MIN - 120),
+      mac1: zeros,
+      mac2: zeros,
+    });
+    bytes.set(mac(key, bytes.subarray(0, mac1At(bytes.length))), mac1At(bytes.length));
+    return bytes;
+  }
+  const sourceOf = (i: number): string => `udp:0/10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}:1`;
+
+  /** As many in each ms at `b`, for so long; `each` may do something at each ms. */
+  function flood(lab: Lab, b: Node, perMs: number, ms: number, each: (at: number) => void): void {
+    for (let at = 0; at < ms; at++) {
+      for (let i = 0; i < perMs; i++) lab.inject(b, sourceOf(at * perMs + i), forged());
+      each(at);
+      lab.run(lab.now + 1);
+    }
+  }
+
+  test('from forged sources: the session goes on, a newcomer is in within 2 s, the work and the memory stay within their bounds', () => {
+    const { lab, a, b } = connected();
+    const newcomer = lab.add(new Node(low, 'udp:0/192.0.2.7:1', 'newcomer'));
+    let said = 0;
+    const sent = lab.sent.length;
+    flood(lab, b, 5, 1500, (at) => {
+      if (at % 50 === 0 && at < 500) lab.say(a, b, `${said++}`);
+      if (at === 600) lab.connect(newcomer, b);
+    });
+    expect(b.texts.slice(0, said)).toEqual(Array.from({ length: said }, (_, i) => `${i}`));
+    expect(newcomer.of('up').length).toBe(1);
+    // 200 in the first second before there is load, and those that have a cookie.
+    const worked = b.drops.init_invalid + ofType(lab.sent.slice(sent), 'resp').length;
+    expect(worked).toBeGreaterThan(50);
+    expect(worked).toBeLessThanOrEqual(20 + 1.5 * 200);
+    expect(b.drops.cookie_required).toBeGreaterThan(7000);
+    for (const [path, size] of sizes(b.sessions))
+      expect([path, size <= (isSources(path) ? SOURCES_MAX : QUEUE_MAX)]).toEqual([path, true]);
+    // Nobody is sent more than it has sent.
+    const back = lab.sent.slice(sent).filter(({ from, to }) => from === b.path && to.startsWith('udp:0/10.0.'));
+    expect(back.every(({ bytes }) => bytes.length < INIT_BYTES_MIN)).toBe(true);
+  });
+
+  test('from sources that have cookies: 200 in a second are worked on, the queue is full, and the session goes on', () => {
+    const { lab, a, b } = connected();
+    // Each source asks until it has its cookie, and comes back with it.
+    const withCookie = (from: string): void => {
+      const init = forged();
+      const before = lab.sent.length;
+      lab.inject(b, from, init);
+      const cookie = lab.sent.slice(before).find(({ to, bytes }) => to === from && bytes[0] === TYPE.cookie);
+      const packet = cookie === undefined ? undefined : parsePacket(cookie.bytes);
+      if (packet === undefined || typeof packet === 'string' || packet.type !== 'cookie') return;
+      const again = Uint8Array.from(init);
+      again.set(mac(packet.cookie, again.subarray(0, again.length - 16)), again.length - 16);
+      lab.inject(b, from, again);
+    };
+    let said = 0;
+    for (let at = 0; at < 1000; at++) {
+      for (let i = 0; i < 2; i++) withCookie(sourceOf((at * 2 + i) % 500));
+      if (at % 50 === 0) lab.say(a, b, `${said++}`);
+      lab.run(lab.now + 1);
+    }
+    lab.settle();
+    expect(b.texts.length).toBe(said);
+    expect(b.drops.queue_full).toBeGreaterThan(1000);
+    expect(b.drops.init_invalid).toBeGreaterThan(200);
+    expect(b.drops.init_invalid).toBeLessThanOrEqual(20 + 1.1 * 200);
+  });
+});
