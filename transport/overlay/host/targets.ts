@@ -47,14 +47,11 @@ export class Targets {
     return asking;
   }
 
-  /** A peer that was found by a name has to have it in its certificate. Throws NET_NAME_UNKNOWN. */
+  /** A peer that was found by a name has to have it in its certificate, if it has one; who is pinned is believed. Throws NET_NAME_UNKNOWN. */
   check(target: string, { name, publicKey }: PeerView): void {
-    if (KEY.test(target) || ADDRESS.test(target) || name === target) return;
+    if (KEY.test(target) || ADDRESS.test(target) || name === target || name === '') return;
     this.keys.delete(target);
-    throw new MeshError(
-      'NET_NAME_UNKNOWN',
-      `${publicKey} claims the name '${target}', but its certificate ${name === '' ? 'has none' : `says '${name}'`}`,
-    );
+    throw new MeshError('NET_NAME_UNKNOWN', `${publicKey} claims the name '${target}', but its certificate says '${name}'`);
   }
 
   refOf(publicKey: PublicKey): PeerRef {
