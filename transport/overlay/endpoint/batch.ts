@@ -35,7 +35,7 @@ function holdsPackets(message: Uint8Array): boolean {
     if (length === 0) return false;
     at += LENGTH_BYTES + length;
   }
-  return at === message.length;
+  return at === message.length && at > 0;
 }
 
 const lengthAt = (bytes: Uint8Array, at: number): number => (bytes[at] as number) | ((bytes[at + 1] as number) << 8);

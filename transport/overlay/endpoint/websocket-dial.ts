@@ -1,7 +1,8 @@
 /** Opens a WebSocket to a relay, through an HTTP proxy where there is one. What a proxy URL holds besides its host is not in any error or log. */
 import type { Agent } from 'node:http';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { HttpsProxyAgent } from 'https-proxy-agent';
-import { WebSocket } from 'ws';
+import { WebSocket, type ClientOptions } from 'ws';
 import { errorData } from '../../../core/errors.ts';
 import { BATCH_BYTES_MAX } from './batch.ts';
 import { OVERLAY_HTTP_PATH } from './websocket-server.ts';
@@ -46,6 +47,7 @@ export function dialWebSocket(text: string, { proxy, ca, handshakeMs }: DialOpti
     const socket = new WebSocket(url, {
       maxPayload: BATCH_BYTES_MAX,
       perMessageDeflate: false,
+      checkServerIdentity: isHost(url.hostname.replace(/^\[|\]$/g, '')),
       ...trusted,
       ...(agent && { agent }),
     });
@@ -72,6 +74,14 @@ function webSocketUrl(text: string): URL {
   url.hash = '';
   return url;
 }
+
+/**
+ * By the host of the URL: the agent of a proxy does not tell TLS an address, and a certificate of `localhost` would then do. ws passes it on as
+ * it is, whatever its types say.
+ */
+const isHost = (host: string): ClientOptions['checkServerIdentity'] =>
+  ((_name: string, certificate: PeerCertificate) =>
+    checkServerIdentity(host, certificate)) as unknown as ClientOptions['checkServerIdentity'];
 
 /**
  * User and password go into the header here: the agent would write the URL it is given into its debug log. The signal ends the connection to

@@ -57,33 +57,17 @@ export async function serveWebSockets(
   limits: WebSocketLimits,
   events: ServerEvents,
 ): Promise<RunningServer> {
-  const server = httpServer(at, limits);
-  limitConnections(server, limits, events);
-  const upgrades = new WebSocketServer({
-    noServer: true,
-    path: OVERLAY_HTTP_PATH,
-    maxPayload: BATCH_BYTES_MAX,
-    perMessageDeflate: false,
-    clientTracking: false,
-  });
-  server.on('upgrade', (request: IncomingMessage, socket, head) => {
-    // The address is gone when the connection is.
-    const host = request.socket.remoteAddress;
-    if (host === undefined) socket.destroy();
-    else upgrades.handleUpgrade(request, socket, head, (webSocket) => events.accepted(webSocket, host));
-  });
-  await listen(server, at);
-  // What goes wrong in the listening socket later on concerns one connection that did not come about.
-  server.on('error', () => undefined);
-  const { address, port } = server.address() as AddressInfo;
-  return {
-    endpoint: { host: address, port },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  try {
+    const server = httpServer(at, limits);
+    limitConnections(server, limits, events);
+    takeUpgrades(server, events);
+    await listen(server, at);
+    const { address, port } = server.address() as AddressInfo;
+    return { endpoint: { host: address, port }, close: () => close(server) };
+  } catch (cause) {
+    const text = `cannot listen on TCP ${endpointText(at)}: ${errorData(cause).message}`;
+    throw new MeshError('TRANSPORT_UNAVAILABLE', text, { cause });
+  }
 }
 
 function httpServer({ tls }: WebSocketListen, { handshakeMs }: WebSocketLimits): Server {
@@ -124,18 +108,33 @@ function limitConnections(server: Server, limits: WebSocketLimits, events: Serve
   });
 }
 
-function listen(server: Server, at: WebSocketListen): Promise<void> {
+function takeUpgrades(server: Server, events: ServerEvents): void {
+  const upgrades = new WebSocketServer({
+    noServer: true,
+    path: OVERLAY_HTTP_PATH,
+    maxPayload: BATCH_BYTES_MAX,
+    perMessageDeflate: false,
+    clientTracking: false,
+  });
+  server.on('upgrade', (request: IncomingMessage, socket, head) => {
+    // The address is gone when the connection is.
+    const host = request.socket.remoteAddress;
+    if (host === undefined) socket.destroy();
+    else upgrades.handleUpgrade(request, socket, head, (webSocket) => events.accepted(webSocket, host));
+  });
+}
+
+function listen(server: Server, { host, port }: WebSocketListen): Promise<void> {
   return new Promise((resolve, reject) => {
-    const failed = (cause: Error): void =>
-      reject(
-        new MeshError('TRANSPORT_UNAVAILABLE', `cannot listen on TCP ${endpointText(at)}: ${errorData(cause).message}`, {
-          cause,
-        }),
-      );
-    server.once('error', failed);
-    server.listen({ host: at.host, port: at.port, ipv6Only: true }, () => {
-      server.off('error', failed);
-      resolve();
-    });
+    // After the first it is about one connection that did not come about, and settles nothing.
+    server.on('error', reject);
+    server.listen({ host, port, ipv6Only: true }, resolve);
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
   });
 }
