@@ -1,16 +1,17 @@
 /**
- * The control socket of a running mesh: one request a connection, answered with one result or with items until one side has enough.
+ * The control socket of a running mesh, or node of a network: one request a connection, answered with one result or with items until one side has enough.
  * Knows no operation; `operations.ts` gives them. Requests are bounded in size, number and time.
  */
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { errorData, MeshError } from '../../core/errors.ts';
-import { frame, FrameReader } from './frames.ts';
+import { frame } from './frames.ts';
+import { Incoming } from './incoming.ts';
 import { checkFolder, checkSocket, closeToOthers, leavePid, takePid } from './place.ts';
 
 /** Raised when a message changes its meaning. */
 export const PROTOCOL = 1;
-const CONNECTIONS_MAX = 64;
+const CONNECTIONS_MAX = 256;
 /** ms in which a client must have sent its request. */
 const REQUEST_MS = 10_000;
 /** ms in which a client must have read what it was sent. A pager may stand still for long, and costs one item. */
@@ -30,6 +31,8 @@ export interface Answering {
   readonly signal: AbortSignal;
   /** One item of an answer that comes in many. Resolves when the client has room for the next; rejects when it has gone. */
   readonly item: (value: unknown) => Promise<void>;
+  /** The next message that the client sends after its request; undefined: it has gone. Throws CODEC_FAILED. */
+  readonly next: () => Promise<unknown>;
 }
 export type Operation = (params: Readonly<Record<string, unknown>>, answering: Answering) => unknown;
 
@@ -101,14 +104,15 @@ async function serve(
   const signal = AbortSignal.any([gone.signal, closing]);
   const send = (response: Response): Promise<void> => sent(socket, frame(response), stallMs);
   try {
-    const request = await requestOf(socket);
+    const incoming = new Incoming(socket);
+    const request = await requestOf(socket, incoming);
     const operation = Object.hasOwn(operations, request.op) ? operations[request.op] : undefined;
     if (request.v !== PROTOCOL || operation === undefined)
       throw new MeshError(
         'USAGE',
-        `the running mesh does not know '${request.op}' of protocol ${request.v}: use the CLI of its version`,
+        `the running process does not know '${request.op}' of protocol ${request.v}: use the CLI of its version`,
       );
-    const result = await operation(request.params, { signal, item: (item) => send({ item }) });
+    const result = await operation(request.params, { signal, item: (item) => send({ item }), next: () => incoming.next() });
     await send({ ok: result ?? null });
   } catch (error) {
     await send({ error: errorData(error) }).catch(() => undefined);
@@ -129,22 +133,13 @@ async function sent(socket: Socket, bytes: Buffer, stallMs: number): Promise<voi
   if (socket.destroyed) throw new MeshError('TRANSPORT_UNAVAILABLE', 'the client has gone, or does not read');
 }
 
-async function requestOf(socket: Socket): Promise<Request> {
-  const reader = new FrameReader();
-  return new Promise((resolve, reject) => {
-    socket.setTimeout(REQUEST_MS, () => reject(new MeshError('USAGE', 'no request came')));
-    socket.on('data', (chunk) => {
-      try {
-        const [request] = reader.push(chunk);
-        if (request === undefined) return;
-        socket.setTimeout(0);
-        resolve(checked(request));
-      } catch (error) {
-        reject(error);
-      }
-    });
-    socket.on('close', () => reject(new MeshError('USAGE', 'the client has gone')));
-  });
+async function requestOf(socket: Socket, incoming: Incoming): Promise<Request> {
+  const late = Promise.withResolvers<never>();
+  socket.setTimeout(REQUEST_MS, () => late.reject(new MeshError('USAGE', 'no request came')));
+  const request = await Promise.race([incoming.next(), late.promise]);
+  socket.setTimeout(0);
+  if (request === undefined) throw new MeshError('USAGE', 'the client has gone');
+  return checked(request);
 }
 
 /** Throws CODEC_FAILED. */
