@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, test, type TestContext } from 'vitest';
 import { startProxy, type Proxy } from './proxy.ts';
@@ -131,6 +132,22 @@ describe('through a proxy', () => {
       expect.stringContaining('ECONNREFUSED'),
       ...Array.from({ length: 3 }, () => 'a proxy URL begins with http:// or https://'),
     ]);
+  });
+
+  test('credentials are in no debug output', async () => {
+    const [proxy, relay] = [await proxyWith({ credentials: 'secret:hidden' }), await lab.relay()];
+    const script = `
+      import { WebSocketEndpoint } from ${JSON.stringify(new URL('../../../transport/overlay/endpoint/websocket.ts', import.meta.url).href)};
+      const ended = () => void endpoint.stop();
+      const endpoint = new WebSocketEndpoint({ events: { onOpen: ended, onError: ended, onDatagram() {} }, drops: {} });
+      endpoint.dial('${relay.url}', { proxy: () => 'http://secret:hidden@${LOOPBACK}:${proxy.port}' });`;
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+      env: { ...process.env, DEBUG: '*', NODE_DEBUG: 'http,https,net,tls' },
+    });
+    const output = (await Promise.all([child.stdout, child.stderr].map(text))).join('');
+    expect(output).toContain('https-proxy-agent');
+    expect(output).not.toMatch(/secret|hidden|c2VjcmV0/);
+    expect(relay.events.open).toHaveLength(1);
   });
 
   test('one that cannot be asked for fails the dial', async () => {

@@ -47,7 +47,7 @@ export function dialWebSocket(text: string, { proxy, ca, handshakeMs }: DialOpti
     const socket = new WebSocket(url, {
       maxPayload: BATCH_BYTES_MAX,
       perMessageDeflate: false,
-      checkServerIdentity: isHost(url.hostname.replace(/^\[|\]$/g, '')),
+      checkServerIdentity: certifiedAs(url.hostname.replace(/^\[|\]$/g, '')),
       ...trusted,
       ...(agent && { agent }),
     });
@@ -76,10 +76,10 @@ function webSocketUrl(text: string): URL {
 }
 
 /**
- * By the host of the URL: the agent of a proxy does not tell TLS an address, and a certificate of `localhost` would then do. ws passes it on as
+ * A certificate has to be of the host of the URL: the agent of a proxy does not tell TLS an address, and a certificate of `localhost` would then do. ws passes it on as
  * it is, whatever its types say.
  */
-const isHost = (host: string): ClientOptions['checkServerIdentity'] =>
+const certifiedAs = (host: string): ClientOptions['checkServerIdentity'] =>
   ((_name: string, certificate: PeerCertificate) =>
     checkServerIdentity(host, certificate)) as unknown as ClientOptions['checkServerIdentity'];
 
