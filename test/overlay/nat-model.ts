@@ -101,8 +101,9 @@ export class Internet {
   /** What has arrived by now, in that order. */
   take(now: number): readonly Delivery[] {
     const deliveries: Delivery[] = [];
-    while (this.nextAt() <= now) {
-      const { at, packet, host } = this.arrivals.shift() as (typeof this.arrivals)[number];
+    for (let next = this.arrivals[0]; next !== undefined && next.at <= now; next = this.arrivals[0]) {
+      this.arrivals.shift();
+      const { at, packet, host } = next;
       const reached = host === undefined ? this.fromCore(at, packet) : { host, packet };
       if (reached !== undefined)
         deliveries.push({

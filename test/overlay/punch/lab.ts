@@ -19,7 +19,6 @@ export interface SideSpec {
   readonly also?: readonly string[];
   /** The NAT has another name and address for each side, unless both have the same `lan`. */
   readonly lan?: string;
-  readonly hairpin?: boolean;
 }
 
 export interface LabSpec {
@@ -31,13 +30,19 @@ export interface LabSpec {
   readonly relayMs?: readonly [ab: number, ba: number];
   /** Frames on the relayed path that are lost and sent again after 100 ms, and that come twice. */
   readonly relayLoss?: number;
+  /** Both NATs are behind that of one carrier, which sends what is for its own address back. */
+  readonly hasCarrier?: boolean;
 }
 
 const RELAYS: readonly Endpoint[] = [
   { host: '203.0.113.2', port: 3478 },
   { host: '203.0.113.6', port: 3478 },
 ];
-const [CHALLENGE, RESPONSE, DATA, WHO, YOU] = [1, 2, 3, 4, 5];
+const CHALLENGE = 1;
+const RESPONSE = 2;
+const DATA = 3;
+const WHO = 4;
+const YOU = 5;
 
 export class LabSide {
   readonly name: string;
@@ -80,7 +85,7 @@ export class LabSide {
     });
   }
 
-  /** Packets that left, by TTL: 'all' or a number. */
+  /** All that were to be sent. */
   probes(): readonly Extract<PunchOutput, { type: 'probe' }>[] {
     return this.outputs.map(({ output }) => output).filter((output) => output.type === 'probe');
   }
@@ -93,23 +98,25 @@ export class LabSide {
     const host = this.addresses.find((address) => address.includes(':') === family);
     if (host === undefined) return;
     if (type === CHALLENGE) this.challenged.add(path);
-    lab.internet.send(lab.now, this.name, { host, port }, parsed.endpoint, Uint8Array.of(type ?? 0), ttl);
+    lab.internet.send(lab.now, this.name, { host, port }, parsed.endpoint, Uint8Array.of(type, this.name.charCodeAt(0)), ttl);
   }
 
   received(lab: Lab, { from, to, bytes }: Delivery): void {
     const [socket] = [...this.sockets].find(([, port]) => port === to.port) ?? [];
     if (socket === undefined) return;
     const path = udpPath(socket, from);
-    const [type = 0] = bytes;
+    const [type = 0, author] = bytes;
     if (type === YOU) {
       const seen = parseEndpoint(new TextDecoder().decode(bytes.subarray(1)));
       if (seen !== undefined) this.nat.observed(lab.now, endpointText(from), socket, seen);
       return;
     }
-    if (type === CHALLENGE) this.send(lab, path, RESPONSE as number);
+    // What a NAT sent back to its sender is not authentic.
+    if (author === this.name.charCodeAt(0)) return;
+    if (type === CHALLENGE) this.send(lab, path, RESPONSE);
     if (type === RESPONSE && this.challenged.has(path)) this.validated(lab, path);
     // As `Paths` does with what comes from elsewhere.
-    if (type !== RESPONSE && this.direct === undefined) this.send(lab, path, CHALLENGE as number);
+    if (type !== RESPONSE && this.direct === undefined) this.send(lab, path, CHALLENGE);
   }
 
   private validated(lab: Lab, path: PathId): void {
@@ -128,6 +135,7 @@ export class Lab {
   now = 0;
   private readonly relayMs: readonly [number, number];
   private readonly relayLoss: number;
+  private readonly hasCarrier: boolean;
   private mail: { readonly at: number; readonly to: LabSide; readonly output: Extract<PunchOutput, { type: 'control' }> }[] = [];
   private nextDataAt = 0;
   private nextPort = 40_000;
@@ -138,10 +146,13 @@ export class Lab {
     this.relayLoss = spec.relayLoss ?? 0;
     this.internet = new Internet({ random: this.random, ...(spec.weather === undefined ? {} : { weather: spec.weather }) });
     for (const [i, { host }] of RELAYS.entries()) this.internet.host(`relay${i}`, { addresses: [host] });
+    if (spec.hasCarrier === true) this.internet.nat('carrier', { kind: 'addr', address: '203.0.113.99', hairpin: true });
+    const [outerA, outerB] = spec.hasCarrier === true ? ['100.64.0.10', '100.64.0.20'] : ['203.0.113.10', '203.0.113.20'];
+    this.hasCarrier = spec.hasCarrier === true;
     // Who leads is the seed's, as it is the keys' otherwise.
     const leads = spec.seed % 2 === 0;
-    this.a = this.side('a', spec.a, leads, '198.51.100.1', '203.0.113.10', '192.168.1.5');
-    this.b = this.side('b', spec.b, !leads, '198.51.100.2', '203.0.113.20', '192.168.7.9');
+    this.a = this.side('a', spec.a, leads, '198.51.100.1', outerA as string, '192.168.1.5');
+    this.b = this.side('b', spec.b, !leads, '198.51.100.2', outerB as string, '192.168.7.9');
     for (const side of this.sides) for (let i = 0; i < 5; i++) this.look(side, '0');
     this.run(500);
   }
@@ -178,21 +189,13 @@ export class Lab {
     this.now = until;
   }
 
-  /** The sides lose what direct path they have, and begin again. */
-  again(): void {
-    for (const side of this.sides) {
-      side.direct = undefined;
-      side.directAt = Infinity;
-    }
-  }
-
   private side(name: string, spec: SideSpec, leads: boolean, open: string, outer: string, inner: string): LabSide {
     const { nat, lan = `lan-${name}` } = spec;
     const address = spec.address ?? (nat === 'none' ? open : inner);
     if (nat === 'none') this.internet.host(name, { addresses: [address, ...(spec.also ?? [])] });
     else {
       if (name === 'a' || lan === `lan-${name}`)
-        this.internet.nat(lan, { kind: nat, address: outer, hairpin: spec.hairpin ?? false });
+        this.internet.nat(lan, { kind: nat, address: outer, ...(this.hasCarrier ? { behind: 'carrier' } : {}) });
       this.internet.host(name, { addresses: [address, ...(spec.also ?? [])], nat: lan });
     }
     return new LabSide(this, name, { ...spec, address }, leads, new PunchBudget());
@@ -205,7 +208,7 @@ export class Lab {
     for (const { to, output } of due) to.punching.control(this.now, output.code, output.bytes);
     if (this.nextDataAt <= this.now) {
       this.nextDataAt = this.now + 100;
-      for (const side of this.sides) if (side.direct !== undefined) side.send(this, side.direct, DATA as number);
+      for (const side of this.sides) if (side.direct !== undefined) side.send(this, side.direct, DATA);
     }
     for (const { punching } of this.sides) if (punching.nextAt() <= this.now) punching.tick(this.now);
   }
@@ -214,7 +217,7 @@ export class Lab {
     const side = this.sides.find(({ name }) => name === delivery.host);
     if (side !== undefined) side.received(this, delivery);
     else if (delivery.bytes[0] === WHO) {
-      const told = Uint8Array.from([YOU as number, ...new TextEncoder().encode(endpointText(delivery.from))]);
+      const told = Uint8Array.from([YOU, ...new TextEncoder().encode(endpointText(delivery.from))]);
       this.internet.send(this.now, delivery.host, delivery.to, delivery.from, told);
     }
   }
@@ -233,7 +236,7 @@ export class Lab {
         if (!side.isMute) this.post(side, output);
         return;
       case 'probe':
-        side.send(this, output.path, CHALLENGE as number, output.ttl);
+        side.send(this, output.path, CHALLENGE, output.ttl);
         return;
       case 'vantage':
         this.look(side, output.socket);
@@ -265,6 +268,6 @@ export class Lab {
   }
 
   private look(side: LabSide, socket: string): void {
-    for (const relay of RELAYS) side.send(this, udpPath(socket, relay), WHO as number);
+    for (const relay of RELAYS) side.send(this, udpPath(socket, relay), WHO);
   }
 }

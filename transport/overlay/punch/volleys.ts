@@ -4,13 +4,14 @@
  * what nobody asked for (`poison`, OVERLAY.md §3.2) otherwise gives the own flow another port, and punching fails.
  *
  * A TTL of n opens n - 1 NATs. The first round opens the nearest one, which in a container host is the one that needs it, and is too short for
- * even the nearest peer. The second, on a fresh port, takes more time, for peers whose clocks of start were far apart, and goes deeper at last.
+ * even the nearest peer. The second, on a fresh port, takes 250 ms, for a relayed path that is slower in one direction, so that the two sides do
+ * not start at the same time; and it goes deeper at last.
  */
 export const OPENER_TTL = 2;
 const DEEP_TTL = 5;
 const OPENERS: readonly (readonly number[])[] = [
   [OPENER_TTL, OPENER_TTL],
-  [OPENER_TTL, OPENER_TTL, OPENER_TTL, OPENER_TTL, DEEP_TTL, DEEP_TTL],
+  [...Array.from({ length: 8 }, () => OPENER_TTL), DEEP_TTL, DEEP_TTL],
 ];
 
 export const VOLLEYS = 30;
