@@ -27,6 +27,13 @@ export interface Verb {
   load(): Promise<{ run(call: Call): Promise<number | void> }>;
 }
 
+/** Verbs under a word of their own, as `net` in `reprise net up`. */
+export interface Group {
+  readonly name: string;
+  readonly about: string;
+  readonly verbs: readonly Verb[];
+}
+
 /** One call of a verb. Texts are exactly what was typed. */
 export class Call {
   readonly io: Io;
@@ -46,7 +53,7 @@ export class Call {
   }
   /** Writes commands for people to type. */
   get reprise(): Invocation {
-    return new Invocation(this.io.env, this.file);
+    return new Invocation(this.io.env, this.file, this.text('dir'));
   }
   get isJson(): boolean {
     return this.flag('json');

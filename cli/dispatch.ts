@@ -6,17 +6,25 @@ import { parseArgs } from 'node:util';
 import { cac, type CAC } from 'cac';
 import { suggest } from '../core/config/problems.ts';
 import { errorData, MeshError } from '../core/errors.ts';
-import { Call, type Verb } from './command.ts';
+import { Call, type Group, type Verb } from './command.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
 import { tell } from './failure.ts';
 import { Invocation } from './invocation.ts';
 import { type Io, saying } from './io.ts';
-import { VERBS } from './verbs.ts';
+import { GROUPS, VERBS } from './verbs.ts';
+
+/** The verbs among which the next word chooses, and what was typed before it. */
+interface Level {
+  readonly typed: string;
+  readonly verbs: readonly Verb[];
+  readonly groups: readonly Group[];
+}
+const TOP: Level = { typed: '', verbs: VERBS, groups: GROUPS };
 
 /** Resolves with the exit code; never rejects. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const isJson = argv.includes('--json');
-  const reprise = new Invocation(io.env, fileIn(argv));
+  const reprise = new Invocation(io.env, valueIn(argv, 'file', argv[0] === 'logs' ? undefined : 'f'), valueIn(argv, 'dir'));
   const verb = VERBS.find((v) => v.name === argv[0]);
   try {
     return await dispatch(argv, isJson ? io : saying(io, (line) => reprise.text(line)), reprise);
@@ -28,34 +36,39 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** The mesh file that was typed, whatever else was. */
-function fileIn([verb, ...args]: readonly string[]): string | undefined {
-  const file = { type: 'string', ...(verb !== 'logs' && { short: 'f' }) } as const;
-  const { values } = parseArgs({ args, options: { file }, strict: false, allowPositionals: true });
-  return typeof values.file === 'string' ? values.file : undefined;
+/** The mesh file, or the folder of a network, that was typed, whatever else was. */
+function valueIn([, ...args]: readonly string[], name: string, short?: string): string | undefined {
+  const option = { type: 'string', ...(short !== undefined && { short }) } as const;
+  const { values } = parseArgs({ args, options: { [name]: option }, strict: false, allowPositionals: true });
+  const value = values[name];
+  return typeof value === 'string' ? value : undefined;
 }
 
 async function dispatch(argv: readonly string[], io: Io, reprise: Invocation): Promise<number> {
-  const [word] = argv;
+  const [word, ...rest] = argv;
   if (word === '-v' || word === '--version') {
     const { default: manifest } = await import('reprise/package.json', { with: { type: 'json' } });
     io.out(manifest.version);
     return EXIT.ok;
   }
-  const cli = grammar(reprise);
+  const group = GROUPS.find(({ name }) => name === word);
+  return group === undefined
+    ? perform(argv, io, reprise, TOP)
+    : perform(rest, io, reprise, { typed: `${group.name} `, verbs: group.verbs, groups: [] });
+}
+
+async function perform(argv: readonly string[], io: Io, reprise: Invocation, level: Level): Promise<number> {
+  const [word] = argv;
+  const cli = grammar(reprise, level);
   if (word === undefined || word === 'help' || word === '-h' || word === '--help') {
     cli.outputHelp();
     return word === undefined ? EXIT.usage : EXIT.ok;
   }
-  const verb = VERBS.find((v) => v.name === word);
-  if (verb === undefined)
-    throw new MeshError(
-      'USAGE',
-      `unknown command '${word}'${suggest(
-        word,
-        VERBS.map((v) => v.name),
-      )}`,
-    );
+  const verb = level.verbs.find((v) => v.name === word);
+  if (verb === undefined) {
+    const known = [...level.verbs, ...level.groups].map(({ name }) => name);
+    throw new MeshError('USAGE', `unknown command '${level.typed}${word}'${suggest(word, known)}`);
+  }
   cli.parse(['node', 'reprise', ...argv], { run: false });
   if (cli.options['help'] === true) return EXIT.ok;
   const command = cli.matchedCommand;
@@ -64,22 +77,23 @@ async function dispatch(argv: readonly string[], io: Io, reprise: Invocation): P
     command.checkRequiredArgs();
     command.checkUnusedArgs();
   } catch (error) {
-    throw new MeshError('USAGE', `${errorData(error).message}; see \`reprise ${word} --help\``);
+    throw new MeshError('USAGE', `${errorData(error).message}; see \`reprise ${level.typed}${word} --help\``);
   }
   const loaded = await verb.load();
-  return (await loaded.run(callOf(verb, argv.slice(1), io))) ?? EXIT.ok;
+  return (await loaded.run(callOf(verb, argv.slice(1), io, level))) ?? EXIT.ok;
 }
 
-function grammar(reprise: Invocation): CAC {
+function grammar(reprise: Invocation, { typed, verbs, groups }: Level): CAC {
   const { program } = reprise;
-  const cli = cac(program);
-  for (const verb of VERBS) {
+  const cli = cac(`${program} ${typed}`.trimEnd());
+  for (const { name, about } of groups) cli.command(`${name} <verb>`, about);
+  for (const verb of verbs) {
     const command = cli.command(`${verb.name}${verb.args === undefined ? '' : ` ${verb.args}`}`, verb.about);
     for (const { flags, about } of verb.options ?? []) command.option(flags, about);
     for (const example of verb.examples ?? []) command.example(example.replace(/^reprise /, `${program} `));
   }
   cli.help((sections) => {
-    const words = VERBS.find((v) => v.name === cli.matchedCommandName)?.words ?? [];
+    const words = verbs.find((v) => v.name === cli.matchedCommandName)?.words ?? [];
     if (words.length > 0) sections.push({ title: 'Words', body: reprise.text(wordLines(words).join('\n')) });
   });
   return cli;
@@ -92,13 +106,13 @@ function wordLines(words: NonNullable<Verb['words']>): string[] {
 
 const FLAGS = /^(?:-(\w), )?--([\w-]+)( <.+>)?$/;
 
-function callOf(verb: Verb, argv: readonly string[], io: Io): Call {
+function callOf(verb: Verb, argv: readonly string[], io: Io, { typed }: Level): Call {
   const options: Record<string, { type: 'string' | 'boolean'; short?: string; multiple: true }> = {};
   for (const { flags } of verb.options ?? []) {
     const [, short, name = '', value] = FLAGS.exec(flags) ?? [];
     options[name] = { type: value === undefined ? 'boolean' : 'string', multiple: true, ...(short !== undefined && { short }) };
   }
-  const parsed = parsedBy(argv, options, verb.name);
+  const parsed = parsedBy(argv, options, `${typed}${verb.name}`);
   const given = new Map<string, readonly string[]>();
   for (const [name, values] of Object.entries(parsed.values))
     given.set(

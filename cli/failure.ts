@@ -5,11 +5,14 @@ import type { Io } from './io.ts';
 
 export function tell(error: unknown, io: Io, isJson: boolean, verb: Verb | undefined): void {
   const { code = 'INTERNAL', message, data, cause } = errorData(error);
-  if (isJson) return io.note(JSON.stringify({ error: { code, message, ...(data !== undefined && { data }) } }));
   const isOurs = isMeshError(error);
+  const cure = isOurs ? cureOf(code, message, verb)?.replaceAll(/\bPID\b/g, (name) => pidIn(data) ?? name) : undefined;
+  if (isJson)
+    return io.note(
+      JSON.stringify({ error: { code, message, ...(cure !== undefined && { cure }), ...(data !== undefined && { data }) } }),
+    );
   io.note(`${isOurs ? code : 'error'}: ${message}`);
   if (cause !== undefined && !message.includes(cause.message)) io.note(`  because: ${cause.message}`);
-  const cure = isOurs ? cureOf(code, message, verb)?.replaceAll(/\bPID\b/g, (name) => pidIn(data) ?? name) : undefined;
   if (cure !== undefined) io.note(`  ${cure}`);
   if (io.env['REPRISE_DEBUG'] !== undefined && error instanceof Error) io.note(error.stack ?? '');
 }

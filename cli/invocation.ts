@@ -1,6 +1,6 @@
 /**
- * Commands as they have to be typed where this one was: through `npx` or not, and with the mesh file that it was given. Whatever the CLI
- * prints for people to type is written here.
+ * Commands as they have to be typed where this one was: through `npx` or not, and with the mesh file, or the folder of a network, that it
+ * was given. Whatever the CLI prints for people to type is written here.
  */
 import { resolve } from 'node:path';
 import type { Address } from '../core/address.ts';
@@ -9,22 +9,29 @@ import { VERBS } from './verbs.ts';
 /** The mesh file where none is named. */
 export const MESH_FILE = 'mesh.yaml';
 
+/** The folder of a network where none is named. */
+export const NET_FOLDER = '.reprise/net';
+
 const TAKES_FILE: ReadonlySet<string> = new Set(VERBS.map(({ name }) => name));
 
 export class Invocation {
   /** What it begins with: who installed the package in a folder has it on no path, and npm says that it has started this process. */
   readonly program: 'reprise' | 'npx reprise';
   private readonly file: string | undefined;
+  private readonly folder: string | undefined;
 
-  /** `file`: the mesh file, as it was typed. */
-  constructor(env: Readonly<Record<string, string | undefined>>, file: string = MESH_FILE) {
+  /** `file`: the mesh file, `folder`: that of a network, as they were typed. */
+  constructor(env: Readonly<Record<string, string | undefined>>, file: string = MESH_FILE, folder: string = NET_FOLDER) {
     this.program = env['npm_command'] === undefined ? 'reprise' : 'npx reprise';
     this.file = resolve(file) === resolve(MESH_FILE) ? undefined : quoted(file);
+    this.folder = resolve(folder) === resolve(NET_FOLDER) ? undefined : quoted(folder);
   }
 
   /** `ps desk` becomes `npx reprise ps desk -f other.yaml`. */
   command(typed: string): string {
     const [verb = ''] = typed.split(' ');
+    if (verb === 'net' && this.folder !== undefined && !typed.endsWith('--help'))
+      return `${this.program} ${typed} --dir ${this.folder}`;
     const isWhole = this.file === undefined || !TAKES_FILE.has(verb) || typed.endsWith('--help');
     // The `-f` of `logs` follows.
     return `${this.program} ${typed}${isWhole ? '' : ` ${verb === 'logs' ? '--file' : '-f'} ${this.file}`}`;

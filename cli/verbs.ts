@@ -1,6 +1,7 @@
 /** Every verb of the CLI in one table: what it is called, what it takes, and where its code is. Loads none of it. */
-import type { Option, Verb } from './command.ts';
+import type { Group, Option, Verb } from './command.ts';
 import { PS_WORDS, RECORD_WORDS, SNAPSHOT_WORDS } from './glossary.ts';
+import { NET_VERBS } from './net/verbs.ts';
 
 const FILE: Option = { flags: '-f, --file <file>', about: 'The mesh file (default: mesh.yaml)' };
 const ENV_FILE: Option = {
@@ -278,5 +279,13 @@ export const VERBS: readonly Verb[] = [
     options: READ,
     examples: ['reprise config validate', 'reprise config schema > mesh.schema.json', 'reprise config print'],
     load: () => import('./verbs/config.ts'),
+  },
+];
+
+export const GROUPS: readonly Group[] = [
+  {
+    name: 'net',
+    about: 'Connect machines: encrypted, through NAT, by permanent addresses; `net help` lists its verbs',
+    verbs: NET_VERBS,
   },
 ];

@@ -163,7 +163,7 @@ export const CODES = {
   ),
   NET_CHANNEL_REFUSED: row(
     'The channel cannot be opened to this peer.',
-    'Use one way of delivery for each channel, a name of at most 200 bytes, and no more channels than the message names.',
+    'Use one way of delivery for each channel, a name of at most 512 bytes, and no more channels than the message names.',
   ),
   NET_CLOSED: row('The association with the peer is closed.', 'Send again over the next one.', true),
   NET_FOLDER_BUSY: row(
@@ -224,7 +224,7 @@ export const CODES = {
   ),
   NET_NAME_TAKEN: row(
     'Another node of the network has this name.',
-    'Choose another name. It is free again when the key of that node was revoked.',
+    'Choose another name (`--name NAME`). It is free again when the key of that node was revoked.',
   ),
   NET_MCP_AMBIGUOUS: row(
     'More than one node serves an MCP server of this name.',
@@ -251,7 +251,7 @@ export const CODES = {
   ),
   NET_NAME_UNKNOWN: row(
     'No relay knows a node of this name, address or key, and nothing is configured for it.',
-    'See that it is up over there, and which relays it and this node have: `reprise net relay`. `reprise net peers` lists who is known.',
+    'See that it runs over there, and by the same relays: `reprise net doctor` says here whether they answer, `reprise net peers` who is known.',
     true,
   ),
   NET_NETWORK_INVALID: row(

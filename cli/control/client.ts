@@ -1,6 +1,6 @@
-/** The other end of the control socket: how the CLI talks to a mesh that runs. */
+/** The other end of the control socket: how the CLI talks to a mesh, or to a node of a network, that runs. */
 import { connect, type Socket } from 'node:net';
-import { errorFrom, isMeshError, MeshError } from '../../core/errors.ts';
+import { type ErrorCode, errorFrom, isMeshError, MeshError } from '../../core/errors.ts';
 import { frame, FrameReader } from './frames.ts';
 import { checkSocket, pidAt, statOf } from './place.ts';
 import { PROTOCOL, type Response } from './server.ts';
@@ -13,24 +13,32 @@ const LONG: ReadonlySet<string> = new Set(['reset', 'migrate', 'fork', 'delete',
 /** ms in which a mesh says that it is there: it does so between any two things that it does. */
 const HELLO_MS = 5_000;
 
-/** What a mesh says of itself. */
+/** What runs behind a socket, and the codes of the errors that say that it does not, or does not answer. */
+export interface Subject {
+  readonly noun: string;
+  readonly notRunning: ErrorCode;
+  readonly unresponsive: ErrorCode;
+}
+const MESH: Subject = { noun: 'mesh', notRunning: 'MESH_NOT_RUNNING', unresponsive: 'MESH_UNRESPONSIVE' };
+
+/** What all say of themselves. */
 export interface Hello {
-  readonly mesh: string;
   readonly pid: number;
-  readonly node: string;
 }
 
 export class ControlClient {
   readonly path: string;
-  /** Of the mesh, where it is known. */
+  /** Of the process, where it is known. */
   readonly pid: number | undefined;
+  private readonly subject: Subject;
 
-  constructor(path: string, pid?: number) {
+  constructor(path: string, pid?: number, subject = MESH) {
     this.path = path;
     this.pid = pid;
+    this.subject = subject;
   }
 
-  /** Throws what the operation throws; MESH_UNRESPONSIVE when no answer comes in time, MESH_NOT_RUNNING when none can come any more. */
+  /** Throws what the operation throws; `unresponsive` when no answer comes in time, `notRunning` when none can come any more. */
   async call<T>(
     op: string,
     params: Readonly<Record<string, unknown>> = {},
@@ -40,20 +48,21 @@ export class ControlClient {
     for await (const answer of this.answers(op, params, deadline)) if ('ok' in answer) return answer.ok as T;
     const { id } = params;
     const again = id === undefined ? '' : `. It may have taken it: \`--id ${String(id)}\` makes it safe to send it again`;
-    if (deadline.aborted) throw unresponsive(`has not answered '${op}' for ${timeoutMs / 1_000} s${again}`, this.pid);
-    throw new MeshError('MESH_NOT_RUNNING', `the mesh stopped before it answered '${op}'${again}`);
+    if (deadline.aborted)
+      throw unresponsive(this.subject, `has not answered '${op}' for ${timeoutMs / 1_000} s${again}`, this.pid);
+    throw this.gone(`the ${this.subject.noun} stopped before it answered '${op}'${again}`);
   }
 
-  /** Items, as they come, until the signal. Throws MESH_NOT_RUNNING when the mesh is killed meanwhile. */
+  /** Items, as they come, until the signal. Throws `notRunning` when the process is killed meanwhile. */
   async *follow<T>(op: string, params: Readonly<Record<string, unknown>>, signal: AbortSignal): AsyncGenerator<T> {
     for await (const answer of this.answers(op, params, signal)) {
       if ('ok' in answer) return;
       if ('item' in answer) yield answer.item as T;
     }
-    if (!signal.aborted) throw new MeshError('MESH_NOT_RUNNING', `the mesh broke off in the middle of '${op}'`);
+    if (!signal.aborted) throw this.gone(`the ${this.subject.noun} broke off in the middle of '${op}'`);
   }
 
-  /** Items that there are, however slowly they are taken. Throws MESH_NOT_RUNNING; MESH_UNRESPONSIVE when the next one does not come in time. */
+  /** Items that there are, however slowly they are taken. Throws `notRunning`; `unresponsive` when the next one does not come in time. */
   async *items<T>(op: string, params: Readonly<Record<string, unknown>>, timeoutMs = TIMEOUT_MS): AsyncGenerator<T> {
     const late = new AbortController();
     const items = this.follow<T>(op, params, late.signal);
@@ -62,7 +71,8 @@ export class ControlClient {
         const timer = setTimeout(() => late.abort(), timeoutMs);
         const next = await items.next();
         clearTimeout(timer);
-        if (late.signal.aborted) throw unresponsive(`has not gone on with '${op}' for ${timeoutMs / 1_000} s`, this.pid);
+        if (late.signal.aborted)
+          throw unresponsive(this.subject, `has not gone on with '${op}' for ${timeoutMs / 1_000} s`, this.pid);
         if (next.done === true) return;
         yield next.value;
       }
@@ -72,8 +82,8 @@ export class ControlClient {
   }
 
   private async *answers(op: string, params: Readonly<Record<string, unknown>>, signal: AbortSignal): AsyncGenerator<Response> {
-    const socket = await opened(this.path);
-    if (socket === undefined) throw new MeshError('MESH_NOT_RUNNING', `no mesh answers at ${this.path}`);
+    const socket = await opened(this.path, this.subject);
+    if (socket === undefined) throw this.gone(`no ${this.subject.noun} answers at ${this.path}`);
     const abort = (): void => void socket.destroy();
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
@@ -93,35 +103,47 @@ export class ControlClient {
       socket.destroy();
     }
   }
-}
 
-/** Undefined: no mesh runs there. Throws CONTROL_UNSAFE; MESH_UNRESPONSIVE, which names the process. */
-export async function runningMesh(path: string, helloMs = HELLO_MS): Promise<ControlClient | undefined> {
-  if (statOf(path) === undefined) return undefined;
-  checkSocket(path);
-  try {
-    const { pid } = await new ControlClient(path).call<Hello>('hello', {}, helloMs);
-    return new ControlClient(path, pid);
-  } catch (error) {
-    if (isMeshError(error, 'MESH_NOT_RUNNING')) return undefined;
-    if (!isMeshError(error, 'MESH_UNRESPONSIVE')) throw error;
-    throw unresponsive(`has not answered for ${helloMs / 1_000} s: it is stopped (SIGSTOP, a debugger), or busy`, pidAt(path));
+  private gone(message: string): MeshError {
+    return new MeshError(this.subject.notRunning, message);
   }
 }
 
-const unresponsive = (what: string, pid: number | undefined): MeshError =>
-  new MeshError('MESH_UNRESPONSIVE', `the mesh${pid === undefined ? '' : `, process ${pid},`} ${what}`, {
+/** Undefined: no mesh runs there. Throws CONTROL_UNSAFE; MESH_UNRESPONSIVE, which names the process. */
+export const runningMesh = (path: string, helloMs = HELLO_MS): Promise<ControlClient | undefined> =>
+  runningAt(path, MESH, helloMs);
+
+/** The same of any subject: `unresponsive` of it is thrown. */
+export async function runningAt(path: string, subject: Subject, helloMs = HELLO_MS): Promise<ControlClient | undefined> {
+  if (statOf(path) === undefined) return undefined;
+  checkSocket(path);
+  try {
+    const { pid } = await new ControlClient(path, undefined, subject).call<Hello>('hello', {}, helloMs);
+    return new ControlClient(path, pid, subject);
+  } catch (error) {
+    if (isMeshError(error, subject.notRunning)) return undefined;
+    if (!isMeshError(error, subject.unresponsive)) throw error;
+    throw unresponsive(
+      subject,
+      `has not answered for ${helloMs / 1_000} s: it is stopped (SIGSTOP, a debugger), or busy`,
+      pidAt(path),
+    );
+  }
+}
+
+const unresponsive = ({ noun, unresponsive: code }: Subject, what: string, pid: number | undefined): MeshError =>
+  new MeshError(code, `the ${noun}${pid === undefined ? '' : `, process ${pid},`} ${what}`, {
     ...(pid !== undefined && { data: { pid } }),
   });
 
-function opened(path: string): Promise<Socket | undefined> {
+function opened(path: string, subject: Subject): Promise<Socket | undefined> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     socket.once('connect', () => resolve(socket));
     socket.once('error', (cause: NodeJS.ErrnoException) => {
       if (cause.code === 'ECONNREFUSED' || cause.code === 'ENOENT') resolve(undefined);
       // More wait already than its socket lets wait.
-      else if (cause.code === 'EAGAIN') reject(unresponsive('takes no connection any more', undefined));
+      else if (cause.code === 'EAGAIN') reject(unresponsive(subject, 'takes no connection any more', undefined));
       else
         reject(new MeshError('TRANSPORT_UNAVAILABLE', `the control socket ${path} does not open: ${cause.message}`, { cause }));
     });

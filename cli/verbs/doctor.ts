@@ -17,25 +17,16 @@ import {
   traces,
 } from '../doctor.ts';
 import { EXIT } from '../exit.ts';
-import type { Style } from '../io.ts';
 import { type LoadedMesh, meshOf, planOfFile } from '../mesh-file.ts';
+import { findingText } from '../render/finding.ts';
 import { storePath } from '../stores.ts';
-
-const MARKS: Readonly<Record<Finding['status'], readonly [string, Style]>> = {
-  ok: ['ok', 'green'],
-  warning: ['warning', 'yellow'],
-  failed: ['failed', 'red'],
-  skipped: ['skipped', 'dim'],
-};
 
 export async function run(call: Call): Promise<number> {
   const findings: Finding[] = [];
   const { io } = call;
   const tell = (finding: Finding): void => {
     findings.push(finding);
-    const [mark, style] = MARKS[finding.status];
-    if (!call.isJson)
-      io.out(`${io.paint(style, mark.padEnd(8))} ${finding.name.padEnd(20)} ${call.reprise.text(finding.message)}`);
+    if (!call.isJson) io.out(findingText(finding, call));
   };
   tell(nodeVersion(process.version));
   const mesh = read(call, tell);

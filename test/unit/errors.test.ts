@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { VERBS } from '../../cli/verbs.ts';
+import { GROUPS, VERBS } from '../../cli/verbs.ts';
 import { CODES, errorData, errorFrom, isMeshError, MeshError } from '../../core/errors.ts';
 
 const FOLDERS = ['core', 'actors', 'transport', 'persistence', 'telemetry', 'cli'];
@@ -25,14 +25,16 @@ describe('the table of errors', () => {
 
   test('names only verbs and options in its cures that the command line has', () => {
     const typed = Object.values(CODES).flatMap(({ cure }) =>
-      [...cure.matchAll(/`reprise ([a-z]+)([^`]*)`/g)].map(([text, verb, rest = '']) => ({ text, verb, rest })),
+      [...cure.matchAll(/`reprise ([a-z][^`]*)`/g)].map(([text, words = '']) => ({ text, words: words.split(' ') })),
     );
     expect(typed.length).toBeGreaterThan(20);
-    for (const { text, verb, rest } of typed.filter((t) => t.verb !== 'help')) {
-      const found = VERBS.find(({ name }) => name === verb);
+    for (const { text, words } of typed.filter((t) => t.words[0] !== 'help')) {
+      const group = GROUPS.find(({ name }) => name === words[0]);
+      const [verb, ...rest] = group === undefined ? words : words.slice(1);
+      const found = (group?.verbs ?? VERBS).find(({ name }) => name === verb);
       expect(found, text).toBeDefined();
       const flags = (found?.options ?? []).map((option) => option.flags).join(' ');
-      for (const [flag] of rest.matchAll(/--[a-z-]+/g)) expect(flags, text).toContain(flag);
+      for (const flag of rest.filter((word) => word.startsWith('--'))) expect(flags, text).toContain(flag);
     }
   });
 

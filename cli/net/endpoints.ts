@@ -1,0 +1,63 @@
+/** Where a node listens, and where others find it. */
+import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { MeshError } from '../../core/errors.ts';
+import { type Endpoint, endpointText } from '../../transport/overlay/paths/endpoint.ts';
+import { ENDPOINTS_MAX, isEndpoint } from '../../transport/overlay/trust/invite.ts';
+
+/** Of a node that makes invites, so that what they say is true after a restart, too. */
+export const DEFAULT_PORT = 7337;
+
+const LISTEN = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):(\d{1,5})$/;
+
+/** `0.0.0.0:7337`, `[::]:0`: an IP address of this machine, and a port; 0: any. Undefined: it is none. */
+export function parseListen(text: string): Endpoint | undefined {
+  const [, v6, v4, digits = ''] = LISTEN.exec(text) ?? [];
+  const host = v6 ?? v4 ?? '';
+  const isAddress = v6 === undefined ? isIP(host) === 4 : isIP(host) === 6;
+  return isAddress && Number(digits) <= 0xffff ? { host, port: Number(digits) } : undefined;
+}
+
+/** As it was typed. Throws USAGE. */
+export function typedListen(text: string, option = '--listen'): Endpoint {
+  const endpoint = parseListen(text);
+  if (endpoint !== undefined) return endpoint;
+  throw new MeshError(
+    'USAGE',
+    `${option} is an IP address of this machine and a port, as 0.0.0.0:${DEFAULT_PORT} or [::]:${DEFAULT_PORT}, not '${text}'`,
+  );
+}
+
+/** As they were typed. Throws USAGE. */
+export function typedEndpoints(texts: readonly string[]): readonly string[] {
+  const wrong = texts.find((text) => !isEndpoint(text));
+  if (wrong !== undefined)
+    throw new MeshError('USAGE', `--endpoint is host:port, [IPv6]:port, ws://host:port or wss://host:port, not '${wrong}'`);
+  if (texts.length > ENDPOINTS_MAX) throw new MeshError('USAGE', `--endpoint can be given ${ENDPOINTS_MAX} times`);
+  return texts;
+}
+
+/**
+ * Where others find a node that listens here, as far as this machine can know: it does not know what a router in front of it does.
+ * For "all addresses" those of its interfaces, or the loopback where it has no other.
+ */
+export function reachableAt(listening: readonly Endpoint[], interfaces = networkInterfaces()): readonly string[] {
+  const found = listening.flatMap(({ host, port }) => {
+    if (port === 0) return [];
+    const hosts = isAny(host) ? addressesOf(interfaces, host === '::') : [host];
+    return hosts.map((own) => endpointText({ host: own, port }));
+  });
+  return [...new Set(found)].slice(0, ENDPOINTS_MAX);
+}
+
+const isAny = (host: string): boolean => host === '0.0.0.0' || host === '::';
+
+/** Those of IPv4 first: `::` takes both. */
+function addressesOf(interfaces: ReturnType<typeof networkInterfaces>, withIpv6: boolean): readonly string[] {
+  const all = Object.values(interfaces)
+    .flatMap((addresses) => addresses ?? [])
+    .filter(({ internal, address }) => !internal && !address.startsWith('fe80:'));
+  const family = (wanted: 'IPv4' | 'IPv6'): string[] => all.filter((own) => own.family === wanted).map(({ address }) => address);
+  const outside = [...family('IPv4'), ...(withIpv6 ? family('IPv6') : [])];
+  return outside.length > 0 ? outside : ['127.0.0.1'];
+}

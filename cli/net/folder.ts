@@ -1,0 +1,205 @@
+/**
+ * A network folder: all that a node is and knows between two runs. Mode 0700, its files 0600.
+ *
+ *   identity.pem      the key of this node               network.bin       descriptor: its hash is the id of the network
+ *   config.json       what a person may change           certificate.bin   by which others know this node (where the network has a CA)
+ *   deny-lists.json   who was revoked                    ca.pem            the CA key, where the network was made
+ *   authority.json    open invites, names of members     node.*            lock and control socket of the process that runs here
+ *
+ * `network.bin` is written last when a folder is filled: where it is, all others are.
+ */
+import { randomBytes } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { isMeshError, MeshError } from '../../core/errors.ts';
+import { createKeyFile, readKeyFile } from '../../transport/overlay/identity/key-file.ts';
+import type { Identity } from '../../transport/overlay/identity/identity.ts';
+import { Authority } from '../../transport/overlay/trust/authority.ts';
+import { CERTIFICATE_BYTES_MAX } from '../../transport/overlay/trust/certificate.ts';
+import { DENY_LIST_BYTES_MAX, DENY_LIST_FAULTS, DenyLists } from '../../transport/overlay/trust/deny-list.ts';
+import { CA_KEYS_MAX, DESCRIPTOR_BYTES_MAX, readNetwork, type Network } from '../../transport/overlay/trust/descriptor.ts';
+import { AUTHORITY_BYTES_MAX, authorityStateText, parseAuthorityState } from './authority-state.ts';
+import { CONFIG_BYTES_MAX, type NetConfig, netConfigText, parseNetConfig } from './config.ts';
+import { checkPrivateFolder, makePrivateFolder, readPrivate, writePrivate } from './private-file.ts';
+
+/** Base64 takes four characters for three bytes; and some for JSON. */
+const DENY_LISTS_BYTES_MAX = CA_KEYS_MAX * (2 * DENY_LIST_BYTES_MAX + 16);
+
+export interface NetState {
+  readonly network: Network;
+  readonly identity: Identity;
+  readonly config: NetConfig;
+  /** As it was written; nothing of it was verified. Undefined: the network has no CA, or the file is not there. */
+  readonly certificate: Uint8Array | undefined;
+  readonly denyLists: DenyLists;
+  /** Where the CA key is. */
+  readonly authority: Authority | undefined;
+  /** Those of the authority: what it revokes is given to the running node, for which it has to be news. */
+  readonly authorityLists: DenyLists;
+}
+
+export class NetFolder {
+  readonly path: string;
+  /** One after the other: each reads what the one before has written. */
+  private adding: Promise<void> = Promise.resolve();
+
+  /** `path`: as it was typed. */
+  constructor(path: string) {
+    this.path = resolve(path);
+  }
+
+  /** What the lock and the control socket are named after. */
+  get base(): string {
+    return this.file('node');
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  async make(): Promise<void> {
+    await makePrivateFolder(this.path);
+  }
+
+  /**
+   * Nobody else writes here until it is released.
+   *
+   * Throws: NET_FOLDER_BUSY, NET_UNRESPONSIVE (its process is stopped), both with the `pid`; NET_FOLDER_UNAVAILABLE.
+   */
+  async lock(): Promise<Disposable> {
+    await checkPrivateFolder(this.path);
+    const { lockStore } = await import('../../persistence/sqlite/lock.ts');
+    try {
+      const lock = await lockStore(this.base);
+      return { [Symbol.dispose]: () => lock.release() };
+    } catch (error) {
+      if (!isMeshError(error)) throw error;
+      const { pid } = Object(error.data) as { readonly pid?: number };
+      const who = pid === undefined || pid === 0 ? 'another process' : `process ${pid}`;
+      const options = { cause: error, ...(pid !== undefined && { data: { pid } }) };
+      if (error.code === 'STORE_LOCKED')
+        throw new MeshError('NET_FOLDER_BUSY', `${who} uses the network folder ${this.path}`, options);
+      if (error.code === 'STORE_OWNER_FROZEN')
+        throw new MeshError('NET_UNRESPONSIVE', `${who}, which uses ${this.path}, is stopped`, options);
+      throw new MeshError('NET_FOLDER_UNAVAILABLE', `${this.path} cannot be locked: ${error.message}`, options);
+    }
+  }
+
+  // ---- what there is --------------------------------------------------------------------------------------------------
+
+  /** Undefined: there is none. Throws NET_NETWORK_INVALID, NET_FOLDER_*. */
+  async network(): Promise<Network | undefined> {
+    const path = this.file('network.bin');
+    const bytes = await readPrivate(path, DESCRIPTOR_BYTES_MAX);
+    return bytes === undefined ? undefined : readNetwork(bytes, path);
+  }
+
+  /** Throws NET_FOLDER_MISSING. */
+  async knownNetwork(): Promise<Network> {
+    const network = await this.network();
+    if (network !== undefined) return network;
+    throw new MeshError('NET_FOLDER_MISSING', `there is no network in ${this.path}`);
+  }
+
+  /** All of it. Throws NET_FOLDER_MISSING, NET_FOLDER_INVALID, NET_NETWORK_INVALID, NET_KEY_*, NET_AUTHORITY_INVALID; each names its file. */
+  async load(): Promise<NetState> {
+    const network = await this.knownNetwork();
+    const identity = await readKeyFile(this.file('identity.pem'), network.addressProfile);
+    const authorityLists = await this.denyLists(network);
+    return {
+      network,
+      identity,
+      config: await this.config(),
+      certificate: await readPrivate(this.file('certificate.bin'), CERTIFICATE_BYTES_MAX),
+      denyLists: await this.denyLists(network),
+      authority: await this.authority(network, authorityLists),
+      authorityLists,
+    };
+  }
+
+  /** The key of this node, made where there is none. Throws NET_KEY_*. */
+  identity(): Promise<Identity> {
+    return keyOf(this.file('identity.pem'));
+  }
+  /** The CA key, made where there is none. Throws NET_KEY_*. */
+  caKey(): Promise<Identity> {
+    return keyOf(this.file('ca.pem'));
+  }
+
+  /** Throws NET_FOLDER_INVALID. */
+  async config(): Promise<NetConfig> {
+    const path = this.file('config.json');
+    const text = (await readPrivate(path, CONFIG_BYTES_MAX))?.toString('utf8');
+    return parseNetConfig(text ?? '{}', path);
+  }
+
+  private async denyLists(network: Network): Promise<DenyLists> {
+    const path = this.file('deny-lists.json');
+    const lists = new DenyLists(network);
+    for (const list of listsOf((await readPrivate(path, DENY_LISTS_BYTES_MAX))?.toString('utf8'), path)) {
+      const taken = lists.install(list);
+      if (taken !== 'installed' && taken !== 'known')
+        throw new MeshError('NET_FOLDER_INVALID', `${path} holds a deny list that does not hold: ${DENY_LIST_FAULTS[taken]}`);
+    }
+    return lists;
+  }
+
+  /** The CA key signs directly: an issuing key in another folder has no form here. */
+  private async authority(network: Network, denyLists: DenyLists): Promise<Authority | undefined> {
+    const signer = await readKeyFile(this.file('ca.pem')).catch((error: unknown) => {
+      if (isMeshError(error, 'NET_KEY_MISSING')) return undefined;
+      throw error;
+    });
+    if (signer === undefined) return undefined;
+    const path = this.file('authority.json');
+    const state = parseAuthorityState((await readPrivate(path, AUTHORITY_BYTES_MAX))?.toString('utf8'), path);
+    return new Authority({ network, signer, denyLists, random: randomBytes, state });
+  }
+
+  // ---- what is kept ---------------------------------------------------------------------------------------------------
+
+  saveNetwork(network: Network): Promise<void> {
+    return writePrivate(this.file('network.bin'), network.bytes);
+  }
+  saveConfig(config: NetConfig): Promise<void> {
+    return writePrivate(this.file('config.json'), netConfigText(config));
+  }
+  saveCertificate(certificate: Uint8Array): Promise<void> {
+    return writePrivate(this.file('certificate.bin'), certificate);
+  }
+  /** Beside those that are there. Of each CA key the newest stays; what does not hold is left out. */
+  addDenyLists(network: Network, added: readonly Uint8Array[]): Promise<void> {
+    const done = this.adding.then(async () => {
+      const lists = await this.denyLists(network);
+      for (const list of added) lists.install(list);
+      const texts = lists.lists().map((list) => Buffer.from(list).toString('base64'));
+      await writePrivate(this.file('deny-lists.json'), `${JSON.stringify(texts, undefined, 2)}\n`);
+    });
+    this.adding = done.catch(() => undefined);
+    return done;
+  }
+  saveAuthority(authority: Authority): Promise<void> {
+    return writePrivate(this.file('authority.json'), authorityStateText(authority.state()));
+  }
+}
+
+/** A folder that was given up half-way has a key: it is taken, for an invite may be of that key already. */
+async function keyOf(path: string): Promise<Identity> {
+  try {
+    return await readKeyFile(path);
+  } catch (error) {
+    if (!isMeshError(error, 'NET_KEY_MISSING')) throw error;
+    return createKeyFile(path);
+  }
+}
+
+function listsOf(text: string | undefined, path: string): readonly Uint8Array[] {
+  let given: unknown;
+  try {
+    given = JSON.parse(text ?? '[]');
+  } catch (cause) {
+    throw new MeshError('NET_FOLDER_INVALID', `${path} is no JSON: ${(cause as Error).message}`);
+  }
+  if (!Array.isArray(given) || !given.every((item) => typeof item === 'string'))
+    throw new MeshError('NET_FOLDER_INVALID', `${path} holds no list of deny lists`);
+  return given.map((item) => Buffer.from(item, 'base64'));
+}

@@ -1,0 +1,150 @@
+/**
+ * Messages for people: of each channel that somebody listens to, and of the channel `text` from the beginning. What nobody has listened to
+ * yet waits, so that a message is not lost for coming a minute early. It waits in memory, and not for ever: see the bounds.
+ */
+import { MeshError } from '../../core/errors.ts';
+import type { PeerRef } from '../../transport/overlay/overlay.ts';
+import type { NetOverlay } from './port.ts';
+
+export const DEFAULT_CHANNEL = 'text';
+
+/** Of one channel; the oldest go first. */
+const MESSAGES_MAX = 1_000;
+const BYTES_MAX = 4 * 1024 * 1024;
+const NAME_BYTES_MAX = 200;
+/** Channels of Reprise itself. */
+const RESERVED = /^(?:net|mcp)\//;
+
+export interface InboxMessage {
+  /** ms since 1970, when it came. */
+  readonly ts: number;
+  readonly channel: string;
+  readonly from: { readonly key: string; readonly name: string; readonly address: string | undefined };
+  readonly bytes: number;
+  /** As UTF-8; undefined: it is none. */
+  readonly text?: string;
+  readonly base64?: string;
+}
+/** In the place of messages that went before a listener came to them. */
+export interface InboxGap {
+  readonly skipped: number;
+}
+
+/** Throws USAGE. */
+export function checkChannel(name: string): string {
+  if (name === '' || Buffer.byteLength(name) > NAME_BYTES_MAX)
+    throw new MeshError('USAGE', `a channel has a name of 1 to ${NAME_BYTES_MAX} bytes`);
+  if (RESERVED.test(name))
+    throw new MeshError('USAGE', `channels that begin with net/ or mcp/ are those of Reprise itself, not '${name}'`);
+  return name;
+}
+
+export class Inbox implements Disposable {
+  private readonly overlay: Pick<NetOverlay, 'onMessage'>;
+  private readonly wallClock: () => number;
+  private readonly onUnheard: (message: InboxMessage) => void;
+  private readonly channels = new Map<string, Channel>();
+
+  /** `onUnheard`: a message has come to which nobody listens. */
+  constructor(overlay: Pick<NetOverlay, 'onMessage'>, wallClock: () => number, onUnheard: (message: InboxMessage) => void) {
+    this.overlay = overlay;
+    this.wallClock = wallClock;
+    this.onUnheard = onUnheard;
+    this.channel(DEFAULT_CHANNEL);
+  }
+
+  /** What waits, then what comes, until the signal. */
+  async *listen(name: string, signal: AbortSignal): AsyncGenerator<InboxMessage | InboxGap> {
+    const channel = this.channel(checkChannel(name));
+    channel.listeners++;
+    try {
+      yield* channel.read(signal);
+    } finally {
+      channel.listeners--;
+      if (channel.listeners === 0 && name !== DEFAULT_CHANNEL) this.drop(name, channel);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const [name, channel] of this.channels) this.drop(name, channel);
+  }
+
+  private channel(name: string): Channel {
+    const there = this.channels.get(name);
+    if (there !== undefined) return there;
+    const channel = new Channel();
+    channel.end = this.overlay.onMessage(name, (from, bytes) => {
+      const message = messageOf(this.wallClock(), name, from, bytes);
+      channel.push(message);
+      if (channel.listeners === 0) this.onUnheard(message);
+    });
+    this.channels.set(name, channel);
+    return channel;
+  }
+
+  private drop(name: string, channel: Channel): void {
+    channel.end();
+    this.channels.delete(name);
+  }
+}
+
+class Channel {
+  listeners = 0;
+  end: () => void = () => undefined;
+  private readonly kept: InboxMessage[] = [];
+  private bytes = 0;
+  /** Messages that came before those that are kept. */
+  private gone = 0;
+  /** Number of the first message that nobody has got. */
+  private unheard = 0;
+  private readonly waiting = new Set<() => void>();
+
+  push(message: InboxMessage): void {
+    this.kept.push(message);
+    this.bytes += message.bytes;
+    while (this.kept.length > MESSAGES_MAX || (this.bytes > BYTES_MAX && this.kept.length > 1)) {
+      this.bytes -= this.kept.shift()?.bytes ?? 0;
+      this.gone++;
+    }
+    for (const wake of this.waiting) wake();
+  }
+
+  /** Reads at the pace of whoever asks, and holds nothing for those who are slow. */
+  async *read(signal: AbortSignal): AsyncGenerator<InboxMessage | InboxGap> {
+    for (let next = this.unheard; !signal.aborted;) {
+      if (next < this.gone) {
+        yield { skipped: this.gone - next };
+        next = this.gone;
+      }
+      const message = this.kept[next - this.gone];
+      if (message === undefined) await this.more(signal);
+      else {
+        yield message;
+        next++;
+        this.unheard = Math.max(this.unheard, next);
+      }
+    }
+  }
+
+  private more(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.waiting.delete(wake);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.waiting.add(wake);
+      signal.addEventListener('abort', wake);
+    });
+  }
+}
+
+function messageOf(ts: number, channel: string, from: PeerRef, bytes: Uint8Array): InboxMessage {
+  const source = { key: from.publicKey, name: from.name, address: from.address };
+  const head = { ts, channel, from: source, bytes: bytes.length };
+  try {
+    return { ...head, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
+  } catch {
+    return { ...head, base64: Buffer.from(bytes).toString('base64') };
+  }
+}

@@ -1,0 +1,88 @@
+/** What `reprise net up` prints on a terminal: a table of the other nodes, drawn again in its place, and above it what has happened. */
+import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
+import type { Invocation } from '../invocation.ts';
+import type { Io } from '../io.ts';
+import { timeText } from '../render/text.ts';
+import type { InboxMessage } from './inbox.ts';
+import { eventText, lossText, oneLine, pathStyle, pathText, rttText, surroundings } from './render.ts';
+import { headLines, type NetReport, unheardText } from './report.ts';
+import type { Names, NetStatus, PeerRow } from './status.ts';
+
+/** Lines that are left for what stands above. */
+const ABOVE = 4;
+/** Of a terminal that does not know its size. */
+const ROWS = 24;
+
+export const liveReport = (io: Io, reprise: Invocation): NetReport => new LiveReport(io, reprise);
+
+class LiveReport implements NetReport {
+  private readonly io: Io;
+  private readonly reprise: Invocation;
+  private body: readonly string[] = [];
+  private drawn = 0;
+
+  constructor(io: Io, reprise: Invocation) {
+    this.io = io;
+    this.reprise = reprise;
+  }
+
+  ready(status: NetStatus): void {
+    const [first = '', ...more] = headLines(status, this.reprise);
+    this.write([this.io.paint('green', first), ...more.map((line) => this.io.paint('dim', line))]);
+    this.show(status);
+  }
+
+  event(event: OverlayEvent, names: Names): void {
+    this.above(eventText(event, names));
+  }
+  note(text: string): void {
+    this.above(this.reprise.text(text));
+  }
+  unheard(message: InboxMessage): void {
+    this.above(unheardText(message, this.reprise));
+  }
+
+  show(status: NetStatus): void {
+    const { io } = this;
+    const room = Math.max(1, (io.stdout.rows || ROWS) - ABOVE);
+    const { peers } = status;
+    const shown = peers.slice(0, peers.length > room ? room - 1 : room);
+    const cells = shown.map(
+      (peer) =>
+        [peer.name, pathText(peer) === '' ? peer.state : pathText(peer), rttText(peer.rttMs), lossText(peer.loss)] as const,
+    );
+    const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...cells.map((row) => (row[column] ?? '').length)));
+    const lines = shown.map((peer, i) => this.line(peer, cells[i] ?? [], widths));
+    if (peers.length > shown.length)
+      lines.push(io.paint('dim', `  … and ${peers.length - shown.length} more: ${this.reprise.command('net peers')}`));
+    const around = surroundings(status).slice(0, io.columns - 1);
+    this.body = [io.paint('dim', around), ...(peers.length === 0 ? [io.paint('dim', '  no other node was met yet')] : lines)];
+    this.write([]);
+  }
+
+  stopping(): void {
+    this.body = [];
+    this.write(['it stops']);
+  }
+  end(): void {
+    this.drawn = 0;
+  }
+
+  private line(peer: PeerRow, cells: readonly string[], widths: readonly number[]): string {
+    const [name = '', path = '', ...rest] = cells.map((cell, i) => cell.padEnd(widths[i] ?? 0));
+    const left = `  ${name}  ${path}  ${rest.join('  ')}`;
+    const note = oneLine(peer.whyRelayed ?? '').slice(0, Math.max(0, this.io.columns - left.length - 3));
+    return `  ${name}  ${this.io.paint(pathStyle(peer.kind), path)}  ${rest.join('  ')}  ${this.io.paint('dim', note)}`.trimEnd();
+  }
+
+  private above(text: string): void {
+    this.write([`${this.io.paint('dim', timeText(Date.now()).slice(11, 19))} ${text}`]);
+  }
+
+  /** What was drawn goes, `fixed` stays above for good, the table will go again. */
+  private write(fixed: readonly string[]): void {
+    const back = this.drawn === 0 ? '' : `\u001b[${this.drawn}A\u001b[J`;
+    this.drawn = this.body.length;
+    this.io.stdout.write(`${back}${[...fixed, ...this.body].map((line) => `${line}\n`).join('')}`);
+  }
+}

@@ -1,0 +1,147 @@
+/** What changes a network folder: invites, peers that are made known, and revocation. The same while its node runs as while it does not. */
+import { MeshError } from '../../core/errors.ts';
+import { addressOf } from '../../transport/overlay/identity/address.ts';
+import { INVITE_LIFE_MS } from '../../transport/overlay/trust/authority.ts';
+import type { Role } from '../../transport/overlay/trust/roles.ts';
+import type { KnownPeer, NetConfig } from './config.ts';
+import type { NetFolder, NetState } from './folder.ts';
+
+export interface InviteTerms {
+  readonly roles: readonly Role[];
+  /** Where the newcomer finds this node, 1 to 4. */
+  readonly endpoints: readonly string[];
+}
+
+export interface MadeInvite {
+  readonly invite: string;
+  readonly roles: readonly Role[];
+  readonly endpoints: readonly string[];
+  /** ms since 1970. */
+  readonly expires: number;
+}
+
+/** Throws NET_AUTHORITY_INVALID where the CA key is not here; USAGE where no endpoint is known. */
+export async function makeInvite(
+  folder: NetFolder,
+  { authority, identity, network }: Pick<NetState, 'authority' | 'identity' | 'network'>,
+  { roles, endpoints }: InviteTerms,
+  wallClockMs: number,
+): Promise<MadeInvite> {
+  if (authority === undefined) {
+    const why =
+      network.caKeys.length === 0
+        ? 'its members are pinned: `reprise net add KEY` lets one in'
+        : 'the CA key is not in this folder';
+    throw new MeshError('NET_AUTHORITY_INVALID', `nobody can be invited to '${network.name}' from here: ${why}`);
+  }
+  if (endpoints.length === 0)
+    throw new MeshError(
+      'USAGE',
+      'this node listens at no port of its own, so a newcomer could not find it: name where it is with --endpoint host:port',
+    );
+  const all: readonly Role[] = ['node', ...roles.filter((role) => role !== 'node')];
+  const invite = authority.invite({ relayKey: identity.publicKey, endpoints }, wallClockMs, all);
+  await folder.saveAuthority(authority);
+  return { invite, roles: all, endpoints, expires: wallClockMs + INVITE_LIFE_MS };
+}
+
+export interface AddedPeer {
+  readonly peer: KnownPeer;
+  readonly isRelay: boolean;
+}
+
+/** In the place of what was known of this key. A relay needs an endpoint: throws USAGE. */
+export function withPeer(config: NetConfig, { peer, isRelay }: AddedPeer): NetConfig {
+  if (isRelay && peer.endpoints.length === 0)
+    throw new MeshError('USAGE', 'a relay is to be found: name where it is with --endpoint host:port');
+  const others = <T extends { readonly key: string }>(list: readonly T[]): T[] => list.filter(({ key }) => key !== peer.key);
+  const { key, name, endpoints } = peer;
+  const relay = { key, endpoints, ...(name !== undefined && { name }) };
+  return {
+    ...config,
+    peers: [...others(config.peers), peer],
+    relays: isRelay ? [...others(config.relays), relay] : config.relays,
+  };
+}
+
+export const withoutPeer = (config: NetConfig, key: string): NetConfig => ({
+  ...config,
+  peers: config.peers.filter((peer) => peer.key !== key),
+  relays: config.relays.filter((relay) => relay.key !== key),
+});
+
+/** A node that is known under a name, an address or its key. */
+export interface Acquaintance {
+  readonly key: string;
+  readonly name?: string | undefined;
+  readonly address?: string | undefined;
+}
+
+/**
+ * The key, in hex, of whom a text means. `peers`: who is known besides; the authority's own names come first, since it has given them.
+ *
+ * Throws: NET_NAME_UNKNOWN; NET_ADDRESS_CONFLICT where it is that of several keys.
+ */
+export async function keyOf(
+  target: string,
+  { network, config, authority }: NetState,
+  peers: readonly Acquaintance[] = [],
+): Promise<string> {
+  if (/^[0-9a-f]{64}$/i.test(target)) return target.toLowerCase();
+  const given = (authority?.state().names ?? []).map(({ name, publicKey }) => ({ name, key: publicKey }));
+  const all: readonly Acquaintance[] = [...given, ...config.peers, ...peers];
+  const isMeant = ({ name, address }: Acquaintance): boolean =>
+    name?.toLowerCase() === target.toLowerCase() || address === target.toUpperCase();
+  const named = given.find(isMeant);
+  if (named !== undefined) return named.key;
+  let keys = new Set(all.filter(isMeant).map(({ key }) => key));
+  // Of those that have not said it yet the address takes a moment each.
+  if (keys.size === 0 && ADDRESS.test(target)) {
+    const keysOf = new Map(all.map(({ key }) => [key, key]));
+    const found: string[] = [];
+    for (const key of keysOf.keys())
+      if ((await addressOf(Buffer.from(key, 'hex'), network.addressProfile)) === target.toUpperCase()) found.push(key);
+    keys = new Set(found);
+  }
+  const [key, ...more] = keys;
+  if (key === undefined)
+    throw new MeshError(
+      'NET_NAME_UNKNOWN',
+      `no node of '${network.name}' that is known here is '${target}'; its whole key will do`,
+    );
+  if (more.length > 0)
+    throw new MeshError('NET_ADDRESS_CONFLICT', `${keys.size} keys are '${target}': name one of ${[...keys].join(', ')}`);
+  return key;
+}
+
+const ADDRESS = /^[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}$/i;
+
+/** Who was shut out; `list`: the new deny list, where there is an authority. */
+export interface Revoked {
+  readonly key: string;
+  readonly list: Uint8Array | undefined;
+  readonly config: NetConfig;
+}
+
+/**
+ * Shuts a key out, by a deny list, or by taking its pin away. What is known of it goes from the configuration.
+ *
+ * Throws: USAGE for the own key; NET_AUTHORITY_INVALID where the network has a CA whose key is not here.
+ */
+export async function revokeKey(folder: NetFolder, state: NetState, key: string): Promise<Revoked> {
+  const { network, identity, authority } = state;
+  if (key === Buffer.from(identity.publicKey).toString('hex')) throw new MeshError('USAGE', 'that is this node itself');
+  const isPinned = network.caKeys.length === 0;
+  if (!isPinned && authority === undefined)
+    throw new MeshError(
+      'NET_AUTHORITY_INVALID',
+      `nobody can be shut out of '${network.name}' from here: the CA key is not in this folder`,
+    );
+  // Kept before it is told to anybody: a number is given once.
+  const list = authority?.revoke([Buffer.from(key, 'hex')]);
+  if (list !== undefined) await folder.addDenyLists(network, [list]);
+  if (authority !== undefined) await folder.saveAuthority(authority);
+  const config = withoutPeer(state.config, key);
+  await folder.saveConfig(config);
+  return { key, list, config };
+}

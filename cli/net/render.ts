@@ -1,0 +1,109 @@
+/** Nodes, paths and events in words. */
+import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
+import type { PathKind } from '../../transport/overlay/paths/endpoint.ts';
+import type { Style } from '../io.ts';
+import { spanText } from '../render/text.ts';
+import { type Names, type NetStatus, type PathRow, type PeerRow, viaOf } from './status.ts';
+
+/** What comes from others and could move the cursor of a terminal, or turn the text around. */
+// oxlint-disable-next-line no-control-regex
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\t' };
+
+/** A text of somebody else on one line. */
+export const oneLine = (text: string): string =>
+  text
+    .replace(/\r?\n$/, '')
+    .replaceAll(UNSAFE, (mark) => ESCAPES[mark] ?? `\\u${(mark.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
+
+/** `0.42ms`, `12.3ms`, `1.2s`: round trips on a LAN are below one. */
+export function rttText(ms: number | undefined): string {
+  if (ms === undefined) return '';
+  if (ms < 10) return `${ms.toFixed(2)}ms`;
+  return ms < 1_000 ? `${ms.toFixed(1)}ms` : spanText(ms);
+}
+
+export const lossText = (loss: number | undefined): string =>
+  loss === undefined ? '' : `${(100 * loss).toFixed(loss < 0.1 ? 1 : 0)}%`;
+
+export function bytesText(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const step = Math.min(units.length - 1, bytes < 1_000 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  return `${(bytes / 1_000 ** step).toFixed(step === 0 ? 0 : 1)} ${units[step] ?? ''}`;
+}
+
+const PATH_STYLES: Readonly<Record<PathKind, Style>> = { direct: 'green', relayed: 'yellow', tcp: 'yellow' };
+/** Of a kind of path; of a peer that has none. */
+export const pathStyle = (kind: PathKind | undefined): Style => (kind === undefined ? 'dim' : PATH_STYLES[kind]);
+
+/** `direct 192.0.2.1:4000`, `relayed by hub`, `tcp`. */
+export function pathText({ kind, via }: Pick<PeerRow, 'kind' | 'via'>): string {
+  switch (kind) {
+    case 'direct':
+      return `direct ${via ?? ''}`;
+    case 'relayed':
+      return `relayed by ${via ?? ''}`;
+    case 'tcp':
+      return 'tcp';
+    case undefined:
+      return '';
+  }
+}
+
+export const PEER_HEAD = ['NAME', 'ADDRESS', 'STATE', 'PATH', 'RTT', 'LOSS', 'SENT', 'RECEIVED', 'NOTE'];
+
+export const peerCells = (peer: PeerRow): readonly string[] => [
+  peer.name,
+  peer.address ?? '',
+  peer.state,
+  pathText(peer),
+  rttText(peer.rttMs),
+  lossText(peer.loss),
+  bytesText(peer.sentBytes),
+  bytesText(peer.receivedBytes),
+  oneLine(peer.whyRelayed ?? ''),
+];
+
+export const PATH_HEAD = ['', 'PATH', 'STATE', 'RTT', 'LOSS', 'BYTES'];
+
+export const pathCells = (path: PathRow): readonly string[] => [
+  path.isActive ? '*' : '',
+  pathText(path),
+  path.state,
+  rttText(path.rttMs),
+  path.state === 'probing' ? '' : lossText(path.loss),
+  path.state === 'valid' ? String(path.datagram) : '',
+];
+
+/** `nat eim, seen at 192.0.2.1:4000; relays hub (home, 12ms)`. */
+export function surroundings({ nat, relays, isRelay }: NetStatus): string {
+  const seen = nat.reflexive.length === 0 ? '' : `, seen at ${nat.reflexive.join(', ')}`;
+  const all = relays.map(({ name, isHome, state, kind, rttMs }) => {
+    const how = [isHome ? 'home' : '', kind === 'tcp' ? 'tcp' : '', state === 'registered' ? rttText(rttMs) : state];
+    return `${name} (${how.filter((word) => word !== '').join(', ')})`;
+  });
+  const role = isRelay ? 'this node relays' : undefined;
+  const others = all.length === 0 ? undefined : `relays ${all.join(', ')}`;
+  return [`nat ${nat.kind}${seen}`, role, others].filter((part) => part !== undefined).join('; ');
+}
+
+export function eventText(event: OverlayEvent, names: Names): string {
+  switch (event.type) {
+    case 'peer_up':
+      return `${names(event.peer)} is here, by ${viaOf(event.path, names)}`;
+    case 'peer_restarted':
+      return `${names(event.peer)} has started again: what was under way to it may be lost`;
+    case 'peer_down':
+      return `${names(event.peer)} is gone: ${oneLine(event.reason)}`;
+    case 'path_changed':
+      return event.to === undefined
+        ? `no path is left to ${names(event.peer)}: ${oneLine(event.reason)}`
+        : `${names(event.peer)} is ${pathText({ kind: event.kind, via: viaOf(event.to, names) })}: ${oneLine(event.reason)}`;
+    case 'home_relay':
+      return `${names(event.relay)} is the home relay`;
+    case 'deny_list':
+      return event.closed.length === 0
+        ? 'a new deny list is in force'
+        : `a new deny list is in force: ${event.closed.map(names).join(', ')} shut out`;
+  }
+}

@@ -1,0 +1,144 @@
+/** One run of a node under `reprise net up`: its folder locked, the overlay started, and opened to the CLI. */
+import { errorData } from '../../core/errors.ts';
+import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
+import { type ControlServer, serveControl } from '../control/server.ts';
+import { type KnownPeer, knownPeer } from './config.ts';
+import { reachableAt } from './endpoints.ts';
+import type { NetFolder, NetState } from './folder.ts';
+import { Inbox, type InboxMessage } from './inbox.ts';
+import { type Membership, membershipOf } from './membership.ts';
+import { nodeIdOf } from './node-id.ts';
+import { netOperations } from './operations.ts';
+import { type InviteTerms, keyOf, type MadeInvite, makeInvite, revokeKey, withPeer } from './orders.ts';
+import type { NetOverlay, StartOverlay } from './port.ts';
+import { controlOf } from './reach.ts';
+import { type NodePlan, nodePlan, startOptions, type TypedPlan } from './start-options.ts';
+import { type Names, namesOf, type NetStatus, statusOf } from './status.ts';
+
+export interface RunOptions extends TypedPlan {
+  readonly onEvent: (event: OverlayEvent, names: Names) => void;
+  /** What a person should know. */
+  readonly onNote: (text: string) => void;
+  /** A message that waits for `net listen`. */
+  readonly onUnheard: (message: InboxMessage) => void;
+}
+
+export class RunningNode {
+  readonly overlay: NetOverlay;
+  readonly inbox: Inbox;
+  private readonly folder: NetFolder;
+  private state: NetState;
+  private readonly membership: Membership;
+  private readonly plan: NodePlan;
+  private readonly startedAt = Date.now();
+  private control: ControlServer | undefined;
+
+  private constructor(
+    folder: NetFolder,
+    state: NetState,
+    membership: Membership,
+    plan: NodePlan,
+    overlay: NetOverlay,
+    options: RunOptions,
+  ) {
+    this.folder = folder;
+    this.state = state;
+    this.membership = membership;
+    this.plan = plan;
+    this.overlay = overlay;
+    this.inbox = new Inbox(overlay, Date.now, options.onUnheard);
+    overlay.onEvent((event) => options.onEvent(event, this.names()));
+  }
+
+  /**
+   * Resolves when it runs. The caller holds the lock of the folder.
+   *
+   * Throws NET_FOLDER_*, NET_NETWORK_INVALID, NET_KEY_*, NET_CERTIFICATE_INVALID, NET_AUTHORITY_INVALID; USAGE where it must relay and
+   * cannot; TRANSPORT_UNAVAILABLE (a port is taken), CONTROL_UNSAFE.
+   */
+  static async start(folder: NetFolder, options: RunOptions, start: StartOverlay): Promise<RunningNode> {
+    const state = await folder.load();
+    const membership = await membershipOf(folder, state, Date.now());
+    const plan = nodePlan(state.config, membership, options);
+    const keep = keeping(folder, state, options.onNote);
+    const overlay = await start(await startOptions(state, membership, plan, keep));
+    const node = new RunningNode(folder, state, membership, plan, overlay, options);
+    try {
+      node.control = await serveControl(controlOf(folder), netOperations(node));
+    } catch (error) {
+      await node.stop();
+      throw error;
+    }
+    return node;
+  }
+
+  names(): Names {
+    return namesOf(this.overlay.status(), this.state.config);
+  }
+
+  status(): NetStatus {
+    const { state, membership, plan } = this;
+    return statusOf(this.overlay.status(), {
+      pid: process.pid,
+      startedAt: this.startedAt,
+      node: nodeIdOf({ ...state, certificate: membership.trust.certificate }, Date.now()),
+      config: state.config,
+      isSecure: plan.webSocket?.tls !== undefined,
+      isRelay: plan.isRelay,
+    });
+  }
+
+  /** `endpoints`: none: those of the configuration, or where this node is as far as it knows. Throws as `makeInvite`. */
+  invite({ roles, endpoints }: InviteTerms): Promise<MadeInvite> {
+    const known = endpoints.length > 0 ? endpoints : this.state.config.endpoints;
+    const found = known.length > 0 ? known : reachableAt(this.overlay.endpoints);
+    return makeInvite(this.folder, this.state, { roles, endpoints: found }, Date.now());
+  }
+
+  /** Let in at once, where members are pinned; else known from the next start on. Throws USAGE, NET_KEY_INVALID. */
+  async add(given: unknown, isRelay: boolean): Promise<KnownPeer> {
+    const peer = knownPeer(given);
+    const config = withPeer(this.state.config, { peer, isRelay });
+    const { membership } = this;
+    if (membership.kind === 'pinned') membership.trust.pin(Buffer.from(peer.key, 'hex'), peer.roles);
+    await this.folder.saveConfig(config);
+    this.state = { ...this.state, config };
+    return peer;
+  }
+
+  /** Its sessions end at once. Throws as `keyOf` and `revokeKey`. */
+  async revoke(target: string): Promise<{ readonly key: string; readonly name: string }> {
+    const key = await keyOf(target, this.state, this.status().peers);
+    const name = this.names()(key);
+    const { list, config } = await revokeKey(this.folder, this.state, key);
+    this.state = { ...this.state, config };
+    const { membership, overlay } = this;
+    if (list !== undefined) overlay.installDenyList(list);
+    if (membership.kind === 'pinned') {
+      membership.trust.unpin(Buffer.from(key, 'hex'));
+      overlay.reauthorize();
+    }
+    return { key, name };
+  }
+
+  /** Who asks meanwhile is answered; then peers are told goodbye. */
+  async stop(): Promise<void> {
+    await this.control?.close();
+    this.inbox[Symbol.dispose]();
+    await this.overlay.stop();
+  }
+}
+
+/** What the overlay gives to be kept. What cannot be kept is told: the next run would not know it. */
+function keeping(folder: NetFolder, { network, authorityLists }: NetState, onNote: (text: string) => void) {
+  const kept = (saved: Promise<void>, what: string): void =>
+    void saved.catch((error: unknown) => onNote(`${what} could not be kept: ${errorData(error).message}`));
+  return {
+    saveAuthority: folder.saveAuthority.bind(folder),
+    onDenyLists: (lists: readonly Uint8Array[]): void => {
+      for (const list of lists) authorityLists.install(list);
+      kept(folder.addDenyLists(network, lists), 'a deny list');
+    },
+    onCertificate: (certificate: Uint8Array): void => kept(folder.saveCertificate(certificate), 'the renewed certificate'),
+  };
+}

@@ -1,0 +1,85 @@
+/** From a folder, and what was typed, to what an overlay is started with. */
+import { readFile } from 'node:fs/promises';
+import { errorData, MeshError } from '../../core/errors.ts';
+import type { OverlayOptions } from '../../transport/overlay/overlay.ts';
+import type { Endpoint } from '../../transport/overlay/paths/endpoint.ts';
+import type { NetConfig } from './config.ts';
+import { parseListen } from './endpoints.ts';
+import type { NetState } from './folder.ts';
+import { type Membership, rolesOf } from './membership.ts';
+
+/** What `net up` and `net relay` were called with. */
+export interface TypedPlan {
+  /** Instead of those of the configuration. */
+  readonly listen: readonly Endpoint[];
+  readonly webSocket: WebSocketPlan | undefined;
+  /** Refuse to run where it cannot relay. */
+  readonly mustRelay: boolean;
+  /** By which a WebSocket goes out; read at each dial. */
+  readonly proxy: () => string | undefined;
+}
+
+export interface WebSocketPlan extends Endpoint {
+  /** Files in PEM. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+}
+
+export interface NodePlan extends Omit<TypedPlan, 'mustRelay'> {
+  readonly isRelay: boolean;
+}
+
+/** Whether it relays follows from its role, and from a port that others can know. Throws USAGE where it must, and cannot. */
+export function nodePlan(config: NetConfig, membership: Membership, { mustRelay, ...typed }: TypedPlan): NodePlan {
+  const listen = typed.listen.length > 0 ? typed.listen : config.listen.flatMap((text) => parseListen(text) ?? []);
+  const hasRole = rolesOf(membership).includes('relay');
+  const hasPort = listen.some(({ port }) => port !== 0) || typed.webSocket !== undefined;
+  if (mustRelay && !hasRole)
+    throw new MeshError(
+      'USAGE',
+      'the certificate of this node does not have the role relay: `reprise net invite --role relay`, where the network was made, gives it',
+    );
+  if (mustRelay && !hasPort) throw new MeshError('USAGE', 'a relay has to be found: name a port with --listen, as 0.0.0.0:7337');
+  // Where members are pinned nobody has said that this node shall relay, but for whoever types `net relay`.
+  const isRelay = hasRole && hasPort && (mustRelay || membership.kind === 'certified');
+  return { ...typed, listen, isRelay };
+}
+
+/** `kept`: what the overlay calls with what is to be kept. Throws USAGE where a file of TLS cannot be read. */
+export async function startOptions(
+  { identity, network, config, denyLists, authority }: NetState,
+  membership: Membership,
+  { listen, webSocket, isRelay, proxy }: NodePlan,
+  kept: Pick<OverlayOptions, 'saveAuthority' | 'onDenyLists' | 'onCertificate'>,
+): Promise<OverlayOptions> {
+  const named = membership.kind === 'certified' ? membership.certificate?.name : undefined;
+  const name = named === undefined || named === '' ? config.name : named;
+  return {
+    identity,
+    network,
+    trust: membership.trust,
+    ...(membership.kind === 'certified' && { denyLists }),
+    ...(name !== undefined && { name }),
+    ...(listen.length > 0 && { listen }),
+    ...(webSocket !== undefined && { webSocket: await readTls(webSocket) }),
+    relay: isRelay,
+    relays: config.relays.map(({ key, endpoints }) => ({ publicKey: key, endpoints })),
+    peers: config.peers.map(({ key, name, endpoints }) => ({ publicKey: key, endpoints, ...(name !== undefined && { name }) })),
+    ...(authority !== undefined && { authority }),
+    ...kept,
+    birthday: config.birthday,
+    proxy,
+  };
+}
+
+async function readTls({ host, port, tls }: WebSocketPlan): Promise<NonNullable<OverlayOptions['webSocket']>> {
+  if (tls === undefined) return { host, port };
+  return { host, port, tls: { cert: await readPem(tls.cert, '--tls-cert'), key: await readPem(tls.key, '--tls-key') } };
+}
+
+async function readPem(path: string, option: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new MeshError('USAGE', `${option}: ${errorData(cause).message}`);
+  }
+}

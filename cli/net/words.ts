@@ -1,0 +1,15 @@
+/** Words that the verbs of `net` print, and what they mean. docs/cli.md has the same. */
+import type { Words } from '../command.ts';
+
+export const NET_WORDS: Words = [
+  ['direct', 'UDP from node to node.'],
+  ['relayed', 'UDP by a relay, which sees sizes and times and nothing else; a direct path is tried again and again.'],
+  ['tcp', 'A WebSocket to a relay: UDP does not get out of this network.'],
+  ['home', 'The relay by which others find this node.'],
+  ['none', 'NAT: there is none, others can reach this node where it listens.'],
+  ['eim', 'NAT: it gives one port for all destinations, so direct paths can be opened.'],
+  ['sym', 'NAT: it gives another port for each destination, so direct paths are hard to open.'],
+  ['unknown', 'NAT: fewer than two answers so far say how this node looks from outside.'],
+  ['RTT', 'Time of a round trip, smoothed.'],
+  ['LOSS', 'Packets that had to be sent again, of the last ones.'],
+];

@@ -1,0 +1,16 @@
+/** Findings of a doctor as lines. */
+import type { Call } from '../command.ts';
+import type { Finding } from '../doctor.ts';
+import type { Style } from '../io.ts';
+
+const MARKS: Readonly<Record<Finding['status'], readonly [string, Style]>> = {
+  ok: ['ok', 'green'],
+  warning: ['warning', 'yellow'],
+  failed: ['failed', 'red'],
+  skipped: ['skipped', 'dim'],
+};
+
+export function findingText({ name, status, message }: Finding, { io, reprise }: Call): string {
+  const [mark, style] = MARKS[status];
+  return `${io.paint(style, mark.padEnd(8))} ${name.padEnd(20)} ${reprise.text(message)}`;
+}

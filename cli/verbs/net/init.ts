@@ -1,0 +1,54 @@
+/** `reprise net init` */
+import { randomBytes } from 'node:crypto';
+import { MeshError } from '../../../core/errors.ts';
+import { Authority } from '../../../transport/overlay/trust/authority.ts';
+import { DenyLists } from '../../../transport/overlay/trust/deny-list.ts';
+import { LIMITS, networkOf } from '../../../transport/overlay/trust/descriptor.ts';
+import type { Call } from '../../command.ts';
+import { netConfig } from '../../net/config.ts';
+import { DEFAULT_PORT, typedEndpoints, typedListen } from '../../net/endpoints.ts';
+import { founderCertificate } from '../../net/membership.ts';
+import { typedName } from '../../net/names.ts';
+import { folderOf } from '../../net/reach.ts';
+import { nodeIdOf } from '../../net/node-id.ts';
+
+export async function run(call: Call): Promise<void> {
+  const isPinned = call.flag('pinned');
+  const listen = call.texts('listen');
+  for (const text of listen) typedListen(text);
+  const config = netConfig({
+    name: typedName(call.text('name')),
+    listen: listen.length > 0 ? [...listen] : [`0.0.0.0:${DEFAULT_PORT}`],
+    endpoints: [...typedEndpoints(call.texts('endpoint'))],
+  });
+  const folder = folderOf(call);
+  await folder.make();
+  using _lock = await folder.lock();
+  const there = await folder.network();
+  if (there !== undefined)
+    throw new MeshError('NET_FOLDER_EXISTS', `${folder.path} is of the network '${there.name}' already; nothing was changed`);
+  // Before any file is made: a name that is none leaves nothing behind.
+  networkOf({ name: call.arg(0), caKeys: [], addressProfile: 'standard', limits: LIMITS });
+  const identity = await folder.identity();
+  const ca = isPinned ? undefined : await folder.caKey();
+  const caKeys = ca === undefined ? [] : [ca.publicKey];
+  const network = networkOf({ name: call.arg(0), caKeys, addressProfile: 'standard', limits: LIMITS });
+  await folder.saveConfig(config);
+  if (ca !== undefined) {
+    const authority = new Authority({ network, signer: ca, denyLists: new DenyLists(network), random: randomBytes });
+    await folder.saveCertificate(await founderCertificate(authority, identity, config.name, Date.now()));
+    await folder.saveAuthority(authority);
+  }
+  await folder.saveNetwork(network);
+
+  const id = nodeIdOf(await folder.load(), Date.now());
+  if (call.isJson) return call.io.json({ ...id, folder: folder.path });
+  const { io } = call;
+  io.out(
+    `${io.paint('green', network.name)} is made. This node is ${config.name}, ${identity.address}; all of it is in ${folder.path}`,
+  );
+  const next = isPinned
+    ? '`reprise net up` runs it. On another machine: the same `net init` with `--pinned`, then `reprise net add KEY` on both, with the key of the other (`reprise net id`)'
+    : '`reprise net up` runs it; then `reprise net invite`, in another terminal, prints the line by which a machine joins';
+  io.note(next);
+}

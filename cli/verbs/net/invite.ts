@@ -1,0 +1,40 @@
+/** `reprise net invite` */
+import { MeshError } from '../../../core/errors.ts';
+import { type Role, ROLES } from '../../../transport/overlay/trust/roles.ts';
+import type { Call } from '../../command.ts';
+import { parseListen, reachableAt, typedEndpoints } from '../../net/endpoints.ts';
+import type { NetFolder } from '../../net/folder.ts';
+import { type InviteTerms, type MadeInvite, makeInvite } from '../../net/orders.ts';
+import { folderOf, runningNode } from '../../net/reach.ts';
+import { timeText } from '../../render/text.ts';
+
+export async function run(call: Call): Promise<void> {
+  const terms: InviteTerms = { roles: call.texts('role').map(typedRole), endpoints: typedEndpoints(call.texts('endpoint')) };
+  const folder = folderOf(call);
+  await folder.knownNetwork();
+  const running = await runningNode(folder);
+  const made = running === undefined ? await alone(folder, terms) : await running.call<MadeInvite>('invite', { ...terms });
+  if (call.isJson) return call.io.json({ ...made, running: running !== undefined });
+  call.io.out(made.invite);
+  const { io } = call;
+  const until = `for one machine, until ${timeText(made.expires).slice(11, 19)}, to be found at ${made.endpoints.join(', ')}. Whoever reads the line may join`;
+  io.note(until);
+  if (running === undefined)
+    io.note('the node of this folder does not run: `reprise net up` has to, for the other machine to join');
+}
+
+/** The next process that runs here knows it. */
+async function alone(folder: NetFolder, { roles, endpoints }: InviteTerms): Promise<MadeInvite> {
+  using _lock = await folder.lock();
+  const state = await folder.load();
+  const { config } = state;
+  const known = endpoints.length > 0 ? endpoints : config.endpoints;
+  const found = known.length > 0 ? known : reachableAt(config.listen.flatMap((text) => parseListen(text) ?? []));
+  return makeInvite(folder, state, { roles, endpoints: found }, Date.now());
+}
+
+function typedRole(text: string): Role {
+  const role = ROLES.find((known) => known === text);
+  if (role === undefined || role === 'admin') throw new MeshError('USAGE', `--role is node or relay, not '${text}'`);
+  return role;
+}
