@@ -27,7 +27,11 @@ const endpoint: fc.Arbitrary<Endpoint> = fc.oneof(
 
 /** As `URL` writes it. */
 function ipv6(bytes: Uint8Array): string {
-  const groups = Array.from({ length: 8 }, (_, i) => Buffer.from(bytes).readUInt16BE(2 * i).toString(16));
+  const groups = Array.from({ length: 8 }, (_, i) =>
+    Buffer.from(bytes)
+      .readUInt16BE(2 * i)
+      .toString(16),
+  );
   return new URL(`http://[${groups.join(':')}]/`).hostname.slice(1, -1);
 }
 
@@ -44,7 +48,9 @@ describe('endpoints', () => {
 
   test('have the bytes of the wire', () => {
     expect([...endpointBytes({ host: '192.0.2.1', port: 0x1234 })]).toEqual([4, 192, 0, 2, 1, 0x34, 0x12]);
-    expect([...endpointBytes({ host: '2001:db8::1', port: 1 })]).toEqual([6, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0]);
+    expect([...endpointBytes({ host: '2001:db8::1', port: 1 })]).toEqual([
+      6, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0,
+    ]);
     expect([...endpointBytes({ host: '::ffff:1.2.3.4', port: 1 })].slice(11, 17)).toEqual([0xff, 0xff, 1, 2, 3, 4]);
     expect(endpointBytes({ host: 'fe80::1%eth0', port: 1 })[1]).toBe(0xfe);
   });
@@ -61,10 +67,19 @@ describe('endpoints', () => {
     assertWithin(new Uint8Array(7), parseEndpointBytes(new Uint8Array(7)));
   });
 
-  test.each(['', 'host:1', '1.2.3.4', '1.2.3.4:0', '1.2.3.4:65536', '1.2.3:4', '[1.2.3.4]:1', '::1:1', '[::1]', '[::g]:1', '1.2.3.4:1 '])(
-    'are not read of %j',
-    (text) => expect(parseEndpoint(text)).toBeUndefined(),
-  );
+  test.each([
+    '',
+    'host:1',
+    '1.2.3.4',
+    '1.2.3.4:0',
+    '1.2.3.4:65536',
+    '1.2.3:4',
+    '[1.2.3.4]:1',
+    '::1:1',
+    '[::1]',
+    '[::g]:1',
+    '1.2.3.4:1 ',
+  ])('are not read of %j', (text) => expect(parseEndpoint(text)).toBeUndefined());
 });
 
 describe('paths', () => {
@@ -86,7 +101,11 @@ describe('paths', () => {
   });
 
   test('have a kind', () => {
-    expect(['udp:0/192.0.2.1:1', 'ws:1', relayPath('0'.repeat(64), '0'.repeat(16))].map(kindOfPath)).toEqual(['direct', 'tcp', 'relayed']);
+    expect(['udp:0/192.0.2.1:1', 'ws:1', relayPath('0'.repeat(64), '0'.repeat(16))].map(kindOfPath)).toEqual([
+      'direct',
+      'tcp',
+      'relayed',
+    ]);
   });
 
   test('know loopback', () => {

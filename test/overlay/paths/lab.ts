@@ -182,7 +182,9 @@ export class World {
   }
 
   private nextAt(): number {
-    const ends = [this.a, this.b].map((end) => Math.min(end.paths.nextAt(), this.timeoutAt(end), end.dataBytes ? end.nextDataAt : Infinity));
+    const ends = [this.a, this.b].map((end) =>
+      Math.min(end.paths.nextAt(), this.timeoutAt(end), end.dataBytes ? end.nextDataAt : Infinity),
+    );
     return Math.min(...ends, ...this.arrivals.map(({ at }) => at));
   }
 
@@ -233,7 +235,8 @@ export class World {
         return to.paths.response(this.now, path, content.data);
       case 'data':
         to.dataAt.push(this.now);
-        if (to.paths.active !== undefined && to.paths.isOpen(to.paths.active, 60)) this.send(to, to.paths.active, { type: 'ack' }, 60);
+        if (to.paths.active !== undefined && to.paths.isOpen(to.paths.active, 60))
+          this.send(to, to.paths.active, { type: 'ack' }, 60);
         return;
       case 'ack':
         to.awaitsSince = undefined;

@@ -21,7 +21,7 @@ const STEP_MAX_MS = 500;
 const STEP_UNMEASURED_MS = 250;
 const RTT_ASSUMED_MS = 333;
 /** RTTs are compared where there are so many samples; until then the path is measured every second. */
-export const SAMPLES_MIN = 4;
+export const SAMPLES_MIN = 8;
 const MEASURE_SOON_MS = 1_000;
 const KEEPALIVE_MS = 15_000;
 /** A path that was left for not working is not come back to for a second; for twice that the next time, up to a minute. */
@@ -151,9 +151,11 @@ export class Path {
     return this.remembered.at(-1)?.sentAt ?? -Infinity;
   }
 
-  /** Whether a challenge with this data went here and was not answered. */
-  awaits(data: string): boolean {
-    return this.remembered.some((challenge) => challenge.data === data);
+  /** The answer to a challenge that went here came by another path: the peer got the challenge, and no more is known. */
+  reached(now: number, data: string): void {
+    if (!this.remembered.some((challenge) => challenge.data === data)) return;
+    this.heardAt = now;
+    if (this.sample?.data === data) this.gotThrough();
   }
 
   /** An answer that came by this path. Undefined: it answers no challenge that went here. */
@@ -164,10 +166,7 @@ export class Path {
     this.heardAt = now;
     this.provedAt = Math.max(this.provedAt, challenge.sentAt);
     if (challenge.size === undefined) this.measured(now - challenge.sentAt);
-    if (challenge === this.sample) {
-      this.sample = undefined;
-      this.loss.record(false);
-    }
+    if (challenge === this.sample) this.gotThrough();
     if (this.round !== undefined && challenge.sentAt >= this.round.startedAt) this.endRound(now);
     return challenge;
   }
@@ -224,9 +223,16 @@ export class Path {
     this.heldUntil = -Infinity;
   }
 
+  private gotThrough(): void {
+    this.sample = undefined;
+    this.loss.record(false);
+  }
+
+  /** The mean of the first samples; later ones count for an eighth. */
   private measured(rttMs: number): void {
-    this.rttMs = this.rttMs === undefined ? rttMs : this.rttMs + (rttMs - this.rttMs) / 8;
     this.samples++;
+    this.rttMs ??= rttMs;
+    this.rttMs += (rttMs - this.rttMs) / Math.min(this.samples, 8);
   }
 
   private measureLoss(now: number, challenge: Challenge): void {

@@ -46,6 +46,8 @@ export class Paths {
   private switchedAt = -Infinity;
   /** The newest packet came from there, which is not valid yet. */
   private roaming: { readonly path: Path; readonly since: number } | undefined;
+  /** The packet that was received last is the first such. */
+  private hasJustRoamed = false;
   /** When the newest packet came by a valid path that is not the active one, and was no challenge or response; Infinity: it did not. */
   private elsewhereAt = Infinity;
   private trafficUntil = -Infinity;
@@ -87,6 +89,7 @@ export class Paths {
       return;
     }
     const isNew = known === undefined || source.state === 'dead';
+    this.hasJustRoamed = false;
     if (source.state === 'dead') source.enter(now, 'probing');
     source.heard(now, bytes);
     source.answersLeft = ANSWERS_PER_PACKET;
@@ -111,6 +114,8 @@ export class Paths {
   /** PATH_RESPONSE in the packet that was received last. */
   response(now: number, path: PathId, data: Uint8Array): void {
     this.elsewhereAt = Infinity;
+    // The peer is where it was asked for, which does not mean that it left the place where it was.
+    if (this.hasJustRoamed) this.roaming = undefined;
     const source = this.byId.get(path);
     const hex = Buffer.from(data).toString('hex');
     const challenge = source?.answered(now, hex);
@@ -118,13 +123,13 @@ export class Paths {
       this.drops.path_unproved += 1;
       // It proves no path. But the peer got the challenge, so the one by which that went is not dead: else whoever is faster than all answers
       // (A12) could let every path die.
-      for (const other of this.byId.values()) if (other !== source && other.awaits(hex)) other.heardAt = now;
+      for (const other of this.byId.values()) if (other !== source) other.reached(now, hex);
       return;
     }
     source.mtu.answered(challenge.size, challenge.sentAt);
     if (source.state === 'suspect') this.clear(now, source);
     else if (source.state !== 'valid') this.validate(now, source);
-    if (this.roaming?.path === source && source.state === 'valid') this.roam(now, source, this.roaming.since);
+    if (source.state === 'valid') this.roam(now, source, challenge.sentAt);
     this.settle(now);
   }
 
@@ -311,16 +316,21 @@ export class Paths {
       if (mayAsk) this.elsewhereAt = now;
     } else if (current !== undefined && this.roaming?.path !== path) {
       this.roaming = { path, since: now };
+      this.hasJustRoamed = true;
       if (path.round === undefined) this.challengeAnew(now, path);
       this.challengeAnew(now, current);
     }
   }
 
-  /** A path from which the newest packet came is proved. The old one, asked at the same time, keeps the traffic if it answered. */
-  private roam(now: number, path: Path, since: number): void {
+  /**
+   * A path answered. If the newest packet came from there, the traffic goes there, unless the old path, asked at the same time, answered
+   * before. What the path was asked earlier does not count: it is an answer to this node's own search, not a sign that the peer has moved.
+   */
+  private roam(now: number, path: Path, askedAt: number): void {
+    const { current, roaming } = this;
+    if (roaming?.path !== path || askedAt < roaming.since) return;
     this.roaming = undefined;
-    const { current } = this;
-    if (current === undefined || current.provedAt >= since || rankOf(path) > rankOf(current)) return;
+    if (current === undefined || current.provedAt >= roaming.since || rankOf(path) > rankOf(current)) return;
     this.switchTo(now, path, 'roamed');
   }
 
