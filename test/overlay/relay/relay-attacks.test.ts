@@ -2,14 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { addressOf } from '../../../transport/overlay/identity/address.ts';
 import type { Identity } from '../../../transport/overlay/identity/identity.ts';
-import {
-  buildFinds,
-  buildRecordBody,
-  parseRecordBody,
-  PARTS_MAX,
-  RECORDS_MAX,
-  type Finds,
-} from '../../../transport/overlay/relay/bodies.ts';
+import { buildFinds, buildRecordBody, parseRecordBody, PARTS_MAX, type Finds } from '../../../transport/overlay/relay/bodies.ts';
 import type { Query } from '../../../transport/overlay/relay/ports.ts';
 import { GRACE_MS, RESOLVE_MS } from '../../../transport/overlay/relay/question.ts';
 import type { ControlBody } from '../../../transport/overlay/relay/relay-server.ts';

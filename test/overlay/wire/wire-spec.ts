@@ -31,7 +31,7 @@ type Values = Record<string, number | Uint8Array>;
 const lines = readFileSync('docs/overlay-wire.md', 'utf8').split('\n');
 const cells = lines.filter((line) => /^\| `[0-9a-f]{2}`/.test(line)).map((line) => line.slice(2, -2).split(' | '));
 
-const fieldsOf = (text: string): Field[] =>
+export const fieldsOf = (text: string): Field[] =>
   Array.from(text.matchAll(/(\w+) `(u\d+|v\[\]|v|\[\d+\]|\.\.)`/g), ([, name = '', kind = '']) => ({ name, kind }));
 const codesOf = (text: string): number[] => Array.from(text.matchAll(/[0-9a-f]{2}/g), ([hex]) => Number.parseInt(hex, 16));
 
@@ -62,11 +62,11 @@ const helloFields: readonly Field[] = drawn
 
 class Malformed extends Error {}
 
-function must(holds: boolean): void {
+export function must(holds: boolean): void {
   if (!holds) throw new Malformed();
 }
 
-class Cursor {
+export class Cursor {
   at = 0;
   readonly bytes: Uint8Array;
 
@@ -107,7 +107,7 @@ class Cursor {
 }
 
 /** Undefined: the page says that it is malformed. */
-function judged<T>(read: () => T): T | undefined {
+export function judged<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
@@ -166,11 +166,11 @@ function meant(name: string, type: number, values: Values, repeats: readonly Val
       return [{ type: 'close', code: number('code'), finals: repeats.map((r) => [r['channel'] as number, r['seq'] as number]) }];
     case 'OPEN_CHANNEL': {
       const name = Buffer.from(bytes('name'));
-      must(name.length <= 200 && Buffer.compare(Buffer.from(name.toString('utf8'), 'utf8'), name) === 0);
+      must(name.length <= 512 && Buffer.compare(Buffer.from(name.toString('utf8'), 'utf8'), name) === 0);
       return [{ type: 'open_channel', channel: number('channel'), mode: mode(number('mode')), name: name.toString('utf8') }];
     }
     case 'RESET_CHANNEL':
-      return [{ type: 'reset_channel', channel: number('channel'), seq: number('seq') }];
+      return [{ type: 'reset_channel', channel: number('channel'), seq: number('seq'), bytes: number('bytes') }];
     case 'MAX_DATA':
       return [{ type: 'max_data', bytes: number('bytes') }];
     case 'MAX_MSGS':
