@@ -1,8 +1,9 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { noDrops } from '../../../transport/overlay/drops.ts';
+import { Remembered } from '../../../transport/overlay/endpoint/remembered.ts';
 import { UdpEndpoint } from '../../../transport/overlay/endpoint/udp.ts';
 import type { CreateSocket } from '../../../transport/overlay/endpoint/udp-socket.ts';
 import { udpPath } from '../../../transport/overlay/paths/endpoint.ts';
@@ -14,6 +15,7 @@ const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ ad
 const running: UdpEndpoint[] = [];
 afterEach(async () => {
   for (const endpoint of running.splice(0)) await endpoint.stop();
+  vi.useRealTimers();
 });
 
 interface Node {
@@ -80,15 +82,22 @@ describe('datagrams', () => {
     );
   });
 
-  test('are sent or copied when send returns', async () => {
-    const [a, b] = [node(), node()];
+  test('are sent or copied when send returns, also where the system lets them wait', async () => {
+    let waits = false;
+    const a = node((raw) => {
+      const send = raw.send.bind(raw) as (...args: unknown[]) => void;
+      raw.send = (...args: unknown[]) => (waits ? void setImmediate(() => send(...args)) : send(...args));
+    });
+    const b = node();
     const at = await b.endpoint.listen('0', { host: LOOPBACK, port: 0 });
     a.endpoint.open(['0']);
-    const bytes = bytesOf('before');
-    a.endpoint.send(udpPath('0', at), bytes);
-    bytes.fill(0);
-    await b.events.until(() => b.events.datagrams.length === 1);
-    expect(b.events.texts).toEqual(['before']);
+    for (waits of [false, true]) {
+      const bytes = bytesOf('before');
+      a.endpoint.send(udpPath('0', at), bytes);
+      bytes.fill(0);
+    }
+    await b.events.until(() => b.events.datagrams.length === 2);
+    expect(b.events.texts).toEqual(['before', 'before']);
   });
 
   test('have the right paths, however many there are', async () => {
@@ -103,6 +112,18 @@ describe('datagrams', () => {
     }
     expect(events.datagrams.map(([path]) => path)).toEqual(expected);
   });
+});
+
+test('what was made of texts is remembered, and of as many as there is room for', () => {
+  let made = 0;
+  const texts = new Remembered(3, (text) => {
+    made += 1;
+    return text === '' ? undefined : text.length;
+  });
+  expect(['a', 'bb', '', 'bb', '', 'a'].map((text) => texts.of(text))).toEqual([1, 2, undefined, 2, undefined, 1]);
+  expect([made, texts.size]).toEqual([3, 3]);
+  expect([texts.of('dddd'), texts.size]).toEqual([4, 1]);
+  expect([texts.of('a'), made]).toEqual([1, 5]);
 });
 
 describe('sockets', () => {
@@ -272,6 +293,30 @@ describe('A24: errors of the system', () => {
     await assertWorks(b, '0', a, at.port);
     expect([a.events.texts, a.events.errors.length]).toEqual([['still here'], 1]);
     expect(a.endpoint.addresses()).toEqual([at]);
+  });
+
+  test('a port that stays taken is tried again at longer and longer intervals, up to 5 s', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    let isTaken = false;
+    const a = node((raw) => {
+      if (isTaken) raw.bind = () => (raw.emit('error', systemError('EADDRINUSE')), raw);
+    });
+    await a.endpoint.listen('0', { host: LOOPBACK, port: 0 });
+    const after = (ms: number): number => {
+      vi.advanceTimersByTime(ms);
+      return a.raw.length - 1;
+    };
+    isTaken = true;
+    a.raw[0]?.emit('error', systemError('EBADF'));
+    expect([after(49), after(1), after(99), after(1), after(200), after(400)]).toEqual([0, 1, 1, 2, 3, 4]);
+    const before = after(60_000);
+    expect(after(60_000) - before).toBe(12);
+    isTaken = false;
+    expect([after(5000) - before, a.events.changes]).toEqual([13, 1]);
+    // Something comes: the next time begins with 50 ms again.
+    a.raw.at(-1)?.emit('message', Buffer.alloc(1), { address: LOOPBACK, family: 'IPv4', port: 4000, size: 1 });
+    a.raw.at(-1)?.emit('error', systemError('EBADF'));
+    expect([after(50) - before, a.events.changes]).toEqual([14, 2]);
   });
 
   test('a send that finds its socket dead opens it again', async () => {

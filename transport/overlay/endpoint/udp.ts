@@ -3,7 +3,7 @@
  *
  *   '0.0.0.0'  all of IPv4          '::'  all of IPv6 and nothing else, so both can be there on one port
  */
-import { createSocket, type RemoteInfo } from 'node:dgram';
+import { createSocket } from 'node:dgram';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { assert, errorData, MeshError } from '../../../core/errors.ts';
@@ -13,6 +13,7 @@ import type { PathId } from '../session/source.ts';
 import type { DatagramEvents } from './events.ts';
 import { isCancelled, sendFault } from './faults.ts';
 import { hostAddresses, InterfaceWatch, type ReadInterfaces } from './interfaces.ts';
+import { Remembered } from './remembered.ts';
 import { UdpSocket, type CreateSocket } from './udp-socket.ts';
 
 export interface UdpOptions {
@@ -31,7 +32,7 @@ interface Destination {
   readonly done: (error: Error | null) => void;
 }
 
-/** Texts of paths that are kept, for each direction. When there are more, all are forgotten and made anew. */
+/** Paths that are remembered for sending, and sources for each socket. */
 const TEXTS_MAX = 8192;
 const ANY = new Set(['0.0.0.0', '::']);
 
@@ -42,7 +43,7 @@ export class UdpEndpoint {
   private readonly watch: InterfaceWatch;
   private readonly sockets = new Map<string, UdpSocket>();
   private readonly listening = new Set<string>();
-  private readonly destinations = new Map<PathId, Destination | undefined>();
+  private readonly destinations = new Remembered(TEXTS_MAX, (path) => this.destination(path));
 
   /** It looks at the interfaces until `stop`. */
   constructor(options: UdpOptions) {
@@ -89,7 +90,7 @@ export class UdpEndpoint {
 
   /** `bytes` are sent or copied when this returns. `ttl`: of this datagram alone (for IPv6 its hop limit). */
   send(path: PathId, bytes: Uint8Array, ttl?: number): void {
-    const to = this.destination(path);
+    const to = this.destinations.of(path);
     const socket = to && this.sockets.get(to.socket);
     const result = to && socket ? socket.send(bytes, to.port, to.host, ttl, to.done) : 'closed';
     if (result !== 'sent') this.options.drops[result === 'full' ? 'socket_full' : 'socket_closed'] += 1;
@@ -114,12 +115,16 @@ export class UdpEndpoint {
   private start(name: string, { host, port }: { readonly host: string; readonly port: number }): UdpSocket {
     assert(!this.sockets.has(name), `the socket ${name} is open`);
     const { events } = this.options;
-    const textOf = pathTexts(name);
+    // One text for all datagrams of one source. By PORT ADDRESS, which costs less than a path does.
+    const paths = new Remembered(TEXTS_MAX, (source) => {
+      const at = source.indexOf(' ');
+      return udpPath(name, { host: source.slice(at + 1), port: Number(source.slice(0, at)) });
+    });
     const socket = new UdpSocket({
       host,
       port,
       create: this.create,
-      message: (bytes, from) => events.onDatagram(textOf(from), bytes),
+      message: (bytes, from) => events.onDatagram(paths.of(`${from.port} ${from.address}`), bytes),
       fault: (fault, cause) =>
         process.nextTick(() => {
           if (this.sockets.get(name) === socket) events.onError(undefined, name, fault, cause);
@@ -131,19 +136,13 @@ export class UdpEndpoint {
   }
 
   private destination(path: PathId): Destination | undefined {
-    const known = this.destinations.get(path);
-    if (known !== undefined || this.destinations.has(path)) return known;
-    if (this.destinations.size >= TEXTS_MAX) this.destinations.clear();
     const parsed = parseUdpPath(path);
-    const made = parsed && {
-      socket: parsed.socket,
-      ...parsed.endpoint,
-      done: (error: Error | null) => {
-        if (error !== null) this.failed(path, parsed.socket, error);
-      },
+    if (parsed === undefined) return undefined;
+    const { socket, endpoint } = parsed;
+    const done = (error: Error | null): void => {
+      if (error !== null) this.failed(path, socket, error);
     };
-    this.destinations.set(path, made);
-    return made;
+    return { socket, ...endpoint, done };
   }
 
   private failed(path: PathId, name: string, error: Error): void {
@@ -153,19 +152,4 @@ export class UdpEndpoint {
     if (fault === 'closed') socket.died(error);
     else this.options.events.onError(path, name, fault, error);
   }
-}
-
-/** The paths of those that send to one socket. */
-function pathTexts(socket: string): (from: RemoteInfo) => PathId {
-  const known = new Map<string, PathId>();
-  return (from) => {
-    const key = `${from.port} ${from.address}`;
-    let path = known.get(key);
-    if (path === undefined) {
-      if (known.size >= TEXTS_MAX) known.clear();
-      path = udpPath(socket, { host: from.address, port: from.port });
-      known.set(key, path);
-    }
-    return path;
-  };
 }
