@@ -10,6 +10,7 @@ export type NetOverlay = Pick<
   | 'onMessage'
   | 'onEvent'
   | 'ping'
+  | 'peers'
   | 'status'
   | 'installDenyList'
   | 'reauthorize'

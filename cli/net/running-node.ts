@@ -1,11 +1,15 @@
 /** One run of a node under `reprise net up`: its folder locked, the overlay started, and opened to the CLI. */
+import { randomBytes } from 'node:crypto';
 import { errorData } from '../../core/errors.ts';
+import { OverlayMcp } from '../../transport/overlay/mcp/overlay-mcp.ts';
 import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
 import { type ControlServer, serveControl } from '../control/server.ts';
+import { systemClock } from '../system.ts';
 import { type KnownPeer, knownPeer } from './config.ts';
 import { reachableAt } from './endpoints.ts';
 import type { NetFolder, NetState } from './folder.ts';
 import { Inbox, type InboxMessage } from './inbox.ts';
+import { mcpOperations } from './mcp/operations.ts';
 import { type Membership, membershipOf } from './membership.ts';
 import { nodeIdOf } from './node-id.ts';
 import { netOperations } from './operations.ts';
@@ -23,14 +27,19 @@ export interface RunOptions extends TypedPlan {
   readonly onUnheard: (message: InboxMessage) => void;
 }
 
+const MET_MAX = 4_096;
+
 export class RunningNode {
   readonly overlay: NetOverlay;
   readonly inbox: Inbox;
+  private readonly mcp: OverlayMcp;
   private readonly folder: NetFolder;
   private state: NetState;
   private readonly membership: Membership;
   private readonly plan: NodePlan;
   private readonly startedAt = Date.now();
+  /** Names of those who were here, by key: they are called so when they have gone, too. */
+  private readonly met = new Map<string, string>();
   private control: ControlServer | undefined;
 
   private constructor(
@@ -47,7 +56,12 @@ export class RunningNode {
     this.plan = plan;
     this.overlay = overlay;
     this.inbox = new Inbox(overlay, Date.now, options.onUnheard);
-    overlay.onEvent((event) => options.onEvent(event, this.names()));
+    this.mcp = new OverlayMcp(overlay, { clock: systemClock(), random: randomBytes });
+    overlay.onEvent((event) => {
+      if ('name' in event && event.name !== '') this.met.set(event.peer, event.name);
+      if (this.met.size > MET_MAX) this.met.delete(this.met.keys().next().value as string);
+      options.onEvent(event, this.names());
+    });
   }
 
   /**
@@ -64,7 +78,7 @@ export class RunningNode {
     const overlay = await start(await startOptions(state, membership, plan, keep));
     const node = new RunningNode(folder, state, membership, plan, overlay, options);
     try {
-      node.control = await serveControl(controlOf(folder), netOperations(node));
+      node.control = await serveControl(controlOf(folder), { ...netOperations(node), ...mcpOperations(node.mcp) });
     } catch (error) {
       await node.stop();
       throw error;
@@ -73,12 +87,12 @@ export class RunningNode {
   }
 
   names(): Names {
-    return namesOf(this.overlay.status(), this.state.config);
+    return namesOf(this.overlay.status(), this.state.config, this.met);
   }
 
   status(): NetStatus {
     const { state, membership, plan } = this;
-    return statusOf(this.overlay.status(), {
+    return statusOf(this.overlay.status(), this.names(), {
       pid: process.pid,
       startedAt: this.startedAt,
       node: nodeIdOf({ ...state, certificate: membership.trust.certificate }, Date.now()),
@@ -125,6 +139,7 @@ export class RunningNode {
   async stop(): Promise<void> {
     await this.control?.close();
     this.inbox[Symbol.dispose]();
+    await this.mcp.stop();
     await this.overlay.stop();
   }
 }

@@ -110,6 +110,26 @@ export const NET_VERBS: readonly Verb[] = [
     load: () => import('../verbs/net/listen.ts'),
   },
   {
+    name: 'serve-mcp',
+    args: '<name> [...command]',
+    about: 'Serve an MCP server to the other nodes, until Ctrl-C: the command is run for each client',
+    options: [
+      ...ALL,
+      { flags: '--allow <node>', about: 'Only for this node: its name, address or key. May be repeated (default: all members)' },
+      { flags: '--sessions <n>', about: 'Clients at one time (default: 16)' },
+    ],
+    examples: ['reprise net serve-mcp files --allow laptop -- npx -y @modelcontextprotocol/server-filesystem ~/notes'],
+    load: () => import('../verbs/net/serve-mcp.ts'),
+  },
+  {
+    name: 'connect-mcp',
+    args: '<name>',
+    about: 'Be the stdio server of an MCP client, for a server that another node serves: NAME, or NODE/NAME',
+    options: [DIR],
+    examples: ['reprise net connect-mcp files', 'reprise net connect-mcp nas/files'],
+    load: () => import('../verbs/net/connect-mcp.ts'),
+  },
+  {
     name: 'add',
     args: '<key>',
     about: 'Make the key of a node known here, and where it is. In a network without an authority: let it in',
