@@ -1,4 +1,7 @@
-/** §4 of docs/overlay-wire.md once more, by nothing but that page: layouts are read from its table, what the text says beside them is written here. */
+/**
+ * §4 of docs/overlay-wire.md once more, by nothing but that page: layouts are read from its table, what the text says beside them is written
+ * here.
+ */
 import { readFileSync } from 'node:fs';
 import { Cursor, fieldsOf, judged, must } from '../wire/wire-spec.ts';
 
@@ -18,7 +21,7 @@ const layouts = new Map(
 export const specReasons: readonly string[] = (() => {
   const from = section.indexOf('`reason` is one of');
   const listed = section.slice(from, section.indexOf('. The first ones', from));
-  const pairs = Array.from(listed.matchAll(/(\d+) `(\w+)`/g), ([, number, name = '']) => [Number(number), name] as const);
+  const pairs = Array.from(listed.matchAll(/(\d+)\s+`(\w+)`/g), ([, number, name = '']) => [Number(number), name] as const);
   return pairs.map(([number, name], i) => (number === i ? name : `${number} is out of order`));
 })();
 

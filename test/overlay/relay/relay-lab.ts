@@ -163,6 +163,7 @@ export class Lab {
   ): {
     readonly records: readonly SignedRecord[];
     readonly tookMs: number;
+    readonly answers: number;
     readonly relays: ReadonlyMap<PublicKey, readonly string[]>;
   } {
     const from = this.now;
@@ -171,8 +172,8 @@ export class Lab {
     while (!client.outputs.some(isFound) && this.now < from + 60_000) this.run(this.now + 1);
     const found = client.of('resolved').filter(isFound);
     if (found.length !== 1) throw new RangeError(`${found.length} answers to one question`);
-    const [{ records, relays, at }] = found as [(typeof found)[number]];
-    return { records, relays, tookMs: at - from };
+    const [{ records, relays, answers, at }] = found as [(typeof found)[number]];
+    return { records, relays, answers, tookMs: at - from };
   }
 
   run(until: number): void {

@@ -264,7 +264,7 @@ describe('questions', () => {
   test('of a node that no relay knows: asked until the deadline, so one that comes meanwhile is found', () => {
     const { lab: l, relays, a } = lab([10, 20]);
     l.runFor(3_000);
-    expect(l.find(a, { name: 'bob' })).toEqual({ records: [], relays: new Map(), tookMs: RESOLVE_MS });
+    expect(l.find(a, { name: 'bob' })).toEqual({ records: [], relays: new Map(), answers: 2, tookMs: RESOLVE_MS });
     const id = l.input(a, (r) => r.resolve(l.now, { name: 'bob' }));
     l.runFor(2_500);
     l.addClient(bob, relays, 'bob');
@@ -275,7 +275,7 @@ describe('questions', () => {
   test('that nobody can answer are answered at once: no relays, and names that none may have', () => {
     const l = new Lab();
     const a = l.addClient(alice, []);
-    expect(l.find(a, { name: 'bob' })).toMatchObject({ records: [], tookMs: 0 });
+    expect(l.find(a, { name: 'bob' })).toMatchObject({ records: [], answers: 0, tookMs: 0 });
     const { lab: other, a: c } = lab([10]);
     for (const query of [{ name: 'a b' }, { name: '' }, { name: '\u0162ob' }, { key: 'no key' }])
       expect(other.find(c, query)).toMatchObject({ records: [], tookMs: 0 });
@@ -346,6 +346,7 @@ describe('visits', () => {
     for (let i = 0; i < 40; i++) l.input(a, (r) => r.leave(l.now, `${i}`.padStart(64, '0')));
     expect(a.rendezvous.view().length).toBe(1);
     expect(visit(50)).toBe(true);
+    expect(l.input(a, (r) => r.visit(l.now, a.key, ['192.0.2.1:1']))).toBe(false);
   });
 
   test('a packet for one who is not there comes back with its hash', () => {

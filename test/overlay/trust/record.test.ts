@@ -197,3 +197,15 @@ test('records are kept of so many keys and no more, and the expired make room', 
   expect(take(records, mallory, { seq: later }, later)).toBeUndefined();
   expect([records.byKey(alice.publicKey, later), records.byAddress(alice.address, later)]).toEqual([undefined, []]);
 });
+
+test('A23: what was taken while the clock was a year ahead does not keep out what is signed by the right one', () => {
+  const records = new Records(network, 2);
+  const ahead = NOW + 365 * 24 * 3_600_000;
+  expect(take(records, alice, { seq: ahead }, ahead)).toBeUndefined();
+  expect(take(records, mallory, { seq: ahead }, ahead)).toBeUndefined();
+  expect(take(records, alice)).toBeUndefined();
+  expect(records.byKey(alice.publicKey, NOW)).toMatchObject({ seq: NOW });
+  expect(take(records, alice, { seq: NOW - 1 })).toBe('record_not_newer');
+  // It does not take the room of others either.
+  expect(take(records, relay)).toBeUndefined();
+});

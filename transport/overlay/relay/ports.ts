@@ -63,6 +63,8 @@ export type RendezvousOutput =
       readonly records: readonly SignedRecord[];
       /** Endpoints of relays that the records name, as far as they are known. A relay may lie about them: the handshake tells. */
       readonly relays: ReadonlyMap<PublicKey, readonly string[]>;
+      /** Relays that answered; 0: nothing is known about who was looked for. */
+      readonly answers: number;
     }
   /** This relay does not have the peer with this hash (`keyHash`), to whom a RELAY was sent. Of the relay's word alone. */
   | { readonly type: 'not_here'; readonly relay: PublicKey; readonly hash: string };

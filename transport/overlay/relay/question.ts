@@ -2,8 +2,8 @@
  * One question to the relays: who is this? Each relay that can be asked is asked, again every second as long as it knows nobody.
  *
  * What relays say is believed as far as it is signed: a record that is forged, not of this query or not fresh is counted and left out, and of
- * one key the newest is taken, which is never older than what was seen before. The answer waits for all who were asked, 300 ms after the first find at most:
- * so a relay that answers quickly and wrongly does not hide what another one knows.
+ * one key the newest is taken, which is never older than what was seen before. The answer waits for all who were asked, 300 ms after the
+ * first find at most: so a relay that answers quickly and wrongly does not hide what another one knows.
  */
 import type { Drops } from '../drops.ts';
 import { addressBytes } from '../identity/address.ts';
@@ -49,6 +49,7 @@ export class Question {
   private readonly asks = new Map<PublicKey, Ask>();
   private readonly finds = new Map<PublicKey, SignedRecord>();
   private readonly places = new Map<PublicKey, readonly string[]>();
+  private readonly answers = new Set<PublicKey>();
   private graceAt = Number.POSITIVE_INFINITY;
   private hasWidened = false;
 
@@ -113,7 +114,10 @@ export class Question {
     }
     for (const { key, endpoints } of relays) this.learn(hexOf(key), endpoints);
     if (this.finds.size > 0) this.graceAt = Math.min(this.graceAt, now + GRACE_MS);
-    if (ask.parts.size >= parts) ask.isAnswered = true;
+    if (ask.parts.size >= parts) {
+      ask.isAnswered = true;
+      this.answers.add(relay);
+    }
     return true;
   }
 
@@ -133,6 +137,7 @@ export class Question {
   result(known: (relay: PublicKey) => readonly string[]): {
     readonly records: readonly SignedRecord[];
     readonly relays: ReadonlyMap<PublicKey, readonly string[]>;
+    readonly answers: number;
   } {
     const records = [...this.finds.values()];
     const named = new Set(records.flatMap(({ relays }) => relays.map(hexOf)));
@@ -140,7 +145,7 @@ export class Question {
       const endpoints = new Set([...known(key), ...(this.places.get(key) ?? [])]);
       return [key, [...endpoints].slice(0, ENDPOINTS_MAX)];
     });
-    return { records, relays: new Map(relays.filter(([, endpoints]) => endpoints.length > 0)) };
+    return { records, relays: new Map(relays.filter(([, endpoints]) => endpoints.length > 0)), answers: this.answers.size };
   }
 
   /** Times at which something may be due; those that have passed do not matter. */

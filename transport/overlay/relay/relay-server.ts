@@ -2,8 +2,8 @@
  * The relay role: who is registered here, who they say they are, and packets from one of them to another.
  *
  * Peers are known by the keys that their sessions have proved, and are members; so nobody can register another, move it, or send in its
- * name: of the hashes in RELAY frames a client chooses only that of the destination. Registrations last no longer than the session, or than the record is fresh.
- * Nothing is kept of a pair of nodes.
+ * name: of the hashes in RELAY frames a client chooses only that of the destination. Registrations last no longer than the session, and no
+ * longer than the record is fresh. Nothing is kept of a pair of nodes.
  */
 import { CONTROL, type ControlCode } from '../wire/frames.ts';
 import type { Drops } from '../drops.ts';
@@ -80,6 +80,7 @@ const NOTHING: readonly ControlBody[] = [];
 interface Client {
   readonly key: PublicKey;
   readonly hash: string;
+  readonly hashBytes: Uint8Array;
   readonly bytes: Bucket;
   readonly requests: Bucket;
   readonly notices: Bucket;
@@ -138,7 +139,7 @@ export class RelayServer {
       return client.notices.take(now) ? [reply({ type: 'not_here', hash: parsed.hash })] : NOTHING;
     }
     if (to.queue.length >= this.limits.queueMax) return this.drop('relay_queue_full');
-    to.queue.push(buildRelay({ type: 'from', hash: Buffer.from(client.hash, 'hex'), packet: parsed.packet }));
+    to.queue.push(buildRelay({ type: 'from', hash: client.hashBytes, packet: parsed.packet }));
     this.waiting.add(to);
     return NOTHING;
   }
@@ -227,9 +228,11 @@ export class RelayServer {
     const known = this.clients.get(key);
     if (known !== undefined) return known;
     const { bytes, requests, notices } = this.limits;
+    const hash = this.hashOf(key);
     const client: Client = {
       key,
-      hash: this.hashOf(key),
+      hash,
+      hashBytes: Buffer.from(hash, 'hex'),
       bytes: new Bucket(now, bytes),
       requests: new Bucket(now, requests),
       notices: new Bucket(now, notices),

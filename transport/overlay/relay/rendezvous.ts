@@ -3,8 +3,8 @@
  *
  * It asks for sessions ('connect', 'dial') and is told what came of it (`up`, `down`). Up to four relays are measured at the start and after a
  * change of the network; the two with the shortest RTT stay. Whoever fails, falls silent or refuses is left for another one and tried again
- * later, each time after twice as long. The record of this node names the two, and is registered there and at relays of peers that it visits. It is
- * signed anew when half of its life is over, and when the two or the name change.
+ * later, each time after twice as long. The record of this node names the two, and is registered there and at relays of peers that it
+ * visits. It is signed anew when half of its life is over, and when the two or the name change.
  */
 import { assert } from '../../../core/errors.ts';
 import { nextSeq, signRecord } from '../trust/record.ts';
@@ -43,6 +43,7 @@ interface Own {
 
 export class Rendezvous {
   private readonly o: RendezvousOptions;
+  private readonly key: PublicKey;
   private readonly out: RendezvousOutput[] = [];
   /** Those of the configuration in an order of this node's own, so that nodes spread over many relays. */
   private readonly links = new Map<PublicKey, RelayLink>();
@@ -62,13 +63,13 @@ export class Rendezvous {
   /** Nothing is connected before `start`. */
   constructor(options: RendezvousOptions) {
     this.o = options;
+    this.key = hexOf(options.identity.publicKey);
     this.name = options.name;
     this.lastSeq = options.seq;
     this.records = new Records(options.network, PINS_MAX);
     this.chance = () => new Reader(options.random(4)).u32() / 2 ** 32;
     const shuffled = options.relays.map((relay) => ({ relay, place: this.chance() })).toSorted((a, b) => a.place - b.place);
-    for (const { relay } of shuffled)
-      if (relay.publicKey !== hexOf(options.identity.publicKey)) this.link(relay.publicKey, true).learn(relay.endpoints);
+    for (const { relay } of shuffled) if (relay.publicKey !== this.key) this.link(relay.publicKey, true).learn(relay.endpoints);
   }
 
   start(now: number): void {
@@ -116,7 +117,8 @@ export class Rendezvous {
     const id = this.nextId++;
     const asked = askedBy(query);
     const same = [...this.questions.values()].find((question) => question.isOf(asked));
-    if (this.links.size === 0 || !isAsked(asked)) this.out.push({ type: 'resolved', id, records: [], relays: new Map() });
+    if (this.links.size === 0 || !isAsked(asked))
+      this.out.push({ type: 'resolved', id, records: [], relays: new Map(), answers: 0 });
     else if (same === undefined) this.questions.set(id, new Question(now, id, asked));
     else same.ids.push(id);
     this.settle(now);
@@ -125,11 +127,11 @@ export class Rendezvous {
 
   /**
    * To reach a peer: a session and a registration at a relay of that peer, until `leave`. `endpoints`: those of 'resolved'. False: there are
-   * too many such relays.
+   * too many such relays, or it is this node.
    */
   visit(now: number, relay: PublicKey, endpoints: readonly string[]): boolean {
     const visits = [...this.links.values()].filter(({ isVisited }) => isVisited);
-    if (!this.links.has(relay) && visits.length >= VISITS_MAX) return false;
+    if (relay === this.key || (!this.links.has(relay) && visits.length >= VISITS_MAX)) return false;
     const link = this.link(relay, false);
     link.learn(endpoints);
     if (!link.isVisited) link.forgive();

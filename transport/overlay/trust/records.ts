@@ -50,9 +50,11 @@ export class Records {
     // So written that a time which is no number is refused.
     if (!(record.seq <= wallClockMs + RECORD_SKEW_MS)) return 'record_from_future';
     if (!isFresh(record, wallClockMs)) return 'record_expired';
-    const last = this.newest.get(nameOf(record.publicKey));
+    const seen = this.newest.get(nameOf(record.publicKey));
+    // One of the future was taken when this clock was wrong.
+    const last = seen !== undefined && seen.seq <= wallClockMs + RECORD_SKEW_MS ? seen : undefined;
     if (last !== undefined && record.seq <= last.seq) return sameBytes(last.bytes, record.bytes) ? undefined : 'record_not_newer';
-    if (last === undefined && this.newest.size >= this.max) {
+    if (seen === undefined && this.newest.size >= this.max) {
       this.forget(wallClockMs);
       if (this.newest.size >= this.max) return 'records_full';
     }
@@ -82,9 +84,10 @@ export class Records {
     if (names?.size === 0) this.keysOf.delete(record.address);
   }
 
-  /** Drops records of which nothing older could be fresh. */
+  /** Drops records of which nothing older could be fresh, and those of the future. */
   forget(wallClockMs: number): void {
-    for (const record of this.newest.values()) if (wallClockMs >= record.seq + this.memoryMs) this.remove(record.publicKey);
+    for (const { seq, publicKey } of this.newest.values())
+      if (wallClockMs >= seq + this.memoryMs || seq > wallClockMs + RECORD_SKEW_MS) this.remove(publicKey);
   }
 
   private put(record: SignedRecord): void {
