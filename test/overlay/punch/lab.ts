@@ -151,8 +151,8 @@ export class Lab {
     this.hasCarrier = spec.hasCarrier === true;
     // Who leads is the seed's, as it is the keys' otherwise.
     const leads = spec.seed % 2 === 0;
-    this.a = this.side('a', spec.a, leads, '198.51.100.1', outerA as string, '192.168.1.5');
-    this.b = this.side('b', spec.b, !leads, '198.51.100.2', outerB as string, '192.168.7.9');
+    this.a = this.side('a', spec.a, leads, '198.51.100.1', outerA, '192.168.1.5');
+    this.b = this.side('b', spec.b, !leads, '198.51.100.2', outerB, '192.168.7.9');
     for (const side of this.sides) for (let i = 0; i < 5; i++) this.look(side, '0');
     this.run(500);
   }

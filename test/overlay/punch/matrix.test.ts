@@ -96,9 +96,11 @@ describe('relayed, for a reason', () => {
   test.each(PAIRS.filter(isRelayed))('%s x %s', (a, b) => {
     for (const lab of runs({ a: { nat: a }, b: { nat: b }, ...CLEAR }, 6)) {
       expect(lab.isDirect).toBe(false);
-      const why = lab.a.punching.view().why;
-      if (a === 'sym' && b === 'sym') expect(why).toBe('both sides are behind symmetric NATs');
-      else expect(why).toBe(`UDP does not get out on ${a === 'block' ? 'this side' : 'the side of the peer'}`);
+      const why =
+        a === 'sym' && b === 'sym'
+          ? 'both sides are behind symmetric NATs'
+          : `UDP does not get out on ${a === 'block' ? 'this side' : 'the side of the peer'}`;
+      expect(lab.a.punching.view().why).toBe(why);
       expect(lab.a.outputs.at(-1)?.output).toEqual({ type: 'ended', result: 'relayed', why });
       for (const side of lab.sides) {
         expect(side.punching.view()).toMatchObject({ state: 'relayed', tries: 1, lastResult: 'relayed' });

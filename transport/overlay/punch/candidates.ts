@@ -37,7 +37,7 @@ export interface Offer {
   readonly kind: NatKind;
   /** This side would guess ports if that is what is left. */
   readonly birthday: boolean;
-  /** Round trip over the relay, whole ms; 0: not known. */
+  /** Round trip over the relay, in ms, rounded up on the wire; 0: not known. */
   readonly rttMs: number;
   /** The most promising ones first. */
   readonly candidates: readonly Candidate[];
@@ -115,7 +115,8 @@ export function offerBytes(offer: Offer): Uint8Array {
   writer.u8(offer.round);
   writer.u8(NAT_KINDS.indexOf(offer.kind));
   writer.u8(offer.birthday ? 1 : 0);
-  writer.u16(Math.min(Math.round(offer.rttMs), 0xffff));
+  // 0 would mean that it is not known.
+  writer.u16(Math.min(Math.ceil(offer.rttMs), 0xffff));
   writer.u8(offer.candidates.length);
   for (const candidate of offer.candidates) {
     writer.u8(candidate.isReflexive ? 1 : 0);

@@ -15,7 +15,16 @@ import { CONTROL } from '../wire/frames.ts';
 import { parseUdpPath, udpPath, type Endpoint } from '../paths/endpoint.ts';
 import type { PathId } from '../session/source.ts';
 import { BIRTHDAY_MS, ManyPorts, ManySockets, SOCKETS, type BirthdaySide } from './birthday.ts';
-import { familyOf, offerBytes, parseOffer, parsePunch, punchBytes, type Offer, type PunchCommand } from './candidates.ts';
+import {
+  familyOf,
+  isPrivate,
+  offerBytes,
+  parseOffer,
+  parsePunch,
+  punchBytes,
+  type Offer,
+  type PunchCommand,
+} from './candidates.ts';
 import type { OwnSide, ProbeSocket, PunchCode, PunchingOptions, PunchOutput, PunchState, PunchView } from './output.ts';
 import { whyRelayed } from './reasons.ts';
 import { reflexiveIpv4, targetsOf, type Target } from './targets.ts';
@@ -36,8 +45,10 @@ const RTT_MAX_MS = 2000;
 /** Probes of one attempt, but for guessed ports; and those of its first round. */
 export const PROBES_MAX = 200;
 const PROBES_FIRST_ROUND = 140;
-/** A peer may be this many attempts ahead, such as were refused to it. */
+/** A peer may be this many attempts ahead. */
 const AHEAD_MAX = 1 << 16;
+/** Numbers of attempts have 32 bits. Only a peer that means to gets there, and then this side begins none any more in this association. */
+const NUMBER_MAX = 0xffff_ffff;
 
 /** Of one attempt. */
 interface Attempt {
@@ -91,7 +102,7 @@ export class Punching {
   start(now: number, relayRttMs: number): void {
     this.path = undefined;
     this.rttMs = Math.min(Math.max(relayRttMs, 0), RTT_MAX_MS);
-    if (!this.isUnderWay()) this.begin(now, this.number + 1);
+    if (!this.isUnderWay() && this.number < NUMBER_MAX) this.begin(now, this.number + 1);
   }
 
   /** A CANDIDATES or PUNCH of the authenticated peer. */
@@ -200,7 +211,8 @@ export class Punching {
       this.o.drops.punch_unexpected += 1;
       return;
     }
-    this.command = command;
+    // A late copy of an earlier one does not replace it.
+    if (this.command === undefined || orderOf(command) > orderOf(this.command)) this.command = command;
     if (this.state === 'sync' && this.isCommanded()) this.fire(now);
   }
 
@@ -301,7 +313,8 @@ export class Punching {
     const target = reflexiveIpv4(theirs);
     const isPair = sym.kind === 'sym' && (other.kind === 'eim' || other.kind === 'none');
     if (!isPair || !mine.birthday || !theirs.birthday || target === undefined || this.socketsTo(4).length === 0) return false;
-    const mayGoThere = this.targets.some((each) => each.host === target.host);
+    // Not of anyone's private network: there it would be a scan of ports (A18).
+    const mayGoThere = !isPrivate(target.host) && this.targets.some((each) => each.host === target.host);
     return mayGoThere && this.o.budget.holdBirthday(now, this.o.peer, target);
   }
 
@@ -426,6 +439,8 @@ export class Punching {
     this.outputs.push({ type: 'close', sockets });
   }
 }
+
+const orderOf = ({ attempt, round }: PunchCommand): number => 2 * attempt + round;
 
 const newAttempt = (): Attempt => ({
   round: 0,
