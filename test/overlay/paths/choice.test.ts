@@ -14,7 +14,7 @@ function twoDirect(seed: number, first: Partial<Link>, second: Partial<Link>): {
   world.begin(link);
   world.run(200);
   world.a.paths.probe(world.now, SECOND);
-  world.talk(800, [world.a]);
+  world.talk(800, [world.a], 250);
   return { world, a: world.a };
 }
 
@@ -55,7 +55,7 @@ describe('a direct path', () => {
     for (let seed = 1; seed <= 10; seed++) {
       const { world, a, direct } = World.withRelay(seed);
       direct.loss = 0.01;
-      world.talk(800);
+      world.talk(800, [world.a, world.b], 250);
       world.run(1_000);
       const before = a.changes.length;
       world.run(300_000);
@@ -66,7 +66,7 @@ describe('a direct path', () => {
   test('is left for the relay if it loses a quarter, and taken again when that is over; without flapping', () => {
     for (let seed = 1; seed <= 10; seed++) {
       const { world, a, direct } = World.withRelay(seed);
-      world.talk(800);
+      world.talk(800, [world.a, world.b], 250);
       world.run(1_000);
       direct.loss = 0.13;
       const before = a.changes.length;

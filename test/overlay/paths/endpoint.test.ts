@@ -1,5 +1,5 @@
 /** Endpoints as text and as bytes, and the texts of paths. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   endpointBytes,

@@ -30,6 +30,8 @@ export interface Link {
 interface Packet {
   readonly pn: number;
   readonly bytes: number;
+  /** It is no mere look at a path: data, an ACK, or a keepalive on the path in use. */
+  readonly isTraffic: boolean;
   readonly content: Extract<PathOutput, { type: 'send' }>['frame'] | { readonly type: 'data' } | { readonly type: 'ack' };
 }
 
@@ -43,8 +45,6 @@ interface Arrival {
 /** Before a datagram is carried: true, and it is not. */
 export type Tap = (from: End, path: string, packet: Packet) => boolean;
 
-const DATA_EVERY_MS = 20;
-
 export class End {
   readonly name: 'a' | 'b';
   readonly paths: Paths;
@@ -56,8 +56,9 @@ export class End {
   readonly received = new Map<string, number>();
   /** Data that came. */
   readonly dataAt: number[] = [];
-  /** It sends data every 20 ms; in packets of this length. */
+  /** It sends data, in packets of this length. */
   dataBytes: number | undefined;
+  dataEveryMs = 20;
   pn = 0;
   highest = -1;
   readonly seen = new Set<number>();
@@ -122,10 +123,11 @@ export class World {
     this.collect();
   }
 
-  /** Both send data of so many bytes, as fast as tests need it. */
-  talk(bytes: number | undefined, ends: readonly End[] = [this.a, this.b]): void {
+  /** Both, or these, send packets of so many bytes from now on. */
+  talk(bytes: number | undefined, ends: readonly End[] = [this.a, this.b], everyMs = 20): void {
     for (const end of ends) {
       end.dataBytes = bytes;
+      end.dataEveryMs = everyMs;
       end.nextDataAt = this.now;
     }
   }
@@ -146,7 +148,9 @@ export class World {
 
   /** A packet from one end on a path, by whatever link is there. */
   send(from: End, path: string, content: Packet['content'], bytes: number): void {
-    const packet = { pn: from.pn++, bytes, content };
+    const isKeepalive = content.type === 'path_challenge' && path === from.paths.active;
+    const isTraffic = content.type === 'data' || content.type === 'ack' || isKeepalive;
+    const packet = { pn: from.pn++, bytes, isTraffic, content };
     from.paths.sent(this.now, path, bytes);
     from.sent.set(path, (from.sent.get(path) ?? 0) + bytes);
     if (this.tap(from, path, packet)) return;
@@ -207,7 +211,7 @@ export class World {
 
   private sendData(end: End, bytes: number): void {
     const path = end.paths.active;
-    end.nextDataAt = this.now + DATA_EVERY_MS;
+    end.nextDataAt = this.now + end.dataEveryMs;
     end.paths.traffic(this.now);
     const length = path === undefined ? 0 : Math.min(bytes, end.paths.datagram(path));
     if (path === undefined || !end.paths.isOpen(path)) return;
@@ -223,7 +227,7 @@ export class World {
     if (to.seen.has(packet.pn)) return;
     to.seen.add(packet.pn);
     this.onTaken(to, path, packet);
-    const isNewest = packet.pn > to.highest;
+    const isNewest = packet.pn > to.highest && packet.isTraffic;
     to.highest = Math.max(to.highest, packet.pn);
     to.received.set(path, (to.received.get(path) ?? 0) + packet.bytes);
     to.paths.received(this.now, path, packet.bytes, isNewest);

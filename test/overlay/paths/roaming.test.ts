@@ -24,7 +24,7 @@ describe('NAT rebinding', () => {
       expect(a.changes.slice(before).map(({ path, reason }) => [path, reason])).toEqual([[REBOUND, 'roamed']]);
       expect((a.changes[before]?.at ?? Infinity) - (first ?? 0)).toBeLessThanOrEqual(2 * (15 + 4) + 1);
       expect([a.stateOf(REBOUND), b.paths.active]).toEqual(['valid', DIRECT_BACK]);
-      world.run(3_000);
+      world.run(6_000);
       expect(a.stateOf(DIRECT)).toBe('dead');
     }
   });
@@ -137,7 +137,12 @@ describe('A11: amplification', () => {
             world.deliver(
               a,
               ATTACKER,
-              { pn: 2_000_000 + victimPn, bytes: 41, content: { type: 'path_challenge', data: new Uint8Array(8) } },
+              {
+                pn: 2_000_000 + victimPn,
+                bytes: 41,
+                isTraffic: false,
+                content: { type: 'path_challenge', data: new Uint8Array(8) },
+              },
               1,
             );
         }
@@ -160,8 +165,8 @@ describe('A11: amplification', () => {
     world.b.received.set(DIRECT_BACK, 100);
     world.talk(800);
     world.tap = (from) => {
-      if (from === world.b)
-        expect(world.b.sent.get(DIRECT_BACK)).toBeLessThanOrEqual(3 * (world.b.received.get(DIRECT_BACK) ?? 0));
+      const [sent, received] = [world.b.sent.get(DIRECT_BACK) ?? 0, world.b.received.get(DIRECT_BACK) ?? 0];
+      expect(from === world.a || sent <= 3 * received).toBe(true);
       return false;
     };
     world.run(5_000);

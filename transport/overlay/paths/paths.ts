@@ -46,10 +46,6 @@ export class Paths {
   private switchedAt = -Infinity;
   /** The newest packet came from there, which is not valid yet. */
   private roaming: { readonly path: Path; readonly since: number } | undefined;
-  /** The packet that was received last is the first such. */
-  private hasJustRoamed = false;
-  /** When the newest packet came by a valid path that is not the active one, and was no challenge or response; Infinity: it did not. */
-  private elsewhereAt = Infinity;
   private trafficUntil = -Infinity;
   private timeoutCount = 0;
   /** The connection gave the active path up: whichever other one is valid takes over. */
@@ -80,7 +76,10 @@ export class Paths {
     this.settle(now);
   }
 
-  /** An authentic packet of any kind. `isNewest`: its number is the highest so far. */
+  /**
+   * An authentic packet of any kind. `isNewest`: its number is the highest so far, and there is more in it than challenges and responses, by
+   * which a path is only looked at: the peer sends by this path.
+   */
   received(now: number, path: PathId, bytes: number, isNewest: boolean): void {
     const known = this.byId.get(path);
     const source = known ?? this.add(now, path, false);
@@ -89,7 +88,6 @@ export class Paths {
       return;
     }
     const isNew = known === undefined || source.state === 'dead';
-    this.hasJustRoamed = false;
     if (source.state === 'dead') source.enter(now, 'probing');
     source.heard(now, bytes);
     source.answersLeft = ANSWERS_PER_PACKET;
@@ -100,7 +98,6 @@ export class Paths {
 
   /** PATH_CHALLENGE in the packet that was received last. Answered by the same path. */
   challenge(_now: number, path: PathId, data: Uint8Array): void {
-    this.elsewhereAt = Infinity;
     const source = this.byId.get(path);
     if (source === undefined || source.answersLeft === 0 || !source.allows(RESPONSE_BYTES)) {
       this.drops.path_unanswered += 1;
@@ -113,9 +110,6 @@ export class Paths {
 
   /** PATH_RESPONSE in the packet that was received last. */
   response(now: number, path: PathId, data: Uint8Array): void {
-    this.elsewhereAt = Infinity;
-    // The peer is where it was asked for, which does not mean that it left the place where it was.
-    if (this.hasJustRoamed) this.roaming = undefined;
     const source = this.byId.get(path);
     const hex = Buffer.from(data).toString('hex');
     const challenge = source?.answered(now, hex);
@@ -229,14 +223,13 @@ export class Paths {
   }
 
   nextAt(): number {
-    let at = Math.min(this.elsewhereAt, this.upgrades.nextAt(this.trafficUntil));
+    let at = this.upgrades.nextAt(this.trafficUntil);
     for (const path of this.byId.values()) at = Math.min(at, this.dueAt(path));
     return at;
   }
 
   tick(now: number): void {
     if (this.nextAt() > now) return;
-    if (this.elsewhereAt <= now) this.askQuiet(now);
     for (const path of this.byId.values()) this.tickPath(now, path);
     this.settle(now);
     if (this.upgrades.tick(now, this.trafficUntil)) this.outputs.push({ type: 'want_direct' });
@@ -307,16 +300,14 @@ export class Paths {
   /** The newest packet came by this path. */
   private newest(now: number, path: Path): void {
     const { current } = this;
-    this.elsewhereAt = Infinity;
     if (path === current) {
       this.roaming = undefined;
     } else if (current !== undefined && path.state === 'valid') {
       const quietMs = Math.max(QUIET_MS, current.patienceMs);
-      const mayAsk = current.state === 'valid' && now - current.since >= QUIET_EVERY_MS && now - current.heardAt >= quietMs;
-      if (mayAsk) this.elsewhereAt = now;
+      // Perhaps the peer left that one.
+      if (now - current.since >= QUIET_EVERY_MS && now - current.heardAt >= quietMs) this.doubt(now, current);
     } else if (current !== undefined && this.roaming?.path !== path) {
       this.roaming = { path, since: now };
-      this.hasJustRoamed = true;
       if (path.round === undefined) this.challengeAnew(now, path);
       this.challengeAnew(now, current);
     }
@@ -332,12 +323,6 @@ export class Paths {
     this.roaming = undefined;
     if (current === undefined || current.provedAt >= roaming.since || rankOf(path) > rankOf(current)) return;
     this.switchTo(now, path, 'roamed');
-  }
-
-  /** The peer sends by another path, and the active one has been quiet: perhaps it has gone from there. */
-  private askQuiet(now: number): void {
-    this.elsewhereAt = Infinity;
-    if (this.current !== undefined) this.doubt(now, this.current);
   }
 
   /** A valid path is suspect, and challenged. */
@@ -411,7 +396,6 @@ export class Paths {
     this.switchedAt = now;
     this.isGivenUp = false;
     this.isTimedOut = false;
-    this.elsewhereAt = Infinity;
     if (this.roaming?.path === path) this.roaming = undefined;
     this.outputs.push({ type: 'active', path: path?.id, rttMs: path?.rttMs, reason });
   }
