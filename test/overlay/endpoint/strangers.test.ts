@@ -11,7 +11,7 @@ import { LOOPBACK, WebSocketLab, type Relay } from './websocket-lab.ts';
 const lab = new WebSocketLab();
 let relay: Relay;
 
-const limits = { connections: 40, connectionsPerSource: 30, handshakeMs: 200 };
+const limits = { connectionsPerSource: 30 };
 
 beforeEach(async () => {
   relay = await lab.relay({ limits });
@@ -99,6 +99,7 @@ test('a flood of garbage, before and after the handshake, ends nothing but its c
 });
 
 test('connections that say nothing, or not enough, are ended when a handshake would be', async () => {
+  relay = await lab.relay({ limits: { handshakeMs: 500 } });
   const sockets = [await tcp(), await tcp()];
   sockets[1]?.write('GET /overlay HTTP/1.1\r\n');
   await Promise.all(sockets.map((socket) => closed(socket)));
@@ -129,7 +130,7 @@ describe('connections beyond a limit are ended and counted, and there is room ag
 });
 
 test('pings are answered, and do not count as a sign of life', async () => {
-  relay = await lab.relay({ limits: { idleMs: 100 } });
+  relay = await lab.relay({ limits: { idleMs: 500 } });
   const socket = await openWebSocket();
   socket.ping('x');
   const [pong] = await once(socket, 'pong');
@@ -138,5 +139,5 @@ test('pings are answered, and do not count as a sign of life', async () => {
   await closed(socket);
   clearInterval(pings);
   await relay.events.until(() => relay.events.errors.length === 1);
-  expect(relay.events.errors[0]?.cause.message).toBe('nothing came for 100 ms');
+  expect(relay.events.errors[0]?.cause.message).toBe('nothing came for 500 ms');
 });

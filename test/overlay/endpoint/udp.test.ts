@@ -1,5 +1,4 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { noDrops } from '../../../transport/overlay/drops.ts';
@@ -281,14 +280,15 @@ describe('A24: errors of the system', () => {
     b.endpoint.open(['0']);
     a.raw[0]?.emit('error', systemError(code));
     // It is another one's for a while.
-    const other = createSocket('udp4').bind(at.port, LOOPBACK);
-    await once(other, 'listening');
+    const other = node();
+    await other.endpoint.listen('0', at);
+    await a.events.until(() => a.events.errors.length === 1);
     expect(a.events.errors).toMatchObject([{ path: undefined, socket: '0', fault: 'closed', cause: { code } }]);
     a.endpoint.send(udpPath('0', at), bytesOf('vanishes'));
     expect(a.drops.socket_closed).toBe(1);
-    await expect.poll(() => a.raw.length).toBeGreaterThan(2);
+    await expect.poll(() => a.raw.length, { timeout: 30_000 }).toBeGreaterThan(2);
     expect(a.events.changes).toBe(0);
-    other.close();
+    await other.endpoint.stop();
     await a.events.until(() => a.events.changes === 1);
     await assertWorks(b, '0', a, at.port);
     expect([a.events.texts, a.events.errors.length]).toEqual([['still here'], 1]);

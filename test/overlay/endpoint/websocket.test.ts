@@ -1,12 +1,14 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket, type RawData } from 'ws';
 import { kindOfPath } from '../../../transport/overlay/paths/endpoint.ts';
 import { sourceOf } from '../../../transport/overlay/session/source.ts';
 import { bytesOf } from './recorder.ts';
 import { LOOPBACK, WebSocketLab } from './websocket-lab.ts';
+
+const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
 
 const lab = new WebSocketLab();
 afterEach(() => lab.stop());
@@ -27,6 +29,16 @@ describe('packets', () => {
     relay.endpoint.send(one.atRelay, bytesOf('down'));
     await a.events.until(() => a.events.datagrams.length === 1);
     expect([a.events.datagrams, b.events.datagrams]).toEqual([[[one.path, 'down']], []]);
+  });
+
+  test.skipIf(!hasIpv6)('go over IPv6, which a server of IPv4 leaves free', async () => {
+    const [a, relay] = [lab.node(), await lab.relay()];
+    const at = await relay.endpoint.listen({ host: '::', port: relay.port });
+    expect(at).toEqual({ host: '::', port: relay.port });
+    const { path, atRelay } = await lab.join(a, { ...relay, url: `ws://[::1]:${relay.port}` });
+    a.endpoint.send(path, bytesOf('by 6'));
+    await relay.events.until(() => relay.events.datagrams.length === 1);
+    expect([relay.events.datagrams, sourceOf(atRelay)]).toEqual([[['ws:1/[::1]', 'by 6']], '0:0:0:0/64']);
   });
 
   test('of one turn share a message, and are copied when send returns', async () => {
