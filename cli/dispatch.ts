@@ -69,7 +69,8 @@ async function perform(argv: readonly string[], io: Io, reprise: Invocation, lev
     const known = [...level.verbs, ...level.groups].map(({ name }) => name);
     throw new MeshError('USAGE', `unknown command '${level.typed}${word}'${suggest(word, known)}`);
   }
-  cli.parse(['node', 'reprise', ...argv], { run: false });
+  // `-` alone is an argument (stdin), and no option as cac takes it for.
+  cli.parse(['node', 'reprise', ...argv.map((word) => (word === '-' ? 'stdin' : word))], { run: false });
   if (cli.options['help'] === true) return EXIT.ok;
   const command = cli.matchedCommand;
   if (command === undefined) throw new MeshError('INTERNAL', `'${word}' is in the table and not in the grammar`);

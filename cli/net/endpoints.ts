@@ -39,15 +39,22 @@ export function typedEndpoints(texts: readonly string[]): readonly string[] {
 
 /**
  * Where others find a node that listens here, as far as this machine can know: it does not know what a router in front of it does.
- * For "all addresses" those of its interfaces, or the loopback where it has no other.
+ * For "all addresses" those of its interfaces, or the loopback where it has no other. `webSocket`: where it takes WebSockets without TLS.
  */
-export function reachableAt(listening: readonly Endpoint[], interfaces = networkInterfaces()): readonly string[] {
-  const found = listening.flatMap(({ host, port }) => {
+export function reachableAt(
+  listening: readonly Endpoint[],
+  webSocket?: Endpoint,
+  interfaces = networkInterfaces(),
+): readonly string[] {
+  const textsOf = ({ host, port }: Endpoint): string[] => {
     if (port === 0) return [];
     const hosts = isAny(host) ? addressesOf(interfaces, host === '::') : [host];
     return hosts.map((own) => endpointText({ host: own, port }));
-  });
-  return [...new Set(found)].slice(0, ENDPOINTS_MAX);
+  };
+  // One is enough for those who have no UDP, and it must find room.
+  const [tcp] = webSocket === undefined ? [] : textsOf(webSocket).map((text) => `ws://${text}`);
+  const udp = [...new Set(listening.flatMap(textsOf))];
+  return tcp === undefined ? udp.slice(0, ENDPOINTS_MAX) : [...udp.slice(0, ENDPOINTS_MAX - 1), tcp];
 }
 
 const isAny = (host: string): boolean => host === '0.0.0.0' || host === '::';

@@ -15,12 +15,12 @@ export async function askToJoin(
   name: string,
   start: StartNewcomer = startNewcomer,
 ): Promise<Membership> {
-  const relay = { publicKey: Buffer.from(invite.relayKey).toString('hex'), endpoints: invite.endpoints };
+  const inviter = { publicKey: Buffer.from(invite.relayKey).toString('hex'), endpoints: invite.endpoints };
   const overlay = await start({
     identity,
     network: undefined,
     trust: new JoiningTrust(invite, name),
-    relays: [relay],
+    peers: [inviter],
     proxy: () => proxyOf(process.env),
   });
   try {

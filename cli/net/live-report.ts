@@ -33,7 +33,8 @@ class LiveReport implements NetReport {
   }
 
   event(event: OverlayEvent, names: Names): void {
-    this.above(eventText(event, names));
+    const text = eventText(event, names);
+    if (text !== undefined) this.above(text);
   }
   note(text: string): void {
     this.above(this.reprise.text(text));

@@ -6,30 +6,30 @@ import { checkChannel } from './inbox.ts';
 import { peerRow, viaOf } from './status.ts';
 import type { RunningNode } from './running-node.ts';
 
+/** ms in which the node of a peer has to say that it has a message, connecting included. */
+const SEND_MS = 60_000;
+
 type Params = Readonly<Record<string, unknown>>;
 
 export const netOperations = (node: RunningNode): Readonly<Record<string, Operation>> => ({
   hello: () => ({ pid: process.pid }),
   status: () => node.status(),
   ping: async (p) => {
-    const { path, ...pong } = await node.overlay.ping(text(p, 'peer'));
+    const { path, ...pong } = await node.overlay.ping(node.other(text(p, 'peer')));
     return { ...pong, via: viaOf(path, node.names()) };
   },
   trace: async (p) => {
-    const peer = await node.overlay.connect(text(p, 'peer'));
+    const peer = await node.overlay.connect(node.other(text(p, 'peer')));
     const current = node.overlay.status().peers.find(({ publicKey }) => publicKey === peer.publicKey) ?? peer;
     return peerRow(current, node.names());
   },
   send: async (p) => {
     const channel = checkChannel(text(p, 'channel'));
-    const peer = await node.overlay.connect(text(p, 'peer'));
     const bytes = Buffer.from(String(p['base64'] ?? ''), 'base64');
-    await node.overlay.send(peer.publicKey, channel, bytes);
-    return {
-      to: { name: node.names()(peer.publicKey), key: peer.publicKey, address: peer.address },
-      channel,
-      bytes: bytes.length,
-    };
+    const { publicKey: key, address } = await node.overlay.connect(node.other(text(p, 'peer')));
+    const name = node.names()(key);
+    await inTime(node.overlay.send(key, channel, bytes), name);
+    return { to: { name, key, address }, channel, bytes: bytes.length };
   },
   listen: async (p, { item, signal }) => {
     for await (const message of node.inbox.listen(text(p, 'channel'), signal)) await item(message);
@@ -38,6 +38,17 @@ export const netOperations = (node: RunningNode): Readonly<Record<string, Operat
   add: (p) => node.add(p['peer'], p['isRelay'] === true),
   revoke: (p) => node.revoke(text(p, 'peer')),
 });
+
+async function inTime(sent: Promise<unknown>, name: string): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const text = `the node of ${name} has not said within ${SEND_MS / 1_000} s that it has the message: it may still come`;
+  const timer = setTimeout(() => reject(new MeshError('NET_PEER_UNREACHABLE', text)), SEND_MS);
+  try {
+    await Promise.race([sent, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 // ---- parameters --------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 /** Nodes, paths and events in words. */
 import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
-import type { PathKind } from '../../transport/overlay/paths/endpoint.ts';
+import { kindOfPath, type PathKind } from '../../transport/overlay/paths/endpoint.ts';
 import type { Style } from '../io.ts';
 import { spanText } from '../render/text.ts';
 import { type Names, type NetStatus, type PathRow, type PeerRow, viaOf } from './status.ts';
@@ -87,18 +87,31 @@ export function surroundings({ nat, relays, isRelay }: NetStatus): string {
   return [`nat ${nat.kind}${seen}`, role, others].filter((part) => part !== undefined).join('; ');
 }
 
-export function eventText(event: OverlayEvent, names: Names): string {
+/** Why a path was taken, by the word of the overlay. */
+const PATH_REASONS: Readonly<Record<string, string>> = {
+  better: 'a better way',
+  faster: 'a faster way',
+  lost: 'the way before carries nothing any more',
+  silent: 'the way before has gone silent',
+  timeouts: 'the way before does not answer',
+};
+
+const because = (reason: string): string => PATH_REASONS[reason] ?? oneLine(reason);
+
+/** Undefined: it is no news. */
+export function eventText(event: OverlayEvent, names: Names): string | undefined {
   switch (event.type) {
     case 'peer_up':
-      return `${names(event.peer)} is here, by ${viaOf(event.path, names)}`;
+      return `${names(event.peer)} is here, ${pathText({ kind: kindOfPath(event.path), via: viaOf(event.path, names) })}`;
     case 'peer_restarted':
       return `${names(event.peer)} has started again: what was under way to it may be lost`;
     case 'peer_down':
-      return `${names(event.peer)} is gone: ${oneLine(event.reason)}`;
+      return `${names(event.peer)} is gone: ${event.reason === 'closed' ? 'it said goodbye' : oneLine(event.reason)}`;
     case 'path_changed':
-      return event.to === undefined
-        ? `no path is left to ${names(event.peer)}: ${oneLine(event.reason)}`
-        : `${names(event.peer)} is ${pathText({ kind: event.kind, via: viaOf(event.to, names) })}: ${oneLine(event.reason)}`;
+      if (event.to === undefined) return `no path is left to ${names(event.peer)}`;
+      // That it is here, and by which path, was said already.
+      if (event.reason === 'begin') return undefined;
+      return `${names(event.peer)} is ${pathText({ kind: event.kind, via: viaOf(event.to, names) })}: ${because(event.reason)}`;
     case 'home_relay':
       return `${names(event.relay)} is the home relay`;
     case 'deny_list':

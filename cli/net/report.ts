@@ -59,7 +59,10 @@ export function lineReport(io: Io, reprise: Invocation): NetReport {
     ready: (status) => {
       for (const line of headLines(status, reprise)) say(line);
     },
-    event: (event, names) => say(eventText(event, names)),
+    event: (event, names) => {
+      const text = eventText(event, names);
+      if (text !== undefined) say(text);
+    },
     show: (status) => {
       // Round trips change all the time, and are no news.
       const text = surroundings({ ...status, relays: status.relays.map((relay) => ({ ...relay, rttMs: undefined })) });

@@ -1,6 +1,6 @@
 /** One run of a node under `reprise net up`: its folder locked, the overlay started, and opened to the CLI. */
 import { randomBytes } from 'node:crypto';
-import { errorData } from '../../core/errors.ts';
+import { errorData, MeshError } from '../../core/errors.ts';
 import { OverlayMcp } from '../../transport/overlay/mcp/overlay-mcp.ts';
 import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
 import { type ControlServer, serveControl } from '../control/server.ts';
@@ -86,6 +86,13 @@ export class RunningNode {
     return node;
   }
 
+  /** Another node, as it was typed. Throws USAGE where this one is meant. */
+  other(target: string): string {
+    const { name, address, key } = this.status().node;
+    if (target !== name && target.toUpperCase() !== address && target.toLowerCase() !== key) return target;
+    throw new MeshError('USAGE', `${target} is this node itself`);
+  }
+
   names(): Names {
     return namesOf(this.overlay.status(), this.state.config, this.met);
   }
@@ -105,7 +112,10 @@ export class RunningNode {
   /** `endpoints`: none: those of the configuration, or where this node is as far as it knows. Throws as `makeInvite`. */
   invite({ roles, endpoints }: InviteTerms): Promise<MadeInvite> {
     const known = endpoints.length > 0 ? endpoints : this.state.config.endpoints;
-    const found = known.length > 0 ? known : reachableAt(this.overlay.endpoints);
+    const { endpoints: udp, webSocket } = this.overlay;
+    // The name in a certificate of TLS is not known here: such an endpoint has to be given.
+    const plain = this.plan.webSocket?.tls === undefined ? webSocket : undefined;
+    const found = known.length > 0 ? known : reachableAt(udp, plain);
     return makeInvite(this.folder, this.state, { roles, endpoints: found }, Date.now());
   }
 

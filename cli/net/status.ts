@@ -85,8 +85,11 @@ export interface StatusParts {
   readonly startedAt: number;
 }
 
-export function statusOf(view: OverlayStatus, { config, isSecure, node, isRelay, pid, startedAt }: StatusParts): NetStatus {
-  const names = namesOf(view, config);
+export function statusOf(
+  view: OverlayStatus,
+  names: Names,
+  { config, isSecure, node, isRelay, pid, startedAt }: StatusParts,
+): NetStatus {
   return {
     pid,
     startedAt,
@@ -106,16 +109,15 @@ export function statusOf(view: OverlayStatus, { config, isSecure, node, isRelay,
 /** How keys are called here. */
 export type Names = (key: string) => string;
 
-/** A name, else an address, else the beginning of the key. */
-export function namesOf(view: Pick<NodeView, 'peers'>, config: NetConfig): Names {
-  const known = new Map(
-    [...config.relays, ...config.peers].flatMap(({ key, name }) => (name === undefined ? [] : [[key, name] as const])),
+/** A name, else an address, else the beginning of the key. `met`: names of those who are not here any more. */
+export function namesOf(view: Pick<NodeView, 'peers'>, config: NetConfig, met: ReadonlyMap<string, string>): Names {
+  const configured = [...config.relays, ...config.peers].flatMap(({ key, name }) =>
+    name === undefined ? [] : [[key, name] as const],
   );
-  for (const { publicKey, name, address } of view.peers) {
-    if (name !== '') known.set(publicKey, name);
-    else if (address !== undefined && !known.has(publicKey)) known.set(publicKey, address);
-  }
-  return (key) => known.get(key) ?? `${key.slice(0, 12)}…`;
+  const addresses = new Map(view.peers.map(({ publicKey, address }) => [publicKey, address]));
+  const known = new Map([...configured, ...met]);
+  for (const { publicKey, name } of view.peers) if (name !== '') known.set(publicKey, name);
+  return (key) => known.get(key) ?? addresses.get(key) ?? `${key.slice(0, 12)}…`;
 }
 
 export function peerRow(peer: PeerView, names: Names): PeerRow {
