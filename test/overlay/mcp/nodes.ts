@@ -1,17 +1,11 @@
 /** Nodes of a network in memory, each with its MCP part, on virtual time. */
-import { createHash } from 'node:crypto';
 import { virtualClock } from '../../../core/testing/virtual.ts';
 import type { MeshError } from '../../../core/errors.ts';
 import type { McpLimits } from '../../../transport/overlay/mcp/limits.ts';
 import { OverlayMcp } from '../../../transport/overlay/mcp/overlay-mcp.ts';
 import type { Session } from '../../../transport/overlay/mcp/session.ts';
 import { FakeNetwork, type FakeOverlay } from '../fake-overlay.ts';
-
-/** Bytes that look random, and are the same in each run. */
-export function seeded(seed: string): (count: number) => Uint8Array {
-  let n = 0;
-  return (count) => createHash('sha256').update(`${seed}/${n++}`).digest().subarray(0, count);
-}
+import { seededRandom } from '../identities.ts';
 
 /** `delayMs`: of each message. */
 export function world(delayMs = 10) {
@@ -19,7 +13,7 @@ export function world(delayMs = 10) {
   const network = new FakeNetwork(() => new Promise((resolve) => void clock.after(delayMs, resolve)));
   const node = (name: string, limits: Partial<McpLimits> = {}): { readonly overlay: FakeOverlay; readonly mcp: OverlayMcp } => {
     const overlay = network.node(name);
-    return { overlay, mcp: new OverlayMcp(overlay, { clock, random: seeded(name), limits }) };
+    return { overlay, mcp: new OverlayMcp(overlay, { clock, random: seededRandom(name), limits }) };
   };
   return { clock, network, node };
 }

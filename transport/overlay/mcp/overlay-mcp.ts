@@ -4,7 +4,7 @@
  * A session has a slot: the client takes the lowest that is free with this server node, and slots are used again. So each session has an
  * order of its own, and an association no more channels than slots, however many sessions it sees (channels are never given back).
  */
-import { MeshError } from '../../../core/errors.ts';
+import { isMeshError, MeshError } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/ports/clock.ts';
 import { buildMcpFrame, ID_BYTES, isServerName, type McpFrame, parseMcpFrame } from './frames.ts';
 import { MCP_LIMITS, type McpLimits } from './limits.ts';
@@ -105,9 +105,13 @@ export class OverlayMcp {
     checkName(name);
     const peer =
       at < 0 ? await this.names.find(name) : await this.overlay.connect(target.slice(0, at), { timeoutMs: this.limits.openMs });
-    const session = this.add({ side: 'client', slot: this.freeSlot(peer), peer: peer.publicKey }, this.newId(), name, peer);
-    await session.open();
-    return session;
+    try {
+      return await this.openAt(peer, name);
+    } catch (error) {
+      // That the node has restarted is found out by what is sent to it first.
+      if (!isMeshError(error, 'NET_MCP_ENDED')) throw error;
+      return this.openAt(peer, name);
+    }
   }
 
   /** Ends all that there is. */
@@ -116,6 +120,12 @@ export class OverlayMcp {
     this.names.stop();
     this.served.clear();
     await Promise.all([...this.sessions.values()].map(({ session }) => session.close()));
+  }
+
+  private async openAt(peer: McpPeer, name: string): Promise<Session> {
+    const session = this.add({ side: 'client', slot: this.freeSlot(peer), peer: peer.publicKey }, this.newId(), name, peer);
+    await session.open();
+    return session;
   }
 
   // ---- sessions --------------------------------------------------------------------------------------------------------
