@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isMeshError } from '../../core/errors.ts';
 import { Connection } from '../../transport/overlay/channels/connection.ts';
+import { MESSAGE_COST } from '../../transport/overlay/channels/flow.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits } from '../../transport/overlay/channels/limits.ts';
 import type { ConnectionOutput } from '../../transport/overlay/channels/ports.ts';
 import { CELL, type ReassemblyBudget } from '../../transport/overlay/channels/reassembly.ts';
@@ -64,6 +65,8 @@ class Victim {
   }
 }
 
+/** What a message of so many bytes is charged. */
+const cost = (bytes: number): number => bytes + MESSAGE_COST;
 const open = (mode: ChannelMode, channel = 0): Frame => ({ type: 'open_channel', channel, mode, name: `c${channel}` });
 const fragment = (seq: number, offset: number, total: number, bytes: Uint8Array, mode: ChannelMode = 0): Frame => ({
   type: 'msg',
@@ -153,17 +156,31 @@ describe('A13: fragments', () => {
       fragment(2, 0, 600, cells(1)),
       fragment(4, 0, 1, Uint8Array.of(4)),
     );
-    victim.hears({ type: 'reset_channel', channel: 0, seq: 4 });
+    // 0 and 3 were never seen here: 100 bytes each, by the account of the sender.
+    let bytes = cost(1) + cost(600) + cost(1) + 2 * cost(100);
+    victim.hears({ type: 'reset_channel', channel: 0, seq: 5, bytes });
     victim.says();
     expect(victim.outputs.map((o) => o.type === 'message' && o.bytes[0])).toEqual([1, 4]);
     expect(victim.connection.memory.partials).toBe(0);
-    // Many more bytes than the window holds, all of them given up.
+    // Many more bytes than the window holds, all of them given up, and half of them never seen; each time it is told twice.
     for (let seq = 5; seq < 50; seq++) {
-      victim.hears(fragment(seq, 0, 1_000_000, cells(2)), { type: 'reset_channel', channel: 0, seq: seq + 1 });
+      bytes += cost(1_000_000);
+      if (seq % 2 === 0) victim.hears(fragment(seq, 0, 1_000_000, cells(2)));
+      for (let i = 0; i < 2; i++) victim.hears({ type: 'reset_channel', channel: 0, seq: seq + 1, bytes });
       victim.says();
     }
+    victim.hears(fragment(50, 0, 1, Uint8Array.of(50)), { type: 'reset_channel', channel: 0, seq: 50, bytes: 0 });
     expect(victim.closed).toBe(undefined);
-    victim.hears({ type: 'reset_channel', channel: 0, seq: 2 ** 40 });
+    expect(victim.outputs.at(-1)).toMatchObject({ bytes: Uint8Array.of(50) });
+  });
+
+  test.each([
+    ['numbers beyond the credit', { seq: 2 ** 40, bytes: cost(1) }],
+    ['bytes beyond the credit', { seq: 2, bytes: 5 * MIB }],
+    ['fewer bytes than came', { seq: 2, bytes: cost(1) - 1 }],
+  ])('A14 a channel that is reset with %s closes', (_, numbers) => {
+    const victim = new Victim();
+    victim.hears(open(0), fragment(0, 0, 1, Uint8Array.of(1)), { type: 'reset_channel', channel: 0, ...numbers });
     assertClosed(victim, 'credit_exceeded');
   });
 
@@ -385,7 +402,7 @@ function wildFrame(random: () => number): Frame {
     () => ({ type: 'msg', channel: int(4), seq: odd(), mode, offset: odd(), total: odd(), bytes }),
     () => ({ type: 'max_data', bytes: odd() }),
     () => ({ type: 'max_msgs', channel: int(4), count: odd() }),
-    () => ({ type: 'reset_channel', channel: int(4), seq: odd() }),
+    () => ({ type: 'reset_channel', channel: int(4), seq: odd(), bytes: odd() }),
     () => ({ type: 'close', code: int(2), finals: Array.from({ length: int(4) }, () => [int(4), odd()]) }),
     () => ({ type: 'open_channel', channel: int(4), mode, name: `c${int(4)}` }),
   ];
@@ -409,7 +426,7 @@ function tameFrame(random: () => number): Frame {
     () => ({ ...msg, offset: 0, bytes: cells(count) }),
     () => ({ type: 'max_data', bytes: int(1e7) }),
     () => ({ type: 'max_msgs', channel: int(3), count: int(1e5) }),
-    () => ({ type: 'reset_channel', channel: int(3), seq: int(10) }),
+    () => ({ type: 'reset_channel', channel: int(3), seq: int(10), bytes: int(100_000) }),
     () => ({ type: 'path_challenge', data: new Uint8Array(8) }),
     () => ({ type: 'control', code: CONTROL.punch, bytes: cells(1) }),
   ];

@@ -167,9 +167,22 @@ describe('send', () => {
     expect(() => connection.send(0, 'x', new Uint8Array(2 ** 20 + 1))).toThrow(code('PAYLOAD_TOO_LARGE'));
     connection.send(0, 'x', new Uint8Array(1));
     expect(() => connection.send(0, 'x', new Uint8Array(1), 1)).toThrow(code('NET_CHANNEL_REFUSED'));
-    expect(() => connection.send(0, 'x'.repeat(201), new Uint8Array(1))).toThrow(code('NET_CHANNEL_REFUSED'));
+    expect(() => connection.send(0, 'x'.repeat(513), new Uint8Array(1))).toThrow(code('NET_CHANNEL_REFUSED'));
     for (let i = 1; i < 1_024; i++) connection.send(0, `x${i}`, new Uint8Array(1));
     expect(() => connection.send(0, 'y', new Uint8Array(1))).toThrow(code('NET_CHANNEL_REFUSED'));
+  });
+
+  test('takes names of 512 bytes, also where packets have the least room, and a CLOSE that has to open such channels', () => {
+    const sim = new Simulation({ seed: 7, datagram: 1_132, weather: { loss: 0.2 }, limits: { closeMs: 60_000 } });
+    const names = Array.from({ length: 40 }, (_, i) => `${i + 10}${'é'.repeat(255)}`);
+    for (const name of names)
+      for (const bytes of [0, 1_000, 30_000])
+        sim.a.connection.send(0, name, new Uint8Array(bytes), names.indexOf(name) % 2 === 0 ? 0 : 1);
+    sim.a.connection.close(0);
+    sim.run(100_000);
+    expect(Math.max(...names.map((name) => Buffer.byteLength(name)))).toBe(512);
+    expect(sim.b.heard.length).toBe(120);
+    expect([sim.a.closed, sim.b.closed]).toMatchObject([{ reason: 'closed' }, { reason: 'closed' }]);
   });
 
   test('begins no more long messages at once than the peer can put together', () => {

@@ -39,7 +39,7 @@ const fragment = fc
     return { type: 'msg', ...msg, offset: before, total: before + msg.bytes.length + behind };
   });
 
-const name = fc.string({ unit: 'grapheme', maxLength: 60 }).filter((text) => Buffer.byteLength(text) <= 200);
+const name = fc.string({ unit: 'grapheme', maxLength: 60 }).filter((text) => Buffer.byteLength(text) <= 512);
 
 /** Any frame that may be written. */
 export const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
@@ -49,7 +49,7 @@ export const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   fc.constant<Frame>({ type: 'ping' }),
   fc.record({ type: fc.constant('max_data' as const), bytes: number }),
   fc.record({ type: fc.constant('max_msgs' as const), channel: number, count: number }),
-  fc.record({ type: fc.constant('reset_channel' as const), channel: number, seq: number }),
+  fc.record({ type: fc.constant('reset_channel' as const), channel: number, seq: number, bytes: number }),
   fc.record({ type: fc.constant('close' as const), code: number, finals: fc.array(fc.tuple(number, number), { maxLength: 40 }) }),
   fc.record({ type: fc.constant('open_channel' as const), channel: number, mode, name }),
   fc.record({ type: fc.constant('path_challenge' as const), data }),

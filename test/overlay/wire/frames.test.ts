@@ -46,7 +46,7 @@ const SAMPLES: readonly Frame[] = [
   { ...msg, mode: 2, offset: 100, total: 70_000 },
   { type: 'max_data', bytes: 2 ** 32 },
   { type: 'max_msgs', channel: 3, count: 64 },
-  { type: 'reset_channel', channel: 3, seq: 20_000 },
+  { type: 'reset_channel', channel: 3, seq: 20_000, bytes: 3_000_000 },
   {
     type: 'close',
     code: 1,
@@ -158,7 +158,7 @@ describe('payloads of strangers', () => {
     expect(parseFrames(hex(`01 ${text} 06 05`))).toEqual([{ type: 'ping' }, { type: 'max_data', bytes: 5 }]);
   });
 
-  test('a name may have 200 bytes, a message 16 MiB, an ACK 32 ranges, and no more', () => {
+  test('a name may have 512 bytes, a message 16 MiB, an ACK 32 ranges, and no more', () => {
     const name = 'é'.repeat(CHANNEL_NAME_BYTES_MAX / 2);
     const frames: readonly Frame[] = [
       { type: 'open_channel', channel: 0, mode: 0, name },
@@ -166,14 +166,14 @@ describe('payloads of strangers', () => {
       { type: 'ack', largest: 4 * ACK_RANGES_MAX + 1, delayUs: 0, ranges: ranges(ACK_RANGES_MAX) },
     ];
     expect(parseFrames(written(...frames))).toEqual(frames);
-    expect(parseFrames(hex(`04 00 00 40c9 ${'61'.repeat(201)}`))).toBeUndefined();
+    expect(parseFrames(hex(`04 00 00 4201 ${'61'.repeat(513)}`))).toBeUndefined();
     const text = '\u{feff}\0 ';
     expect(parseFrames(written({ type: 'open_channel', channel: 0, mode: 0, name: text }))).toMatchObject([{ name: text }]);
   });
 });
 
 test.each<[string, Frame]>([
-  ['a name of 201 bytes', { type: 'open_channel', channel: 0, mode: 0, name: 'a'.repeat(201) }],
+  ['a name of 513 bytes', { type: 'open_channel', channel: 0, mode: 0, name: 'a'.repeat(513) }],
   ['a name that is no text', { type: 'open_channel', channel: 0, mode: 0, name: '\ud800' }],
   ['an ACK of nothing', { type: 'ack', largest: 0, delayUs: 0, ranges: [] }],
   ['an ACK of 33 ranges', { type: 'ack', largest: 133, delayUs: 0, ranges: ranges(33) }],

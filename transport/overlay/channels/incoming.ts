@@ -1,6 +1,7 @@
 /** Channels that the peer opened: fragments in, messages out, once each, and in order where the channel keeps it. */
 import { MESSAGE_BYTES_MAX, type ChannelMode, type MsgFrame } from '../wire/frames.ts';
 import { RangeSet } from '../recovery/ranges.ts';
+import type { Item, Packing } from './packing.ts';
 import { MESSAGE_COST, ReceiveCredit } from './flow.ts';
 import { Reassembly, type ReassemblyBudget, type ReassemblyLimits } from './reassembly.ts';
 import type { Violation } from './violations.ts';
@@ -30,6 +31,10 @@ export class InChannel {
   readonly complete = new RangeSet();
   /** Next to be delivered, where order counts. */
   next = 0;
+  /** Bytes that its messages were charged, seen or given up. */
+  charged = 0;
+  /** The number of the last RESET_CHANNEL. */
+  resetTo = 0;
   /** After CLOSE: as many messages are to come in all. */
   final: number | undefined;
 
@@ -48,16 +53,15 @@ export class Incoming {
   private readonly limits: IncomingLimits;
   private readonly channels = new Map<number, InChannel>();
   private delivered: IncomingMessage[] = [];
+  /** MAX_DATA is to be told, MAX_MSGS of these channels. */
+  private isDataDue = false;
+  private readonly messagesDue = new Set<number>();
   private isClosing = false;
 
   constructor(limits: IncomingLimits, budget: ReassemblyBudget) {
     this.limits = limits;
     this.reassembly = new Reassembly(limits, budget);
     this.credit = new ReceiveCredit(limits.windowBytes, limits.windowBytesMax);
-  }
-
-  channel(id: number): InChannel | undefined {
-    return this.channels.get(id);
   }
 
   open(id: number, mode: ChannelMode, name: string): Violation | undefined {
@@ -80,7 +84,7 @@ export class Incoming {
     if (channel.complete.has(seq) || seq < channel.next) return undefined;
     if (seq >= channel.credit.limit) return 'credit_exceeded';
     const isPartial = this.reassembly.has(channel.id, seq);
-    if (!isPartial && !this.credit.charge(frame.total + MESSAGE_COST)) return 'credit_exceeded';
+    if (!isPartial && !this.charge(channel, frame.total + MESSAGE_COST)) return 'credit_exceeded';
     const bytes = this.whole(now, frame, isPartial);
     if (typeof bytes === 'string') return bytes === 'partial' ? undefined : bytes;
     channel.complete.add(seq);
@@ -92,23 +96,57 @@ export class Incoming {
     return undefined;
   }
 
-  /** The peer gives up all before `seq` that has not come: whole messages are delivered, the rest is not waited for. */
-  reset(now: number, id: number, seq: number, rttMs: number): Violation | undefined {
+  /**
+   * The peer gives up all before `seq` that has not come: whole messages are delivered, the rest is not waited for. `charged`: the bytes of all
+   * of them by the peer's account, which has some that were never seen here.
+   */
+  reset(now: number, id: number, seq: number, charged: number, rttMs: number): Violation | undefined {
     const channel = this.channels.get(id);
     if (channel === undefined) return 'channel_unknown';
-    if (seq > channel.credit.limit) return 'credit_exceeded';
-    for (let at = channel.next; channel.mode !== 2 && at < seq; at++) {
+    if (channel.mode === 2 || seq <= channel.resetTo) return undefined;
+    const unseen = charged - channel.charged;
+    if (seq > channel.credit.limit || unseen < 0 || !this.charge(channel, unseen)) return 'credit_exceeded';
+    channel.resetTo = seq;
+    let bytesBack = unseen;
+    let messagesBack = 0;
+    for (let at = channel.complete.floor; at < seq; at++) {
       const total = this.reassembly.drop(id, at);
-      if (total !== undefined) this.credit.release(now, total + MESSAGE_COST, rttMs);
+      if (total !== undefined) bytesBack += total + MESSAGE_COST;
       // What never comes gives no message, so nobody else gives its credit back.
-      if (channel.complete.add(at)) channel.credit.release(now, 1, rttMs);
+      if (channel.complete.add(at)) messagesBack++;
       const bytes = channel.ready.get(at);
       channel.ready.delete(at);
       if (bytes !== undefined) this.deliver(channel, bytes);
     }
     channel.next = Math.max(channel.next, seq);
     this.deliverInOrder(channel);
+    this.release(now, channel, bytesBack, messagesBack, rttMs);
     return undefined;
+  }
+
+  /** A message was handed over: the peer may send another. */
+  handedOver(now: number, { channel, bytes }: IncomingMessage, rttMs: number): void {
+    if (channel.mode !== 2) this.release(now, channel, bytes.length + MESSAGE_COST, 1, rttMs);
+  }
+
+  /** The peer is to be told of more credit. */
+  get isCreditDue(): boolean {
+    return this.isDataDue || this.messagesDue.size > 0;
+  }
+
+  putCredit(packing: Packing): void {
+    if (this.isDataDue && packing.put({ type: 'max_data', bytes: this.credit.limit }, { type: 'max_data' }))
+      this.isDataDue = false;
+    for (const id of this.messagesDue) {
+      const count = this.channels.get(id)?.credit.limit;
+      if (count === undefined || packing.put({ type: 'max_msgs', channel: id, count }, { type: 'max_msgs', channel: id }))
+        this.messagesDue.delete(id);
+    }
+  }
+
+  creditLost(item: Extract<Item, { type: 'max_data' | 'max_msgs' }>): void {
+    if (item.type === 'max_data') this.isDataDue = true;
+    else this.messagesDue.add(item.channel);
   }
 
   /** CLOSE: so many messages are to come on each channel; those that are not named are whole already. */
@@ -129,11 +167,21 @@ export class Incoming {
     return this.isClosing && this.channels.values().every((c) => c.mode === 2 || c.complete.floor >= (c.final ?? 0));
   }
 
-  /** Messages in the order in which they are to be handed over; their credit goes back with `release`. */
+  /** Messages in the order in which they are to be handed over; their credit goes back with `handedOver`. */
   take(): readonly IncomingMessage[] {
     const { delivered } = this;
     this.delivered = [];
     return delivered;
+  }
+
+  private charge(channel: InChannel, bytes: number): boolean {
+    channel.charged += bytes;
+    return this.credit.charge(bytes);
+  }
+
+  private release(now: number, channel: InChannel, bytes: number, messages: number, rttMs: number): void {
+    if (this.credit.release(now, bytes, rttMs)) this.isDataDue = true;
+    if (channel.credit.release(now, messages, rttMs)) this.messagesDue.add(channel.id);
   }
 
   private unreliable(now: number, channel: InChannel, frame: MsgFrame): Violation | undefined {

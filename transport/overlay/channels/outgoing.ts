@@ -13,6 +13,7 @@ import { Queue } from './queue.ts';
 import { CELL } from './reassembly.ts';
 
 type MessageItem = Extract<Item, { type: 'message' }>;
+type ResetItem = Extract<Item, { type: 'reset' }>;
 
 export interface OutgoingLimits {
   /** Bytes of messages that wait here or for their ACK. */
@@ -42,6 +43,14 @@ export interface OutMessage {
   isPartial: boolean;
 }
 
+/** What RESET_CHANNEL says, and what the peer may keep until it has come. */
+interface Reset {
+  readonly seq: number;
+  readonly bytes: number;
+  readonly partials: number;
+  readonly partialBytes: number;
+}
+
 export class OutChannel {
   readonly id: number;
   readonly name: string;
@@ -52,8 +61,12 @@ export class OutChannel {
   isOpen = false;
   nextNumber = 0;
   nextSeq = 0;
-  /** Begun and not acknowledged. */
-  unacked = 0;
+  /** Begun and not acknowledged; reliable ones. */
+  readonly unacked = new Set<OutMessage>();
+  /** Bytes that all messages that were begun have been charged. */
+  charged = 0;
+  /** Messages were given up, and the peer is not known to know. Until then nothing is begun. */
+  reset: Reset | undefined;
   /** Since when the peer's credit does not allow the next message. */
   stalledSince = Infinity;
 
@@ -77,6 +90,7 @@ export class Outgoing {
   /** Channels without credit of messages; the one that waits for longest first. */
   private readonly stalled = new Set<OutChannel>();
   private again = new Queue<MessageItem>();
+  private readonly resetsDue = new Set<OutChannel>();
   private partialBytes = 0;
   private partials = 0;
   /** Since when the credit of bytes does not allow the next message. */
@@ -105,8 +119,49 @@ export class Outgoing {
     return number;
   }
 
+  /**
+   * Gives up all messages of a channel that are not acknowledged; gives them. Where some were begun, the peer is told, and what is sent on the
+   * channel from now on waits until it knows.
+   */
+  reset(name: string): readonly OutMessage[] {
+    const channel = this.byName.get(name);
+    if (channel === undefined) return [];
+    const unsent = this.dropUnsent(channel);
+    const half = channel.queue.shift();
+    this.ring = this.ring.filter((c) => c !== channel);
+    // An unreliable one is not in `unacked`, and nobody waits for the rest of it.
+    if (half !== undefined && channel.mode === 2) this.settle(half);
+    const begun = [...channel.unacked];
+    channel.unacked.clear();
+    if (begun.length > 0) {
+      const partials = begun.filter((message) => message.isPartial);
+      const partialBytes = partials.reduce((sum, { bytes }) => sum + bytes.length, 0);
+      channel.reset = { seq: channel.nextSeq, bytes: channel.charged, partials: partials.length, partialBytes };
+      this.resetsDue.add(channel);
+    }
+    for (const message of begun) {
+      message.cellsLeft = 0;
+      this.queuedBytes -= costOf(message);
+    }
+    return [...begun, ...(half !== undefined && channel.mode === 2 ? [half] : []), ...unsent];
+  }
+
+  /** The peer knows that these messages do not come, and keeps nothing of them. */
+  onResetAcked({ channel, seq }: ResetItem): void {
+    if (channel.reset?.seq !== seq) return;
+    this.partials -= channel.reset.partials;
+    this.partialBytes -= channel.reset.partialBytes;
+    channel.reset = undefined;
+    this.resetsDue.delete(channel);
+  }
+
+  onResetLost({ channel, seq }: ResetItem): void {
+    if (channel.reset?.seq === seq) this.resetsDue.add(channel);
+  }
+
+  /** Nothing waits for an ACK, nor to be sent. */
   get isEmpty(): boolean {
-    return this.queuedBytes === 0;
+    return this.queuedBytes === 0 && !this.byId.some((channel) => channel.reset !== undefined);
   }
 
   /** Something waits that has not been sent even once. */
@@ -114,18 +169,19 @@ export class Outgoing {
     return this.ring.length > 0 || this.stalled.size > 0;
   }
 
-  /** Channels of which messages are begun and not acknowledged, with the number of messages begun. Reliable ones only. */
+  /** Channels of which messages are begun and not acknowledged or known to be given up, with the number of messages begun. Reliable ones only. */
   finals(): [channel: number, seq: number][] {
-    return this.byId.filter((c) => c.mode !== 2 && c.unacked > 0).map((c) => [c.id, c.nextSeq]);
+    return this.byId.filter(isUnsettled).map((c) => [c.id, c.nextSeq]);
   }
 
   /** What opens the channels of `finals`, as far as the peer may not know them. */
   opens(): Frame[] {
-    return this.byId.filter((c) => c.mode !== 2 && c.unacked > 0 && !c.isOpen).map(openFrame);
+    return this.byId.filter((c) => isUnsettled(c) && !c.isOpen).map(openFrame);
   }
 
-  /** Puts what fits and may be sent: first what was lost. */
+  /** Puts what fits and may be sent: first what was given up, then what was lost. */
   fill(now: number, packing: Packing): void {
+    for (const channel of this.resetsDue) if (!this.putReset(channel, packing)) return;
     while (this.again.length > 0) if (!this.putAgain(packing)) return;
     // Each channel is asked once a packet, so that none takes it all; those that were asked go to the end.
     for (let left = this.ring.length; left > 0; left--) {
@@ -152,7 +208,7 @@ export class Outgoing {
       }
     }
     if (message.cellsLeft > 0) return undefined;
-    message.channel.unacked--;
+    message.channel.unacked.delete(message);
     this.settle(message);
     return message;
   }
@@ -194,13 +250,14 @@ export class Outgoing {
   clear(): void {
     for (const channel of this.byId) this.dropUnsent(channel);
     this.again = new Queue();
+    this.resetsDue.clear();
     this.queuedBytes = 0;
   }
 
   private dropUnsent(channel: OutChannel): OutMessage[] {
     const first = channel.queue.first;
     const unsent = channel.queue.dropBehind(first !== undefined && first.seq >= 0 ? 1 : 0);
-    for (const message of unsent) this.queuedBytes -= message.bytes.length + MESSAGE_COST;
+    for (const message of unsent) this.queuedBytes -= costOf(message);
     channel.stalledSince = Infinity;
     this.stalled.delete(channel);
     if (channel.queue.length === 0) this.ring = this.ring.filter((c) => c !== channel);
@@ -222,6 +279,19 @@ export class Outgoing {
     this.byName.set(name, channel);
     this.byId.push(channel);
     return channel;
+  }
+
+  /** False: the packet is full. */
+  private putReset(channel: OutChannel, packing: Packing): boolean {
+    if (channel.reset === undefined) return true;
+    const { seq, bytes } = channel.reset;
+    const frame: Frame = { type: 'reset_channel', channel: channel.id, seq, bytes };
+    const openSize = this.needsOpen(channel, packing) ? frameSize(openFrame(channel)) : 0;
+    if (openSize + frameSize(frame) > packing.left) return false;
+    if (openSize > 0) packing.put(openFrame(channel), { type: 'open', channel });
+    packing.put(frame, { type: 'reset', channel, seq });
+    this.resetsDue.delete(channel);
+    return true;
   }
 
   /** Of what was lost, the first that is still missing. False: the packet is full. */
@@ -270,12 +340,13 @@ export class Outgoing {
   }
 
   private mayBegin(message: OutMessage, packing: Packing): 'now' | 'later' | 'credit' | 'bytes' {
-    const { channel, bytes } = message;
+    const { channel } = message;
+    if (channel.reset !== undefined) return 'later';
     const isPartial = !fitsWhole(message, packing.room);
-    if (isPartial && this.partials > 0 && !this.hasPartialRoom(bytes.length)) return 'later';
+    if (isPartial && this.partials > 0 && !this.hasPartialRoom(message.bytes.length)) return 'later';
     if (channel.mode === 2) return 'now';
     if (!channel.credit.allows(1)) return 'credit';
-    return this.credit.allows(bytes.length + MESSAGE_COST) ? 'now' : 'bytes';
+    return this.credit.allows(costOf(message)) ? 'now' : 'bytes';
   }
 
   private hasPartialRoom(bytes: number): boolean {
@@ -283,12 +354,13 @@ export class Outgoing {
   }
 
   private begin(message: OutMessage, isPartial: boolean): void {
-    const { channel, bytes } = message;
+    const { channel } = message;
     message.seq = channel.nextSeq++;
     if (channel.mode !== 2) {
-      channel.unacked++;
+      channel.unacked.add(message);
+      channel.charged += costOf(message);
       channel.credit.take(1);
-      this.credit.take(bytes.length + MESSAGE_COST);
+      this.credit.take(costOf(message));
     }
     this.countPartial(message, isPartial);
   }
@@ -302,7 +374,7 @@ export class Outgoing {
 
   private settle(message: OutMessage): void {
     this.countPartial(message, false);
-    this.queuedBytes -= message.bytes.length + MESSAGE_COST;
+    this.queuedBytes -= costOf(message);
   }
 
   /** Puts as much of `from` to `to` as fits: all, or whole cells. Gives where it ended; undefined: nothing fits. */
@@ -333,6 +405,11 @@ export class Outgoing {
     return !channel.isOpen && !packing.items.some((item) => item.type === 'open' && item.channel === channel);
   }
 }
+
+const costOf = ({ bytes }: OutMessage): number => bytes.length + MESSAGE_COST;
+
+/** The peer still waits for something of it. */
+const isUnsettled = ({ mode, unacked, reset }: OutChannel): boolean => mode !== 2 && (unacked.size > 0 || reset !== undefined);
 
 const openFrame = ({ id, mode, name }: OutChannel): Frame => ({ type: 'open_channel', channel: id, mode, name });
 

@@ -7,6 +7,8 @@ export type Item =
   /** Bytes of a message, from `from` to before `to`. */
   | { readonly type: 'message'; readonly message: OutMessage; readonly from: number; readonly to: number }
   | { readonly type: 'open'; readonly channel: OutChannel }
+  /** RESET_CHANNEL with this number. */
+  | { readonly type: 'reset'; readonly channel: OutChannel; readonly seq: number }
   | { readonly type: 'ack'; readonly largest: number }
   | { readonly type: 'max_data' }
   | { readonly type: 'max_msgs'; readonly channel: number }

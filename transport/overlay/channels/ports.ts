@@ -27,7 +27,7 @@ export type ConnectionOutput =
   | { readonly type: 'message'; readonly channel: string; readonly mode: ChannelMode; readonly bytes: Uint8Array }
   /** The peer's node has the message. `message`: as `send` returned it. */
   | { readonly type: 'delivered'; readonly channel: string; readonly message: number }
-  /** Given up, and never sent: the peer gave no credit for too long. */
+  /** Given up: it was never sent, since the peer gave no credit for too long, or its channel was reset, and the peer may have it. */
   | { readonly type: 'undelivered'; readonly channel: string; readonly message: number }
   /** After NET_BACKPRESSURE: half of the queue is free. */
   | { readonly type: 'writable' }

@@ -13,7 +13,7 @@ export const MESSAGE_BYTES_MAX = 16 * 2 ** 20;
 /** Ranges of an ACK. */
 export const ACK_RANGES_MAX = 32;
 /** UTF-8 bytes of the name of a channel. */
-export const CHANNEL_NAME_BYTES_MAX = 200;
+export const CHANNEL_NAME_BYTES_MAX = 512;
 /** Of PATH_CHALLENGE and PATH_RESPONSE. */
 export const PATH_DATA_BYTES = 8;
 
@@ -43,7 +43,8 @@ export type Frame =
   | MsgFrame
   | { readonly type: 'max_data'; readonly bytes: number }
   | { readonly type: 'max_msgs'; readonly channel: number; readonly count: number }
-  | { readonly type: 'reset_channel'; readonly channel: number; readonly seq: number }
+  /** `bytes`: what all messages before `seq` are charged. */
+  | { readonly type: 'reset_channel'; readonly channel: number; readonly seq: number; readonly bytes: number }
   | { readonly type: 'close'; readonly code: number; readonly finals: readonly (readonly [channel: number, seq: number])[] }
   | { readonly type: 'open_channel'; readonly channel: number; readonly mode: ChannelMode; readonly name: string }
   /** 8 bytes. */
@@ -121,7 +122,7 @@ function parseFrame(reader: Reader): Frame | undefined {
     case FRAME_TYPES.open_channel:
       return parseOpenChannel(reader);
     case FRAME_TYPES.reset_channel:
-      return { type: 'reset_channel', channel: reader.varint(), seq: reader.varint() };
+      return { type: 'reset_channel', channel: reader.varint(), seq: reader.varint(), bytes: reader.varint() };
     case FRAME_TYPES.max_data:
       return { type: 'max_data', bytes: reader.varint() };
     case FRAME_TYPES.max_msgs:
@@ -217,7 +218,7 @@ export function frameSize(frame: Frame): number {
     case 'max_msgs':
       return 1 + varintBytes(frame.channel) + varintBytes(frame.count);
     case 'reset_channel':
-      return 1 + varintBytes(frame.channel) + varintBytes(frame.seq);
+      return 1 + varintBytes(frame.channel) + varintBytes(frame.seq) + varintBytes(frame.bytes);
     case 'close':
       return frame.finals.reduce(
         (size, [channel, seq]) => size + varintBytes(channel) + varintBytes(seq),
@@ -292,6 +293,7 @@ export function putFrame(writer: Writer, frame: Frame): void {
       writer.u8(FRAME_TYPES.reset_channel);
       writer.varint(frame.channel);
       writer.varint(frame.seq);
+      writer.varint(frame.bytes);
       return;
     case 'close':
       putClose(writer, frame.code, frame.finals);
@@ -355,7 +357,7 @@ function putClose(writer: Writer, code: number, finals: readonly (readonly [chan
 
 function putOpenChannel(writer: Writer, channel: number, mode: ChannelMode, name: string): void {
   const bytes = encoder.encode(name);
-  assert(bytes.length <= CHANNEL_NAME_BYTES_MAX && name.isWellFormed(), 'the name of a channel is at most 200 bytes of UTF-8');
+  assert(bytes.length <= CHANNEL_NAME_BYTES_MAX && name.isWellFormed(), `the name of a channel is at most ${CHANNEL_NAME_BYTES_MAX} bytes of UTF-8`);
   writer.u8(FRAME_TYPES.open_channel);
   writer.varint(channel);
   writer.u8(mode);
