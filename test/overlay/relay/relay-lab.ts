@@ -61,6 +61,10 @@ export class Client {
   /** Every output, with its time. */
   readonly outputs: (RendezvousOutput & { readonly at: number })[] = [];
   readonly sessions = new Set<PublicKey>();
+  /** Relays to which it begins handshakes. */
+  readonly asked = new Set<PublicKey>();
+  /** It ends no session that is not needed any more. */
+  keepsSessions = false;
   /** Its clock is that much before the others'. */
   skewMs = 0;
 
@@ -209,22 +213,31 @@ export class Lab {
     if (output.type === 'connect') this.handshake(client, output.relay, (relay) => relay.isUdpOpen, 1);
     else if (output.type === 'dial') this.handshake(client, output.relay, (relay) => relay.hasWebSocket, 3);
     else if (output.type === 'control') this.transmit(client, output.relay, output.code, output.bytes);
-    else if (output.type === 'release' && client.sessions.delete(output.relay))
-      this.relays.get(output.relay)?.server.gone(client.key);
+    else if (output.type === 'release' && !client.keepsSessions) this.release(client, output.relay);
+  }
+
+  private release(client: Client, key: PublicKey): void {
+    client.asked.delete(key);
+    if (!client.sessions.delete(key)) return;
+    this.relays.get(key)?.server.gone(client.key);
+    this.later(0, () => this.input(client, (rendezvous) => rendezvous.down(this.now, key)));
   }
 
   private handshake(client: Client, key: PublicKey, isOpen: (relay: Relay) => boolean, trips: number): void {
     const relay = this.relays.get(key);
+    client.asked.add(key);
     if (relay === undefined) return;
     if (!relay.isAlive || !isOpen(relay)) {
       // As a handshake fails; over a WebSocket it may have succeeded meanwhile.
-      this.later(HANDSHAKE_MS, () => client.sessions.has(key) || this.input(client, (r) => r.down(this.now, key)));
+      this.later(HANDSHAKE_MS, () => {
+        if (client.asked.has(key) && !client.sessions.has(key)) this.input(client, (r) => r.down(this.now, key));
+      });
       return;
     }
     let tookMs = trips * relay.rttMs;
     for (let again = 250; this.chance() < this.loss && again <= 4_000; again *= 2) tookMs += again;
     this.later(tookMs, () => {
-      if (!relay.isAlive) return;
+      if (!relay.isAlive || !client.asked.has(key) || client.sessions.has(key)) return;
       client.sessions.add(key);
       this.input(client, (rendezvous) => rendezvous.up(this.now, key, relay.rttMs));
     });

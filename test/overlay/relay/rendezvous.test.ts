@@ -4,7 +4,7 @@ import { HOPE_MS, DIAL_MS } from '../../../transport/overlay/relay/relay-link.ts
 import { RESOLVE_MS } from '../../../transport/overlay/relay/question.ts';
 import { MEASURE_MS } from '../../../transport/overlay/relay/rendezvous.ts';
 import { CONTROL } from '../../../transport/overlay/wire/frames.ts';
-import { parseRegister } from '../../../transport/overlay/relay/bodies.ts';
+import { buildRecordBody, parseRecordBody, parseRegister } from '../../../transport/overlay/relay/bodies.ts';
 import { openRecord, type SignedRecord } from '../../../transport/overlay/trust/record.ts';
 import { identities, keyOf, Lab, network, WALL, type Client, type Relay } from './relay-lab.ts';
 
@@ -225,6 +225,56 @@ describe('failure', () => {
     expect(a.rendezvous.ready()).toEqual(relays.map(({ key }) => key));
   });
 
+  test('a relay that was restarted, and is met again before its end was seen, has the registration at once', () => {
+    const { lab: l, relays, a } = lab([20]);
+    const [relay] = relays as [Relay];
+    l.runFor(5_000);
+    relay.server = relay.fresh();
+    // A new session in the place of the old one.
+    l.input(a, (r) => r.up(l.now, relay.key, 20));
+    expect(a.rendezvous.home()).toBeUndefined();
+    l.runFor(100);
+    expect([relay.server.view().registered, a.rendezvous.home()]).toEqual([1, relay.key]);
+  });
+
+  test('a session that was kept though it was not needed serves when it is', () => {
+    const { lab: l, relays, a } = lab([10, 20, 30]);
+    a.keepsSessions = true;
+    const [first, second, third] = relays as [Relay, Relay, Relay];
+    l.runFor(5_000);
+    expect([a.sessions.size, a.of('release').map(({ relay }) => relay)]).toEqual([3, [third.key]]);
+    const connects = a.of('connect').length;
+    l.kill(first);
+    l.runFor(600);
+    expect(a.rendezvous.ready()).toEqual([second.key, third.key]);
+    expect(
+      a
+        .of('connect')
+        .slice(connects)
+        .every(({ relay }) => relay === first.key),
+    ).toBe(true);
+  });
+
+  test('a relay that refused is asked again in the same session, each time later', () => {
+    const { lab: l, relays, a } = lab([20]);
+    const [relay] = relays as [Relay];
+    a.keepsSessions = true;
+    let isFull = true;
+    relay.answer = (_, replies) =>
+      replies.map((reply) => {
+        const body = parseRecordBody(reply.bytes);
+        return isFull && body?.type === 'registered'
+          ? { ...reply, bytes: buildRecordBody({ type: 'refused', id: body.id, reason: 'records_full' }) }
+          : reply;
+      });
+    l.runFor(60_000);
+    expect(a.rendezvous.view()).toMatchObject([{ state: 'up', why: 'it refuses: records_full' }]);
+    expect([registered(a).length > 4, registered(a).length < 10, a.of('connect').length]).toEqual([true, true, 1]);
+    isFull = false;
+    l.runFor(60_000);
+    expect(a.rendezvous.home()).toBe(relay.key);
+  });
+
   test('of a relay that comes back: all its clients are registered again within a second, spread over time', async () => {
     const l = new Lab(7);
     const relay = l.addRelay(places[0] as Identity, 20);
@@ -366,6 +416,7 @@ describe('by the seed', () => {
       const relays = places.slice(0, 4).map((identity, i) => l.addRelay(identity, 10 + 20 * i));
       const a = l.addClient(alice, relays, 'alice');
       const b = l.addClient(bob, relays, 'bob');
+      b.keepsSessions = seed % 2 === 1;
       for (let round = 0; round < 6; round++) {
         l.runFor(7_000 + 1_000 * round);
         const relay = relays[(seed + round) % 4] as Relay;
@@ -385,8 +436,12 @@ describe('by the seed', () => {
         expect([seed, records.map(keyOf)]).toEqual([seed, [to.key]]);
         // Where it says it can be reached, it can.
         const named = (records[0] as SignedRecord).relays.map((publicKey) => keyOf({ publicKey }));
-        expect([seed, named]).toEqual([seed, to.rendezvous.ready()]);
-        expect(from.drops.record_refused + from.drops.relay_malformed + from.drops.record_unexpected).toBe(0);
+        const ready = to.rendezvous.ready();
+        expect([seed, ready.length, ready.some((key) => named.includes(key))]).toEqual([seed, 2, true]);
+        // A relay with which it keeps a session that it does not need may still tell of the two before.
+        expect([seed, to.keepsSessions ? ready : named]).toEqual([seed, ready]);
+        const { relay_malformed, record_unexpected, record_refused } = from.drops;
+        expect([seed, relay_malformed, record_unexpected, to.keepsSessions ? 0 : record_refused]).toEqual([seed, 0, 0, 0]);
       }
     }
   });

@@ -34,7 +34,7 @@ export interface RendezvousOptions {
 export type RendezvousOutput =
   /**
    * Reach this relay by UDP: resolve the hosts (`host:port`) and begin a handshake on all that comes of it; where there is a session
-   * already, probe those paths. What comes of it: `up`, or `down` when the handshake failed.
+   * already, probe those paths. What comes of a handshake: `up`, or `down` when it failed.
    */
   | { readonly type: 'connect'; readonly relay: PublicKey; readonly endpoints: readonly string[] }
   /** UDP was silent for 400 ms, or there is none: dial this `ws://` or `wss://` endpoint too, and begin the handshake there. */
@@ -46,7 +46,7 @@ export type RendezvousOutput =
       readonly code: typeof CONTROL.register | typeof CONTROL.resolve;
       readonly bytes: Uint8Array;
     }
-  /** Not needed any more as a relay: what is under way to it may end, and the session, unless another part needs it. */
+  /** Not needed any more as a relay: what is under way to it may end, and the session (`down`), unless another part needs it. */
   | { readonly type: 'release'; readonly relay: PublicKey }
   /** The relay through which this node is reached first; undefined: none at present. */
   | { readonly type: 'home'; readonly relay: PublicKey | undefined }

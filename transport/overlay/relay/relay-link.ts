@@ -1,7 +1,9 @@
 /**
  * What the client of relays keeps of one relay: whether there is a session, how to get one, and whether this node is registered there.
  *
- *   idle ──start──> connecting ──isUp──> up          back to idle: `ended`, `failed`, `release`
+ *   idle ──start──> connecting ──isUp──> up          back to idle: `ended`; from connecting also `failed`, `release`
+ *
+ * 'up' is what the node has said last: a relay that does not serve, or is not wanted, may have a session all the same.
  *
  * Attempts begin by UDP. After 400 ms of silence the WebSocket endpoints are dialled as well, one every 3 s; what comes first is taken.
  */
@@ -67,6 +69,8 @@ export class RelayLink {
   private webSockets: string[] = [];
   /** This node has asked for the session. */
   private isOurs = false;
+  /** It did not answer: the way to it is to be looked at. */
+  private isDoubtful = false;
   private readonly chance: () => number;
   private readonly out: RendezvousOutput[];
 
@@ -124,19 +128,20 @@ export class RelayLink {
     if (this.udp.length > 0) this.out.push({ type: 'connect', relay: this.key, endpoints: [...this.udp] });
   }
 
+  /** A new session: nobody is registered in it. */
   isUp(rttMs: number): void {
+    this.unregister();
+    this.isDoubtful = false;
     this.rttMs = rttMs;
-    if (this.state === 'up') return;
     this.state = 'up';
-    this.sent = undefined;
-    this.until = 0;
   }
 
   /** The session is no more, or the handshake failed. */
   ended(now: number): void {
     const served = this.state === 'up' && now - this.registeredAt >= SERVED_MS;
     const wasWanted = this.isOurs;
-    this.idle();
+    this.unregister();
+    this.state = 'idle';
     this.isOurs = false;
     if (served) {
       this.tries = 0;
@@ -144,28 +149,33 @@ export class RelayLink {
     } else if (wasWanted) this.back(now, this.why === '' ? 'it did not answer, or the session ended' : this.why);
   }
 
-  /** It does not serve: another one may. */
+  /** It does not serve: another one may. A session is kept for the next attempt, unless it is not wanted any more. */
   failed(now: number, why: string): void {
-    this.release();
+    if (this.state === 'up') this.unregister();
+    else this.release();
     this.back(now, why);
   }
 
-  /** The node may end the session. */
+  /** The node may give up the attempt, or end the session. */
   release(): void {
     if (this.isOurs) this.out.push({ type: 'release', relay: this.key });
     this.isOurs = false;
-    this.idle();
+    this.unregister();
+    if (this.state === 'connecting') this.state = 'idle';
   }
 
   /** A REGISTER with the record of this seq goes there. */
   registering(now: number, id: number, seq: number): void {
     this.sent = { id, seq, at: now, times: 1, isAnswered: false };
+    this.isOurs = true;
+    if (this.isDoubtful) this.connect();
   }
 
   registered(now: number, forMs: number): void {
     if (now >= this.until) this.registeredAt = now;
     this.until = now + forMs;
     this.renewAt = now + Math.max(1_000, forMs / 2);
+    this.isDoubtful = false;
     this.why = '';
   }
 
@@ -194,6 +204,7 @@ export class RelayLink {
     if (this.state !== 'up' || sent === undefined || sent.isAnswered || now < sent.at + ANSWER_MS) return false;
     if (sent.times >= SENDS_MAX) {
       this.failed(now, 'it does not answer to REGISTER');
+      this.isDoubtful = true;
       return false;
     }
     sent.at = now;
@@ -216,9 +227,7 @@ export class RelayLink {
     this.out.push({ type: 'dial', relay: this.key, url });
   }
 
-  private idle(): void {
-    this.state = 'idle';
-    this.dialAt = NEVER;
+  private unregister(): void {
     this.sent = undefined;
     this.until = 0;
     this.registeredAt = NEVER;

@@ -77,7 +77,7 @@ export class Rendezvous {
     this.settle(now);
   }
 
-  /** A session with this relay is up: by whatever path, whoever began it, and again whenever 'connect' finds one. */
+  /** A new session with this relay: by whatever path, whoever began it. */
   up(now: number, relay: PublicKey, rttMs: number): void {
     this.links.get(relay)?.isUp(rttMs);
     this.settle(now);
@@ -258,7 +258,7 @@ export class Rendezvous {
 
   private drive(now: number, link: RelayLink): void {
     if (!link.isWanted) {
-      if (link.state !== 'idle') link.release();
+      link.release();
       if (!link.isConfigured) this.links.delete(link.key);
     } else if (link.state === 'idle' && link.retryAt <= now) link.start(now);
   }
