@@ -1,12 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { Bbr } from '../../transport/overlay/congestion/bbr.ts';
-import { Simulation, type Weather } from './simulated-link.ts';
+import { Simulation, type Bottleneck, type Weather } from './simulated-link.ts';
 
 const MESSAGE = 20_000;
 
 /** A sender that never runs dry. */
-function bulk(weather: Partial<Weather>): Simulation {
-  const sim = new Simulation({ seed: 4, initialRttMs: 30, weather: { latencyMs: 15, ...weather }, controller: () => new Bbr() });
+function bulk(weather: Partial<Weather>, bottleneck?: Bottleneck): Simulation {
+  const sim = new Simulation({
+    seed: 4,
+    initialRttMs: 30,
+    weather: { latencyMs: 15, ...weather },
+    controller: () => new Bbr(),
+    ...(bottleneck && { bottleneck }),
+  });
   const feed = (): void => {
     while (sim.a.connection.memory.outgoing < 2_000_000) sim.a.connection.send(sim.now, 'bulk', new Uint8Array(MESSAGE));
     sim.pump(sim.a);
@@ -59,6 +65,35 @@ describe('BBR', () => {
     const { used, waste } = measure(sim, 8_000, 1_250);
     expect(used).toBeGreaterThan(0.7);
     expect(waste).toBeLessThan(0.25);
+  });
+
+  test.each([
+    ['before a deep queue', { queueBytes: 400_000 }, { latencyMs: 15, startMs: 0 }],
+    ['before a shallow queue', { queueBytes: 40_000 }, { latencyMs: 15, startMs: 0 }],
+    ['with one that was there before', { queueBytes: 100_000 }, { latencyMs: 15, startMs: 3_000 }],
+    ['with one of twice the RTT', { queueBytes: 100_000 }, { latencyMs: 30, startMs: 0 }],
+    ['where packets are lost by chance, too', { queueBytes: 100_000, loss: 0.02 }, { latencyMs: 15, startMs: 0 }],
+  ])('shares a bottleneck with another connection %s: neither has three times as much, and both fill it', (_, weather, other) => {
+    const rate = 1_250;
+    const bottleneck = { freeAt: 0 };
+    const first = bulk({ rate, ...weather }, bottleneck);
+    let flows = [first];
+    const heard = new Map<Simulation, number>();
+    const until = other.startMs + 14_000;
+    for (let ms = 0; ms < until; ms++) {
+      if (ms === other.startMs) {
+        const second = bulk({ rate, ...weather, latencyMs: other.latencyMs }, bottleneck);
+        second.now = ms;
+        flows.push(second);
+      }
+      if (ms === until - 10_000) for (const flow of flows) heard.set(flow, flow.b.heard.length);
+      // By turns, each first as often as the other.
+      flows = flows.toReversed();
+      for (const flow of flows) flow.run(ms + 1);
+    }
+    const shares = flows.map((flow) => ((flow.b.heard.length - (heard.get(flow) ?? 0)) * MESSAGE) / rate / 10_000);
+    expect(Math.max(...shares) / Math.min(...shares)).toBeLessThan(3);
+    expect(shares.reduce((sum, share) => sum + share)).toBeGreaterThan(0.8);
   });
 
   test('brakes when more than a fifth is lost and the RTT rises, not when it is lost by chance', () => {

@@ -64,7 +64,13 @@ const OVERHEAD = 32;
 /** Wake-ups of a side at one instant after which something evidently spins. */
 const SPIN = 64;
 
-export class Side {
+/** What is before the bottleneck. */
+export interface Bottleneck {
+  /** When it is free. */
+  freeAt: number;
+}
+
+export class Side implements Bottleneck {
   readonly connection: Connection;
   readonly outputs: ConnectionOutput[] = [];
   readonly heard: { readonly channel: string; readonly bytes: Uint8Array }[] = [];
@@ -80,7 +86,7 @@ export class Side {
   lastTickAt = -1;
   atInstant = 0;
   readonly seen = new Set<number>();
-  /** When the bottleneck before the other side is free. */
+  /** Of the bottleneck before the other side. */
   freeAt = 0;
   lastArrival = 0;
 
@@ -97,6 +103,8 @@ export interface SimulationOptions {
   readonly initialRttMs?: number;
   /** Bytes of a datagram. */
   readonly datagram?: number;
+  /** From `a` to `b`, where it is shared with other simulations, which are then run by turns. */
+  readonly bottleneck?: Bottleneck;
 }
 
 export class Simulation {
@@ -108,6 +116,7 @@ export class Simulation {
   readonly b: Side;
   /** Called for every packet that arrives, before it is received. */
   tap: ((to: Side, frames: readonly Frame[]) => void) | undefined;
+  private readonly bottleneck: Bottleneck;
   private readonly events: Event[] = [];
   private order = 0;
 
@@ -126,6 +135,7 @@ export class Simulation {
         }),
       );
     this.a = side();
+    this.bottleneck = options.bottleneck ?? this.a;
     this.b = side();
   }
 
@@ -203,11 +213,12 @@ export class Simulation {
   private carry(from: Side, pn: number, frames: readonly Frame[], bytes: number): void {
     const { latencyMs, jitterMs, loss, duplication, reordering, rate, queueBytes } = this.weather;
     const [isLost, isDoubled] = [this.random() < loss, this.random() < duplication];
-    const start = Math.max(this.now, from.freeAt);
+    const line = from === this.a ? this.bottleneck : from;
+    const start = Math.max(this.now, line.freeAt);
     if ((start - this.now) * rate > queueBytes || isLost) return;
-    from.freeAt = start + bytes / rate;
+    line.freeAt = start + bytes / rate;
     for (let copy = 0; copy < (isDoubled ? 2 : 1); copy++) {
-      let at = from.freeAt + latencyMs + this.random() * jitterMs;
+      let at = line.freeAt + latencyMs + this.random() * jitterMs;
       if (this.random() < reordering) at += this.random() * 2 * latencyMs;
       else at = from.lastArrival = Math.max(at, from.lastArrival);
       this.at(at, () => this.arrive(from === this.a ? this.b : this.a, pn, frames, bytes));
