@@ -454,6 +454,7 @@ export class OverlayNode {
         this.lose(peer, new MeshError('NET_CLOSED', `the association with ${peer.key} has ended: ${detail}`));
         if (reason === 'silence') return this.forget(now, peer, 'it does not answer');
         // It may have to be told again: by its keys, as long as they are here.
+        this.sessions.retire(peer.key);
         peer.endsAt = now + LINGER_MS;
         peer.endReason = reason === 'closed' ? 'closed' : detail;
         this.relaying.down(now, peer);
@@ -524,7 +525,9 @@ export class OverlayNode {
   }
 
   private wakeAt(peer: RemotePeer): number {
-    const isDriven = peer.isUp && peer.paths?.active !== undefined;
+    const active = peer.paths?.active;
+    // Where no more may be sent before an answer comes, the answer wakes it.
+    const isDriven = peer.isUp && active !== undefined && peer.paths?.isOpen(active) === true;
     return Math.min(
       isDriven ? peer.connection.nextAt() : Infinity,
       peer.paths?.nextAt() ?? Infinity,

@@ -49,6 +49,8 @@ export class Peer implements InitTarget {
   highestPn = -1;
   /** When a HINT last made a handshake. */
   hintedAt = Number.NEGATIVE_INFINITY;
+  /** Its association ends: this node begins no handshake any more. */
+  isRetired = false;
 
   /** `own`: the key of this node. `publicKey`: Ed25519 of the peer, and `exchangeKey` X25519. */
   constructor(own: Uint8Array, publicKey: Uint8Array, exchangeKey: Uint8Array, random: (bytes: number) => Uint8Array) {

@@ -265,7 +265,7 @@ export class Sessions {
   /** Not authenticated: it makes one handshake in 5 s, by known paths, and changes no key. */
   private receiveHint(now: number, { receiver }: HintPacket): void {
     const peer = this.table.sealedFor(receiver);
-    if (peer === undefined || peer.initiation !== undefined || now - peer.hintedAt < HINT_MS) {
+    if (peer === undefined || peer.isRetired || peer.initiation !== undefined || now - peer.hintedAt < HINT_MS) {
       this.drops.hint_ignored += 1;
       return;
     }
@@ -357,7 +357,7 @@ export class Sessions {
 
   /** The one who made the keys makes the next. */
   private renewIfDue(now: number, peer: Peer, keys: PacketKeys): void {
-    if (peer.current !== keys || peer.initiation !== undefined) return;
+    if (peer.current !== keys || peer.initiation !== undefined || peer.isRetired) return;
     if (keys.isInitiator && !keys.isSpent(now) && keys.wantsSuccessor(now)) this.initiate(now, peer, false);
   }
 
