@@ -132,6 +132,12 @@ export class Sessions {
     return { packet, pn };
   }
 
+  /** The association with this peer ends: its keys stay until `close`, and this node makes no others. */
+  retire(peer: PublicKey): void {
+    const known = this.peers.get(peer);
+    if (known !== undefined) known.isRetired = true;
+  }
+
   /** Forgets a peer and its association: what still comes of it is dropped, and the next handshake begins another one on both sides. */
   close(peer: PublicKey): void {
     const known = this.peers.get(peer);
