@@ -48,7 +48,11 @@ export class Machine {
       random: bytesFrom(dice(7)),
       peer: spec.peer ?? 'peer',
       leads: spec.leads ?? true,
-      own: (fresh) => ({ candidates: fresh === undefined ? this.candidates : [seen('203.0.113.10', 40_000)], kind: this.kind }),
+      // Nobody has looked at a fresh socket twice: what is known of the NAT is known of the others.
+      own: (fresh) =>
+        fresh === undefined
+          ? { candidates: this.candidates, kind: this.kind }
+          : { candidates: [seen('203.0.113.10', 40_000)], kind: 'unknown' },
       sockets: () => spec.sockets ?? [{ name: '0', family: 4 }],
       budget: spec.budget ?? new PunchBudget(),
       birthday: spec.birthday ?? true,

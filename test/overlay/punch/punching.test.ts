@@ -268,6 +268,33 @@ describe('guessing', () => {
     expect(new Set(names).size).toBe(512);
   });
 
+  test('the place is free as soon as the attempt is over, and in 10 s if its peer is forgotten in the midst of it', () => {
+    const budget = new PunchBudget();
+    const begin = (now: number, peer: string): Machine => {
+      const machine = new Machine({ kind: 'sym', budget, peer });
+      machine.now = now;
+      return machine.start().offers().wait(1000);
+    };
+    const first = begin(0, 'first').direct('udp:0/203.0.113.20:4000');
+    expect(first.open).toEqual([]);
+    expect(begin(1000, 'second').open).toHaveLength(256);
+    expect(begin(10_900, 'third').open).toHaveLength(0);
+    expect(begin(11_100, 'fourth').open).toHaveLength(256);
+  });
+
+  test('2.5 s after 12 volleys, which go on beside it', () => {
+    const machine = new Machine({ kind: 'sym' }).start().offers().wait(10_000);
+    expect(machine.log.at(-1)).toMatchObject({ at: 20 + 350 + 2500, output: { type: 'ended', result: 'relayed' } });
+    expect(machine.probes.filter(({ path }) => path.startsWith('udp:0/'))).toHaveLength(30);
+  });
+
+  test('another attempt of the peer ends it, and closes its sockets', () => {
+    const machine = new Machine({ kind: 'sym' }).start().offers().wait(1000);
+    expect(machine.open).toHaveLength(256);
+    machine.offers({ attempt: 2 });
+    expect([machine.open, machine.state]).toEqual([[], 'sync']);
+  });
+
   test('only if exactly one side is symmetric, and the other is known not to be', () => {
     for (const [mine, theirs] of [
       ['sym', 'sym'],
