@@ -172,6 +172,16 @@ describe('a challenge', () => {
     expect([sends(paths), drops.path_unanswered]).toEqual([[], 19]);
   });
 
+  test('of a peer at an address that is not proved is answered as far as the 3x limit goes (A11)', () => {
+    const { paths, drops } = begun(DIRECT);
+    paths.received(100, OTHER, 41, true);
+    for (let i = 0; i < 2; i++) paths.challenge(100, OTHER, new Uint8Array(8));
+    const toOther = sends(paths).filter(({ path }) => path === OTHER);
+    // 41 bytes for the own challenge, 62 for one answer: another would make it 165 of 123.
+    expect(toOther.map(({ frame }) => frame.type)).toEqual(['path_challenge', 'path_response']);
+    expect(drops.path_unanswered).toBe(1);
+  });
+
   test('is remembered in bounds: of more than 32 the oldest counts no more', () => {
     const { paths } = begun(RELAY);
     const all: Send[] = [];
@@ -184,6 +194,65 @@ describe('a challenge', () => {
     expect(stateOf(paths, DIRECT)).toBe('probing');
     answer(paths, 1_900, all[39] as Send);
     expect(stateOf(paths, DIRECT)).toBe('valid');
+  });
+});
+
+describe('the newest packet from another source', () => {
+  /** What was asked there and on the active path. */
+  function asked(paths: Paths, now: number, from: string): { there: Send; here: Send } {
+    paths.received(now, from, 500, true);
+    const all = challenges(paths);
+    const [there, here] = [from, DIRECT].map((path) => all.find((send) => send.path === path));
+    expect(all.length).toBe(2);
+    return { there: there as Send, here: here as Send };
+  }
+
+  test('moves the traffic when that source answers', () => {
+    const { paths } = begun(DIRECT);
+    const { there } = asked(paths, 1_000, OTHER);
+    expect(paths.active).toBe(DIRECT);
+    answer(paths, 1_030, there);
+    expect(paths.take()).toContainEqual({ type: 'active', path: OTHER, rttMs: 30, reason: 'roamed' });
+  });
+
+  test('does not if the active path answers before', () => {
+    const { paths } = begun(DIRECT);
+    const { there, here } = asked(paths, 1_000, OTHER);
+    answer(paths, 1_030, here);
+    answer(paths, 1_031, there);
+    expect([paths.active, stateOf(paths, OTHER)]).toEqual([DIRECT, 'valid']);
+  });
+
+  test('does not if the next one comes by the active path', () => {
+    const { paths } = begun(DIRECT);
+    const { there } = asked(paths, 1_000, OTHER);
+    paths.received(1_010, DIRECT, 500, true);
+    answer(paths, 1_030, there);
+    expect([paths.active, stateOf(paths, OTHER)]).toEqual([DIRECT, 'valid']);
+  });
+
+  test('does not to a worse kind of path', () => {
+    const { paths } = begun(DIRECT);
+    const { there } = asked(paths, 1_000, RELAY);
+    answer(paths, 1_030, there);
+    expect([paths.active, stateOf(paths, RELAY)]).toEqual([DIRECT, 'valid']);
+  });
+
+  test('does not by the answer to what this node had asked before', () => {
+    const { paths } = begun(DIRECT);
+    paths.probe(1_000, OTHER);
+    const [own] = challenges(paths, OTHER);
+    paths.received(1_029, OTHER, 500, true);
+    answer(paths, 1_030, own as Send);
+    expect([paths.active, stateOf(paths, OTHER)]).toEqual([DIRECT, 'valid']);
+  });
+
+  test('that is not the newest moves nothing', () => {
+    const { paths } = begun(DIRECT);
+    paths.received(1_000, OTHER, 500, false);
+    const [there] = challenges(paths);
+    answer(paths, 1_030, there as Send);
+    expect([paths.active, stateOf(paths, OTHER)]).toEqual([DIRECT, 'valid']);
   });
 });
 
@@ -214,6 +283,19 @@ describe('timeouts of the connection', () => {
     paths.timeouts(20_000, 2, 30);
     paths.timeouts(20_050, 0, 30);
     expect([paths.active, stateOf(paths, DIRECT)]).toEqual([DIRECT, 'valid']);
+  });
+
+  test('are not cleared by short answers alone while long packets may be what is lost', () => {
+    const { paths } = begun(DIRECT, 30, 1_500);
+    for (const send of challenges(paths)) answer(paths, 60, send);
+    expect(paths.datagram(DIRECT)).toBe(1_452);
+    paths.timeouts(1_000, 2, 30);
+    const asked = challenges(paths);
+    expect(asked.map(({ padTo }) => padTo)).toEqual([undefined, undefined, 1_452]);
+    for (const send of asked.slice(0, 2)) answer(paths, 1_030, send);
+    expect(stateOf(paths, DIRECT)).toBe('suspect');
+    answer(paths, 1_031, asked[2] as Send);
+    expect(stateOf(paths, DIRECT)).toBe('valid');
   });
 
   test('leave a path for one that turns up later', () => {
@@ -354,6 +436,28 @@ describe('A24: errors of sockets', () => {
     paths.failed(503, RELAY, 'closed');
     expect(paths.active).toBeUndefined();
     paths.failed(504, 'ws:1', 'closed');
+  });
+});
+
+describe('keepalives', () => {
+  test('go every 15 s on all good paths while there is traffic, as soon as they are measured well', () => {
+    const { paths } = begun(RELAY, 30);
+    proved(paths, 100, DIRECT, 30);
+    const at = new Map<string, number[]>();
+    for (let now = 200; now < 120_000; now += 10_000) {
+      paths.traffic(now);
+      live(paths, now, now + 10_000, (path, when) => {
+        at.set(path, [...(at.get(path) ?? []), when]);
+        return 30;
+      });
+    }
+    for (const path of [RELAY, DIRECT]) {
+      const times = at.get(path) ?? [];
+      const gaps = times.slice(1).map((when, i) => Math.round(when - (times[i] ?? 0)));
+      expect(gaps.slice(0, 6)).toEqual(Array.from({ length: 6 }, () => 1_030));
+      expect(new Set(gaps.slice(6))).toEqual(new Set([15_030]));
+      expect(gaps.length).toBeGreaterThan(12);
+    }
   });
 });
 

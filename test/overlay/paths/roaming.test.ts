@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { DIRECT, DIRECT_BACK, RELAY, RELAY_BACK, World, type End } from './lab.ts';
 
-const SEEDS = Array.from({ length: 40 }, (_, i) => i + 1);
+const SEEDS = Array.from({ length: 20 }, (_, i) => i + 1);
 const REBOUND = 'udp:0/192.0.2.1:55555';
 const ATTACKER = 'udp:0/203.0.113.66:666';
 
@@ -130,6 +130,7 @@ describe('A11: amplification', () => {
       world.run(500);
       // Packets of the peer that pretend to come from a victim: data, and more challenges than anyone answers.
       let victimPn = 0;
+      let isAmplified = false;
       world.tap = (from, _path, packet) => {
         if (from === b && packet.pn % 3 === seed % 3) {
           world.deliver(a, ATTACKER, { ...packet, pn: 1_000_000 + victimPn++, bytes: 41 + (packet.pn % 60) }, 1);
@@ -146,11 +147,11 @@ describe('A11: amplification', () => {
               1,
             );
         }
-        const [sent, received] = [a.sent.get(ATTACKER) ?? 0, a.received.get(ATTACKER) ?? 0];
-        expect(sent).toBeLessThanOrEqual(3 * received);
+        isAmplified ||= (a.sent.get(ATTACKER) ?? 0) > 3 * (a.received.get(ATTACKER) ?? 0);
         return false;
       };
       world.run(5_000);
+      expect(isAmplified).toBe(false);
       expect(a.received.get(ATTACKER)).toBeGreaterThan(1_000);
       expect(a.sent.get(ATTACKER)).toBeGreaterThan(0);
       expect(a.paths.isOpen(ATTACKER)).toBe(false);
@@ -164,12 +165,14 @@ describe('A11: amplification', () => {
     world.b.paths.received(world.now, DIRECT_BACK, 100, true);
     world.b.received.set(DIRECT_BACK, 100);
     world.talk(800);
+    let isAmplified = false;
     world.tap = (from) => {
-      const [sent, received] = [world.b.sent.get(DIRECT_BACK) ?? 0, world.b.received.get(DIRECT_BACK) ?? 0];
-      expect(from === world.a || sent <= 3 * received).toBe(true);
+      const isOver = (world.b.sent.get(DIRECT_BACK) ?? 0) > 3 * (world.b.received.get(DIRECT_BACK) ?? 0);
+      isAmplified ||= from === world.b && isOver;
       return false;
     };
     world.run(5_000);
+    expect(isAmplified).toBe(false);
     expect(world.b.stateOf(DIRECT_BACK)).not.toBe('valid');
     link.cut = 'none';
     world.run(1_000);
