@@ -165,7 +165,7 @@ describe('A15: a relay that lies', () => {
     expect(relays.has(keyOf(mallory))).toBe(false);
   });
 
-  test('about registrations: a client renews at most once a second, and believes no longer than its record lives', () => {
+  test('about registrations: a client renews at most once a second, and at least when half of the life of its record is over', () => {
     const { lab, liar, a } = world();
     for (const forMs of [0, 2 ** 53 - 1]) {
       liar.answer = (_, replies) =>

@@ -175,6 +175,20 @@ describe('registration', () => {
     expect([a.rendezvous.home(), a.rendezvous.view()[0]?.why]).toEqual([relays[0]?.key, '']);
   });
 
+  test('at the only relay, which does not answer, is tried again, and the way to it is looked at', () => {
+    const { lab: l, relays, a } = lab([20]);
+    const [relay] = relays as [Relay];
+    a.keepsSessions = true;
+    relay.answer = () => [];
+    l.runFor(30_000);
+    expect(a.of('connect').length).toBeGreaterThan(2);
+    relay.answer = (_, replies) => replies;
+    l.runFor(30_000);
+    const connects = a.of('connect').length;
+    l.runFor(60_000);
+    expect([a.rendezvous.home(), a.of('connect').length]).toEqual([relay.key, connects]);
+  });
+
   test('at a relay that does not answer is given up, and made at another', () => {
     const { lab: l, relays, a } = lab([10, 20, 30]);
     const [mute] = relays as [Relay];

@@ -358,7 +358,7 @@ export class Rendezvous {
     const { sent } = link;
     if (sent?.id !== body.id || sent.isAnswered) return sent !== undefined && body.id <= sent.id;
     sent.isAnswered = true;
-    if (body.type === 'registered') link.registered(now, Math.min(body.forMs, this.o.network.limits.recordTtlMs));
+    if (body.type === 'registered') link.registered(now, body.forMs);
     else link.failed(now, `it refuses: ${body.reason}`);
     return true;
   }
