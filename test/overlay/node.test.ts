@@ -198,6 +198,7 @@ describe('two nodes behind NATs with a relay', () => {
       na?.rebind('203.0.113.77');
       more(50);
       await allHeard(world, a, b, sent);
+      await world.until('a direct path again', () => a.way(b) === 'direct' && b.way(a) === 'direct', 90_000);
       world.crash('r1');
       more(50);
       await allHeard(world, a, b, sent);

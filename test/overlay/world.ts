@@ -312,9 +312,9 @@ export class World {
       });
   }
 
-  /** `ws://<name>` */
+  /** `ws://<name>:80` */
   private dial(sim: SimNode, peer: string, url: string): void {
-    const to = this.nodes.get(url.slice('ws://'.length) as Name);
+    const to = this.nodes.get(new URL(url).hostname as Name);
     if (to === undefined || this.nodes.get(sim.name) !== sim) return;
     const near = webSocketPath(++this.wireCount);
     const far = webSocketPath(++this.wireCount, sim.sockets.get('0')?.host);
@@ -333,5 +333,5 @@ export function addRelay(
   const last = name === 'r1' ? 10 : 20;
   const own = [`198.51.100.${last}`, `198.51.100.${last + 1}`];
   const sim = world.add(name, { relay: true, addresses: own, ...setup });
-  return { sim, at: { publicKey: sim.key, endpoints: [...own.map((host) => `${host}:${PORT}`), `ws://${name}`] } };
+  return { sim, at: { publicKey: sim.key, endpoints: [...own.map((host) => `${host}:${PORT}`), `ws://${name}:80`] } };
 }

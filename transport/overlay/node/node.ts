@@ -366,6 +366,7 @@ export class OverlayNode {
         peer.pings.delete(name);
         this.outputs.push({ type: 'pong', peer: peer.key, path, rttMs: now - ping.at });
       } else if (!this.traversal.response(now, peer, path, frame.data)) peer.paths?.response(now, path, frame.data);
+      this.relaying.measured(now, peer);
     } else if (frame.type === 'control' && frame.code === CONTROL.observed)
       this.traversal.observed(now, peer, path, parseEndpointBytes(frame.bytes));
   }
@@ -420,7 +421,7 @@ export class OverlayNode {
       if (from !== undefined && from !== path) peer.connection.pathChanged(now, rttMs);
       if (kindOfPath(path) === 'direct') this.traversal.direct(now, peer, path);
       this.sessions.setPaths(peer.key, [...new Set([path, ...this.relaying.pathsTo(peer)])]);
-      this.relaying.moved(now, peer);
+      this.relaying.measured(now, peer);
     }
     if (from === path) return;
     const kind = path === undefined ? undefined : kindOfPath(path);

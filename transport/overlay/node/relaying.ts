@@ -89,10 +89,11 @@ export class Relaying {
     if (this.isRelay(peer.key)) this.rendezvous?.down(now, peer.key);
   }
 
-  /** Its path has changed. */
-  moved(now: number, peer: RemotePeer): void {
+  /** There is a sample of the round trip, or another path. */
+  measured(now: number, peer: RemotePeer): void {
+    if (!this.isRelay(peer.key)) return;
     const rttMs = peer.activePath?.rttMs;
-    if (rttMs !== undefined && this.isRelay(peer.key)) this.rendezvous?.rtt(now, peer.key, rttMs);
+    if (rttMs !== undefined) this.rendezvous?.rtt(now, peer.key, rttMs);
   }
 
   gone(now: number, peer: RemotePeer): void {
