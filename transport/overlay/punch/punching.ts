@@ -28,7 +28,7 @@ import {
 import type { OwnSide, ProbeSocket, PunchCode, PunchingOptions, PunchOutput, PunchState, PunchView } from './output.ts';
 import { whyRelayed } from './reasons.ts';
 import { reflexiveIpv4, targetsOf, type Target } from './targets.ts';
-import { pauseAfter, ttlOf, VOLLEYS, VOLLEYS_BEFORE_BIRTHDAY, VOLLEYS_UNLIKELY } from './volleys.ts';
+import { Volleys, VOLLEYS_BEFORE_BIRTHDAY } from './volleys.ts';
 
 /** Relays are waited for at most this long; they are asked every 100 ms, and what came is looked at every 25 ms. */
 const GATHER_MS = 400;
@@ -77,12 +77,11 @@ export class Punching {
   /** The last PUNCH; it may come before its CANDIDATES. */
   private command: PunchCommand | undefined;
   private rttMs = 0;
-  /** The next poll, start or volley; and the end of the state. */
+  /** The next look at what was gathered, or the start; and the end of the state. */
   private at = Infinity;
   private until = Infinity;
   private polls = 0;
-  private volley = 0;
-  private targets: readonly Target[] = [];
+  private volleys: Volleys | undefined;
   /** The guessing is planned, or under way in state 'birthday'. */
   private willGuess = false;
   private birthday: BirthdaySide | undefined;
@@ -151,11 +150,15 @@ export class Punching {
   }
 
   nextAt(): number {
-    return Math.min(this.at, this.until, this.birthday?.nextAt() ?? Infinity);
+    return Math.min(this.at, this.until, this.volleys?.nextAt() ?? Infinity, this.birthday?.nextAt() ?? Infinity);
   }
 
   tick(now: number): void {
-    if (now >= this.at) this.step(now);
+    if (now >= this.at) {
+      if (this.state === 'sync') this.fire(now);
+      else this.gather(now);
+    }
+    if (this.volleys !== undefined && now >= this.volleys.nextAt()) this.fireVolley(now, this.volleys);
     if (this.birthday !== undefined && now >= this.birthday.nextAt()) this.guess(now, this.birthday);
     if (now >= this.until) this.expired(now);
   }
@@ -289,32 +292,30 @@ export class Punching {
     const { attempt, o } = this;
     const { mine, theirs } = attempt;
     if (mine === undefined || theirs === undefined) return;
-    this.targets = targetsOf({
+    const targets = targetsOf({
       theirs,
       own: mine.candidates,
       forbidden: (endpoint) => o.forbidden(endpoint),
       refuse: () => (o.drops.candidate_refused += 1),
     });
     this.state = 'fire';
-    this.volley = 0;
+    this.at = Infinity;
     this.until = Infinity;
-    this.at = now;
-    this.willGuess = this.plansToGuess(now, mine, theirs);
-    if (this.targets.length === 0) this.conclude(now);
-    else {
-      attempt.fired = true;
-      this.step(now);
-    }
+    this.willGuess = this.plansToGuess(now, mine, theirs, targets);
+    this.volleys = new Volleys(now, attempt.round, targets);
+    attempt.fired ||= targets.length > 0;
+    if (targets.length === 0) this.conclude(now);
+    else this.fireVolley(now, this.volleys);
   }
 
   /** Exactly one side is symmetric, the other is known not to be, both would, and it is this peer's turn here. */
-  private plansToGuess(now: number, mine: Offer, theirs: Offer): boolean {
+  private plansToGuess(now: number, mine: Offer, theirs: Offer, targets: readonly Target[]): boolean {
     const [sym, other] = mine.kind === 'sym' ? [mine, theirs] : [theirs, mine];
     const target = reflexiveIpv4(theirs);
     const isPair = sym.kind === 'sym' && (other.kind === 'eim' || other.kind === 'none');
     if (!isPair || !mine.birthday || !theirs.birthday || target === undefined || this.socketsTo(4).length === 0) return false;
     // Not of anyone's private network: there it would be a scan of ports (A18).
-    const mayGoThere = !isPrivate(target.host) && this.targets.some((each) => each.host === target.host);
+    const mayGoThere = !isPrivate(target.host) && targets.some((each) => each.host === target.host);
     return mayGoThere && this.o.budget.holdBirthday(now, this.o.peer, target);
   }
 
@@ -324,23 +325,12 @@ export class Punching {
     return sockets.filter((socket) => socket.family === family);
   }
 
-  private step(now: number): void {
-    if (this.state === 'gather' || this.state === 'fresh_port') this.gather(now);
-    else if (this.state === 'sync') this.fire(now);
-    else this.fireVolley(now);
-  }
-
-  private fireVolley(now: number): void {
-    const { attempt, volley } = this;
-    const ttl = ttlOf(attempt.round, volley);
-    for (const target of this.targets)
-      if (target.isLikely || volley < VOLLEYS_UNLIKELY)
-        for (const { name } of this.socketsTo(familyOf(target.host))) this.probe(now, name, target, ttl);
-    this.volley += 1;
-    this.at = this.volley < VOLLEYS ? now + pauseAfter(volley) : Infinity;
+  private fireVolley(now: number, volleys: Volleys): void {
+    const { to, ttl } = volleys.next(now);
+    for (const target of to) for (const { name } of this.socketsTo(familyOf(target.host))) this.probe(now, name, target, ttl);
     if (this.state === 'birthday') return;
-    if (this.volley === VOLLEYS) this.until = now + LAST_ANSWER_MS;
-    if (this.willGuess && this.volley === VOLLEYS_BEFORE_BIRTHDAY) this.beginBirthday(now);
+    if (volleys.nextAt() === Infinity) this.until = now + LAST_ANSWER_MS;
+    if (this.willGuess && volleys.count === VOLLEYS_BEFORE_BIRTHDAY) this.beginBirthday(now);
   }
 
   private probe(now: number, socket: string, target: Endpoint, ttl: number | undefined): void {
@@ -400,7 +390,7 @@ export class Punching {
     attempt.round = 1;
     attempt.theirs = attempt.early;
     attempt.fresh = o.budget.socket('f');
-    this.at = Infinity;
+    this.volleys = undefined;
     this.opens([attempt.fresh]);
     this.enterGather(now, 'fresh_port', FRESH_MS);
   }
@@ -426,7 +416,7 @@ export class Punching {
     this.until = Infinity;
     this.birthday = undefined;
     this.willGuess = false;
-    this.targets = [];
+    this.volleys = undefined;
     this.o.budget.releaseBirthday(this.o.peer);
     this.closeUnused();
   }
