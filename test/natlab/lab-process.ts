@@ -9,7 +9,7 @@ export interface Line {
 }
 
 interface Waiting {
-  readonly type: string;
+  readonly types: readonly string[];
   readonly settle: (line: Line | Error) => void;
 }
 
@@ -50,15 +50,20 @@ export class LabProcess<L extends Line> implements AsyncDisposable {
 
   /** The first line of this type that was not read yet. Throws after `limitMs`, or when the process ends before. */
   async next<T extends L['type']>(type: T, limitMs: number = LIMIT_MS): Promise<Extract<L, { readonly type: T }>> {
-    const at = this.unread.findIndex((line) => line.type === type);
-    if (at >= 0) return this.unread.splice(at, 1)[0] as Extract<L, { readonly type: T }>;
-    if (this.isOver) throw this.error(`ended without '${type}'`);
+    return (await this.nextOf([type], limitMs)) as Extract<L, { readonly type: T }>;
+  }
+
+  /** As `next`, for several types. */
+  async nextOf(types: readonly L['type'][], limitMs: number = LIMIT_MS): Promise<L> {
+    const at = this.unread.findIndex((line) => types.includes(line.type));
+    if (at >= 0) return this.unread.splice(at, 1)[0] as L;
+    if (this.isOver) throw this.error(`ended without ${types.join(' or ')}`);
     const { promise, resolve, reject } = Promise.withResolvers<Line>();
-    const waiting: Waiting = { type, settle: (line) => (line instanceof Error ? reject(line) : resolve(line)) };
+    const waiting: Waiting = { types, settle: (line) => (line instanceof Error ? reject(line) : resolve(line)) };
     this.waiting.add(waiting);
-    const timer = setTimeout(() => reject(this.error(`no '${type}' within ${limitMs} ms`)), limitMs);
+    const timer = setTimeout(() => reject(this.error(`no ${types.join(' or ')} within ${limitMs} ms`)), limitMs);
     try {
-      return (await promise) as Extract<L, { readonly type: T }>;
+      return (await promise) as L;
     } finally {
       clearTimeout(timer);
       this.waiting.delete(waiting);
@@ -95,7 +100,7 @@ export class LabProcess<L extends Line> implements AsyncDisposable {
       this.said = `${this.said}${text}\n`.slice(-KEPT);
       return;
     }
-    const waiting = [...this.waiting].find(({ type }) => type === line.type);
+    const waiting = [...this.waiting].find(({ types }) => types.includes(line.type));
     if (waiting === undefined) this.unread.push(line);
     else {
       this.waiting.delete(waiting);

@@ -10,6 +10,8 @@
  *
  * A host's own address goes nowhere in the Internet, unless its box is a router ('none'). Of a relay's two addresses each is a vantage point.
  */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Impairer, type Impairment } from './impairment.ts';
 import type { LabProcess, Line } from './lab-process.ts';
@@ -51,6 +53,7 @@ const RELAY_LINKS: Readonly<Record<RelayName, readonly [string, string]>> = {
   relay1: ['r1', '203.0.113.1'],
   relay2: ['r2', '203.0.113.5'],
 };
+const COMPILE_CACHE = join(tmpdir(), 'reprise-natlab-cache');
 const PRIVATE = '198.18.0.0/15';
 const PROXY_PORT = 3128;
 /** Of conntrack, by Linux: a flow that was not answered yet, and one that goes both ways. */
@@ -131,7 +134,7 @@ export class NatLab implements AsyncDisposable {
 
   /** Runs a script of this folder by Node. */
   node<L extends Line>(place: Place, script: string, args: readonly string[] = []): LabProcess<L> {
-    return this.run(place, process.execPath, nodeArgs(script, args));
+    return this.stack.use(runNode<L>(this.spaces[place], script, args));
   }
 
   /** The NAT box forgets all that it knew, as one that was switched off and on. */
@@ -213,8 +216,7 @@ export class NatLab implements AsyncDisposable {
   /** Starts an HTTP proxy on the box of a side (for kind 'proxy': the only way out). Gives its URL. */
   async startProxy(side: Side): Promise<string> {
     const { box, lan } = SIDES[side];
-    const script = nodeArgs('proxy.ts', [`${lan}.1`, String(PROXY_PORT)]);
-    const proxy = this.stack.use(this.spaces[box].run<{ type: 'ready' }>(process.execPath, script));
+    const proxy = this.stack.use(runNode<{ type: 'ready' }>(this.spaces[box], 'proxy.ts', [`${lan}.1`, String(PROXY_PORT)]));
     await proxy.next('ready');
     return `http://${lan}.1:${PROXY_PORT}`;
   }
@@ -300,9 +302,9 @@ async function allOf<T>(promises: readonly Promise<T>[]): Promise<readonly T[]> 
   });
 }
 
-const nodeArgs = (script: string, args: readonly string[]): readonly string[] => [
-  '--conditions=reprise-source',
-  '--disable-warning=ExperimentalWarning',
-  fileURLToPath(new URL(script, import.meta.url)),
-  ...args,
-];
+/** By the cache, a node of the overlay costs a quarter of the time to start. */
+function runNode<L extends Line>(space: Namespace, script: string, args: readonly string[]): LabProcess<L> {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const options = ['--conditions=reprise-source', '--disable-warning=ExperimentalWarning'];
+  return space.run('env', [`NODE_COMPILE_CACHE=${COMPILE_CACHE}`, process.execPath, ...options, path, ...args]);
+}

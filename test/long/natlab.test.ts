@@ -1,0 +1,56 @@
+/** All pairs of NATs, and each pair through a rebinding and a change of IP: what `npm test` does with a few of them. */
+import { describe, expect, test } from 'vitest';
+import { PAIRS, runPair, type RunOptions } from '../natlab/matrix.ts';
+import { Pair } from '../natlab/pair.ts';
+import { exchangeWhile, move } from '../natlab/scenarios.ts';
+import { labTools, type Tools } from '../natlab/tools.ts';
+
+const tools = labTools();
+const USUAL: RunOptions = { birthday: false, impairment: undefined, seconds: 15 };
+
+/** Mappings live longer than the time between two keepalives, and shorter than this node is silent. */
+const MAPPING = { youngSeconds: 20, seconds: 20 };
+const SILENT_MS = 45_000;
+
+describe.skipIf(tools === undefined)('the overlay in the NAT lab', () => {
+  test.each(PAIRS)('%s x %s', async (a, b) => {
+    expect(await runPair(tools as Tools, a, b, USUAL)).toMatchObject({ isAsExpected: true, faults: [] });
+  });
+
+  test.each(PAIRS)('%s x %s with birthday', async (a, b) => {
+    expect(await runPair(tools as Tools, a, b, { ...USUAL, birthday: true })).toMatchObject({ isAsExpected: true, faults: [] });
+  });
+
+  test.each(PAIRS)('%s x %s: 10,000 messages each way, 5 in 100 lost, over a rebinding and a change of IP', async (a, b) => {
+    await using pair = await Pair.open(tools as Tools, { a, b });
+    await pair.connect();
+    await pair.lab.lose(5);
+    expect(await exchangeWhile(pair, { count: 10_000, perSecond: 4_000, limitMs: 120_000 }, () => move(pair))).toEqual([]);
+  });
+
+  test('a silent node is reached as long as its keepalives are more frequent than mappings expire', async () => {
+    await using pair = await Pair.open(tools as Tools, { a: 'port', b: 'port' });
+    await pair.connect();
+    for (const side of ['a', 'b'] as const) await pair.lab.expireMappings(side, MAPPING);
+    await new Promise((resolve) => setTimeout(resolve, SILENT_MS));
+    const exchange = pair.nextExchange();
+    pair.say('a', { do: 'expect', exchange, count: 1 });
+    pair.say('b', { do: 'send', peer: 'a', exchange, count: 1, bytes: 100, perSecond: 1_000 });
+    expect(await pair.answer('a', 'received', 5_000)).toMatchObject({ count: 1, faults: [] });
+  });
+});
+
+describe.skipIf(tools?.hasTun !== true)('the overlay in the NAT lab, far and lossy', () => {
+  test.each([2, 5, 20])('30 ms, doubles, jitter, %s in 100 lost: port x port', async (lossPercent) => {
+    const impairment = { delayMs: 15, jitterMs: 3, dupPercent: 5, lossPercent };
+    expect(await runPair(tools as Tools, 'port', 'port', { ...USUAL, impairment })).toMatchObject({ isAsExpected: true });
+  });
+
+  test.each([
+    ['poison', 'poison'],
+    ['poison', 'port'],
+  ] as const)('30 ms one way: %s x %s', async (a, b) => {
+    const impairment = { delayMs: 30, jitterMs: 3 };
+    expect(await runPair(tools as Tools, a, b, { ...USUAL, impairment })).toMatchObject({ isAsExpected: true });
+  });
+});
