@@ -5,7 +5,8 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
 
-const SCRIPT = 'while read -r line; do groups="$line"; done; for group in $groups; do kill -9 -- "-$group" 2>/dev/null; done';
+const SCRIPT =
+  'while read -r line; do groups="$line"; done; for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done';
 
 export class Guard {
   private readonly shell: ChildProcessByStdio<Writable, null, null>;

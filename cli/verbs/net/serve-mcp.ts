@@ -19,16 +19,16 @@ export async function run(call: Call): Promise<number> {
   const signals = new StopSignals();
   const stop = new AbortController();
   void signals.asked.then(() => stop.abort());
-  const onEvent = (event: ServingEvent): void => (call.isJson ? io.json(event) : io.out(eventText(event, call)));
+  const onEvent = (event: ServingEvent): void => (call.isJson ? io.json(event) : io.out(eventText(event)));
   io.lasts({ dropped: (lines) => `(${lines} lines were not read)`, gone: 'nobody reads what serve-mcp prints; it goes on' });
   await new Serving(client, { name, command, args, allow: call.texts('allow'), sessionsMax, onEvent }).run(stop.signal);
   return EXIT.ok;
 }
 
-function eventText(event: ServingEvent, call: Call): string {
+function eventText(event: ServingEvent): string {
   switch (event.type) {
     case 'serving':
-      return `'${event.name}' is served. On another node: ${call.reprise.command(`net connect-mcp ${event.name}`)}`;
+      return `'${event.name}' is served; on another node an MCP client finds it by \`reprise net connect-mcp ${event.name}\``;
     case 'session':
       return `${event.from} has connected: process ${event.pid ?? 'none'}`;
     case 'session_ended':

@@ -1,0 +1,145 @@
+/** `serve-mcp` and `connect-mcp`: a real MCP client on one node, a real MCP server on another, and everything between them killed once. */
+import { once } from 'node:events';
+import { join, resolve } from 'node:path';
+import { CreateMessageRequestSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isAlive, Machines, type Served, until } from './mcp-machines.ts';
+
+const EVERYTHING = [
+  process.execPath,
+  resolve(import.meta.dirname, '../../../node_modules/@modelcontextprotocol/server-everything/dist/index.js'),
+];
+
+let machines: Machines;
+let everything: Served;
+beforeAll(async () => {
+  machines = await Machines.start();
+  everything = await machines.serve('everything', EVERYTHING);
+});
+afterAll(async () => {
+  await machines[Symbol.asyncDispose]();
+});
+
+describe('an MCP client whose server runs on another node', () => {
+  it('does all that it does with a local one', async () => {
+    const connected = await machines.connect('everything');
+    const { client } = connected;
+    client.setRequestHandler(CreateMessageRequestSchema, () => ({
+      model: 'none',
+      role: 'assistant',
+      content: { type: 'text', text: 'forty-two' },
+    }));
+    client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept', content: { name: 'Ada', check: true } }));
+    const { tools } = await client.listTools();
+    expect(tools.map(({ name }) => name)).toEqual(expect.arrayContaining(['echo', 'get-sum', 'trigger-sampling-request']));
+    expect(await connected.call('echo', { message: 'über\nzwei Zeilen' })).toBe('Echo: über\nzwei Zeilen');
+    expect(await connected.call('get-sum', { a: 19, b: 23 })).toBe('The sum of 19 and 23 is 42.');
+    const megabyte = 'x'.repeat(1_000_000);
+    expect(await connected.call('echo', { message: megabyte })).toBe(`Echo: ${megabyte}`);
+    expect(await connected.call('trigger-sampling-request', { prompt: 'a number?' })).toContain('forty-two');
+    expect(await connected.call('trigger-elicitation-request')).toContain('Ada');
+    const { resources } = await client.listResources();
+    const uri = resources[0]?.uri ?? '';
+    expect((await client.readResource({ uri })).contents).toHaveLength(1);
+    const progress: number[] = [];
+    const long = { name: 'trigger-long-running-operation', arguments: { duration: 0.2, steps: 4 } };
+    const options = { onprogress: (at: { readonly progress: number }) => void progress.push(at.progress) };
+    expect(await client.callTool(long, undefined, options)).toMatchObject({
+      content: [{ text: expect.stringContaining('completed') }],
+    });
+    expect(progress).toEqual([1, 2, 3, 4]);
+    const cancel = new AbortController();
+    const cancelled = client.callTool({ ...long, arguments: { duration: 60, steps: 600 } }, undefined, {
+      signal: cancel.signal,
+      onprogress: () => cancel.abort('enough'),
+    });
+    await expect(cancelled).rejects.toThrow('enough');
+    expect(await connected.call('get-sum', { a: 1, b: 2 })).toContain('3');
+    expect(connected.stderr).toBe("connected to 'everything' at hub\n");
+    const [pid = 0] = everything.pids;
+    expect(isAlive(pid)).toBe(true);
+    await client.close();
+    await until('its server is gone', () => !isAlive(pid));
+  });
+
+  it('two at once have a server process each; the one of a killed client ends, the other goes on', async () => {
+    const [first, second] = await Promise.all([machines.connect('everything'), machines.connect('hub/everything')]);
+    const [one = 0, two = 0] = everything.pids.slice(-2);
+    expect(one).not.toBe(two);
+    const answers = await Promise.all([first, second].map((each, i) => each.call('get-sum', { a: i, b: 40 })));
+    expect(answers).toEqual(['The sum of 0 and 40 is 40.', 'The sum of 1 and 40 is 41.']);
+    process.kill(first.pid, 'SIGKILL');
+    await until('a server is gone', () => !isAlive(one) || !isAlive(two));
+    expect([one, two].filter(isAlive)).toHaveLength(1);
+    expect(await second.call('get-sum', { a: 2, b: 2 })).toContain('4');
+    await second.client.close();
+    await until('both are gone', () => !isAlive(one) && !isAlive(two));
+  });
+
+  it('a server that is killed in the middle of a call: the client is told, and why', async () => {
+    const connected = await machines.connect('everything');
+    const call = connected.call('trigger-long-running-operation', { duration: 60, steps: 2 });
+    call.catch(() => undefined);
+    await connected.call('echo', { message: 'so the call before has arrived' });
+    process.kill(everything.pids.at(-1) ?? 0, 'SIGKILL');
+    await expect(call).rejects.toThrow('Connection closed');
+    await connected.closed;
+    await until('it is told', () => connected.stderr.includes('its process was ended by SIGKILL'));
+    expect(connected.stderr).toContain('NET_MCP_ENDED');
+    await until('it is told where it is served', () => everything.events.at(-1)?.type === 'session_ended');
+    expect(everything.events.at(-1)).toMatchObject({ from: 'laptop', why: 'its process was ended by SIGKILL' });
+  });
+});
+
+describe('serve-mcp', () => {
+  it('is refused a name that is served already', async () => {
+    const child = machines.cli('serve-mcp', 'everything', '--dir', join(machines.path, 'hub'), '--', ...EVERYTHING);
+    let stderr = '';
+    child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    expect(await once(child, 'close')).toEqual([1, null]);
+    expect(stderr).toContain('NET_MCP_TAKEN');
+  });
+
+  it('killed, takes its servers with it, though they heed nothing and stand behind a shell; the client is told', async () => {
+    const deaf = `process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); process.stdin.on('data', (d) => {
+      const { id } = JSON.parse(String(d).split('\\n')[0]);
+      console.log(JSON.stringify({ jsonrpc: '2.0', id, result: { protocolVersion: '2025-06-18', capabilities: {}, serverInfo: { name: 'deaf', version: String(process.pid) } } }));
+    })`;
+    const served = await machines.serve('deaf', ['/bin/sh', '-c', `"$0" -e "$1"; true`, process.execPath, deaf]);
+    const connected = await machines.connect('deaf');
+    const shell = served.pids[0] ?? 0;
+    const inner = Number(connected.client.getServerVersion()?.version);
+    expect([shell, inner].map(isAlive)).toEqual([true, true]);
+    served.child.kill('SIGKILL');
+    await connected.closed;
+    await until('all are gone', () => !isAlive(shell) && !isAlive(inner));
+    await until('it is told', () => connected.stderr.includes('NET_MCP_ENDED'));
+    // The name is free again.
+    await machines.serve('deaf', ['true']);
+  });
+
+  it('a command that cannot be run: the client is told', async () => {
+    await machines.serve('missing', ['/nowhere/at/all']);
+    const told = machines.client('missing');
+    await expect(told.client.connect(told.transport)).rejects.toThrow('Connection closed');
+    await until('it is told', () => told.stderr.includes('its process could not be started (ENOENT)'));
+  });
+
+  it('lets in only whom it names', async () => {
+    await machines.serve('private', EVERYTHING, '--allow', 'nobody');
+    const refused = machines.client('hub/private');
+    await expect(refused.client.connect(refused.transport)).rejects.toThrow('Connection closed');
+    await until('it is told', () => refused.stderr.includes('NET_MCP_REFUSED'));
+  });
+});
+
+it('a node that stops ends what it stands for', async () => {
+  const connected = await machines.connect('everything');
+  const pid = everything.pids.at(-1) ?? 0;
+  await machines.stopHub();
+  expect(await everything.exited).toBe(1);
+  expect(everything.stderr).toContain('NET_NOT_RUNNING');
+  await connected.closed;
+  await until('it is told', () => connected.stderr.includes('NET_MCP_ENDED'));
+  await until('its server is gone', () => !isAlive(pid));
+});
