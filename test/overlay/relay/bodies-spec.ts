@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Cursor, fieldsOf, judged, must } from '../wire/wire-spec.ts';
 
-export type BodyName = 'REGISTER' | 'RESOLVE' | 'RECORD' | 'RELAY' | 'OBSERVED';
+export type BodyName = 'REGISTER' | 'RESOLVE' | 'RECORD' | 'RELAY' | 'OBSERVED' | 'CANDIDATES' | 'PUNCH';
 interface Values {
   [name: string]: number | Uint8Array | readonly Values[];
 }
@@ -43,13 +43,18 @@ function read(cursor: Cursor, layout: string, end: number): Values {
   for (const segment of layout.split('; ')) {
     const [, once = segment, count, often = ''] = /^(.*?), then `(\w+)` times: (.*)$/.exec(segment) ?? [];
     for (const field of fieldsOf(once)) {
-      const rest = end - cursor.at - (field.name === 'address' ? 2 : 0);
-      values[field.name] = field.kind === '..' ? cursor.take(Math.max(0, rest)) : cursor.field(field);
+      const size = field.name === 'address' ? addressBytes(values['family']) : end - cursor.at;
+      values[field.name] = field.kind === '..' ? cursor.take(size) : cursor.field(field);
     }
     // What is repeated is read before what is behind the semicolon.
     if (count !== undefined) values[count] = Array.from({ length: values[count] as number }, () => read(cursor, often, end));
   }
   return values;
+}
+
+function addressBytes(family: Values[string] | undefined): number {
+  must(family === 4 || family === 6);
+  return family === 4 ? 4 : 16;
 }
 
 function check(name: BodyName, values: Values, length: number): void {
@@ -85,8 +90,12 @@ function check(name: BodyName, values: Values, length: number): void {
     within(number('direction'), 0, 1);
     within(size(values, 'packet'), 1, 1_184);
   }
-  if (name === 'OBSERVED') {
-    must(size(values, 'address') === { 4: 4, 6: 16 }[number('family')]);
-    must(number('port') !== 0);
+  if (name === 'OBSERVED') must(number('port') !== 0);
+  if (name === 'CANDIDATES' || name === 'PUNCH') within(number('round'), 0, 1);
+  if (name === 'CANDIDATES') {
+    within(number('nat'), 0, 3);
+    within(number('flags'), 0, 1);
+    must(list(values, 'candidates').length <= 8);
+    for (const { seen, port } of list(values, 'candidates')) must(Number(seen) <= 1 && port !== 0);
   }
 }

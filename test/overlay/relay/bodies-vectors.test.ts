@@ -1,6 +1,7 @@
 /** §4 of docs/overlay-wire.md: frozen bodies are read by the page alone, and read and written by the code. */
 import { describe, expect, test } from 'vitest';
 import { endpointBytes, parseEndpointBytes } from '../../../transport/overlay/paths/endpoint.ts';
+import { offerBytes, parseOffer, parsePunch, punchBytes } from '../../../transport/overlay/punch/candidates.ts';
 import {
   buildRecordBody,
   buildRegister,
@@ -31,6 +32,8 @@ const codecs: Readonly<Record<BodyName, Codec>> = {
   RECORD: codec(parseRecordBody, buildRecordBody),
   RELAY: codec(parseRelay, buildRelay),
   OBSERVED: codec(parseEndpointBytes, endpointBytes),
+  CANDIDATES: codec(parseOffer, offerBytes),
+  PUNCH: codec(parsePunch, punchBytes),
 };
 
 const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

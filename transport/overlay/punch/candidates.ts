@@ -1,12 +1,6 @@
 /**
- * Candidates: the endpoints at which a node may be reached, which ones are offered, and to which ones of a peer anything is sent at all. And
- * the bodies of the two frames of punching, integers little-endian:
- *
- *   CANDIDATES   attempt u32, round u8 (0: the sockets of `listen`, 1: a fresh one), nat u8 (place in `NAT_KINDS`), flags u8 (1: would guess
- *                ports), rttMs u16 (of the relayed path; 0: not known), count u8 (0 to 8), count x [is reflexive u8 (0, 1), endpoint]
- *   PUNCH        attempt u32, round u8
- *
- * They go inside of the session only: no relay and no stranger sees an endpoint, or names one (A16).
+ * Candidates: the endpoints at which a node may be reached, and which of them anything is sent to at all; and the bodies of CANDIDATES and
+ * PUNCH (docs/overlay-wire.md §4). They go inside of the session only: no relay and no stranger sees an endpoint, or names one (A16).
  */
 import { BlockList, isIP } from 'node:net';
 import { endpointText, putEndpoint, readEndpoint, type Endpoint } from '../paths/endpoint.ts';
