@@ -1,6 +1,8 @@
 /** Which path carries the traffic, and that it does not go to and fro. */
 import { describe, expect, test } from 'vitest';
+import { choose } from '../../../transport/overlay/paths/choice.ts';
 import { Loss } from '../../../transport/overlay/paths/loss.ts';
+import { Path } from '../../../transport/overlay/paths/path.ts';
 import { DIRECT, DIRECT_BACK, RELAY, World, type End, type Link } from './lab.ts';
 
 const SECOND = 'udp:0/198.51.100.1:4000';
@@ -39,6 +41,28 @@ describe('of two direct paths', () => {
       world.run(600_000);
       expect(a.changes.length).toBeLessThanOrEqual(3);
     }
+  });
+});
+
+describe('speed', () => {
+  /** A valid path with so many samples. */
+  function measured(id: string, rttMs: number, samples: number): Path {
+    const path = new Path(0, id, 1_200, true);
+    path.enter(0, 'valid');
+    for (let i = 0; i < samples; i++) {
+      path.remember(0, Uint8Array.of(i), undefined);
+      path.answered(rttMs, Buffer.of(i).toString('hex'));
+    }
+    return path;
+  }
+  const active = measured(DIRECT, 100, 8);
+  const chosen = (now: number, other: Path): string | undefined =>
+    choose(now, { active, paths: [active, other], switchedAt: 10_000, isGivenUp: false })?.path?.id;
+
+  test('decides after eight samples, and every 15 s at most', () => {
+    expect(chosen(25_000, measured(SECOND, 10, 7))).toBeUndefined();
+    expect(chosen(24_999, measured(SECOND, 10, 8))).toBeUndefined();
+    expect(chosen(25_000, measured(SECOND, 10, 8))).toBe(SECOND);
   });
 });
 
@@ -87,11 +111,13 @@ describe('loss', () => {
     expect(loss.isLossy).toBe(false);
     loss.record(false);
     expect([loss.share, loss.isLossy]).toEqual([0.3, true]);
-    const flags = Array.from({ length: 64 }, (_, i) => {
+    const shares = Array.from({ length: 64 }, (_, i) => {
       loss.record(i % 20 === 19);
-      return loss.isLossy;
+      return loss.isLossy ? loss.share : 1;
     });
-    expect(flags.lastIndexOf(true)).toBeGreaterThan(40);
+    // While it was lossy yet: below 10 %, but not below 5 %.
+    expect(Math.min(...shares)).toBeLessThan(0.08);
+    expect(Math.min(...shares)).toBeGreaterThan(0.05);
     expect(loss.isLossy).toBe(false);
     expect(loss.share).toBeCloseTo(3 / 64);
     loss.clear();

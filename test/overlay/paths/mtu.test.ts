@@ -112,6 +112,15 @@ describe('a black hole', () => {
     expect([a.paths.datagram(DIRECT), a.stateOf(DIRECT)]).toEqual([1_452, 'valid']);
   });
 
+  test('is not proved by the answer to a challenge from before the trial', () => {
+    const mtu = new Mtu(DIRECT, 1_500);
+    mtu.proved(0);
+    mtu.answered(1_452, 0);
+    mtu.doubted(100, 200);
+    mtu.answered(undefined, 99);
+    expect([mtu.tick(300), mtu.isOnTrial, mtu.datagram]).toEqual([[], false, 1_452]);
+  });
+
   test('takes three trials in a row: a long packet that arrives in between clears the path', () => {
     const mtu = new Mtu(DIRECT, 1_500);
     expect(mtu.proved(0)).toEqual([1_400, 1_452]);

@@ -247,6 +247,28 @@ describe('the newest packet from another source', () => {
     expect([paths.active, stateOf(paths, OTHER)]).toEqual([DIRECT, 'valid']);
   });
 
+  test('does, if the active path only answers what it was asked before, and that one is asked on', () => {
+    const { paths } = begun(DIRECT);
+    paths.probe(990, DIRECT);
+    const [earlier] = challenges(paths, DIRECT);
+    const { there } = asked(paths, 1_000, OTHER);
+    answer(paths, 1_020, earlier as Send);
+    answer(paths, 1_030, there);
+    expect(paths.active).toBe(OTHER);
+    paths.take();
+    expect(runTo(paths, 1_100).map(({ at, output }) => [at, isSend(output) && output.path])).toEqual([[1_100, DIRECT]]);
+  });
+
+  test('asks the active path, which is no loss if it was asked a moment ago and has not answered yet', () => {
+    const { paths } = begun(DIRECT);
+    const loss = (): number | undefined => paths.view()[0]?.loss;
+    paths.probe(1_000, DIRECT);
+    paths.received(1_500, OTHER, 500, true);
+    expect(loss()).toBe(0);
+    paths.received(2_100, 'udp:0/192.0.2.10:10', 500, true);
+    expect(loss()).toBe(0.5);
+  });
+
   test('that is not the newest moves nothing', () => {
     const { paths } = begun(DIRECT);
     paths.received(1_000, OTHER, 500, false);
@@ -276,6 +298,15 @@ describe('timeouts of the connection', () => {
     expect(paths.take()).toEqual([]);
     paths.timeouts(20_150, 3, 30);
     expect(paths.take().find(({ type }) => type === 'active')).toMatchObject({ path: RELAY, reason: 'timeouts' });
+  });
+
+  test('do not bring back a dead path of which this node never knew that it is the peer', () => {
+    const { paths } = begun(DIRECT);
+    paths.received(1_000, OTHER, 500, false);
+    runTo(paths, 3_000);
+    paths.timeouts(3_000, 2, 30);
+    expect(stateOf(paths, OTHER)).toBe('dead');
+    expect(challenges(paths, OTHER)).toEqual([]);
   });
 
   test('that end with an acknowledgement leave all as it was', () => {
@@ -362,6 +393,10 @@ describe('lost challenges', () => {
     const changes = live(paths, 131, 60_000, (path, at) => (path === DIRECT && at > 10_000 ? Infinity : 30));
     expect(changes.filter(({ output }) => output.type === 'active').map(({ output }) => output)).toMatchObject([{ path: RELAY }]);
     expect(stateOf(paths, DIRECT)).toBe('dead');
+    proved(paths, 60_000, DIRECT, 30);
+    paths.traffic(60_000);
+    live(paths, 60_031, 65_000, () => 30);
+    expect(paths.view().map(({ loss }) => loss)).toEqual([0, 0]);
   });
 
   test('leave no path at last, and the node is told, after ten seconds', () => {

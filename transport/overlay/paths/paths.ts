@@ -182,10 +182,7 @@ export class Paths {
 
   /** The user sent something, or a peer is to be kept at hand: keepalives run for a minute. */
   traffic(now: number): void {
-    const wasIdle = now >= this.trafficUntil;
     this.trafficUntil = now + TRAFFIC_MS;
-    // What was good a while ago may not be now.
-    if (wasIdle) for (const path of this.byId.values()) path.measureAt = Math.min(path.measureAt, now);
   }
 
   /** Interfaces changed: nothing that was proved holds for sure. */
