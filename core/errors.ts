@@ -228,11 +228,11 @@ export const CODES = {
   ),
   NET_MCP_AMBIGUOUS: row(
     'More than one node serves an MCP server of this name.',
-    'Name the node as well, as NODE/NAME; the message lists them.',
+    'Name the node as well: `reprise net connect-mcp NODE/NAME`; the message lists them.',
   ),
   NET_MCP_BUSY: row(
     'There is no room for another session with this MCP server.',
-    'Connect again when a client has gone, or let more in where it is served.',
+    'Connect again when a client has gone, or let more in where it is served: `reprise net serve-mcp NAME --sessions N -- COMMAND`.',
     true,
   ),
   NET_MCP_ENDED: row(
@@ -242,7 +242,7 @@ export const CODES = {
   ),
   NET_MCP_REFUSED: row(
     'The node serves this MCP server, but not to this one.',
-    'Ask its holder to allow the name or the address of this node where it is served.',
+    'Ask its holder to let this node in, by its name: `reprise net serve-mcp NAME --allow NODE -- COMMAND`.',
   ),
   NET_MCP_TAKEN: row('An MCP server is served under this name on this node already.', 'Stop that one, or choose another name.'),
   NET_MCP_UNKNOWN: row(

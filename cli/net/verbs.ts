@@ -115,7 +115,7 @@ export const NET_VERBS: readonly Verb[] = [
     about: 'Serve an MCP server to the other nodes, until Ctrl-C: the command is run for each client',
     options: [
       ...ALL,
-      { flags: '--allow <node>', about: 'Only for this node: its name, address or key. May be repeated (default: all members)' },
+      { flags: '--allow <node>', about: 'Only for this node: its name or its key. May be repeated (default: all members)' },
       { flags: '--sessions <n>', about: 'Clients at one time (default: 16)' },
     ],
     examples: ['reprise net serve-mcp files --allow laptop -- npx -y @modelcontextprotocol/server-filesystem ~/notes'],

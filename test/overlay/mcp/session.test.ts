@@ -110,12 +110,16 @@ it('who does not serve the name says so; who is not allowed hears that; who is o
   await open(`${client.overlay.peers()[0]?.address}/files`);
 });
 
-it('a name is served once', () => {
+it('a name is served once, and only to nodes that are known for certain', () => {
   const { server } = pair();
   expect(() => server.mcp.serve('files', { onSession: () => undefined })).toThrow(
     expect.objectContaining({ code: 'NET_MCP_TAKEN' }),
   );
   expect(() => server.mcp.serve('a/b', { onSession: () => undefined })).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  for (const allow of ['0a1b.2C3D.4E5F', ''])
+    expect(() => server.mcp.serve('other', { allow: [allow], onSession: () => undefined })).toThrow(
+      expect.objectContaining({ code: 'USAGE' }),
+    );
   expect(server.mcp.serving()).toEqual(['files']);
 });
 
@@ -207,6 +211,34 @@ it('a node that does not know of MCP: the session is not opened, in time', async
   const began = clock.monotonic();
   await expect(open('old/files')).rejects.toMatchObject({ code: 'NET_MCP_UNKNOWN' });
   expect(clock.monotonic() - began).toBeLessThan(MCP_LIMITS.openMs + 100);
+});
+
+it('what a server says last is handled before its end is heard, and why it ended is not forgotten meanwhile', async () => {
+  const { clock, server, sessions, open } = pair();
+  const heard = await open();
+  const gate = Promise.withResolvers<void>();
+  heard.gate = gate.promise;
+  const said = sessions[0]?.session;
+  await clock.run(Promise.all([said?.write(message(1)), said?.write(message(2)), said?.close('failed', 'out of paper')]));
+  await clock.advance(100);
+  expect([heard.lines.length, heard.ended]).toEqual([1, undefined]);
+  await expect(heard.session.write(message(3))).rejects.toMatchObject({ code: 'NET_MCP_ENDED' });
+  gate.resolve();
+  await clock.advance(0);
+  server.overlay.restart();
+  await clock.advance(10);
+  expect(heard.lines).toEqual([message(1), message(2)]);
+  expect(heard.ended).toEqual(failed('NET_MCP_ENDED', 'it failed at node box: out of paper'));
+});
+
+it('a reader that never comes back does not keep an ended session', async () => {
+  const { clock, sessions, open } = pair();
+  const heard = await open();
+  heard.gate = new Promise(() => undefined);
+  await clock.run(Promise.all([sessions[0]?.session.write(message(1)), sessions[0]?.session.close()]));
+  await clock.advance(MCP_LIMITS.endMs + 100);
+  expect(heard.ended).toEqual({ error: undefined });
+  expect(clock.pending()).toBe(0);
 });
 
 it('garbage ends the session, and no other', async () => {

@@ -146,7 +146,7 @@ describe('when it cannot be', () => {
     await expect(connected('nothing')).rejects.toMatchObject({ code: 'NET_MCP_UNKNOWN' });
   });
 
-  it('the other node stops: the call ends at once, with the reason', async () => {
+  it('the other node stops: the call ends, with the reason', async () => {
     const { client, errors, closed } = await connected();
     const call = client.callTool({ name: 'slow' });
     call.catch(() => undefined);

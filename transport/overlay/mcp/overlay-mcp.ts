@@ -9,7 +9,7 @@ import type { Clock } from '../../../core/ports/clock.ts';
 import { buildMcpFrame, ID_BYTES, isServerName, type McpFrame, parseMcpFrame } from './frames.ts';
 import { MCP_LIMITS, type McpLimits } from './limits.ts';
 import { Names } from './names.ts';
-import { isNode, type McpOverlay, type McpPeer, nodeText } from './port.ts';
+import { type McpOverlay, type McpPeer, nodeText } from './port.ts';
 import { Session } from './session.ts';
 
 export interface McpOptions {
@@ -20,7 +20,10 @@ export interface McpOptions {
 }
 
 export interface ServeOptions {
-  /** Names, addresses or keys (hex) of the nodes that may call. Default: every member of the network. */
+  /**
+   * Names (of certificates, or in this node's own configuration) or keys (hex) of the nodes that may call. Default: every member of the
+   * network. No addresses: they are labels, and prove nothing.
+   */
   readonly allow?: readonly string[];
   /** Sessions at one time. */
   readonly sessionsMax?: number;
@@ -38,6 +41,8 @@ interface Place {
 interface Placed extends Place {
   readonly session: Session;
 }
+
+const ADDRESS_LIKE = /^[\da-f]{4}(?:\.[\da-f]{4}){2}$/i;
 
 const FROM: Readonly<Record<Side, string>> = { client: 'mcp/down', server: 'mcp/up' };
 const TO: Readonly<Record<Side, string>> = { client: 'mcp/up', server: 'mcp/down' };
@@ -84,9 +89,10 @@ export class OverlayMcp {
     return [...this.served.keys()];
   }
 
-  /** Returns what ends it; its sessions go on. Throws NET_MCP_TAKEN; USAGE when it is no name. */
+  /** Returns what ends it; its sessions go on. Throws NET_MCP_TAKEN, USAGE. */
   serve(name: string, options: ServeOptions): () => void {
     checkName(name);
+    checkAllowed(options.allow ?? []);
     if (this.served.has(name)) throw new MeshError('NET_MCP_TAKEN', `this node serves an MCP server '${name}' already`);
     this.served.set(name, options);
     return () => {
@@ -202,7 +208,14 @@ export class OverlayMcp {
 const placeKey = ({ side, slot, peer }: Place): string => `${side}/${slot}/${peer}`;
 
 const isAllowed = (served: ServeOptions | undefined, peer: McpPeer): boolean =>
-  served !== undefined && (served.allow === undefined || served.allow.some((who) => isNode(who, peer)));
+  served !== undefined && (served.allow === undefined || served.allow.some((who) => who === peer.publicKey || who === peer.name));
+
+/** Throws USAGE. A node may be called what looks like the address of another. */
+function checkAllowed(allow: readonly string[]): void {
+  const wrong = allow.find((who) => who === '' || ADDRESS_LIKE.test(who));
+  if (wrong !== undefined)
+    throw new MeshError('USAGE', `'${wrong}' is no name and no key: only by those a node is known for certain`);
+}
 
 /** Throws USAGE. */
 function checkName(name: string): void {

@@ -25,7 +25,3 @@ export const nodeText = ({ name, address, publicKey }: McpPeer): string =>
 
 /** What can be typed to name it. */
 export const nodeTarget = ({ name, address, publicKey }: McpPeer): string => name || (address ?? publicKey);
-
-/** `who`: a name, an address or a key. */
-export const isNode = (who: string, { name, address, publicKey }: McpPeer): boolean =>
-  who !== '' && (who === publicKey || who === address || who === name);

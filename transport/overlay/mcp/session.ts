@@ -8,6 +8,7 @@
  */
 import { MeshError, isMeshError } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/ports/clock.ts';
+import { endedError, failureOf } from './ends.ts';
 import { buildMcpFrame, type EndReason, type McpFrame } from './frames.ts';
 import { Inbox, type LineHandler } from './inbox.ts';
 import type { McpLimits } from './limits.ts';
@@ -48,6 +49,8 @@ export class Session {
   private state: 'opening' | 'open' | 'ending' | 'ended' = 'opening';
   private readonly opening = Promise.withResolvers<void>();
   private handlers: SessionHandlers | undefined;
+  /** That with which it will end, once it is ending. */
+  private failure: MeshError | undefined;
   private ended: { readonly error: MeshError | undefined } | undefined;
   private isPumping = false;
   private heardAt: number;
@@ -153,7 +156,7 @@ export class Session {
         else this.pump();
         return;
       case 'end':
-        return this.endedByPeer(this.endOf(frame));
+        return this.endedByPeer(failureOf(this, frame.reason, frame.text));
       case 'open':
       case 'who':
       case 'here':
@@ -243,41 +246,22 @@ export class Session {
     }
   }
 
-  private endOf({ reason, text }: EndFrame): MeshError | undefined {
-    const said = text === '' ? '' : `: ${text}`;
-    switch (reason) {
-      case 'done':
-        return this.state === 'opening' ? endedError(this, `${this.peerText} ended it at once`) : undefined;
-      case 'unknown_name':
-        return new MeshError('NET_MCP_UNKNOWN', `${this.peerText} serves no MCP server '${this.name}'${said}`);
-      case 'not_allowed':
-        return new MeshError('NET_MCP_REFUSED', `${this.peerText} does not serve '${this.name}' to this node${said}`);
-      case 'full':
-        return new MeshError('NET_MCP_BUSY', `${this.peerText} has no room for another session of '${this.name}'${said}`);
-      case 'unknown_session':
-        return endedError(this, `${this.peerText} knows nothing of it any more${said}`);
-      case 'violation':
-        return endedError(this, `${this.peerText} cut this node off${said}`);
-      case 'failed':
-        return endedError(this, `it failed at ${this.peerText}${said}`);
-    }
-  }
-
   /** END comes after all data of the peer: what has not been handled yet is, before the handler hears of the end. */
   private endedByPeer(failure: MeshError | undefined): void {
     this.state = 'ending';
+    this.failure = failure;
     this.outbox.close(failure ?? endedError(this, `${this.peerText} has ended it`));
     void this.inbox.settled(this.parts.clock).then(() => this.over(failure));
   }
 
-  /** The peer is told why, if it can be; whether it hears it does not matter here. When the end was near anyway, this is no other one. */
+  /** The peer is told why, if it can be; whether it hears it does not matter here. When the end was near anyway, it is that one. */
   private lost(
     failure: MeshError,
     why: Omit<EndFrame, 'id' | 'type'> = { reason: 'failed', text: 'the connection was lost' },
   ): void {
     if (this.state === 'ended') return;
     if (this.state !== 'ending') void this.parts.send(buildMcpFrame({ type: 'end', id: this.id, ...why })).catch(() => undefined);
-    this.over(this.state === 'ending' ? undefined : failure);
+    this.over(this.state === 'ending' ? this.failure : failure);
   }
 
   private over(error: MeshError | undefined): void {
@@ -302,6 +286,3 @@ export class Session {
     this.handlers?.onEnd(this.ended?.error);
   }
 }
-
-const endedError = ({ name }: Session, why: string, cause?: unknown): MeshError =>
-  new MeshError('NET_MCP_ENDED', `the session with MCP server '${name}' has ended: ${why}`, { cause });
