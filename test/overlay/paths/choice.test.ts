@@ -126,6 +126,17 @@ describe('loss', () => {
     expect([loss.share, loss.isLossy]).toEqual([0.25, false]);
   });
 
+  test('of a path that was dead is forgotten', () => {
+    const path = new Path(0, DIRECT, 1_200, true);
+    path.enter(0, 'valid');
+    path.loss.record(true);
+    path.enter(1, 'suspect');
+    expect(path.loss.share).toBe(1);
+    path.enter(2, 'dead');
+    path.enter(3, 'probing');
+    expect(path.loss.share).toBe(0);
+  });
+
   test('is not what loses all: three in a row count, and no more', () => {
     const loss = new Loss();
     for (let i = 0; i < 20; i++) loss.record(false);
