@@ -11,6 +11,7 @@ import { parseEndpoint, parseUdpPath, udpPath, webSocketPath, type Endpoint } fr
 import type { Query } from '../../transport/overlay/relay/ports.ts';
 import type { PathId } from '../../transport/overlay/session/source.ts';
 import { LIMITS, networkOf, type Network } from '../../transport/overlay/trust/descriptor.ts';
+import type { DenyLists } from '../../transport/overlay/trust/deny-list.ts';
 import type { SignedRecord } from '../../transport/overlay/trust/record.ts';
 import type { Role } from '../../transport/overlay/trust/roles.ts';
 import { PinnedTrust, type Trust } from '../../transport/overlay/trust/trust.ts';
@@ -20,7 +21,7 @@ import { bytesFrom, dice } from './simulated-link.ts';
 
 const NAMES = ['a', 'b', 'c', 'r1', 'r2', 'stranger'] as const;
 export type Name = (typeof NAMES)[number];
-const EPOCH = Date.UTC(2026, 11, 1);
+export const EPOCH = Date.UTC(2026, 11, 1);
 const PORT = 4000;
 /** Rounds at one instant after which something evidently spins. */
 const SPIN = 2_000;
@@ -39,7 +40,7 @@ export function keyOf({ publicKey }: Identity): string {
 
 export const identity = (name: Name): Identity => identities.get(name) as Identity;
 
-export const network: Network = networkOf({ name: 'world', caKeys: [], addressProfile: 'cheap', limits: LIMITS });
+const network: Network = networkOf({ name: 'world', caKeys: [], addressProfile: 'cheap', limits: LIMITS });
 
 export function pinned(): PinnedTrust {
   const trust = new PinnedTrust({ network });
@@ -60,6 +61,9 @@ export interface NodeSetup {
   readonly peers?: readonly KnownPeer[];
   readonly birthday?: boolean;
   readonly trust?: Trust;
+  /** Default: the one whose members are pinned. */
+  readonly network?: Network;
+  readonly denyLists?: DenyLists;
 }
 
 export interface Message {
@@ -91,11 +95,12 @@ export class SimNode {
     this.host = host;
     this.setup = setup;
     this.key = keyOf(identity(name));
-    const { relay = false, relays = [], peers = [], birthday = false, trust = pinned() } = setup;
+    const { relay = false, relays = [], peers = [], birthday = false, trust = pinned(), denyLists } = setup;
     this.node = new OverlayNode({
       identity: identity(name),
-      network,
+      network: setup.network ?? network,
       trust,
+      ...(denyLists === undefined ? {} : { denyLists }),
       name,
       relay,
       relays,
@@ -214,7 +219,10 @@ export class World {
     const nodes = [...this.nodes.values()].filter(({ isFrozen }) => !isFrozen);
     const next = Math.min(this.internet.nextAt(), this.later[0]?.at ?? Infinity, ...nodes.map(({ node }) => node.nextAt()));
     if (next > this.now) this.stuck = 0;
-    else if (++this.stuck > SPIN) throw new Error(`time stands still: ${nodes.map(({ name, node }) => `${name} ${node.nextAt()}`).join(', ')} at ${this.now}`);
+    else if (++this.stuck > SPIN)
+      throw new Error(
+        `time stands still: ${nodes.map(({ name, node }) => `${name} ${node.nextAt()}`).join(', ')} at ${this.now}`,
+      );
     this.now = Math.max(this.now, Math.min(next, end));
     for (const { host, from, to, bytes } of this.internet.take(this.now)) {
       const sim = this.nodes.get(host as Name);
