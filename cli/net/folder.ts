@@ -75,7 +75,7 @@ export class NetFolder {
       if (!isMeshError(error)) throw error;
       const { pid } = Object(error.data) as { readonly pid?: number };
       const who = pid === undefined || pid === 0 ? 'another process' : `process ${pid}`;
-      const options = { cause: error, ...(pid !== undefined && { data: { pid } }) };
+      const options = pid === undefined ? {} : { data: { pid } };
       if (error.code === 'STORE_LOCKED')
         throw new MeshError('NET_FOLDER_BUSY', `${who} uses the network folder ${this.path}`, options);
       if (error.code === 'STORE_OWNER_FROZEN')
@@ -152,7 +152,12 @@ export class NetFolder {
     if (signer === undefined) return undefined;
     const path = this.file('authority.json');
     const state = parseAuthorityState((await readPrivate(path, AUTHORITY_BYTES_MAX))?.toString('utf8'), path);
-    return new Authority({ network, signer, denyLists, random: randomBytes, state });
+    try {
+      return new Authority({ network, signer, denyLists, random: randomBytes, state });
+    } catch (error) {
+      if (!isMeshError(error, 'NET_AUTHORITY_INVALID')) throw error;
+      throw new MeshError('NET_AUTHORITY_INVALID', `${this.file('ca.pem')}: ${error.message}`);
+    }
   }
 
   // ---- what is kept ---------------------------------------------------------------------------------------------------

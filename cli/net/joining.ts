@@ -1,4 +1,5 @@
 /** A newcomer asks the node that an invite names to be let in: by an overlay of its own, which ends with the answer. */
+import { isMeshError, MeshError } from '../../core/errors.ts';
 import type { Identity } from '../../transport/overlay/identity/identity.ts';
 import type { Overlay, OverlayOptions } from '../../transport/overlay/overlay.ts';
 import type { Invite } from '../../transport/overlay/trust/invite.ts';
@@ -24,12 +25,22 @@ export async function askToJoin(
     proxy: () => proxyOf(process.env),
   });
   try {
-    const answer = await overlay.requestMembership(joinRequest(invite, name));
+    const answer = await overlay.requestMembership(joinRequest(invite, name)).catch((error: unknown) => {
+      throw isMeshError(error, 'NET_PEER_UNREACHABLE') ? silence(invite, error) : error;
+    });
     return acceptAnswer(answer, invite, identity.publicKey, Date.now());
   } finally {
     await overlay.stop();
   }
 }
+
+/** Strangers are told nothing, so silence has two meanings. */
+const silence = ({ endpoints }: Invite, cause: MeshError): MeshError =>
+  new MeshError(
+    'NET_PEER_UNREACHABLE',
+    `no answer from ${endpoints.join(', ')}: the node that made the invite does not run, or is not reached there; or it does not take the invite (used already by another, or expired by its clock), which it does not say`,
+    { cause },
+  );
 
 const startNewcomer: StartNewcomer = async (options) =>
   (await import('../../transport/overlay/overlay.ts')).startOverlay(options);

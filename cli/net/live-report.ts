@@ -48,16 +48,17 @@ class LiveReport implements NetReport {
     const room = Math.max(1, (io.stdout.rows || ROWS) - ABOVE);
     const { peers } = status;
     const shown = peers.slice(0, peers.length > room ? room - 1 : room);
-    const cells = shown.map(
-      (peer) =>
-        [peer.name, pathText(peer) === '' ? peer.state : pathText(peer), rttText(peer.rttMs), lossText(peer.loss)] as const,
-    );
-    const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...cells.map((row) => (row[column] ?? '').length)));
-    const lines = shown.map((peer, i) => this.line(peer, cells[i] ?? [], widths));
-    if (peers.length > shown.length)
-      lines.push(io.paint('dim', `  … and ${peers.length - shown.length} more: ${this.reprise.command('net peers')}`));
-    const around = surroundings(status).slice(0, io.columns - 1);
-    this.body = [io.paint('dim', around), ...(peers.length === 0 ? [io.paint('dim', '  no other node was met yet')] : lines)];
+    const rows = shown.map((peer): Row => ({ peer, cells: cellsOf(peer) }));
+    const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...rows.map(({ cells }) => (cells[column] ?? '').length)));
+    const rest = peers.length - shown.length;
+    const dim = (text: string): string => io.paint('dim', this.fitted(text));
+    const around = surroundings(status);
+    this.body = [
+      ...(around === '' ? [] : [dim(around)]),
+      ...rows.map((row) => this.line(row, widths)),
+      ...(peers.length === 0 ? [dim('  no other node was met yet')] : []),
+      ...(rest === 0 ? [] : [dim(`  … and ${rest} more: ${this.reprise.command('net peers')}`)]),
+    ];
     this.write([]);
   }
 
@@ -69,11 +70,18 @@ class LiveReport implements NetReport {
     this.drawn = 0;
   }
 
-  private line(peer: PeerRow, cells: readonly string[], widths: readonly number[]): string {
+  private line({ peer, cells }: Row, widths: readonly number[]): string {
     const [name = '', path = '', ...rest] = cells.map((cell, i) => cell.padEnd(widths[i] ?? 0));
     const left = `  ${name}  ${path}  ${rest.join('  ')}`;
+    // A line that breaks would be two to draw over.
+    if (left.length >= this.io.columns) return this.fitted(left);
     const note = oneLine(peer.whyRelayed ?? '').slice(0, Math.max(0, this.io.columns - left.length - 3));
-    return `  ${name}  ${this.io.paint(pathStyle(peer.kind), path)}  ${rest.join('  ')}  ${this.io.paint('dim', note)}`.trimEnd();
+    const painted = `  ${name}  ${this.io.paint(pathStyle(peer.kind), path)}  ${rest.join('  ')}`;
+    return note === '' ? painted.trimEnd() : `${painted}  ${this.io.paint('dim', note)}`;
+  }
+
+  private fitted(text: string): string {
+    return text.slice(0, Math.max(0, this.io.columns - 1));
   }
 
   private above(text: string): void {
@@ -87,3 +95,13 @@ class LiveReport implements NetReport {
     this.io.stdout.write(`${back}${[...fixed, ...this.body].map((line) => `${line}\n`).join('')}`);
   }
 }
+
+interface Row {
+  readonly peer: PeerRow;
+  readonly cells: readonly string[];
+}
+
+const cellsOf = (peer: PeerRow): readonly string[] => {
+  const path = pathText(peer);
+  return [peer.name, path === '' ? peer.state : path, rttText(peer.rttMs), lossText(peer.loss)];
+};

@@ -75,7 +75,7 @@ export const pathCells = (path: PathRow): readonly string[] => [
   path.state === 'valid' ? String(path.datagram) : '',
 ];
 
-/** `nat eim, seen at 192.0.2.1:4000; relays hub (home, 12ms)`. */
+/** `nat eim, seen at 192.0.2.1:4000; relays hub (home, 12ms)`; empty: nothing is known. */
 export function surroundings({ nat, relays, isRelay }: NetStatus): string {
   const seen = nat.reflexive.length === 0 ? '' : `, seen at ${nat.reflexive.join(', ')}`;
   const all = relays.map(({ name, isHome, state, kind, rttMs }) => {
@@ -84,7 +84,8 @@ export function surroundings({ nat, relays, isRelay }: NetStatus): string {
   });
   const role = isRelay ? 'this node relays' : undefined;
   const others = all.length === 0 ? undefined : `relays ${all.join(', ')}`;
-  return [`nat ${nat.kind}${seen}`, role, others].filter((part) => part !== undefined).join('; ');
+  const seenBy = nat.kind === 'unknown' && relays.length === 0 ? undefined : `nat ${nat.kind}${seen}`;
+  return [seenBy, role, others].filter((part) => part !== undefined).join('; ');
 }
 
 /** Why a path was taken, by the word of the overlay. */

@@ -66,7 +66,7 @@ export function lineReport(io: Io, reprise: Invocation): NetReport {
     show: (status) => {
       // Round trips change all the time, and are no news.
       const text = surroundings({ ...status, relays: status.relays.map((relay) => ({ ...relay, rttMs: undefined })) });
-      if (text !== told) say(text);
+      if (text !== told && text !== '') say(text);
       told = text;
     },
     note: (text) => say(reprise.text(text)),

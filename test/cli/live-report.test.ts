@@ -1,11 +1,10 @@
 /** What `up` draws on a terminal. */
-import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { ioOf } from '../../cli/io.ts';
 import { Invocation } from '../../cli/invocation.ts';
 import { liveReport } from '../../cli/live-report.ts';
 import { planOf } from '../../core/config/plan.ts';
 import type { LogRecord } from '../../core/record.ts';
+import { screenOf } from './screen.ts';
 
 const plan = planOf({
   mesh: 'desk',
@@ -13,31 +12,9 @@ const plan = planOf({
 });
 const READY = { mesh: 'desk', pid: 1234, actors: 2, kinds: 1, store: 'desk.db', survives: 'survives kill -9' };
 
-/** A terminal of this size, and the screen that it shows. */
 function terminal(rows = 24, columns = 80, quiet = false, reprise = new Invocation({})) {
-  let text = '';
-  const stdout = Object.assign(
-    new Writable({
-      write: (chunk: Buffer, _encoding, done) => {
-        text += chunk.toString();
-        done();
-      },
-    }),
-    { isTTY: true, rows, columns },
-  ) as unknown as NodeJS.WriteStream;
-  const report = liveReport(ioOf({ stdin: process.stdin, stdout, stderr: stdout, env: {} }), reprise, plan, quiet);
-  const screen = (): string[] => {
-    const lines: string[] = [];
-    // oxlint-disable-next-line no-control-regex -- escape sequences are what this is about
-    for (const part of text.replaceAll(/\u001b\[[0-9;]*m/g, '').split(/(\u001b\[\d+A\u001b\[J)/)) {
-      // oxlint-disable-next-line no-control-regex -- as above
-      const up = /^\u001b\[(\d+)A/.exec(part);
-      if (up === null) lines.push(...part.split('\n').slice(0, -1));
-      else lines.splice(lines.length - Number(up[1]));
-    }
-    return lines;
-  };
-  return { report, screen };
+  const { io, screen } = screenOf(rows, columns);
+  return { report: liveReport(io, reprise, plan, quiet), screen };
 }
 const event = (seq: number, type: string): LogRecord => ({
   v: 1,

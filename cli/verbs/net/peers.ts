@@ -12,7 +12,8 @@ export async function run(call: Call): Promise<void> {
   const { io } = call;
   const status = await (await nodeOf(call)).call<NetStatus>('status');
   if (call.isJson) return io.json(status);
-  io.note(surroundings(status));
+  const around = surroundings(status);
+  if (around !== '') io.note(around);
   if (status.peers.length === 0) io.note('no other node was met yet');
   else table(io, PEER_HEAD, status.peers.map(peerCells));
   const dropped = dropsText(status.drops);

@@ -23,7 +23,6 @@ async function runs(call: Call, mustRelay: boolean): Promise<number> {
   const { io } = call;
   const listen = call.texts('listen').map((text) => typedListen(text));
   const webSocket = webSocketOf(call);
-  const signals = new StopSignals();
   io.lasts({
     dropped: (lines) => `${counted(lines, 'line')} of this node found no reader in time`,
     gone: call.reprise.text('nobody reads what this node prints any more: it goes on, and `reprise net peers` shows how it is'),
@@ -45,6 +44,8 @@ async function runs(call: Call, mustRelay: boolean): Promise<number> {
     },
     startOverlay,
   );
+  // Before this a signal ends the process as it is: nothing was said to anybody yet.
+  const signals = new StopSignals();
   report.ready(node.status());
   const showing = setInterval(() => report.show(node.status()), SHOW_MS);
   await signals.asked;

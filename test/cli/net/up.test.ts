@@ -1,0 +1,212 @@
+/** Nodes as processes: a relay with the CA key and two that join it, over loopback. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { NetFolder } from '../../../cli/net/folder.ts';
+import type { NetStatus } from '../../../cli/net/status.ts';
+import type { Up } from '../processes.ts';
+import { NetLab } from './lab.ts';
+
+interface Id {
+  readonly name: string;
+  readonly key: string;
+  readonly address: string;
+  readonly certificate: { readonly roles: readonly string[]; readonly notBefore: number; readonly isValid: boolean };
+}
+
+/** Joins with an invite of the running hub. */
+async function joined(lab: NetLab, name: string, ...args: readonly string[]): Promise<Id> {
+  const { invite } = await lab.json<{ invite: string }>('hub', 'invite', ...args);
+  return lab.json<Id>(name, 'join', invite, '--name', name);
+}
+
+const peerOf = (status: NetStatus, name: string) => status.peers.find((peer) => peer.name === name);
+
+describe('a network of three', () => {
+  const lab = new NetLab();
+  let [hub, alice, bob]: (Up | undefined)[] = [];
+  const ids = new Map<string, Id>();
+
+  beforeAll(async () => {
+    await lab.home('hub');
+    hub = await lab.up('hub');
+    for (const name of ['alice', 'bob']) ids.set(name, await joined(lab, name));
+    [alice, bob] = await Promise.all([lab.up('alice'), lab.up('bob')]);
+    // Registered: who asks for them is told where they are.
+    for (const up of [alice, bob]) await up.until(({ type }) => type === 'net.home_relay');
+  }, 60_000);
+  afterAll(() => lab[Symbol.asyncDispose]());
+
+  test('the authority relays, the others have the name and the role of their invites', () => {
+    expect(hub?.lines[0]).toMatchObject({ type: 'net.ready', network: 'home', name: 'hub', isRelay: true });
+    expect(ids.get('alice')).toMatchObject({ name: 'alice', certificate: { roles: ['node'], isValid: true } });
+  });
+
+  test('a message is printed by who listens, and waits where nobody does', async () => {
+    const sent = await lab.json('alice', 'send', 'bob', 'hello\u001b[2J');
+    expect(sent).toMatchObject({ to: { name: 'bob', key: ids.get('bob')?.key }, channel: 'text', bytes: 9 });
+    await bob?.until(({ type }) => type === 'net.message');
+    const listening = lab.follow(['listen'], 'bob');
+    const from = { name: 'alice', key: ids.get('alice')?.key, address: ids.get('alice')?.address };
+    expect(await listening.until(() => true)).toMatchObject({ channel: 'text', from, text: 'hello\u001b[2J' });
+    await lab.json('alice', 'send', ids.get('bob')?.address ?? '', 'by address');
+    await lab.json('alice', 'send', ids.get('bob')?.key ?? '', 'by key');
+    await listening.until(({ text }) => text === 'by key');
+    expect(listening.lines.map(({ text }) => text)).toEqual(['hello\u001b[2J', 'by address', 'by key']);
+    await listening.kill('SIGKILL');
+  });
+
+  test('other channels are heard by who listens to them', async () => {
+    const listening = lab.follow(['listen', '--channel', 'jobs'], 'alice');
+    // It listens as soon as it is heard: until then nobody does.
+    let heard = false;
+    for (let n = 0; !heard && n < 100; n++) {
+      await lab.json('bob', 'send', 'alice', `job ${n}`, '--channel', 'jobs');
+      heard = listening.lines.length > 0;
+    }
+    expect(await listening.until(() => true)).toMatchObject({ channel: 'jobs', from: { name: 'bob' } });
+    await listening.kill('SIGKILL');
+    expect(await lab.fails('bob', 'send', 'alice', 'x', '--channel', 'net/join')).toMatchObject({ exit: 2, code: 'USAGE' });
+  });
+
+  test('ping, trace and peers say by which path', async () => {
+    const { answered, pings } = await lab.json<{ answered: number; pings: readonly object[] }>('alice', 'ping', 'bob', '-c', '1');
+    expect([answered, pings]).toEqual([
+      1,
+      [
+        {
+          kind: expect.stringMatching(/^(?:direct|relayed)$/) as string,
+          via: expect.any(String) as string,
+          rttMs: expect.any(Number) as number,
+        },
+      ],
+    ]);
+    const traced = await lab.json<NonNullable<ReturnType<typeof peerOf>>>('alice', 'trace', 'bob');
+    expect(traced.paths).toContainEqual(expect.objectContaining({ kind: 'relayed', via: 'hub' }));
+    const status = await lab.json<NetStatus>('alice', 'peers');
+    expect(status.relays).toMatchObject([{ name: 'hub', state: 'registered', isHome: true, kind: 'direct' }]);
+    expect(peerOf(status, 'hub')).toMatchObject({ state: 'up', kind: 'direct', roles: ['node', 'relay', 'admin'] });
+    expect(peerOf(status, 'bob')).toMatchObject({ state: 'up', address: ids.get('bob')?.address });
+    expect(status.drops).toMatchObject({ tag_wrong: 0, pn_replayed: expect.any(Number) as number });
+    const { stdout, stderr } = await lab.net('alice', 'peers');
+    expect(stdout).toMatch(/^NAME +ADDRESS +STATE +PATH[\s\S]*^bob +/m);
+    expect(stderr).toContain('relays hub (home');
+  });
+
+  test('doctor is content', async () => {
+    const { ok, checks } = await lab.json<{ ok: boolean; checks: readonly { name: string; status: string }[] }>(
+      'alice',
+      'doctor',
+    );
+    expect(ok).toBe(true);
+    expect(checks.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['node', 'folder', 'certificate', 'udp', 'nat', 'relay role', 'relay hub', 'peer bob']),
+    );
+  });
+
+  test('what does not go here is said', async () => {
+    expect(await lab.fails('alice', 'ping', 'alice')).toMatchObject({ exit: 2, message: 'alice is this node itself' });
+    expect(await lab.fails('alice', 'up')).toMatchObject({ code: 'NET_FOLDER_BUSY', data: { pid: alice?.process.pid } });
+    expect(await lab.fails('alice', 'relay')).toMatchObject({ code: 'NET_FOLDER_BUSY' });
+    expect(await lab.fails('alice', 'invite')).toMatchObject({ code: 'NET_AUTHORITY_INVALID' });
+  });
+
+  test('an invite is good once, and a name is of one node', async () => {
+    const { invite } = await lab.json<{ invite: string }>('hub', 'invite');
+    expect(await lab.fails('carol', 'join', invite, '--name', 'bob')).toMatchObject({
+      code: 'NET_JOIN_REFUSED',
+      data: { reason: 'name_taken' },
+    });
+    // Whose it is may ask again: its answer may have been lost.
+    for (const _time of [1, 2]) expect((await lab.json<Id>('carol', 'join', invite, '--name', 'carol')).name).toBe('carol');
+    // Both are found out by waiting.
+    const [second, unknown] = await Promise.all([
+      lab.fails('dave', 'join', invite, '--name', 'dave'),
+      lab.fails('alice', 'send', 'dave', 'x'),
+    ]);
+    expect(second).toMatchObject({
+      exit: 1,
+      code: 'NET_PEER_UNREACHABLE',
+      message: expect.stringContaining('used already') as string,
+    });
+    expect(unknown).toMatchObject({ exit: 1, code: 'NET_NAME_UNKNOWN' });
+  }, 60_000);
+
+  test('an invite for a relay gives the role, and `relay` wants a port', async () => {
+    expect(await joined(lab, 'spare', '--role', 'relay')).toMatchObject({ certificate: { roles: ['node', 'relay'] } });
+    expect(await lab.fails('spare', 'relay')).toMatchObject({ exit: 2, message: expect.stringContaining('--listen') as string });
+    const spare = await lab.up('spare', '--listen', '127.0.0.1:0', '--ws', '127.0.0.1:0');
+    expect(spare.lines[0]).toMatchObject({
+      isRelay: true,
+      webSocket: expect.stringMatching(/^ws:\/\/127\.0\.0\.1:\d+$/) as string,
+    });
+    expect(await spare.kill('SIGTERM')).toBe(0);
+    expect(await lab.fails('carol', 'relay', '--listen', '127.0.0.1:0')).toMatchObject({
+      exit: 2,
+      message: expect.stringContaining('--role relay') as string,
+    });
+  });
+
+  test('who is revoked is shut out at once, and for good', async () => {
+    const from = alice?.lines.length ?? 0;
+    expect(await lab.json('hub', 'revoke', 'bob')).toMatchObject({
+      key: ids.get('bob')?.key,
+      name: 'bob',
+      isForGood: true,
+      running: true,
+    });
+    // Alice had nothing from `revoke` but the list that the hub has passed on.
+    expect(await alice?.until(({ type }) => type === 'net.deny_list', from)).toMatchObject({ closed: [ids.get('bob')?.key] });
+    expect(peerOf(await lab.json<NetStatus>('alice', 'peers'), 'bob')).toBeUndefined();
+    const folder = new NetFolder(lab.dir('alice'));
+    await expect.poll(async () => (await folder.load()).denyLists.has(Buffer.from(ids.get('bob')?.key ?? '', 'hex'))).toBe(true);
+  }, 60_000);
+
+  test('Ctrl-C ends it well, and it comes back as who it was', async () => {
+    expect(await alice?.kill('SIGINT')).toBe(0);
+    expect(await lab.fails('alice', 'peers')).toMatchObject({ code: 'NET_NOT_RUNNING' });
+    const again = await lab.up('alice');
+    expect(again.lines[0]).toMatchObject({ key: ids.get('alice')?.key, address: ids.get('alice')?.address });
+    await again.until(({ type }) => type === 'net.home_relay');
+    expect(await again.kill('SIGTERM')).toBe(0);
+  });
+});
+
+test('a certificate that is past the half of its life, or has expired, is renewed when the node comes up', async () => {
+  await using lab = new NetLab();
+  await lab.home('hub');
+  await lab.up('hub');
+  await joined(lab, 'alice');
+  const state = await new NetFolder(lab.dir('hub')).load();
+  const alice = new NetFolder(lab.dir('alice'));
+  const { identity } = await alice.load();
+  for (const hours of [13, 30]) {
+    const issuedAt = Date.now() - hours * 3_600_000;
+    const old = await state.authority?.issue(identity.publicKey, { name: 'alice' }, issuedAt);
+    const path = join(lab.dir('alice'), 'certificate.bin');
+    writeFileSync(path, old ?? '');
+    const up = await lab.up('alice');
+    await expect.poll(() => readFileSync(path).equals(old ?? new Uint8Array()), { timeout: 20_000 }).toBe(false);
+    expect((await lab.json<Id>('alice', 'id')).certificate).toMatchObject({ isValid: true });
+    await up.kill('SIGTERM');
+  }
+}, 60_000);
+
+test('two that have pinned each other need no authority; who is let go is shut out', async () => {
+  await using lab = new NetLab();
+  const ids = new Map<string, Id>();
+  for (const name of ['a', 'b'])
+    ids.set(name, await lab.json<Id>(name, 'init', 'lan', '--pinned', '--name', name, '--listen', '127.0.0.1:0'));
+  const a = await lab.up('a');
+  const { endpoints } = (await a.until(({ type }) => type === 'net.ready')) as unknown as {
+    readonly endpoints: readonly string[];
+  };
+  await lab.json('b', 'add', ids.get('a')?.key ?? '', '--name', 'a', '--endpoint', endpoints[0] ?? '');
+  await lab.up('b');
+  // While it runs: from now on.
+  expect(await lab.json('a', 'add', ids.get('b')?.key ?? '', '--name', 'b')).toMatchObject({ name: 'b', isMember: true });
+  await lab.json('b', 'send', 'a', 'hello');
+  const from = a.lines.length;
+  await lab.json('a', 'revoke', 'b');
+  expect(await a.until(({ type }) => type === 'net.peer_down', from)).toMatchObject({ peer: ids.get('b')?.key });
+}, 60_000);
