@@ -91,12 +91,14 @@ export class Members {
   private async requestOf(peer: PublicKey, request: Uint8Array): Promise<Uint8Array> {
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
     this.waiting.set(peer, resolve);
-    const timer = setTimeout(
-      () => reject(new MeshError('NET_PEER_UNREACHABLE', `${peer} gave no answer to a request for a certificate`)),
-      ANSWER_MS,
-    );
+    let timer: NodeJS.Timeout | undefined;
     try {
       await this.o.ask(peer, request);
+      // Not before it was asked: nobody would be there to take what is rejected meanwhile.
+      timer = setTimeout(
+        () => reject(new MeshError('NET_PEER_UNREACHABLE', `${peer} gave no answer to a request for a certificate`)),
+        ANSWER_MS,
+      );
       return await promise;
     } finally {
       clearTimeout(timer);
