@@ -108,7 +108,7 @@ describe('a challenge', () => {
     paths.received(100, OTHER, 41, true);
     for (let i = 0; i < 2; i++) paths.challenge(100, OTHER, new Uint8Array(8));
     const toOther = sends(paths).filter(({ path }) => path === OTHER);
-    // 41 bytes for the own challenge, 62 for one answer: another would make it 165 of 123.
+    // 42 bytes for the own challenge, 62 for one answer: another would make it 166 of 123.
     expect(toOther.map(({ frame }) => frame.type)).toEqual(['path_challenge', 'path_response']);
     expect(drops.path_unanswered).toBe(1);
   });

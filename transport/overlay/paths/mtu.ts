@@ -15,7 +15,7 @@ import type { PathId } from '../session/source.ts';
 import { isLoopback, kindOfPath, parseUdpPath } from './endpoint.ts';
 
 /** Bytes of a packet that every path is to carry. */
-export const BASE_BYTES = 1_200;
+const BASE_BYTES = 1_200;
 const LADDER = [1_400, 1_452];
 const LONG_BYTES_MAX = 16_384;
 const LONG_WAIT_MS = 1_000;

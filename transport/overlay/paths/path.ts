@@ -5,8 +5,8 @@ import { Loss } from './loss.ts';
 import { Mtu, type ProbeSize } from './mtu.ts';
 import type { PathState } from './ports.ts';
 
-/** Bytes of a packet with a PATH_CHALLENGE: 32 of the packet, 9 of the frame. */
-export const CHALLENGE_BYTES = 41;
+/** Bytes of a packet with a PATH_CHALLENGE: 32 of the packet, 9 of the frame, and a PING on the path in use. */
+export const CHALLENGE_BYTES = 42;
 /** Bytes of a packet with a PATH_RESPONSE and an OBSERVED, which has at most 21. */
 export const RESPONSE_BYTES = 62;
 /** To an address that is not proved goes at most this multiple of what came from it. */

@@ -19,7 +19,7 @@ import { CHALLENGE_BYTES, Path, RESPONSE_BYTES } from './path.ts';
 import type { PathError, PathOutput, PathsOptions, PathView, SwitchReason } from './ports.ts';
 import { Upgrades } from './upgrades.ts';
 
-export type { PathError, PathOutput, PathState, PathsOptions, PathView, SwitchReason } from './ports.ts';
+export type { PathError, PathOutput, PathView } from './ports.ts';
 
 export const PATHS_MAX = 16;
 /** Challenges of one packet that are answered. */
