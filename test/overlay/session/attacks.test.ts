@@ -252,9 +252,14 @@ describe('A7, A8: a handshake in the name of another', () => {
   });
 });
 
-test('A9: another network, secret or version, and what is no packet, meets silence', () => {
-  const other = networkOf({ name: 'other', caKeys: [], addressProfile: 'cheap', limits: LIMITS });
-  for (const trust of [pinnedTrust(undefined, other), pinnedTrust(Buffer.alloc(32, 7))]) {
+test('A9, A21: another network, limit, secret or version, and what is no packet, meets silence', () => {
+  const descriptor = { name: 'sessions', caKeys: [], addressProfile: 'cheap', limits: LIMITS } as const;
+  const others = [
+    networkOf({ ...descriptor, name: 'other' }),
+    networkOf({ ...descriptor, limits: { ...LIMITS, messageBytesMax: LIMITS.messageBytesMax - 1 } }),
+  ];
+  expect(networkOf(descriptor).networkId).toEqual(pinnedTrust().networkId);
+  for (const trust of [...others.map((other) => pinnedTrust(undefined, other)), pinnedTrust(Buffer.alloc(32, 7))]) {
     const lab = new Lab();
     const a = lab.add(new Node(low, 'udp:0/10.0.0.1:1', 'a', { trust }));
     const b = lab.add(new Node(high, 'udp:0/10.0.0.2:1', 'b'));
