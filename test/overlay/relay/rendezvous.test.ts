@@ -122,6 +122,45 @@ describe('UDP is silent', () => {
   });
 });
 
+describe('UDP falls silent in a session', () => {
+  function reached(): { l: Lab; relay: Relay; a: Client } {
+    const l = new Lab();
+    const relay = l.addRelay(places[0] as Identity, 20);
+    relay.hasWebSocket = true;
+    return { l, relay, a: l.addClient(alice, [relay]) };
+  }
+
+  test('a WebSocket is raced, once in 5 s', () => {
+    const { l, relay, a } = reached();
+    l.runFor(1_000);
+    const doubt = (): void => l.input(a, (r) => r.doubt(l.now, relay.key));
+    doubt();
+    l.runFor(DIAL_MS - 1);
+    expect(a.of('dial')).toEqual([]);
+    doubt();
+    l.runFor(3_000);
+    doubt();
+    l.runFor(1_000);
+    expect(a.of('dial').map(({ at, url }) => [at, url])).toEqual([[2_000 + DIAL_MS, relay.address.endpoints[1]]]);
+    l.runFor(1_000);
+    doubt();
+    l.runFor(DIAL_MS);
+    expect(a.of('dial').length).toBe(2);
+  });
+
+  test('none is, where it answers before, and where there is no session', () => {
+    const { l, relay, a } = reached();
+    l.input(a, (r) => r.doubt(l.now, relay.key));
+    l.runFor(1_000);
+    l.input(a, (r) => r.doubt(l.now, relay.key));
+    l.runFor(DIAL_MS - 1);
+    l.input(a, (r) => r.rtt(l.now, relay.key, 20));
+    l.runFor(10_000);
+    expect(a.of('dial')).toEqual([]);
+    expect(a.rendezvous.home()).toBe(relay.key);
+  });
+});
+
 describe('registration', () => {
   test('is renewed at half of its life, with a higher seq, and never lapses', () => {
     const { lab: l, relays, a } = lab([20, 40]);

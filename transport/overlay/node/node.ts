@@ -14,7 +14,7 @@ import type { ConnectionOutput } from '../channels/ports.ts';
 import type { ReassemblyBudget } from '../channels/reassembly.ts';
 import { Bbr } from '../congestion/bbr.ts';
 import type { OverlayAddress } from '../identity/address.ts';
-import { endpointBytes, kindOfPath, parseEndpointBytes, parseUdpPath, type Endpoint } from '../paths/endpoint.ts';
+import { endpointBytes, kindOfPath, parseEndpointBytes, parseRelayPath, parseUdpPath, type Endpoint } from '../paths/endpoint.ts';
 import { Paths, type PathError, type PathOutput } from '../paths/paths.ts';
 import { keyHash } from '../relay/hash.ts';
 import type { Query } from '../relay/ports.ts';
@@ -45,6 +45,8 @@ const FORGET_MS = 600_000;
 const RETRY_MS = 1_000;
 const RETRY_MAX_MS = 16_000;
 const PINGS_MAX = 32;
+/** Timeouts of a connection at which the way to the relay is looked at. */
+const TIMEOUTS_DOUBT = 2;
 /** Peers at once. More are refused, those who are there stay. */
 const PEERS_MAX = 65_536;
 
@@ -384,8 +386,25 @@ export class OverlayNode {
   private movePaths(now: number, peer: RemotePeer): void {
     const { paths } = peer;
     if (paths === undefined) return;
-    paths.timeouts(now, peer.connection.timeouts, peer.connection.rttMs);
+    const { timeouts } = peer.connection;
+    paths.timeouts(now, timeouts, peer.connection.rttMs);
+    if (timeouts > peer.timeouts && timeouts >= TIMEOUTS_DOUBT) this.doubtRelay(now, peer, paths);
+    peer.timeouts = timeouts;
     for (const output of paths.take()) this.onPath(now, peer, paths, output);
+  }
+
+  /** A relay does not acknowledge what goes by way of it: if that does not arrive, it may be the way to the relay that has broken. */
+  private doubtRelay(now: number, peer: RemotePeer, paths: Paths): void {
+    const { active } = paths;
+    const key = active === undefined ? undefined : (parseRelayPath(active)?.relay ?? peer.key);
+    const relay = key === undefined ? undefined : this.peers.get(key);
+    const way = relay?.paths?.active;
+    if (relay === undefined || way === undefined) return;
+    if (relay !== peer) {
+      relay.paths?.failed(now, way, 'unreachable');
+      this.touch(relay);
+    }
+    this.relaying.doubt(now, relay);
   }
 
   private onPath(now: number, peer: RemotePeer, paths: Paths, output: PathOutput): void {

@@ -96,6 +96,11 @@ export class Relaying {
     if (rttMs !== undefined) this.rendezvous?.rtt(now, peer.key, rttMs);
   }
 
+  /** What was sent to this relay, or by way of it, is not acknowledged. */
+  doubt(now: number, peer: RemotePeer): void {
+    if (this.isRelay(peer.key)) this.rendezvous?.doubt(now, peer.key);
+  }
+
   gone(now: number, peer: RemotePeer): void {
     this.server?.gone(peer.key);
     this.waiting.delete(peer.key);

@@ -58,6 +58,8 @@ export class RemotePeer {
   holdsUntil = Number.POSITIVE_INFINITY;
   /** The last path that was in use. */
   lastPath: PathId | undefined;
+  /** Of the connection, when it was moved last. */
+  timeouts = 0;
   /** Challenges of `ping`, by their data in hex. */
   readonly pings = new Map<string, { readonly path: PathId; readonly at: number }>();
   /** When paths are tried anew, because none is left. */

@@ -5,7 +5,8 @@
  *
  * 'up' is what the node has said last: a relay that does not serve, or is not wanted, may have a session all the same.
  *
- * Attempts begin by UDP. After 400 ms of silence the WebSocket endpoints are dialled as well, one every 3 s; what comes first is taken.
+ * Attempts begin by UDP. After 400 ms of silence the WebSocket endpoints are dialled as well, one every 3 s; what comes first is taken. The
+ * same while there is a session, where packets may not get there any more: a network can begin to block UDP.
  */
 import { isEndpoint } from '../trust/invite.ts';
 import type { PublicKey } from './hash.ts';
@@ -14,6 +15,8 @@ import type { RendezvousOutput } from './ports.ts';
 /** Silence by UDP after which a WebSocket is raced. */
 export const DIAL_MS = 400;
 const NEXT_DIAL_MS = 3_000;
+/** Between two times that a relay with a session is doubted. */
+const DOUBT_MS = 5_000;
 /** An attempt that has not succeeded by then is not waited for any more: another relay is tried beside it. */
 export const HOPE_MS = 1_500;
 /** Longer than a handshake takes to fail, and than that after a dial. */
@@ -64,6 +67,7 @@ export class RelayLink {
   private renewAt = NEVER;
   private startedAt = 0;
   private dialAt = NEVER;
+  private doubtedAt = Number.NEGATIVE_INFINITY;
   private dialled = 0;
   private udp: string[] = [];
   private webSockets: string[] = [];
@@ -133,7 +137,22 @@ export class RelayLink {
     this.unregister();
     this.isDoubtful = false;
     this.rttMs = rttMs;
+    this.dialAt = NEVER;
     this.state = 'up';
+  }
+
+  /** Packets in the session may not get there. WebSockets are dialled, unless it is `heard` before. */
+  doubted(now: number): void {
+    if (this.state !== 'up' || this.webSockets.length === 0 || now < this.doubtedAt + DOUBT_MS) return;
+    this.doubtedAt = now;
+    this.dialled = 0;
+    this.dialAt = now + DIAL_MS;
+  }
+
+  /** It has answered to what was asked by one of the paths. */
+  heard(rttMs: number): void {
+    this.rttMs = rttMs;
+    if (this.state === 'up') this.dialAt = NEVER;
   }
 
   /** The session is no more, or the handshake failed. */
@@ -196,10 +215,8 @@ export class RelayLink {
 
   /** What is due. True: the REGISTER is to be sent once more. */
   tick(now: number): boolean {
-    if (this.state === 'connecting') {
-      if (now >= this.startedAt + CONNECT_MS) this.failed(now, 'it does not answer');
-      else if (now >= this.dialAt) this.dial(now);
-    }
+    if (this.state === 'connecting' && now >= this.startedAt + CONNECT_MS) this.failed(now, 'it does not answer');
+    else if (this.state !== 'idle' && now >= this.dialAt) this.dial(now);
     const { sent } = this;
     if (this.state !== 'up' || sent === undefined || sent.isAnswered || now < sent.at + ANSWER_MS) return false;
     if (sent.times >= SENDS_MAX) {
@@ -217,7 +234,13 @@ export class RelayLink {
     const { sent, startedAt } = this;
     if (this.state === 'connecting') return [this.dialAt, startedAt + HOPE_MS, startedAt + CONNECT_MS];
     if (this.state === 'idle') return [this.retryAt];
-    return [this.retryAt, this.until, this.renewAt, sent === undefined || sent.isAnswered ? NEVER : sent.at + ANSWER_MS];
+    return [
+      this.retryAt,
+      this.until,
+      this.renewAt,
+      this.dialAt,
+      sent === undefined || sent.isAnswered ? NEVER : sent.at + ANSWER_MS,
+    ];
   }
 
   private dial(now: number): void {

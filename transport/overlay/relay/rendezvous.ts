@@ -90,8 +90,13 @@ export class Rendezvous {
   }
 
   rtt(now: number, relay: PublicKey, ms: number): void {
-    const link = this.links.get(relay);
-    if (link !== undefined) link.rttMs = ms;
+    this.links.get(relay)?.heard(ms);
+    this.settle(now);
+  }
+
+  /** What goes to this relay, or by way of it, is not acknowledged. `rtt` takes it back. */
+  doubt(now: number, relay: PublicKey): void {
+    this.links.get(relay)?.doubted(now);
     this.settle(now);
   }
 
