@@ -36,6 +36,7 @@ export async function bridge(client: ControlClient, target: string, { stdin, out
   })();
   try {
     await Promise.race([carrying, failed.promise]);
+    if (!stdin.readableEnded) note('the server has ended the session');
   } finally {
     control.close();
     stdin.destroy();

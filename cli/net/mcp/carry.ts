@@ -21,7 +21,7 @@ type Outcome =
   | { readonly by: 'client'; readonly end: End }
   | { readonly by: 'gone' };
 
-/** Resolves when the session is over. Throws what it ended with (NET_MCP_ENDED and others), USAGE for what the client may not send. */
+/** Resolves when the session is over. Throws what it ended with (NET_MCP_ENDED and others), NET_NOT_RUNNING when the node stops, USAGE for what the client may not send. */
 export async function carry(session: Session, { item, next, signal }: Answering): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
   const gone = (): void => resolve({ by: 'gone' });
@@ -37,9 +37,11 @@ export async function carry(session: Session, { item, next, signal }: Answering)
   const alive = setInterval(() => void say({ alive: true }), ALIVE_MS);
   try {
     const outcome = await promise;
-    if (outcome.by === 'gone') await session.close('failed', 'its process has gone');
-    else if (outcome.by === 'client')
-      await session.close(outcome.end.failed === undefined ? 'done' : 'failed', outcome.end.failed);
+    if (outcome.by === 'gone') {
+      await session.close('failed', 'its process has gone');
+      throw new MeshError('NET_NOT_RUNNING', 'the node stops');
+    }
+    if (outcome.by === 'client') await session.close(outcome.end.failed === undefined ? 'done' : 'failed', outcome.end.failed);
     else if (outcome.error !== undefined) throw outcome.error;
   } finally {
     clearInterval(alive);

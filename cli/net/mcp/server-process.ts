@@ -18,9 +18,11 @@ export class ServerProcess {
   /** Resolves when it has ended, with how, in words; undefined: with exit code 0. */
   readonly ended: Promise<string | undefined>;
   private readonly child: ChildProcessByStdio<Writable, Readable, null>;
+  private readonly graceMs: number;
   private isOver = false;
 
-  constructor(command: string, args: readonly string[]) {
+  constructor(command: string, args: readonly string[], graceMs = GRACE_MS) {
+    this.graceMs = graceMs;
     this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
     this.pid = this.child.pid;
     // Whether it takes what is written is seen by its end.
@@ -51,7 +53,7 @@ export class ServerProcess {
   async stop(): Promise<void> {
     this.child.stdin.end();
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-      if (await this.endsWithin(GRACE_MS)) break;
+      if (await this.endsWithin(this.graceMs)) break;
       this.kill(signal);
     }
     await this.ended;

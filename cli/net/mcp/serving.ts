@@ -40,6 +40,7 @@ export class Serving {
   private readonly options: ServingOptions;
   private readonly guard = new Guard();
   private readonly running = new Map<Promise<void>, ServerProcess>();
+  private isStopping = false;
 
   constructor(client: ControlClient, options: ServingOptions) {
     this.client = client;
@@ -60,6 +61,7 @@ export class Serving {
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
+      this.isStopping = true;
       await Promise.all([...this.running].map(([over, server]) => server.stop().then(() => over)));
       this.guard.end();
     }
@@ -104,7 +106,8 @@ export class Serving {
     const failed = await server.ended;
     // What it has said last is still on its way; but something that it has started may hold its stdout open for ever.
     await Promise.race([said, sleep(LAST_WORDS_MS)]);
-    await control.send({ end: true, ...(failed !== undefined && { failed }) });
+    const why = this.isStopping ? 'it is not served any more' : failed;
+    await control.send({ end: true, ...(why !== undefined && { failed: why }) });
     return failed;
   }
 }

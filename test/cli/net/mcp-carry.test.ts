@@ -122,8 +122,17 @@ describe('connect-mcp', () => {
     const second = new Bridged('here');
     await until('another session', () => sessions.length === 2);
     await laptop.stop();
-    expect(await second.over).toMatchObject({ code: expect.stringMatching(/^NET_/) });
+    expect(await second.over).toMatchObject({ code: 'NET_NOT_RUNNING' });
     await until('the server hears of it', () => sessions[1]?.ended !== undefined);
+  });
+
+  it('a server that has no more to say: so it is told', async () => {
+    serveHere();
+    const bridged = new Bridged('here');
+    await until('a session', () => sessions.length === 1);
+    await sessions[0]?.session.close();
+    expect(await bridged.over).toBeUndefined();
+    expect(bridged.notes.at(-1)).toBe('the server has ended the session');
   });
 
   it('a process that is killed, or sends what it should not, ends the session', async () => {
@@ -180,7 +189,7 @@ describe('serve-mcp', () => {
     stop.abort();
     expect(await running).toBeUndefined();
     expect(pids.filter(isAlive)).toEqual([]);
-    expect(await second.over).toMatchObject({ code: 'NET_MCP_ENDED' });
+    expect(await second.over).toMatchObject({ message: expect.stringContaining('it is not served any more') });
     expect(hub.mcp.serving()).toEqual([]);
   });
 
@@ -204,7 +213,11 @@ describe('a server process', () => {
   });
 
   it('that writes without an end is ended', async () => {
-    const endless = new ServerProcess(process.execPath, ['-e', `for (;;) process.stdout.write('x'.repeat(1_000_000))`], 30);
+    const endless = new ServerProcess(
+      process.execPath,
+      ['-e', `const on = () => process.stdout.write('x'.repeat(1_000_000), on); on()`],
+      30,
+    );
     const { done } = await endless.lines().next();
     expect(done).toBe(true);
     expect(await endless.ended).toBe('its process was ended by SIGKILL');
