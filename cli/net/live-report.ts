@@ -53,12 +53,14 @@ class LiveReport implements NetReport {
     const rest = peers.length - shown.length;
     const dim = (text: string): string => io.paint('dim', this.fitted(text));
     const around = surroundings(status);
-    this.body = [
+    const body = [
       ...(around === '' ? [] : [dim(around)]),
       ...rows.map((row) => this.line(row, widths)),
-      ...(peers.length === 0 ? [dim('  no other node was met yet')] : []),
+      ...(peers.length === 0 ? [dim('  no other node is here')] : []),
       ...(rest === 0 ? [] : [dim(`  … and ${rest} more: ${this.reprise.command('net peers')}`)]),
     ];
+    if (body.length === this.drawn && body.every((line, i) => line === this.body[i])) return;
+    this.body = body;
     this.write([]);
   }
 

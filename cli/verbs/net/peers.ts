@@ -14,7 +14,7 @@ export async function run(call: Call): Promise<void> {
   if (call.isJson) return io.json(status);
   const around = surroundings(status);
   if (around !== '') io.note(around);
-  if (status.peers.length === 0) io.note('no other node was met yet');
+  if (status.peers.length === 0) io.note('no other node is here');
   else table(io, PEER_HEAD, status.peers.map(peerCells));
   const dropped = dropsText(status.drops);
   if (dropped !== undefined) io.note(dropped);

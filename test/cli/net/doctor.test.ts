@@ -1,0 +1,147 @@
+/** What `net doctor` says of what is known. */
+import { describe, expect, test } from 'vitest';
+import { certificateFinding, diagnose } from '../../../cli/net/doctor.ts';
+import type { NetStatus } from '../../../cli/net/status.ts';
+import { NOW, PEER, RELAY, STATUS } from './status.ts';
+
+const HOUR = 3_600_000;
+
+function finding(name: string, status: Partial<NetStatus>, now = NOW): readonly [status: string, message: string] {
+  const found = diagnose({ ...STATUS, ...status }, now).find((each) => each.name === name);
+  return [found?.status ?? 'none', found?.message ?? ''];
+}
+
+test('a node that is well has nothing but what is ok', () => {
+  const found = diagnose(STATUS, NOW);
+  expect(found.map(({ name, status }) => `${name} ${status}`)).toEqual([
+    'node ok',
+    'certificate ok',
+    'udp ok',
+    'nat ok',
+    'relay role skipped',
+    'relay hub ok',
+    'peer bob ok',
+  ]);
+  expect(finding('udp', {})[1]).toContain('hub answers');
+  expect(finding('nat', {})[1]).toContain('seen from outside as 198.51.100.7:4000');
+});
+
+describe('the certificate', () => {
+  const at = (now: number, renewalFailed?: string) => {
+    const { status, message } = certificateFinding(STATUS.node, now, renewalFailed);
+    return [status, message];
+  };
+  test('of a clock that is behind', () => {
+    expect(at(NOW - 7 * HOUR)).toEqual(['failed', expect.stringMatching(/is valid from .*: set the clock of this machine$/)]);
+  });
+  test('that has expired, and what is done about it', () => {
+    expect(at(NOW + 20 * HOUR, 'nobody answers')).toEqual([
+      'failed',
+      expect.stringMatching(
+        /^it expired 2h ago, or the clock .* has to run, and be reached; the last try failed: nobody answers$/,
+      ),
+    ]);
+    expect(certificateFinding({ ...STATUS.node, isAuthority: true }, NOW + 20 * HOUR).message).toContain(
+      '`reprise net up` makes a new one',
+    );
+  });
+  test('that is not renewed', () => {
+    expect(at(NOW + 7 * HOUR)[0]).toBe('ok');
+    expect(at(NOW + 7 * HOUR, 'nobody answers')).toEqual([
+      'warning',
+      expect.stringContaining('the last try failed: nobody answers'),
+    ]);
+    expect(at(NOW + 15 * HOUR)[0]).toBe('warning');
+  });
+  test('that is not there, and where there is none', () => {
+    expect(certificateFinding({ ...STATUS.node, certificate: undefined }, NOW).status).toBe('failed');
+    const pinned = { ...STATUS.node, network: { ...STATUS.node.network, kind: 'pinned' as const } };
+    expect(certificateFinding(pinned, NOW).status).toBe('skipped');
+  });
+});
+
+describe('UDP', () => {
+  const tcp = { relays: [{ ...RELAY, kind: 'tcp' as const }], peers: [{ ...PEER, kind: 'relayed' as const, via: 'hub' }] };
+  test('that does not get out: what carries instead, and which port is to be let out', () => {
+    expect(finding('udp', tcp)).toEqual([
+      'warning',
+      expect.stringMatching(
+        /^it does not get out of this network: hub answers by TCP alone.* let UDP out to hub\.example\.org:7337$/,
+      ),
+    ]);
+    expect(finding('relay hub', tcp)).toEqual(['ok', expect.stringContaining('answers by TCP')]);
+    expect(finding('peer bob', tcp)).toEqual([
+      'warning',
+      expect.stringContaining('UDP does not get out of this network (see udp)'),
+    ]);
+  });
+  test('of a machine that reaches nobody', () => {
+    const alone = { relays: [{ ...RELAY, kind: undefined, state: 'connecting' as const, why: 'it did not answer' }], peers: [] };
+    expect(finding('udp', alone)[0]).toBe('failed');
+    expect(finding('relay hub', alone)).toEqual([
+      'failed',
+      expect.stringMatching(
+        /^no answer at hub\.example\.org:7337, wss:.*: it did not answer\. See that it runs .* revoked, it says nothing$/,
+      ),
+    ]);
+  });
+  test('without a relay', () => {
+    expect(finding('udp', { relays: [], peers: [] })).toEqual([
+      'warning',
+      expect.stringContaining('`reprise net add KEY --relay'),
+    ]);
+    expect(finding('udp', { relays: [], peers: [], isRelay: true })[0]).toBe('ok');
+  });
+});
+
+describe('a relay', () => {
+  test('that answers and does not serve', () => {
+    const relays = [{ ...RELAY, state: 'up' as const, why: 'this node is not registered: record_from_future' }];
+    expect(finding('relay hub', { relays })).toEqual(['warning', expect.stringContaining('record_from_future')]);
+  });
+  test('that is not asked', () => {
+    expect(finding('relay hub', { relays: [{ ...RELAY, state: 'idle' }] })[0]).toBe('skipped');
+  });
+  test('by role: with a port, and without one', () => {
+    const certificate = { ...STATUS.node.certificate, roles: ['node', 'relay'] } as NonNullable<NetStatus['node']['certificate']>;
+    const node = { ...STATUS.node, certificate };
+    expect(finding('relay role', { node })).toEqual(['warning', expect.stringContaining('`reprise net relay --listen')]);
+    const serves = { clients: 3, registered: 2, packets: 48, bytes: 1_000 };
+    expect(finding('relay role', { node, isRelay: true, serves })).toEqual([
+      'ok',
+      expect.stringContaining('2 nodes are registered, 48 packets'),
+    ]);
+    expect(finding('relay role', { node, isRelay: true, serves, webSocket: 'ws://0.0.0.0:80' })[1]).not.toContain('--ws');
+  });
+});
+
+describe('a peer that is not direct', () => {
+  const relayed = { ...PEER, kind: 'relayed' as const, via: 'hub' };
+  test('says why, and what would help', () => {
+    const whyRelayed = 'both sides are behind symmetric NATs';
+    const nat = { kind: 'sym' as const, reflexive: [] };
+    expect(finding('nat', { nat })[0]).toBe('warning');
+    expect(finding('peer bob', { nat, peers: [{ ...relayed, whyRelayed }] })).toEqual([
+      'warning',
+      expect.stringMatching(/^relayed by hub, 3\.25ms\. Not direct: both sides are behind symmetric NATs\. A port forwarded/),
+    ]);
+  });
+  test('is being looked at, or was not yet', () => {
+    const punching = { state: 'fire' as const, tries: 1, lastResult: undefined, why: '' };
+    expect(finding('peer bob', { peers: [{ ...relayed, punching }] })[1]).toContain(
+      'both sides send to all addresses of each other; 1 attempt came to nothing',
+    );
+    expect(finding('peer bob', { peers: [relayed] })[1]).toContain('that begins with traffic');
+  });
+  test('or not there at all', () => {
+    expect(finding('peer bob', { peers: [{ ...PEER, state: 'connecting', kind: undefined }] })[0]).toBe('warning');
+    expect(finding('peer bob', { peers: [{ ...PEER, state: 'resting', kind: undefined }] })).toEqual([
+      'ok',
+      expect.stringContaining('the next message connects again'),
+    ]);
+    expect(finding('peer bob', { peers: [{ ...PEER, kind: undefined }] })[0]).toBe('warning');
+  });
+  test('what others say of themselves moves no cursor', () => {
+    expect(finding('peer bob', { peers: [{ ...relayed, whyRelayed: 'a\u001b[2Jb' }] })[1]).not.toContain('\u001b');
+  });
+});
