@@ -240,10 +240,10 @@ describe('an idle peer', () => {
     expect(new Set(challenges(paths).map(({ path }) => path))).toEqual(new Set([DIRECT, RELAY]));
   });
 
-  test('that looks for a direct path does so four times, and rests', () => {
+  test('that looks for a direct path does so five times, and rests', () => {
     const { paths } = begun(RELAY);
     const wanted = runTo(paths, 10_000_000).filter(({ output }) => output.type === 'want_direct');
-    expect(wanted.map(({ at }) => at)).toEqual([1_000, 5_000, 15_000, 60_000]);
+    expect(wanted.map(({ at }) => at)).toEqual([1, 1_000, 5_000, 15_000, 60_000]);
     expect(paths.nextAt()).toBe(Infinity);
   });
 });
@@ -259,7 +259,7 @@ describe('want_direct', () => {
       paths.traffic(now);
       all.push(...wantedBy(live(paths, now, now + 9_999, () => 30)));
     }
-    expect(all).toEqual([1_000, 5_000, 15_000, 60_000, 120_000, 180_000]);
+    expect(all).toEqual([30, 1_000, 5_000, 15_000, 60_000, 120_000, 180_000]);
     expect(wantedBy(live(paths, 200_030, 1_000_000, () => 30))).toEqual([240_000]);
     paths.traffic(1_000_000);
     expect(wantedBy(live(paths, 1_000_000, 1_010_000, () => 30))).toEqual([1_000_000]);
@@ -270,12 +270,12 @@ describe('want_direct', () => {
     proved(paths, 2_000, DIRECT, 30);
     expect(wantedBy(live(paths, 2_031, 100_000, () => 30))).toEqual([]);
     paths.failed(100_000, DIRECT, 'closed');
-    expect(wantedBy(live(paths, 100_000, 110_000, (path) => (path === DIRECT ? Infinity : 30)))).toEqual([101_000, 105_000]);
+    expect(wantedBy(live(paths, 100_000, 110_000, (path) => (path === DIRECT ? Infinity : 30)))).toEqual([100_001, 101_000, 105_000]);
   });
 
   test('comes at once when the network changed', () => {
     const { paths } = begun(RELAY);
-    expect(wantedBy(live(paths, 30, 200_000, () => 30)).length).toBe(4);
+    expect(wantedBy(live(paths, 30, 200_000, () => 30)).length).toBe(5);
     paths.networkChanged(200_000);
     expect(wantedBy(live(paths, 200_000, 206_000, () => 30))).toEqual([200_000, 201_000, 205_000]);
   });

@@ -67,11 +67,11 @@ export class OverlayNode {
   private outputs: NodeOutput[] = [];
 
   constructor(options: NodeOptions) {
-    const { identity, trust, random, wallClock, drops, network, maxDatagram = MAX_DATAGRAM } = options;
+    const { identity, trust, random, wallClock, drops, network, keyLimits = {}, maxDatagram = MAX_DATAGRAM } = options;
     this.options = options;
     this.limits = { ...CONNECTION_LIMITS, messageBytesMax: network?.limits.messageBytesMax ?? CONNECTION_LIMITS.messageBytesMax };
     const observed = (from: PathId): Uint8Array => observedBytes(from);
-    this.sessions = new Sessions({ identity, trust, random, wallClock, drops, maxDatagram, observed });
+    this.sessions = new Sessions({ identity, trust, random, wallClock, drops, maxDatagram, observed, keyLimits });
     const emit = (output: NodeOutput): void => void this.outputs.push(output);
     const { sessions, peers } = this;
     this.carrier = new Carrier({ sessions, peers, emit, drops });
@@ -289,6 +289,7 @@ export class OverlayNode {
       );
       this.tell({ type: 'peer_restarted', peer: peer.key, name: this.nameOf(peer) });
       peer.renewConnection();
+      peer.punching?.reset();
     }
     peer.association = up.association;
     peer.isUp = true;
@@ -298,7 +299,7 @@ export class OverlayNode {
     peer.endsAt = Infinity;
     this.authorized(now, peer, up.authorization);
     const maxDatagram = Math.min(up.maxDatagram, this.options.maxDatagram ?? MAX_DATAGRAM);
-    peer.paths = new Paths({ random: this.options.random, maxDatagram });
+    peer.paths = new Paths({ random: this.options.random, maxDatagram, drops: this.options.drops });
     if (!isAnother) peer.connection.pathChanged(now);
     peer.paths.begin(now, up.from, up.isInitiator);
     for (const path of [...peer.hints, ...this.relaying.pathsTo(peer)]) if (path !== up.from) peer.paths.probe(now, path);

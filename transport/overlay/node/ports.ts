@@ -10,6 +10,7 @@ import type { NatView } from '../punch/nat.ts';
 import type { PunchView } from '../punch/output.ts';
 import type { RelayAddress, RelayStatus } from '../relay/ports.ts';
 import type { RelayView } from '../relay/relay-server.ts';
+import type { KeyLimits } from '../session/keys.ts';
 import type { PublicKey } from '../session/output.ts';
 import type { PathId } from '../session/source.ts';
 import type { Network } from '../trust/descriptor.ts';
@@ -48,8 +49,9 @@ export interface NodeOptions {
   /** The wall clock at a time `now`. */
   readonly wallClock: (now: number) => number;
   readonly drops: Drops;
-  /** Bytes of the longest datagram that this node takes, at least 1,500. */
+  /** Bytes of the longest datagram that this node sends or takes, from 1,200 on. */
   readonly maxDatagram?: number;
+  readonly keyLimits?: Partial<KeyLimits>;
 }
 
 /** What a person or a log is told. `peer` is the key in hex, `name` is empty where there is none. */

@@ -1,9 +1,10 @@
 /**
- * When to look for a direct path: 1, 5, 15 and 60 s after there is none, then every 60 s while there is traffic; when the network changed at
- * once, and then as after a loss.
+ * When to look for a direct path: at once when there is none, 1, 5, 15 and 60 s later, then every 60 s while there is traffic; when the
+ * network changed at once, and then as after a loss.
  */
 
-const AFTER_MS = [1_000, 5_000, 15_000, 60_000];
+/** The first in the next turn, so that what else is known of paths at this moment counts. */
+const AFTER_MS = [1, 1_000, 5_000, 15_000, 60_000];
 const EVERY_MS = 60_000;
 
 export class Upgrades {
