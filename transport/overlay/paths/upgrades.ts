@@ -24,7 +24,7 @@ export class Upgrades {
   networkChanged(now: number): void {
     if (this.wantedSince === undefined) return;
     this.wantedSince = now;
-    this.done = -1;
+    this.done = 0;
     this.dueAt = now;
   }
 
