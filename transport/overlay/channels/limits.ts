@@ -1,4 +1,5 @@
 /** Bounds of one connection. Both sides have the same: they are part of the description of the network. */
+import { MESSAGE_COST } from './flow.ts';
 import type { IncomingLimits } from './incoming.ts';
 import type { OutgoingLimits } from './outgoing.ts';
 
@@ -31,3 +32,17 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   stalledMs: 60_000,
   closeMs: 10_000,
 };
+
+/** Limits of a network whose longest message has this many bytes: what is begun with, 4 MiB, is no less than one message. */
+export function connectionLimits(messageBytesMax: number): ConnectionLimits {
+  const { windowBytes, windowBytesMax, queueBytesMax, partialBytesMax } = CONNECTION_LIMITS;
+  const least = messageBytesMax + MESSAGE_COST;
+  return {
+    ...CONNECTION_LIMITS,
+    messageBytesMax,
+    windowBytes: Math.max(windowBytes, least),
+    windowBytesMax: Math.max(windowBytesMax, least),
+    queueBytesMax: Math.max(queueBytesMax, least),
+    partialBytesMax: Math.max(partialBytesMax, least),
+  };
+}

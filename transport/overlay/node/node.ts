@@ -9,7 +9,7 @@
  * drives it calls `take` after its inputs, and `tick` at `nextAt`.
  */
 import { MeshError } from '../../../core/errors.ts';
-import { CONNECTION_LIMITS, type ConnectionLimits } from '../channels/limits.ts';
+import { CONNECTION_LIMITS, connectionLimits, type ConnectionLimits } from '../channels/limits.ts';
 import type { ConnectionOutput } from '../channels/ports.ts';
 import type { ReassemblyBudget } from '../channels/reassembly.ts';
 import { Bbr } from '../congestion/bbr.ts';
@@ -69,7 +69,7 @@ export class OverlayNode {
   constructor(options: NodeOptions) {
     const { identity, trust, random, wallClock, drops, network, keyLimits = {}, maxDatagram = MAX_DATAGRAM } = options;
     this.options = options;
-    this.limits = { ...CONNECTION_LIMITS, messageBytesMax: network?.limits.messageBytesMax ?? CONNECTION_LIMITS.messageBytesMax };
+    this.limits = connectionLimits(network?.limits.messageBytesMax ?? CONNECTION_LIMITS.messageBytesMax);
     const observed = (from: PathId): Uint8Array => observedBytes(from);
     this.sessions = new Sessions({ identity, trust, random, wallClock, drops, maxDatagram, observed, keyLimits });
     const emit = (output: NodeOutput): void => void this.outputs.push(output);
