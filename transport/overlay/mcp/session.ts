@@ -195,11 +195,10 @@ export class Session {
 
   private beat(): void {
     const { clock, limits } = this.parts;
-    this.cancelBeat = clock.after(limits.pingMs, () => {
-      const now = clock.monotonic();
-      if (now - this.heardAt > limits.silenceMs)
-        return this.disconnected(`${this.peerText} has said nothing for ${limits.silenceMs} ms`);
-      if (now - this.sentAt >= limits.pingMs) this.outbox.say({ type: 'ping' });
+    const untilSilent = this.heardAt + limits.silenceMs - clock.monotonic();
+    if (untilSilent <= 0) return this.disconnected(`${this.peerText} has said nothing for ${limits.silenceMs} ms`);
+    this.cancelBeat = clock.after(Math.min(limits.pingMs, untilSilent), () => {
+      if (clock.monotonic() - this.sentAt >= limits.pingMs) this.outbox.say({ type: 'ping' });
       this.pump();
       this.beat();
     });
