@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { main } from '../../cli/dispatch.ts';
 import { exitCodeOf } from '../../cli/exit.ts';
-import { VERBS } from '../../cli/verbs.ts';
-import { MeshError } from '../../core/errors.ts';
+import { GROUPS, VERBS } from '../../cli/verbs.ts';
+import { CODES, MeshError } from '../../core/errors.ts';
 import { captured } from './processes.ts';
 
 const DESK = resolve(import.meta.dirname, '../../examples/support-desk');
@@ -96,6 +96,46 @@ describe('help', () => {
   });
 });
 
+describe.each(GROUPS)('$name', ({ name: group, about, verbs }) => {
+  test('is in the help of all, and has its own', async () => {
+    expect((await cli('help')).stdout).toMatch(new RegExp(`^ {2}${group} <verb> `, 'm'));
+    expect((await cli('help')).stdout).toContain(about);
+    for (const args of [
+      [group, 'help'],
+      [group, '--help'],
+    ]) {
+      const { code, stdout } = await cli(...args);
+      expect(code).toBe(0);
+      for (const verb of verbs) expect(stdout).toContain(`  ${verb.name}`);
+    }
+    expect(await cli(group)).toMatchObject({ code: 2, stdout: expect.stringContaining('Usage') as unknown });
+  });
+  test('has code, options and a row in docs/cli.md for each verb', async () => {
+    const page = readFileSync(join(DESK, '../../docs/cli.md'), 'utf8');
+    for (const verb of verbs) {
+      expect(typeof (await verb.load()).run, verb.name).toBe('function');
+      const { stdout } = await cli(group, verb.name, '--help');
+      for (const { flags } of verb.options ?? []) expect(stdout, verb.name).toContain(flags);
+      expect(
+        verb.options?.map(({ flags }) => flags),
+        verb.name,
+      ).toContain('--dir <folder>');
+      expect(page, verb.name).toMatch(new RegExp(`^\\| \`${group} ${verb.name}[ \`]`, 'm'));
+      for (const [word, meaning] of verb.words ?? []) expect(page).toContain(`| ${code(word)} | ${meaning} |`);
+    }
+  });
+  test('names its verbs whole in what is wrong', async () => {
+    expect(await cli(group, 'upp')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`unknown command '${group} upp' (did you mean "up"?)`) as unknown,
+    });
+    expect((await cli(group, 'ping')).stderr).toContain(`see \`reprise ${group} ping --help\``);
+    expect((await cli(group, 'ping', 'a', '--cuont', '1')).stderr).toContain(
+      `unknown option '--cuont' (did you mean "count"?); see \`reprise ${group} ping --help\``,
+    );
+  });
+});
+
 describe('a wrong call ends with 2 and the cure', () => {
   test.each([
     ['an unknown verb', ['stat'], `unknown command 'stat' (did you mean "state"?)`],
@@ -147,6 +187,11 @@ describe('a wrong call ends with 2 and the cure', () => {
     expect(JSON.parse(stderr)).toMatchObject({
       error: { code: 'CONFIG_INVALID', message: expect.stringContaining('nowhere.yaml') as unknown },
     });
+    const known = await cli('net', 'peers', '--json', '--dir', join(DESK, 'nowhere'));
+    expect([known.code, JSON.parse(known.stderr)]).toEqual([
+      1,
+      { error: { code: 'NET_FOLDER_MISSING', message: expect.any(String) as unknown, cure: CODES.NET_FOLDER_MISSING.cure } },
+    ]);
   });
 });
 

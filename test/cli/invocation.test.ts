@@ -19,6 +19,13 @@ test.each<[string, Invocation, string]>([
   expect(reprise.command('ps desk')).toBe(expected);
 });
 
+test('a command of `net` has the folder of the network, and no mesh file', () => {
+  const reprise = new Invocation(NPX, 'b.yaml', 'nets/my home');
+  expect(reprise.command('net up')).toBe(`npx reprise net up --dir 'nets/my home'`);
+  expect(reprise.command('net up --help')).toBe('npx reprise net up --help');
+  expect(new Invocation({}, undefined, './.reprise/net').command('net ping hub')).toBe('reprise net ping hub');
+});
+
 test('in texts, only commands in backquotes are', () => {
   const reprise = new Invocation(NPX, 'b.yaml');
   expect(
