@@ -67,6 +67,7 @@ function check(name: BodyName, values: Values, length: number): void {
     const value = Buffer.from(values['value'] as Uint8Array);
     if (number('kind') === 0) must(value.length === 32);
     else if (number('kind') === 1) must(value.length === 6 && !/^(?:0{12}|f{12})$/.test(value.toString('hex')));
+    else if (number('kind') === 3) must(value.length === 8);
     else must(number('kind') === 2 && /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(value.toString('latin1')));
   }
   if (name === 'RECORD') {

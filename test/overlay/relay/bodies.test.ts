@@ -49,6 +49,7 @@ const questions = [
   { type: 'key', value: alice.publicKey },
   { type: 'address', value: Uint8Array.from(addressBytes(alice.address)) },
   { type: 'name', value: new TextEncoder().encode('alice') },
+  { type: 'after', value: filled(8) },
 ] as const;
 
 /** Byte fields as they compare. */
@@ -93,7 +94,8 @@ describe('bodies', () => {
   test.each([
     ['a REGISTER without a record', parseRegister, Uint8Array.of(1)],
     ['a REGISTER of 401 bytes', parseRegister, Uint8Array.of(1, ...filled(401))],
-    ['a question of no kind', parseResolve, Uint8Array.of(1, 3, ...filled(32))],
+    ['a question of no kind', parseResolve, Uint8Array.of(1, 4, ...filled(8))],
+    ['a hash of 7 bytes', parseResolve, Uint8Array.of(1, 3, ...filled(7))],
     ['a key of 31 bytes', parseResolve, Uint8Array.of(1, 0, ...filled(31))],
     ['a reserved address', parseResolve, Uint8Array.of(1, 1, ...filled(6, 0))],
     ['a name with a blank', parseResolve, Uint8Array.of(1, 2, ...Buffer.from('a b'))],

@@ -169,6 +169,7 @@ export class Lab {
     readonly tookMs: number;
     readonly answers: number;
     readonly relays: ReadonlyMap<PublicKey, readonly string[]>;
+    readonly next: string | undefined;
   } {
     const from = this.now;
     const id = this.input(client, (rendezvous) => rendezvous.resolve(this.now, query));
@@ -176,8 +177,8 @@ export class Lab {
     while (!client.outputs.some(isFound) && this.now < from + 60_000) this.run(this.now + 1);
     const found = client.of('resolved').filter(isFound);
     if (found.length !== 1) throw new RangeError(`${found.length} answers to one question`);
-    const [{ records, relays, answers, at }] = found as [(typeof found)[number]];
-    return { records, relays, answers, tookMs: at - from };
+    const [{ records, relays, answers, next, at }] = found as [(typeof found)[number]];
+    return { records, relays, answers, next, tookMs: at - from };
   }
 
   run(until: number): void {

@@ -17,7 +17,7 @@ import { HASH_BYTES } from './hash.ts';
 export const RECORD_BODY_BYTES_MAX = 1_097;
 /** Inner packet of a RELAY: with all around it, it fits into the 1,280 bytes that every IPv6 path takes. */
 export const RELAYED_BYTES_MAX = 1_184;
-/** Records in answer to one RESOLVE: enough to see that a name or an address is not that of one node. */
+/** Records in answer to one RESOLVE: enough to see that a name or an address is not that of one node. Of all members so many are told at once. */
 export const RECORDS_MAX = 4;
 /** Parts of one answer. */
 export const PARTS_MAX = 16;
@@ -51,9 +51,12 @@ export interface RegisterBody {
   readonly record: Uint8Array;
 }
 
-/** By a whole key (32 bytes), by an address (6), or by the name that records claim (ASCII). */
+/**
+ * By a whole key (32 bytes), by an address (6), or by the name that records claim (ASCII). 'after': the first `RECORDS_MAX` whose `keyHash` is greater
+ * than this one (8), in the order of hashes; so all members are told, page by page.
+ */
 export interface Question {
-  readonly type: 'key' | 'address' | 'name';
+  readonly type: 'key' | 'address' | 'name' | 'after';
   readonly value: Uint8Array;
 }
 
@@ -91,7 +94,7 @@ export interface RelayBody {
   readonly packet: Uint8Array;
 }
 
-const QUESTIONS = ['key', 'address', 'name'] as const;
+const QUESTIONS = ['key', 'address', 'name', 'after'] as const;
 const KIND = { registered: 0, refused: 1, found: 2, not_here: 3 } as const;
 const DIRECTION = { to: 0, from: 1 } as const;
 /** Before the counts of a 'found': kind, id, part, parts. */
@@ -130,10 +133,11 @@ export function buildResolve({ id, type, value }: ResolveBody): Uint8Array {
   return writer.written();
 }
 
-/** Whether this may be asked for: 32 bytes, an address that a node may have, a name. */
+/** Whether this may be asked for: 32 bytes, an address that a node may have, a name, a hash. */
 export function isAsked({ type, value }: Question): boolean {
   if (type === 'key') return value.length === KEY_BYTES;
   if (type === 'address') return value.length === ADDRESS_BYTES && addressFromBytes(value) !== undefined;
+  if (type === 'after') return value.length === HASH_BYTES;
   return value.length <= 63 && NAME.test(Buffer.from(value).toString('latin1'));
 }
 

@@ -5,7 +5,7 @@ import type { OverlayAddress } from '../identity/address.ts';
 import type { Network } from '../trust/descriptor.ts';
 import type { SignedRecord } from '../trust/record.ts';
 import type { CONTROL } from '../wire/frames.ts';
-import type { PublicKey } from './hash.ts';
+import { HASH_BYTES, type PublicKey } from './hash.ts';
 
 /** As in configurations and invites. */
 export interface RelayAddress {
@@ -14,8 +14,18 @@ export interface RelayAddress {
   readonly endpoints: readonly string[];
 }
 
-/** Who is looked for: by key in hex, by address, or by the name that it claims. */
-export type Query = { readonly key: PublicKey } | { readonly address: OverlayAddress } | { readonly name: string };
+/** The beginning of all members. */
+export const FIRST_HASH = '00'.repeat(HASH_BYTES);
+
+/**
+ * Who is looked for: by key in hex, by address, or by the name that it claims. `after`: all who are registered, a page at a time; `FIRST_HASH`,
+ * then `next` of the page before.
+ */
+export type Query =
+  | { readonly key: PublicKey }
+  | { readonly address: OverlayAddress }
+  | { readonly name: string }
+  | { readonly after: string };
 
 export interface RendezvousOptions {
   readonly identity: Identity;
@@ -65,6 +75,8 @@ export type RendezvousOutput =
       readonly relays: ReadonlyMap<PublicKey, readonly string[]>;
       /** Relays that answered; 0: nothing is known about who was looked for. */
       readonly answers: number;
+      /** Of `after`: where the next page begins; undefined: this was the last. */
+      readonly next: string | undefined;
     }
   /** This relay does not have the peer with this hash (`keyHash`), to whom a RELAY was sent. Of the relay's word alone. */
   | { readonly type: 'not_here'; readonly relay: PublicKey; readonly hash: string };

@@ -4,6 +4,9 @@
  * What relays say is believed as far as it is signed: a record that is forged, not of this query or not fresh is counted and left out, and of
  * one key the newest is taken, which is never older than what was seen before. The answer waits for all who were asked, 300 ms after the
  * first find at most: so a relay that answers quickly and wrongly does not hide what another one knows.
+ *
+ * Where all members are asked for ('after'), every relay of the configuration is, since each has only those who chose it: those to which a connection is
+ * being made are waited for, and no find is needed. How far the answers reach: `Page`.
  */
 import type { Drops } from '../drops.ts';
 import { addressBytes } from '../identity/address.ts';
@@ -12,7 +15,8 @@ import { isEndpoint } from '../trust/invite.ts';
 import { openRecord, type SignedRecord } from '../trust/record.ts';
 import type { Records } from '../trust/records.ts';
 import { buildResolve, type Finds, type Question as Asked } from './bodies.ts';
-import type { PublicKey } from './hash.ts';
+import { keyHash, type PublicKey } from './hash.ts';
+import { Page } from './page.ts';
 import type { Query } from './ports.ts';
 
 export const RESOLVE_MS = 5_000;
@@ -50,6 +54,7 @@ export class Question {
   private readonly finds = new Map<PublicKey, SignedRecord>();
   private readonly places = new Map<PublicKey, readonly string[]>();
   private readonly answers = new Set<PublicKey>();
+  private readonly page = new Page();
   private graceAt = Number.POSITIVE_INFINITY;
   private hasWidened = false;
 
@@ -69,8 +74,10 @@ export class Question {
   ask(now: number, relay: PublicKey): Uint8Array | undefined {
     const ask = this.asks.get(relay);
     if (ask !== undefined && now < ask.at + AGAIN_MS) return undefined;
-    if (ask === undefined) this.asks.set(relay, { at: now, parts: new Set(), isAnswered: false, checks: 0 });
-    else {
+    if (ask === undefined) {
+      this.asks.set(relay, { at: now, parts: new Set(), isAnswered: false, checks: 0 });
+      if (this.isOfAll && this.graceAt !== Number.POSITIVE_INFINITY) this.graceAt = now + GRACE_MS;
+    } else {
       ask.at = now;
       ask.parts = new Set();
     }
@@ -108,29 +115,31 @@ export class Question {
     ask.parts.add(part);
     for (const bytes of records) {
       ask.checks += 1;
-      const record = ask.checks > CHECKS_MAX ? undefined : this.checked(bytes, checks, wallClockMs);
+      const record = ask.checks > CHECKS_MAX ? undefined : this.checked(relay, bytes, checks, wallClockMs);
       if (record === undefined) checks.drops.record_refused += 1;
       else this.finds.set(hexOf(record.publicKey), record);
     }
     for (const { key, endpoints } of relays) this.learn(hexOf(key), endpoints);
-    if (this.finds.size > 0) this.graceAt = Math.min(this.graceAt, now + GRACE_MS);
     if (ask.parts.size >= parts) {
       ask.isAnswered = true;
       this.answers.add(relay);
     }
+    if (this.finds.size > 0 || this.isOfAll) this.graceAt = Math.min(this.graceAt, now + GRACE_MS);
     return true;
   }
 
   /** Whether relays should be asked that this node is not connected to: once so, it stays so. */
   isWide(now: number): boolean {
     const isInVain = this.finds.size === 0 && (now >= this.startedAt + WIDEN_MS || (this.asks.size > 0 && this.areAnswered()));
-    this.hasWidened ||= isInVain;
+    this.hasWidened ||= isInVain || this.isOfAll;
     return this.hasWidened;
   }
 
-  isOver(now: number): boolean {
+  /** `up`: relays that can be asked. `isReaching`: others may come soon. */
+  isOver(now: number, up: ReadonlySet<PublicKey>, isReaching: boolean): boolean {
     if (now >= this.startedAt + RESOLVE_MS) return true;
-    return this.finds.size > 0 && (now >= this.graceAt || this.areAnswered());
+    if (this.isOfAll && (isReaching || this.answers.size === 0 || [...up].some((relay) => !this.asks.has(relay)))) return false;
+    return (this.finds.size > 0 || this.isOfAll) && (now >= this.graceAt || this.areAnswered());
   }
 
   /** What was found. `known`: endpoints of relays that this node has by itself; they come first. */
@@ -138,14 +147,17 @@ export class Question {
     readonly records: readonly SignedRecord[];
     readonly relays: ReadonlyMap<PublicKey, readonly string[]>;
     readonly answers: number;
+    readonly next: string | undefined;
   } {
-    const records = [...this.finds.values()];
+    const next = this.page.end();
+    const records = [...this.finds.values()].filter((record) => next === undefined || hashOf(record) <= next);
     const named = new Set(records.flatMap(({ relays }) => relays.map(hexOf)));
     const relays = [...named].map((key): [PublicKey, readonly string[]] => {
       const endpoints = new Set([...known(key), ...(this.places.get(key) ?? [])]);
       return [key, [...endpoints].slice(0, ENDPOINTS_MAX)];
     });
-    return { records, relays: new Map(relays.filter(([, endpoints]) => endpoints.length > 0)), answers: this.answers.size };
+    const places = new Map(relays.filter(([, endpoints]) => endpoints.length > 0));
+    return { records, relays: places, answers: this.answers.size, next };
   }
 
   /** Times at which something may be due; those that have passed do not matter. */
@@ -159,19 +171,31 @@ export class Question {
     ];
   }
 
+  private get isOfAll(): boolean {
+    return this.asked.type === 'after';
+  }
+
   private areAnswered(): boolean {
     return [...this.asks.values()].every(({ isAnswered }) => isAnswered);
   }
 
-  private checked(bytes: Uint8Array, { network, records }: Checks, wallClockMs: number): SignedRecord | undefined {
+  private checked(
+    relay: PublicKey,
+    bytes: Uint8Array,
+    { network, records }: Checks,
+    wallClockMs: number,
+  ): SignedRecord | undefined {
     const record = openRecord(bytes, network);
     if (typeof record === 'string' || !this.isAnsweredBy(record)) return undefined;
+    if (this.isOfAll) this.page.told(relay, hashOf(record));
     // That the address is the one of the key takes scrypt: the node looks at it. What is pinned here is the seq of the key.
     return records.take(record, record.address, wallClockMs) === undefined ? record : undefined;
   }
 
-  private isAnsweredBy({ publicKey, address, name }: SignedRecord): boolean {
+  private isAnsweredBy(record: SignedRecord): boolean {
     const { type } = this.asked;
+    if (type === 'after') return hashOf(record) > hexOf(this.asked.value);
+    const { publicKey, address, name } = record;
     const value = type === 'key' ? publicKey : type === 'address' ? addressBytes(address) : Buffer.from(name);
     return isSame(this.asked, { type, value });
   }
@@ -188,9 +212,12 @@ export class Question {
 export function askedBy(query: Query): Asked {
   if ('key' in query) return { type: 'key', value: Buffer.from(query.key, 'hex') };
   if ('address' in query) return { type: 'address', value: addressBytes(query.address) };
+  if ('after' in query) return { type: 'after', value: Buffer.from(query.after, 'hex') };
   return { type: 'name', value: Buffer.from(query.name) };
 }
 
 const isSame = (a: Asked, b: Asked): boolean => a.type === b.type && Buffer.compare(a.value, b.value) === 0;
+
+const hashOf = ({ publicKey }: SignedRecord): string => keyHash(hexOf(publicKey));
 
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

@@ -24,6 +24,7 @@ import {
   type Refusal,
 } from './bodies.ts';
 import { keyHash, type PublicKey } from './hash.ts';
+import { HashOrder } from './hash-order.ts';
 
 export interface RelayLimits {
   /** Of RELAY bodies, of one client. */
@@ -98,6 +99,7 @@ export class RelayServer {
   private readonly clients = new Map<PublicKey, Client>();
   /** Registered clients, by hash and by what can be asked for (`subject`). In the order in which they came, which renewals do not change. */
   private readonly byHash = new Map<string, Client>();
+  private readonly hashes = new HashOrder();
   private readonly bySubject = new Map<string, Set<Client>>();
   private readonly waiting = new Set<Client>();
   private sweepAt = Number.POSITIVE_INFINITY;
@@ -207,8 +209,7 @@ export class RelayServer {
     if (question === undefined) return this.drop('relay_malformed');
     const { id } = question;
     if (!this.mayAsk(now, this.client(now, peer))) return [reply({ type: 'refused', id, reason: 'busy' })];
-    const found = [...(this.bySubject.get(subject(question)) ?? [])].filter((client) => isRegistered(client, now));
-    const records = found.slice(0, RECORDS_MAX).flatMap(({ registration }) => registration?.record ?? []);
+    const records = this.found(now, question);
     const named = new Set(records.flatMap(({ relays }) => relays.map(hexOf)));
     const relays = [...named].flatMap((key) => {
       const endpoints = this.o.endpoints.get(key);
@@ -216,6 +217,21 @@ export class RelayServer {
     });
     const finds = buildFinds(id, { records: records.map(({ bytes }) => bytes), relays });
     return finds.map((bytes) => ({ code: CONTROL.record, bytes }));
+  }
+
+  /** The first of those who are meant. */
+  private found(now: number, question: Question): readonly SignedRecord[] {
+    const records: SignedRecord[] = [];
+    for (const { registration } of this.meant(question)) {
+      if (records.length >= RECORDS_MAX) break;
+      if (registration !== undefined && now < registration.until) records.push(registration.record);
+    }
+    return records;
+  }
+
+  private *meant(question: Question): Generator<Client, void, void> {
+    if (question.type !== 'after') yield* this.bySubject.get(subject(question)) ?? [];
+    else for (const hash of this.hashes.after(hexOf(question.value))) yield this.byHash.get(hash) as Client;
   }
 
   private mayAsk(now: number, client: Client): boolean {
@@ -248,6 +264,7 @@ export class RelayServer {
     const after = registration.record;
     client.registration = registration;
     this.byHash.set(client.hash, client);
+    this.hashes.add(client.hash);
     for (const each of before === undefined ? [] : subjects(before))
       if (!subjects(after).includes(each)) this.unlist(each, client);
     for (const each of subjects(after)) {
@@ -261,6 +278,7 @@ export class RelayServer {
     if (client.registration === undefined) return;
     for (const each of subjects(client.registration.record)) this.unlist(each, client);
     this.byHash.delete(client.hash);
+    this.hashes.delete(client.hash);
     this.waiting.delete(client);
     client.registration = undefined;
     client.queue = [];

@@ -123,7 +123,7 @@ export class Rendezvous {
     const asked = askedBy(query);
     const same = [...this.questions.values()].find((question) => question.isOf(asked));
     if (this.links.size === 0 || !isAsked(asked))
-      this.out.push({ type: 'resolved', id, records: [], relays: new Map(), answers: 0 });
+      this.out.push({ type: 'resolved', id, records: [], relays: new Map(), answers: 0, next: undefined });
     else if (same === undefined) this.questions.set(id, new Question(now, id, asked));
     else same.ids.push(id);
     this.settle(now);
@@ -320,9 +320,10 @@ export class Rendezvous {
   /** Ends the questions that are over. */
   private conclude(now: number): void {
     const up = this.sessions();
+    const isReaching = [...this.links.values()].some((link) => link.isConfigured && link.isWanted && link.isHopeful(now));
     for (const question of this.questions.values()) {
       question.keep(up);
-      if (question.isOver(now)) this.resolved(question);
+      if (question.isOver(now, up, isReaching)) this.resolved(question);
     }
   }
 
