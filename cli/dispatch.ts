@@ -23,7 +23,7 @@ const TOP: Level = { typed: '', verbs: VERBS, groups: GROUPS };
 
 /** Resolves with the exit code; never rejects. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
-  const isJson = argv.includes('--json');
+  const isJson = ownOf(argv).includes('--json');
   const reprise = new Invocation(io.env, valueIn(argv, 'file', argv[0] === 'logs' ? undefined : 'f'), valueIn(argv, 'dir'));
   const verb = VERBS.find((v) => v.name === argv[0]);
   try {
@@ -35,6 +35,9 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return exitCodeOf(error);
   }
 }
+
+/** What was typed to Reprise: what follows `--` is for another command. */
+const ownOf = (argv: readonly string[]): readonly string[] => (argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv);
 
 /** The mesh file, or the folder of a network, that was typed, whatever else was. */
 function valueIn([, ...args]: readonly string[], name: string, short?: string): string | undefined {

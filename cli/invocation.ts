@@ -30,8 +30,11 @@ export class Invocation {
   /** `ps desk` becomes `npx reprise ps desk -f other.yaml`. */
   command(typed: string): string {
     const [verb = ''] = typed.split(' ');
-    if (verb === 'net' && this.folder !== undefined && !typed.endsWith('--help'))
-      return `${this.program} ${typed} --dir ${this.folder}`;
+    if (verb === 'net' && this.folder !== undefined && !typed.endsWith('--help')) {
+      // What follows `--` is another command.
+      const [own, ...others] = typed.split(' -- ');
+      return [`${this.program} ${own} --dir ${this.folder}`, ...others].join(' -- ');
+    }
     const isWhole = this.file === undefined || !TAKES_FILE.has(verb) || typed.endsWith('--help');
     // The `-f` of `logs` follows.
     return `${this.program} ${typed}${isWhole ? '' : ` ${verb === 'logs' ? '--file' : '-f'} ${this.file}`}`;

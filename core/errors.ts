@@ -232,7 +232,7 @@ export const CODES = {
   ),
   NET_MCP_BUSY: row(
     'There is no room for another session with this MCP server.',
-    'Connect again when a client has gone, or let more in where it is served: `reprise net serve-mcp NAME --sessions N -- COMMAND`.',
+    'Connect again when a client has gone, or let more in where it is served: with `--sessions` of `serve-mcp`.',
     true,
   ),
   NET_MCP_ENDED: row(
@@ -242,7 +242,7 @@ export const CODES = {
   ),
   NET_MCP_REFUSED: row(
     'The node serves this MCP server, but not to this one.',
-    'Ask its holder to let this node in, by its name: `reprise net serve-mcp NAME --allow NODE -- COMMAND`.',
+    'Ask its holder to let this node in, by its name: with `--allow` of `serve-mcp`.',
   ),
   NET_MCP_TAKEN: row('An MCP server is served under this name on this node already.', 'Stop that one, or choose another name.'),
   NET_MCP_UNKNOWN: row(

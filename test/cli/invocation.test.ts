@@ -22,6 +22,7 @@ test.each<[string, Invocation, string]>([
 test('a command of `net` has the folder of the network, and no mesh file', () => {
   const reprise = new Invocation(NPX, 'b.yaml', 'nets/my home');
   expect(reprise.command('net up')).toBe(`npx reprise net up --dir 'nets/my home'`);
+  expect(reprise.command('net serve-mcp x -- a -- b')).toBe(`npx reprise net serve-mcp x --dir 'nets/my home' -- a -- b`);
   expect(reprise.command('net up --help')).toBe('npx reprise net up --help');
   expect(new Invocation({}, undefined, './.reprise/net').command('net ping hub')).toBe('reprise net ping hub');
 });

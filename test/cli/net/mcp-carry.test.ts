@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ControlClient } from '../../../cli/control/client.ts';
 import { Duplex } from '../../../cli/control/duplex.ts';
 import { type ControlServer, serveControl } from '../../../cli/control/server.ts';
+import { main } from '../../../cli/dispatch.ts';
 import { bridge } from '../../../cli/net/mcp/bridge.ts';
 import { mcpOperations } from '../../../cli/net/mcp/operations.ts';
 import { ServerProcess } from '../../../cli/net/mcp/server-process.ts';
@@ -16,6 +17,7 @@ import { systemClock } from '../../../cli/system.ts';
 import { OverlayMcp } from '../../../transport/overlay/mcp/overlay-mcp.ts';
 import { FakeNetwork } from '../../overlay/fake-overlay.ts';
 import { Heard } from '../../overlay/mcp/nodes.ts';
+import { captured } from '../processes.ts';
 import { isAlive, until } from './mcp-machines.ts';
 
 const LINE_MAX = 10_000;
@@ -222,4 +224,12 @@ describe('a server process', () => {
     expect(done).toBe(true);
     expect(await endless.ended).toBe('its process was ended by SIGKILL');
   });
+});
+
+it('what follows -- is for the server: not even its --json is meant for serve-mcp', async () => {
+  const { io, text } = captured();
+  expect(await main(['net', 'serve-mcp', 'x', '--dir', folder, '--', 'server', '--json', '--help'], io)).toBe(1);
+  expect(text.stderr).toMatch(/^NET_FOLDER_MISSING: /);
+  expect(await main(['net', 'serve-mcp', 'x', '--json'], io)).toBe(2);
+  expect(text.stderr).toContain('{"error":{"code":"USAGE"');
 });
