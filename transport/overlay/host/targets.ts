@@ -30,9 +30,13 @@ export class Targets {
     this.o = o;
   }
 
-  /** The key, where nobody has to be asked. Undefined also where more than one is meant. */
+  /**
+   * The key, where nobody has to be asked. Undefined also where more than one is meant, and as long as an answer is waited for: what was sent
+   * before waits for it, and is not to be overtaken.
+   */
   known(target: string): PublicKey | undefined {
     if (KEY.test(target)) return target.toLowerCase();
+    if (this.asking.has(target)) return undefined;
     const found = this.keys.get(target) ?? single(this.here(target));
     if (found !== undefined) this.keys.set(target, found);
     return found;
@@ -42,9 +46,7 @@ export class Targets {
   keyOf(target: string): Promise<PublicKey> {
     const known = this.known(target);
     if (known !== undefined) return Promise.resolve(known);
-    const asking = this.asking.get(target) ?? this.ask(target).finally(() => this.asking.delete(target));
-    this.asking.set(target, asking);
-    return asking;
+    return this.asking.get(target) ?? this.beginToAsk(target);
   }
 
   /** A peer that was found by a name has to have it in its certificate, if it has one; who is pinned is believed. Throws NET_NAME_UNKNOWN. */
@@ -74,6 +76,15 @@ export class Targets {
     const connected = this.o.connected().filter(({ name, address }) => name === target || address === target.toUpperCase());
     const configured = this.o.known.filter(({ name }) => name === target);
     return [...new Set([...connected, ...configured].map(({ publicKey }) => publicKey))];
+  }
+
+  /** It is over for `known` just before those who wait are told, and they are told at once and in order. */
+  private beginToAsk(target: string): Promise<PublicKey> {
+    const asking = this.ask(target);
+    this.asking.set(target, asking);
+    const over = (): boolean => this.asking.delete(target);
+    asking.then(over, over);
+    return asking;
   }
 
   private async ask(target: string): Promise<PublicKey> {
