@@ -24,8 +24,6 @@ const { values, positionals } = parseArgs({
   },
 });
 
-process.exitCode = await main();
-
 async function main(): Promise<number> {
   const pairs = pairsOf(positionals);
   if (pairs === undefined) {
@@ -82,3 +80,5 @@ function cells(texts: readonly string[]): string {
     .join(' ')
     .trimEnd();
 }
+
+process.exitCode = await main();
