@@ -56,7 +56,8 @@ export class RunningNode {
     this.plan = plan;
     this.overlay = overlay;
     this.inbox = new Inbox(overlay, Date.now, options.onUnheard);
-    this.mcp = new OverlayMcp(overlay, { clock: systemClock(), random: randomBytes });
+    const { messageBytesMax } = state.network.limits;
+    this.mcp = new OverlayMcp(overlay, { clock: systemClock(), random: randomBytes, messageBytesMax });
     overlay.onEvent((event) => {
       if ('name' in event && event.name !== '') this.met.set(event.peer, event.name);
       if (this.met.size > MET_MAX) this.met.delete(this.met.keys().next().value as string);

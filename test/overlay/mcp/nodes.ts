@@ -11,9 +11,21 @@ import { seededRandom } from '../identities.ts';
 export function world(delayMs = 10) {
   const clock = virtualClock();
   const network = new FakeNetwork(() => new Promise((resolve) => void clock.after(delayMs, resolve)));
-  const node = (name: string, limits: Partial<McpLimits> = {}): { readonly overlay: FakeOverlay; readonly mcp: OverlayMcp } => {
+  const node = (
+    name: string,
+    limits: Partial<McpLimits> = {},
+    messageBytesMax?: number,
+  ): { readonly overlay: FakeOverlay; readonly mcp: OverlayMcp } => {
     const overlay = network.node(name);
-    return { overlay, mcp: new OverlayMcp(overlay, { clock, random: seededRandom(name), limits }) };
+    return {
+      overlay,
+      mcp: new OverlayMcp(overlay, {
+        clock,
+        random: seededRandom(name),
+        limits,
+        ...(messageBytesMax !== undefined && { messageBytesMax }),
+      }),
+    };
   };
   return { clock, network, node };
 }

@@ -48,6 +48,21 @@ it('a line of megabytes goes in pieces, and a message of the overlay is never lo
   expect(Math.max(...client.overlay.sent.map(({ bytes }) => bytes.length))).toBeLessThanOrEqual(MCP_LIMITS.pieceBytes + 32);
 });
 
+it('in a network of the shortest messages no frame is longer than those', async () => {
+  const { clock, node } = world();
+  const [server, client] = [node('box', {}, 1_024), node('laptop', {}, 1_024)];
+  const sessions: Heard[] = [];
+  server.mcp.serve('x'.repeat(64), { onSession: (session) => sessions.push(new Heard(session)) });
+  const heard = new Heard(await clock.run(client.mcp.open('x'.repeat(64))));
+  await clock.run(heard.session.write(message(1, 'x'.repeat(10_000))));
+  await clock.run(heard.session.close('failed', 'x'.repeat(5_000)));
+  await clock.advance(100);
+  expect(sessions[0]?.lines).toEqual([message(1, 'x'.repeat(10_000))]);
+  const sizes = [...client.overlay.sent, ...server.overlay.sent].map(({ bytes }) => bytes.length);
+  expect(Math.max(...sizes)).toBeGreaterThan(1_000);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(1_024);
+});
+
 it('what the other side does not take is refused before it is sent', async () => {
   const { clock, sessions, open } = pair({}, { lineBytesMax: 1_000 });
   const heard = await open();

@@ -17,6 +17,8 @@
 import { Reader, Writer } from '../wire/bytes.ts';
 
 export const ID_BYTES = 8;
+/** Of DATA, before its bytes: kind, id and offset. The frames without bytes have 1,010 at most, and the least that a network may allow is 1,024. */
+export const DATA_HEAD_BYTES_MAX = 1 + ID_BYTES + 8;
 export const NAME_BYTES_MAX = 64;
 export const TEXT_BYTES_MAX = 1_000;
 const NAME = /^[\w.-]+$/;

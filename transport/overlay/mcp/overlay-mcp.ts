@@ -6,7 +6,8 @@
  */
 import { isMeshError, MeshError } from '../../../core/errors.ts';
 import type { Clock } from '../../../core/ports/clock.ts';
-import { buildMcpFrame, ID_BYTES, isServerName, type McpFrame, parseMcpFrame } from './frames.ts';
+import { LIMITS } from '../trust/descriptor.ts';
+import { buildMcpFrame, DATA_HEAD_BYTES_MAX, ID_BYTES, isServerName, type McpFrame, parseMcpFrame } from './frames.ts';
 import { MCP_LIMITS, type McpLimits } from './limits.ts';
 import { Names } from './names.ts';
 import { type McpOverlay, type McpPeer, nodeText } from './port.ts';
@@ -16,6 +17,8 @@ export interface McpOptions {
   readonly clock: Clock;
   /** So many bytes that nobody can guess. */
   readonly random: (count: number) => Uint8Array;
+  /** Of the network, as its descriptor says. Default: 1 MiB. */
+  readonly messageBytesMax?: number;
   readonly limits?: Partial<McpLimits>;
 }
 
@@ -61,7 +64,9 @@ export class OverlayMcp {
   constructor(overlay: McpOverlay, options: McpOptions) {
     this.overlay = overlay;
     this.options = options;
-    this.limits = { ...MCP_LIMITS, ...options.limits };
+    const limits = { ...MCP_LIMITS, ...options.limits };
+    const { messageBytesMax = LIMITS.messageBytesMax } = options;
+    this.limits = { ...limits, pieceBytes: Math.min(limits.pieceBytes, messageBytesMax - DATA_HEAD_BYTES_MAX) };
     this.budget = { bytesLeft: this.limits.heldBytesMax };
     this.names = new Names(overlay, {
       clock: options.clock,
