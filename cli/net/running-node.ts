@@ -1,15 +1,14 @@
 /** One run of a node under `reprise net up`: its folder locked, the overlay started, and opened to the CLI. */
-import { randomBytes } from 'node:crypto';
 import { errorData, MeshError } from '../../core/errors.ts';
-import { OverlayMcp } from '../../transport/overlay/mcp/overlay-mcp.ts';
+import type { OverlayMcp } from '../../transport/overlay/mcp/overlay-mcp.ts';
 import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
 import { type ControlServer, serveControl } from '../control/server.ts';
-import { systemClock } from '../system.ts';
 import { type KnownPeer, knownPeer } from './config.ts';
 import { reachableAt } from './endpoints.ts';
 import type { NetFolder, NetState } from './folder.ts';
 import { Inbox, type InboxMessage } from './inbox.ts';
 import { mcpOperations } from './mcp/operations.ts';
+import { overlayMcp } from './mcp/overlay-mcp.ts';
 import { type Membership, membershipOf } from './membership.ts';
 import { nodeIdOf } from './node-id.ts';
 import { netOperations } from './operations.ts';
@@ -56,8 +55,7 @@ export class RunningNode {
     this.plan = plan;
     this.overlay = overlay;
     this.inbox = new Inbox(overlay, Date.now, options.onUnheard);
-    const { messageBytesMax } = state.network.limits;
-    this.mcp = new OverlayMcp(overlay, { clock: systemClock(), random: randomBytes, messageBytesMax });
+    this.mcp = overlayMcp(overlay, state.network);
     overlay.onEvent((event) => {
       if ('name' in event && event.name !== '') this.met.set(event.peer, event.name);
       if (this.met.size > MET_MAX) this.met.delete(this.met.keys().next().value as string);

@@ -1,9 +1,8 @@
 /** Real overlays on the loopback, in a network of pinned keys, each with its MCP part. */
-import { randomBytes } from 'node:crypto';
-import { systemClock } from '../../../cli/system.ts';
+import { overlayMcp } from '../../../cli/net/mcp/overlay-mcp.ts';
 import type { Identity } from '../../../transport/overlay/identity/identity.ts';
 import type { McpLimits } from '../../../transport/overlay/mcp/limits.ts';
-import { OverlayMcp } from '../../../transport/overlay/mcp/overlay-mcp.ts';
+import type { OverlayMcp } from '../../../transport/overlay/mcp/overlay-mcp.ts';
 import { type Overlay, startOverlay } from '../../../transport/overlay/overlay.ts';
 import { endpointText } from '../../../transport/overlay/paths/endpoint.ts';
 import { LIMITS, networkOf } from '../../../transport/overlay/trust/descriptor.ts';
@@ -42,5 +41,5 @@ export async function machine(
     listen: [{ host: '127.0.0.1', port }],
     peers: peers.filter((peer) => peer.name !== name),
   });
-  return { overlay, mcp: new OverlayMcp(overlay, { clock: systemClock(), random: randomBytes, limits }) };
+  return { overlay, mcp: overlayMcp(overlay, network, { limits }) };
 }
