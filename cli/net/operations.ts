@@ -1,9 +1,9 @@
 /** What the CLI may ask of a node that runs. Parameters are checked here: whoever connects is this user, but not always this version. */
-import { MeshError } from '../../core/errors.ts';
+import { isMeshError, MeshError } from '../../core/errors.ts';
 import { ROLES, type Role } from '../../transport/overlay/trust/roles.ts';
 import type { Operation } from '../control/server.ts';
 import { checkChannel } from './inbox.ts';
-import { peerRow, viaOf } from './status.ts';
+import { isName, peerRow, viaOf } from './status.ts';
 import type { RunningNode } from './running-node.ts';
 
 /** ms in which the node of a peer has to say that it has a message, connecting included. */
@@ -11,7 +11,26 @@ const SEND_MS = 60_000;
 
 type Params = Readonly<Record<string, unknown>>;
 
-export const netOperations = (node: RunningNode): Readonly<Record<string, Operation>> => ({
+/** Errors of the overlay name keys; people know them by their names. */
+const named =
+  (node: RunningNode, operation: Operation): Operation =>
+  async (params, answering) => {
+    try {
+      return await operation(params, answering);
+    } catch (error) {
+      if (!isMeshError(error)) throw error;
+      const names = node.names();
+      const message = error.message.replaceAll(/\b[0-9a-f]{64}\b/g, (key) => (isName(names(key)) ? names(key) : key));
+      throw new MeshError(error.code, message, { data: error.data, cause: error.cause });
+    }
+  };
+
+export function netOperations(node: RunningNode): Readonly<Record<string, Operation>> {
+  const operations = operationsOf(node);
+  return Object.fromEntries(Object.entries(operations).map(([name, operation]) => [name, named(node, operation)]));
+}
+
+const operationsOf = (node: RunningNode): Readonly<Record<string, Operation>> => ({
   hello: () => ({ pid: process.pid }),
   status: () => node.status(),
   ping: async (p) => {

@@ -117,8 +117,14 @@ export function namesOf(view: Pick<NodeView, 'peers'>, config: NetConfig, met: R
   const addresses = new Map(view.peers.map(({ publicKey, address }) => [publicKey, address]));
   const known = new Map([...configured, ...met]);
   for (const { publicKey, name } of view.peers) if (name !== '') known.set(publicKey, name);
-  return (key) => known.get(key) ?? addresses.get(key) ?? `${key.slice(0, 12)}…`;
+  return (key) => known.get(key) ?? addresses.get(key) ?? `${key.slice(0, KEY_SHOWN)}${CUT}`;
 }
+
+const KEY_SHOWN = 12;
+const CUT = '…';
+
+/** Whether a key is called so because of a name or an address, and not for want of one. */
+export const isName = (name: string): boolean => !name.endsWith(CUT);
 
 export function peerRow(peer: PeerView, names: Names): PeerRow {
   const { publicKey: key, address, roles, state, kind, path, paths, ...rest } = peer;

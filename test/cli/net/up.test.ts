@@ -188,6 +188,8 @@ test('a certificate that is past the half of its life, or has expired, is renewe
     const up = await lab.up('alice');
     await expect.poll(() => readFileSync(path).equals(old ?? new Uint8Array()), { timeout: 20_000 }).toBe(false);
     expect((await lab.json<Id>('alice', 'id')).certificate).toMatchObject({ isValid: true });
+    // With it, it is a member again.
+    await up.until(({ type }) => type === 'net.home_relay');
     await up.kill('SIGTERM');
   }
 }, 60_000);

@@ -2,7 +2,7 @@
 import { isMeshError, MeshError } from '../../../core/errors.ts';
 import type { PublicKey } from '../session/output.ts';
 import type { Authority } from '../trust/authority.ts';
-import { parseCertificate, renewAtMs, type Certificate } from '../trust/certificate.ts';
+import { parseCertificate, renewAtMs, validUntilMs, type Certificate } from '../trust/certificate.ts';
 import type { Network } from '../trust/descriptor.ts';
 import { acceptAnswer, parseJoinAnswer, renewRequest } from '../trust/join.ts';
 import { CertificateTrust, type Trust } from '../trust/trust.ts';
@@ -14,6 +14,8 @@ export interface MembersOptions {
   readonly authority?: Authority;
   readonly saveAuthority?: (authority: Authority) => Promise<void>;
   readonly onCertificate?: (certificate: Uint8Array) => void;
+  /** What this node has shown had expired, so that it was nobody's member: it is one again. */
+  readonly onReadmitted?: () => void;
   /** Whom to ask for a certificate, the best first. */
   readonly candidates: () => readonly PublicKey[];
   /** Sends a request; rejects where the peer is not reached. */
@@ -24,7 +26,8 @@ export interface MembersOptions {
 const ANSWER_MS = 10_000;
 /** After a renewal that came to nothing. */
 const RETRY_MS = 60_000;
-const TIMER_MAX_MS = 2 ** 31 - 1;
+/** Between two looks at the clock: timers stand still while a machine sleeps, and certificates do not. */
+const LOOK_MS = 30_000;
 
 export class Members {
   private readonly o: MembersOptions;
@@ -50,8 +53,8 @@ export class Members {
   start(): void {
     const own = this.own();
     if (own === undefined || this.isStopped) return;
-    const wait = Math.max(0, renewAtMs(own) - Date.now());
-    this.timer = setTimeout(() => void this.renew(), Math.min(wait, TIMER_MAX_MS));
+    const wait = renewAtMs(own) - Date.now();
+    this.timer = setTimeout(() => (wait <= LOOK_MS ? void this.renew() : this.start()), Math.min(Math.max(0, wait), LOOK_MS));
     this.timer.unref();
   }
 
@@ -122,7 +125,9 @@ export class Members {
       // Who gives certificates gives its own.
       const answer = await (authority?.answer(this.publicKey, request, Date.now()) ?? this.request(request));
       const { certificateBytes } = acceptAnswer(answer, network, this.publicKey, Date.now());
+      const had = this.own();
       trust.present(certificateBytes, this.publicKey, Date.now());
+      if (had !== undefined && validUntilMs(had) <= Date.now()) this.o.onReadmitted?.();
       this.failure = undefined;
       this.o.onCertificate?.(certificateBytes);
       this.start();
