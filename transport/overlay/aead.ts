@@ -3,21 +3,38 @@ import { createCipheriv, createDecipheriv, type CipherKey } from 'node:crypto';
 
 const CIPHER = 'chacha20-poly1305';
 export const TAG_BYTES = 16;
+const OPTIONS = { authTagLength: TAG_BYTES } as const;
 const NONCE_BYTES = 12;
+const NOTHING = new Uint8Array(0);
 
 /** The ciphertext and its tag of 16 bytes behind it. `nonce`: 12 bytes, never twice under one key. */
-export function seal(key: CipherKey, nonce: Uint8Array, aad: Uint8Array, plain: Uint8Array): Buffer {
-  const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
-  cipher.setAAD(aad, { plaintextLength: plain.length });
-  return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+export const seal = (key: CipherKey, nonce: Uint8Array, aad: Uint8Array, plain: Uint8Array): Buffer =>
+  sealed(key, nonce, aad, NOTHING, plain);
+
+/** As `seal`, with the AAD itself before the ciphertext: a whole packet, in one allocation. */
+export const sealBehind = (key: CipherKey, nonce: Uint8Array, head: Uint8Array, plain: Uint8Array): Buffer =>
+  sealed(key, nonce, head, head, plain);
+
+function sealed(key: CipherKey, nonce: Uint8Array, aad: Uint8Array, before: Uint8Array, plain: Uint8Array): Buffer {
+  const cipher = createCipheriv(CIPHER, key, nonce, OPTIONS);
+  cipher.setAAD(aad);
+  const text = cipher.update(plain);
+  // A stream cipher holds nothing back: this only makes the tag.
+  cipher.final();
+  const end = before.length + plain.length;
+  const out = Buffer.allocUnsafe(end + TAG_BYTES);
+  out.set(before, 0);
+  out.set(text, before.length);
+  out.set(cipher.getAuthTag(), end);
+  return out;
 }
 
 /** What was sealed; undefined: the tag does not hold, or there is none. Nothing of the text is given before the tag held. */
 export function open(key: CipherKey, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Buffer | undefined {
   const length = sealed.length - TAG_BYTES;
   if (length < 0 || nonce.length !== NONCE_BYTES) return undefined;
-  const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
-  decipher.setAAD(aad, { plaintextLength: length });
+  const decipher = createDecipheriv(CIPHER, key, nonce, OPTIONS);
+  decipher.setAAD(aad);
   decipher.setAuthTag(sealed.subarray(length));
   const plain = decipher.update(sealed.subarray(0, length));
   try {
@@ -30,9 +47,14 @@ export function open(key: CipherKey, nonce: Uint8Array, aad: Uint8Array, sealed:
 }
 
 /** The nonce of a counter, as Noise has it (§12.3): four zero bytes and the number in eight, little-endian. `counter`: a safe integer. */
-export function counterNonce(counter: number): Uint8Array {
-  const nonce = Buffer.alloc(NONCE_BYTES);
-  nonce.writeUInt32LE(counter % 2 ** 32, 4);
-  nonce.writeUInt32LE(Math.floor(counter / 2 ** 32), 8);
+export const counterNonce = (counter: number): Uint8Array => putCounter(Buffer.alloc(NONCE_BYTES), counter);
+
+/** The same in a nonce that was made by `counterNonce` before. */
+export function putCounter(nonce: Uint8Array, counter: number): Uint8Array {
+  let rest = counter;
+  for (let i = 4; i < NONCE_BYTES; i++) {
+    nonce[i] = rest % 0x1_00;
+    rest = Math.floor(rest / 0x1_00);
+  }
   return nonce;
 }

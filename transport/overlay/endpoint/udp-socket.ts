@@ -2,6 +2,7 @@
  * One UDP socket that is opened again when it dies, on the same port. Opening and sending are done when the call returns: the `lookup`
  * below answers at once, where that of Node answers a tick later even for an address. So a TTL can be meant for one datagram.
  */
+import { MeshError } from '../../../core/errors.ts';
 import type { RemoteInfo, Socket, SocketOptions } from 'node:dgram';
 import { isIP } from 'node:net';
 import type { EndpointFault } from './events.ts';
@@ -57,6 +58,8 @@ export class UdpSocket {
   /**
    * 'closed', 'full': it was not sent. What else goes wrong is told to `done`, later. With a `ttl` it is full when anything waits: a datagram
    * that goes out later would have the TTL of all others, and one that gets too far harms more than one that is lost.
+   *
+   * Keeps `bytes` until `done` is called.
    */
   send(bytes: Uint8Array, port: number, host: string, ttl: number | undefined, done: (error: Error | null) => void): SendResult {
     const { raw } = this;
@@ -64,12 +67,10 @@ export class UdpSocket {
     try {
       const waiting = raw.getSendQueueSize();
       if (waiting > 0 && (ttl !== undefined || waiting + bytes.length > QUEUE_BYTES_MAX)) return 'full';
-      // For when it has to wait.
-      const copy = Buffer.from(bytes);
-      if (ttl === undefined) raw.send(copy, port, host, done);
+      if (ttl === undefined) raw.send(bytes, port, host, done);
       else {
         raw.setTTL(ttl);
-        raw.send(copy, port, host, done);
+        raw.send(bytes, port, host, done);
         raw.setTTL(TTL);
       }
     } catch (error) {
@@ -110,7 +111,7 @@ export class UdpSocket {
     }
     raw.off('error', refused);
     raw.on('error', (error) => this.failed(raw, error));
-    raw.on('close', () => this.failed(raw, new Error('the socket was closed')));
+    raw.on('close', () => this.failed(raw, new MeshError('TRANSPORT_UNAVAILABLE', 'the socket was closed')));
     raw.on('message', (bytes, from) => this.received(raw, bytes, from));
     enlarge((size) => raw.setRecvBufferSize(size));
     enlarge((size) => raw.setSendBufferSize(size));

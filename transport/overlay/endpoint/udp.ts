@@ -88,7 +88,7 @@ export class UdpEndpoint {
     }
   }
 
-  /** `bytes` are sent or copied when this returns. `ttl`: of this datagram alone (for IPv6 its hop limit). */
+  /** Keeps `bytes` until they are sent. `ttl`: of this datagram alone (for IPv6 its hop limit). */
   send(path: PathId, bytes: Uint8Array, ttl?: number): void {
     const to = this.destinations.of(path);
     const socket = to && this.sockets.get(to.socket);

@@ -4,7 +4,7 @@
  * From 120 s or 2^22 packets on its initiator makes a new pair; after 180 s or 2^32 packets neither side uses it any more.
  */
 import { createSecretKey, type KeyObject } from 'node:crypto';
-import { counterNonce, open, seal } from '../aead.ts';
+import { counterNonce, open, putCounter, sealBehind } from '../aead.ts';
 import type { Transport } from '../noise.ts';
 import { DATA_HEADER_BYTES, putDataHeader, type DataPacket } from '../wire/packets.ts';
 import { ReplayWindow } from './replay-window.ts';
@@ -37,6 +37,9 @@ export class PacketKeys {
   private readonly receiveKey: KeyObject;
   private readonly limits: KeyLimits;
   private readonly window = new ReplayWindow();
+  /** Written anew for each packet. */
+  private readonly header = Buffer.alloc(DATA_HEADER_BYTES);
+  private readonly nonce = counterNonce(0);
   private sealed = 0;
   private wrongTags = 0;
 
@@ -78,16 +81,15 @@ export class PacketKeys {
   /** A DATA packet. `pn` is used once with these keys. */
   seal(pn: number, payload: Uint8Array): Uint8Array {
     this.sealed += 1;
-    const header = Buffer.alloc(DATA_HEADER_BYTES);
-    putDataHeader(header, this.remoteIndex, pn);
-    return Buffer.concat([header, seal(this.sendKey, counterNonce(pn), header, payload)]);
+    putDataHeader(this.header, this.remoteIndex, pn);
+    return sealBehind(this.sendKey, putCounter(this.nonce, pn), this.header, payload);
   }
 
   /** The payload; `bytes` are those of `packet`. Only one whose tag holds moves the window, and each number is taken once. */
   open(now: number, packet: DataPacket, bytes: Uint8Array): Uint8Array | 'key_expired' | 'pn_replayed' | 'tag_wrong' {
     if (now >= this.stopAt) return 'key_expired';
     if (!this.window.isNew(packet.pn)) return 'pn_replayed';
-    const payload = open(this.receiveKey, counterNonce(packet.pn), bytes.subarray(0, DATA_HEADER_BYTES), packet.sealed);
+    const payload = open(this.receiveKey, putCounter(this.nonce, packet.pn), bytes.subarray(0, DATA_HEADER_BYTES), packet.sealed);
     if (payload === undefined) {
       this.wrongTags += 1;
       return 'tag_wrong';
