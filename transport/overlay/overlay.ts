@@ -11,120 +11,24 @@ import { noDrops, type Drops } from './drops.ts';
 import type { EndpointFault } from './endpoint/events.ts';
 import { UdpEndpoint } from './endpoint/udp.ts';
 import { WebSocketEndpoint } from './endpoint/websocket.ts';
-import type { WebSocketListen } from './endpoint/websocket-server.ts';
-import { addressOf, type OverlayAddress } from './identity/address.ts';
-import type { Identity } from './identity/identity.ts';
-import { JOIN_CHANNEL } from './node/channels.ts';
-import { OverlayNode } from './node/node.ts';
-import type { KnownPeer, NodeOutput, NodeView, OverlayEvent, PeerView, Ticket } from './node/ports.ts';
-import { kindOfPath, type Endpoint, type PathKind } from './paths/endpoint.ts';
-import type { RelayAddress } from './relay/ports.ts';
 import { Dials } from './host/dials.ts';
 import { Members } from './host/members.ts';
-import { Pending } from './host/pending.ts';
+import { Pending, type Resolution } from './host/pending.ts';
+import type { Overlay, OverlayOptions, OverlayStatus, PeerRef, Pong } from './host/ports.ts';
+import { Reaching } from './host/reaching.ts';
+import { registered } from './host/registered.ts';
 import { Targets } from './host/targets.ts';
-import type { PathId } from './session/source.ts';
+import { addressOf, type OverlayAddress } from './identity/address.ts';
+import { JOIN_CHANNEL } from './node/channels.ts';
+import { OverlayNode } from './node/node.ts';
+import type { NodeOutput, OverlayEvent, PeerView, Ticket } from './node/ports.ts';
+import { kindOfPath, type Endpoint } from './paths/endpoint.ts';
+import type { Query } from './relay/ports.ts';
 import type { PublicKey } from './session/output.ts';
-import type { Authority } from './trust/authority.ts';
-import type { DenyLists } from './trust/deny-list.ts';
-import type { Network } from './trust/descriptor.ts';
-import type { Trust } from './trust/trust.ts';
+import type { PathId } from './session/source.ts';
 import type { ChannelMode } from './wire/frames.ts';
 
-export interface OverlayOptions {
-  readonly identity: Identity;
-  /** Undefined: a newcomer, whose `trust` is a `JoiningTrust`. */
-  readonly network: Network | undefined;
-  readonly trust: Trust;
-  /** Those of `trust`, where members have certificates. */
-  readonly denyLists?: DenyLists;
-  /** How this node is called; what its certificate says, if it has one. */
-  readonly name?: string;
-  /** UDP sockets. Default: any port of all IPv4 addresses. */
-  readonly listen?: readonly { readonly host: string; readonly port: number }[];
-  /** Takes the same packets over WebSockets, for those who have no UDP: at relays. */
-  readonly webSocket?: WebSocketListen;
-  /** Serve registrations and relay. Its certificate has to have the role. */
-  readonly relay?: boolean;
-  readonly relays?: readonly RelayAddress[];
-  readonly peers?: readonly KnownPeer[];
-  /** Answers those who ask for certificates. */
-  readonly authority?: Authority;
-  /** Awaited before an answer of the authority leaves: its state is to be kept. */
-  readonly saveAuthority?: (authority: Authority) => Promise<void>;
-  /** A renewed certificate, to be kept. */
-  readonly onCertificate?: (certificate: Uint8Array) => void;
-  /** Newer deny lists, to be kept. */
-  readonly onDenyLists?: (lists: readonly Uint8Array[]) => void;
-  /** May guess ports, with hundreds of datagrams, where exactly one side is behind a symmetric NAT. */
-  readonly birthday?: boolean;
-  /** The URL of an HTTP proxy for WebSockets; asked at each dial. */
-  readonly proxy?: () => string | undefined;
-  /** PEM of certificates by which `wss://` relays are judged; default: the system's. */
-  readonly ca?: readonly string[];
-}
-
-/** Who a message is from. */
-export interface PeerRef {
-  readonly publicKey: PublicKey;
-  /** Of its certificate, or of the configuration; empty: it has none. */
-  readonly name: string;
-  readonly address: OverlayAddress | undefined;
-}
-
-export interface Pong {
-  readonly path: PathId;
-  readonly kind: PathKind;
-  readonly rttMs: number;
-}
-
-export interface OverlayStatus extends NodeView {
-  readonly name: string;
-  readonly address: OverlayAddress;
-  readonly endpoints: readonly Endpoint[];
-  readonly webSocket: Endpoint | undefined;
-  /** Of its certificate, ms since 1970; undefined: it has none. */
-  readonly certificate:
-    | { readonly notBeforeMs: number; readonly notAfterMs: number; readonly renewalFailed: string | undefined }
-    | undefined;
-}
-
-/** `target`: a key in hex, an address, or a name. All but the key may have to be asked of the relays: NET_NAME_UNKNOWN, NET_ADDRESS_CONFLICT. */
-export interface Overlay extends AsyncDisposable {
-  readonly publicKey: PublicKey;
-  readonly address: OverlayAddress;
-  /** Where it listens. */
-  readonly endpoints: readonly Endpoint[];
-  readonly webSocket: Endpoint | undefined;
-  /** Rejects with NET_PEER_UNREACHABLE, NET_PEER_REFUSED, and as of `target`. */
-  connect(target: string, options?: { readonly timeoutMs?: number }): Promise<PeerView>;
-  /**
-   * Resolves when the peer's node has it (at once for mode 2, unreliable); nothing is sent again after it rejected. Keeps `bytes`. Channels that begin with `net/` are not for users.
-   *
-   * Rejects with NET_BACKPRESSURE (nothing was kept; `drained` says when to go on), NET_CLOSED, NET_PEER_RESTARTED, NET_UNDELIVERED, NET_CHANNEL_REFUSED, PAYLOAD_TOO_LARGE, and as `connect`.
-   */
-  send(target: string, channel: string, bytes: Uint8Array, options?: { readonly mode?: ChannelMode }): Promise<void>;
-  /** Resolves when a peer takes messages again. */
-  drained(publicKey: PublicKey): Promise<void>;
-  /** Best effort: never throws. */
-  post(target: string, channel: string, bytes: Uint8Array): void;
-  /** One handler a channel, which must not throw. Returns what ends it. */
-  onMessage(channel: string, handler: (from: PeerRef, bytes: Uint8Array) => void): () => void;
-  onEvent(listener: (event: OverlayEvent) => void): () => void;
-  /** Rejects with NET_PEER_UNREACHABLE when no answer comes within `timeoutMs` (5,000). */
-  ping(target: string, options?: { readonly timeoutMs?: number }): Promise<Pong>;
-  status(): OverlayStatus;
-  /** Whom the node knows: connected ones and those of the configuration. */
-  peers(): readonly (PeerRef & { readonly isConnected: boolean })[];
-  /** Sends a request (trust/join.ts) to an authority: one that is connected, a relay, or who is known. Rejects with NET_PEER_UNREACHABLE. */
-  requestMembership(request: Uint8Array): Promise<Uint8Array>;
-  /** Gives what became of it, as `DenyLists.install`: 'installed', 'known', or why not. */
-  installDenyList(list: Uint8Array): string;
-  /** After a change of pins. */
-  reauthorize(): void;
-  /** Says goodbye to all peers, for a second at most. */
-  stop(): Promise<void>;
-}
+export type { Overlay, OverlayOptions, OverlayStatus, PeerRef, Pong } from './host/ports.ts';
 
 const ANY = [{ host: '0.0.0.0', port: 0 }] as const;
 const PING_MS = 5_000;
@@ -157,35 +61,31 @@ class RunningOverlay implements Overlay {
   private readonly dials: Dials;
   private readonly pending = new Pending();
   private readonly targets: Targets;
-  private readonly members: Members;
+  private readonly reaching: Reaching;
+  private readonly membership: Members;
   private readonly handlers = new Map<string, (from: PeerRef, bytes: Uint8Array) => void>();
   private readonly listeners = new Set<(event: OverlayEvent) => void>();
   private listening: readonly Endpoint[] = [];
   private served: Endpoint | undefined;
   private isFlushDue = false;
+  private isFlushing = false;
+  /** Something came of the outputs of a flush. */
+  private isWanted = false;
   private isStopped = false;
   private timer: NodeJS.Timeout | undefined;
   private timerAt = Infinity;
 
   constructor(options: OverlayOptions) {
-    const { identity, network, trust, denyLists, name, relay, relays, peers, birthday, proxy, ca } = options;
+    const { identity, network, peers, proxy, ca } = options;
     this.options = options;
     this.publicKey = Buffer.from(identity.publicKey).toString('hex');
     this.address = identity.address;
     const { drops } = this;
     this.node = new OverlayNode({
-      identity,
-      network,
-      trust,
+      ...options,
       drops,
       random: (bytes) => new Uint8Array(randomBytes(bytes)),
       wallClock: () => Date.now(),
-      ...(denyLists === undefined ? {} : { denyLists }),
-      ...(name === undefined ? {} : { name }),
-      ...(relay === undefined ? {} : { relay }),
-      ...(relays === undefined ? {} : { relays }),
-      ...(peers === undefined ? {} : { peers }),
-      ...(birthday === undefined ? {} : { birthday }),
     });
     const onDatagram = (path: PathId, bytes: Uint8Array): void => {
       this.node.receive(this.now(), path, bytes);
@@ -217,15 +117,19 @@ class RunningOverlay implements Overlay {
       known: peers ?? [],
       profile: network?.addressProfile ?? 'standard',
       connected: () => this.node.view().peers,
-      resolve: (query) => {
-        const id = this.node.resolve(this.now(), query);
-        this.soon();
-        return id < 0 ? Promise.resolve([]) : this.pending.resolution(id);
-      },
+      resolve: async (query) => (await this.resolve(query)).records,
     });
-    this.members = new Members({
+    this.reaching = new Reaching({
+      known: (target) => this.targets.known(target),
+      connect: async (target) => (await this.connect(target)).publicKey,
+    });
+    this.membership = new Members({
       ...options,
       publicKey: this.publicKey,
+      onReadmitted: () => {
+        this.node.beginAnew(this.now());
+        this.soon();
+      },
       candidates: () => this.authorities(),
       ask: (peer, request) => this.ask(peer, request),
       reply: (peer, answer) => void this.send(peer, JOIN_CHANNEL, answer).catch(() => undefined),
@@ -247,7 +151,7 @@ class RunningOverlay implements Overlay {
     if (webSocket !== undefined) this.served = await this.webSockets.listen(webSocket);
     const families = sockets.map(({ name, at }) => ({ name, family: isIP(at.host) === 6 ? (6 as const) : (4 as const) }));
     this.node.listening(families, this.udp.addresses());
-    this.members.start();
+    this.membership.start();
     this.soon();
   }
 
@@ -265,16 +169,15 @@ class RunningOverlay implements Overlay {
   }
 
   send(target: string, channel: string, bytes: Uint8Array, { mode = 0 }: { readonly mode?: ChannelMode } = {}): Promise<void> {
-    const key = this.targets.known(target);
+    const key = this.reaching.known(target);
     if (key !== undefined) return this.sendTo(key, channel, bytes, mode);
-    // What is sent to one name stays in order: all wait for the same answer.
-    return this.targets.keyOf(target).then((found) => this.sendTo(found, channel, bytes, mode));
+    return this.reaching.keyOf(target, bytes.length).then((found) => this.sendTo(found, channel, bytes, mode));
   }
 
   post(target: string, channel: string, bytes: Uint8Array): void {
-    const key = this.targets.known(target);
+    const key = this.reaching.known(target);
     if (key === undefined)
-      void this.targets.keyOf(target).then(
+      void this.reaching.keyOf(target, bytes.length).then(
         (found) => this.quietly(found, channel, bytes),
         () => undefined,
       );
@@ -313,7 +216,7 @@ class RunningOverlay implements Overlay {
       address: this.address,
       endpoints: this.listening,
       webSocket: this.served,
-      certificate: this.members.certificate,
+      certificate: this.membership.certificate,
     };
   }
 
@@ -332,8 +235,12 @@ class RunningOverlay implements Overlay {
     ];
   }
 
+  members(): Promise<readonly PeerRef[]> {
+    return registered(this.publicKey, (after) => this.resolve({ after }));
+  }
+
   requestMembership(request: Uint8Array): Promise<Uint8Array> {
-    return this.members.request(request);
+    return this.membership.request(request);
   }
 
   installDenyList(list: Uint8Array): string {
@@ -349,7 +256,7 @@ class RunningOverlay implements Overlay {
 
   async stop(): Promise<void> {
     if (this.isStopped) return;
-    this.members.stop();
+    this.membership.stop();
     this.dials.stop();
     this.node.close(this.now());
     for (const until = this.now() + STOP_MS; this.now() < until && !this.node.isClosed;) {
@@ -375,6 +282,12 @@ class RunningOverlay implements Overlay {
     if (this.isStopped) throw new MeshError('NET_CLOSED', 'this node has stopped');
   }
 
+  private resolve(query: Query): Promise<Resolution> {
+    const id = this.node.resolve(this.now(), query);
+    this.soon();
+    return id < 0 ? Promise.resolve({ records: [], next: undefined }) : this.pending.resolution(id);
+  }
+
   private async sendTo(key: PublicKey, channel: string, bytes: Uint8Array, mode: ChannelMode): Promise<void> {
     const ticket = this.put(key, channel, bytes, mode);
     if (mode !== 2) await this.pending.delivery(key, ticket);
@@ -397,7 +310,8 @@ class RunningOverlay implements Overlay {
 
   /** What a turn of the event loop brings shares packets, and ACKs. */
   private soon(): void {
-    if (this.isFlushDue || this.isStopped) return;
+    if (this.isFlushing) this.isWanted = true;
+    if (this.isFlushDue || this.isFlushing || this.isStopped) return;
     this.isFlushDue = true;
     setImmediate(() => {
       this.isFlushDue = false;
@@ -409,8 +323,21 @@ class RunningOverlay implements Overlay {
     const { node } = this;
     const now = this.now();
     if (node.nextAt() <= now) node.tick(now);
-    for (const output of node.take(now)) this.act(output);
+    this.isFlushing = true;
+    try {
+      this.actOnAll(now);
+      // What a handler has sent meanwhile goes at once, and not a turn later.
+      if (this.isWanted) this.actOnAll(now);
+    } finally {
+      this.isFlushing = false;
+    }
+    if (this.isWanted) this.soon();
     this.arm();
+  }
+
+  private actOnAll(now: number): void {
+    this.isWanted = false;
+    for (const output of this.node.take(now)) this.act(output);
   }
 
   private arm(): void {
@@ -460,9 +387,11 @@ class RunningOverlay implements Overlay {
       case 'dial':
         return this.dials.dial(output.peer, output.url);
       case 'resolved':
-        return this.pending.resolved(output.id, output.records);
+        return this.pending.resolved(output.id, output);
       case 'address_wanted':
         return this.computeAddress(output.publicKey);
+      case 'signed':
+        return this.options.onSeq?.(output.seq);
       case 'deny_lists':
         return this.options.onDenyLists?.(this.options.denyLists?.lists() ?? []);
       case 'event':
@@ -477,7 +406,7 @@ class RunningOverlay implements Overlay {
   }
 
   private onIncoming(from: PublicKey, channel: string, bytes: Uint8Array): void {
-    if (channel === JOIN_CHANNEL) return this.members.received(from, bytes);
+    if (channel === JOIN_CHANNEL) return this.membership.received(from, bytes);
     const handler = this.handlers.get(channel);
     if (handler === undefined) this.drops.channel_unheard += 1;
     else handler(this.targets.refOf(from), bytes);

@@ -15,6 +15,14 @@ interface Measured {
   readonly rttMs: number;
 }
 
+/** What relays have told. */
+export interface Resolution {
+  readonly records: readonly SignedRecord[];
+  /** Of all members: where the next page begins. */
+  readonly next: string | undefined;
+}
+
+const NOTHING: Resolution = { records: [], next: undefined };
 /** Of the overlay's own questions to relays; the rendezvous has a limit of its own. */
 const RESOLVE_MS = 6_000;
 
@@ -24,7 +32,7 @@ export class Pending {
   private readonly deliveries = new Map<PublicKey, Map<string, Waiter<void> & { readonly generation: number }>>();
   private readonly writables = new Map<PublicKey, Set<Waiter<void>>>();
   private readonly pongs = new Map<PublicKey, Set<Waiter<Measured>>>();
-  private readonly resolutions = new Map<number, Waiter<readonly SignedRecord[]>>();
+  private readonly resolutions = new Map<number, Waiter<Resolution>>();
   private stopped: MeshError | undefined;
 
   connection(peer: PublicKey, timeoutMs: number): Promise<void> {
@@ -76,13 +84,13 @@ export class Pending {
     settle(this.pongs, peer, ({ resolve }) => resolve(measured));
   }
 
-  resolution(id: number): Promise<readonly SignedRecord[]> {
+  resolution(id: number): Promise<Resolution> {
     return this.promise((waiter) => {
-      const timer = setTimeout(() => this.resolved(id, []), RESOLVE_MS);
+      const timer = setTimeout(() => this.resolved(id, NOTHING), RESOLVE_MS);
       this.resolutions.set(id, {
-        resolve: (records) => {
+        resolve: (resolution) => {
           clearTimeout(timer);
-          waiter.resolve(records);
+          waiter.resolve(resolution);
         },
         reject: (error) => {
           clearTimeout(timer);
@@ -92,10 +100,10 @@ export class Pending {
     });
   }
 
-  resolved(id: number, records: readonly SignedRecord[]): void {
+  resolved(id: number, resolution: Resolution): void {
     const waiter = this.resolutions.get(id);
     this.resolutions.delete(id);
-    waiter?.resolve(records);
+    waiter?.resolve(resolution);
   }
 
   stop(error: MeshError): void {

@@ -2,7 +2,7 @@
 import { MeshError } from '../../../core/errors.ts';
 import { addressOf, parseAddress, type AddressProfile, type OverlayAddress } from '../identity/address.ts';
 import type { KnownPeer, PeerView } from '../node/ports.ts';
-import type { PeerRef } from '../overlay.ts';
+import type { PeerRef } from './ports.ts';
 import type { Query } from '../relay/ports.ts';
 import type { PublicKey } from '../session/output.ts';
 import { NAME } from '../trust/encoding.ts';
@@ -21,7 +21,7 @@ const ADDRESS = /^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$/i;
 
 export class Targets {
   private readonly o: TargetsOptions;
-  /** What was found, until the peer comes or goes. */
+  /** What was proved, until the peer comes or goes: nothing that records only claim. */
   private readonly keys = new Map<string, PublicKey>();
   private readonly refs = new Map<PublicKey, PeerRef>();
   private readonly asking = new Map<string, Promise<PublicKey>>();
@@ -49,9 +49,16 @@ export class Targets {
     return this.asking.get(target) ?? this.beginToAsk(target);
   }
 
-  /** A peer that was found by a name has to have it in its certificate, if it has one; who is pinned is believed. Throws NET_NAME_UNKNOWN. */
+  /**
+   * A connected peer that was found by a name has to have it in its certificate, if that has one; who is pinned without one is believed. Throws
+   * NET_NAME_UNKNOWN.
+   */
   check(target: string, { name, publicKey }: PeerView): void {
-    if (KEY.test(target) || ADDRESS.test(target) || name === target || name === '') return;
+    if (KEY.test(target)) return;
+    if (ADDRESS.test(target) || name === target || name === '') {
+      this.keys.set(target, publicKey);
+      return;
+    }
     this.keys.delete(target);
     throw new MeshError('NET_NAME_UNKNOWN', `${publicKey} claims the name '${target}', but its certificate says '${name}'`);
   }
@@ -103,7 +110,6 @@ export class Targets {
       throw new MeshError('NET_ADDRESS_CONFLICT', `'${target}' is one of ${keys.length} nodes: ${keys.join(', ')}`, {
         data: { keys },
       });
-    this.keys.set(target, key);
     return key;
   }
 

@@ -41,7 +41,11 @@ export interface NodeOptions {
   readonly name?: string;
   /** Serve registrations and relay. */
   readonly relay?: boolean;
+  /** Where others reach this node, as in `RelayAddress`: what it tells of itself as a relay. */
+  readonly endpoints?: readonly string[];
   readonly relays?: readonly RelayAddress[];
+  /** Of the last record of the last run ('signed'), 0 if there was none or it is not known. */
+  readonly seq?: number;
   readonly peers?: readonly KnownPeer[];
   /** Guess ports where exactly one side is behind a symmetric NAT. */
   readonly birthday?: boolean;
@@ -105,8 +109,15 @@ export type NodeOutput =
   | { readonly type: 'look_up'; readonly peer: PublicKey; readonly endpoints: readonly string[] }
   /** A WebSocket is to be opened, and given to `opened`. */
   | { readonly type: 'dial'; readonly peer: PublicKey; readonly url: string }
-  /** An answer to `resolve`: addresses of the records are not verified yet. */
-  | { readonly type: 'resolved'; readonly id: number; readonly records: readonly SignedRecord[] }
+  /** An answer to `resolve`: addresses of the records are not verified yet. `next`: as of the rendezvous. */
+  | {
+      readonly type: 'resolved';
+      readonly id: number;
+      readonly records: readonly SignedRecord[];
+      readonly next: string | undefined;
+    }
+  /** A record of this node was signed: its seq is to be kept for the next run. */
+  | { readonly type: 'signed'; readonly seq: number }
   /** Wanted at `addressIs`: it takes 37 ms of scrypt, so it is not computed here. */
   | { readonly type: 'address_wanted'; readonly publicKey: PublicKey }
   /** New lists, to be kept. */

@@ -3,7 +3,7 @@ import { isMeshError } from '../../../core/errors.ts';
 import type { OverlayAddress } from '../identity/address.ts';
 import { relayPath } from '../paths/endpoint.ts';
 import { parseRelay } from '../relay/bodies.ts';
-import type { Query, RelayStatus } from '../relay/ports.ts';
+import type { Query, RelayStatus, RendezvousOutput } from '../relay/ports.ts';
 import { RelayServer, type ControlBody, type RelayView } from '../relay/relay-server.ts';
 import { Rendezvous } from '../relay/rendezvous.ts';
 import type { PublicKey } from '../session/output.ts';
@@ -12,6 +12,7 @@ import { CONTROL } from '../wire/frames.ts';
 import type { Carrier } from './carrier.ts';
 import type { NodeOptions, NodeOutput } from './ports.ts';
 import type { RemotePeer } from './remote-peer.ts';
+import { Visits } from './visits.ts';
 
 export interface RelayingOptions {
   readonly options: NodeOptions;
@@ -28,25 +29,27 @@ export interface RelayingOptions {
 
 type RegisterCode = typeof CONTROL.register | typeof CONTROL.resolve;
 
-/** Requests of peers whose address is being computed: the last of each, which they send again anyway. */
+/** Peers whose address is being computed. Of each the last REGISTER and the last RESOLVE wait, which it sends again anyway. */
 const WAITING_MAX = 1_024;
 
 export class Relaying {
   private readonly o: RelayingOptions;
   private readonly rendezvous: Rendezvous | undefined;
   private readonly server: RelayServer | undefined;
-  private readonly waiting = new Map<PublicKey, { readonly code: RegisterCode; readonly bytes: Uint8Array }>();
+  private readonly waiting = new Map<PublicKey, Map<RegisterCode, Uint8Array>>();
   /** Questions of this node itself, for peers that it wants to reach. */
   private readonly finding = new Map<number, PublicKey>();
+  private readonly visits = new Visits();
   private readyBefore: readonly PublicKey[] = [];
   private isStarted = false;
 
   constructor(o: RelayingOptions) {
     this.o = o;
-    const { identity, network, random, wallClock, drops, relays = [], name = '', relay = false } = o.options;
+    const { identity, network, random, wallClock, drops, relays = [], name = '', seq = 0, relay = false } = o.options;
     if (network === undefined) return;
-    this.rendezvous = new Rendezvous({ identity, network, random, wallClock, drops, relays, name, seq: 0 });
+    this.rendezvous = new Rendezvous({ identity, network, random, wallClock, drops, relays, name, seq });
     const endpoints = new Map(relays.map((known) => [known.publicKey, known.endpoints]));
+    if (o.options.endpoints !== undefined) endpoints.set(Buffer.from(identity.publicKey).toString('hex'), o.options.endpoints);
     if (relay) this.server = new RelayServer({ network, wallClock, drops, endpoints });
   }
 
@@ -104,6 +107,7 @@ export class Relaying {
   gone(now: number, peer: RemotePeer): void {
     this.server?.gone(peer.key);
     this.waiting.delete(peer.key);
+    for (const relay of this.visits.end(peer.key)) this.rendezvous?.leave(now, relay);
     this.down(now, peer);
   }
 
@@ -128,15 +132,21 @@ export class Relaying {
     }
     const address = this.o.addressOf(peer.key);
     if (address !== undefined) this.answer(now, peer, this.server.control(now, peer.key, code, bytes, address));
-    else if (this.waiting.size < WAITING_MAX) this.waiting.set(peer.key, { code, bytes: Uint8Array.from(bytes) });
+    else this.keep(peer.key, code, bytes);
   }
 
-  /** The address for which a request waits. */
+  private keep(key: PublicKey, code: RegisterCode, bytes: Uint8Array): void {
+    const waiting = this.waiting.get(key);
+    if (waiting !== undefined) waiting.set(code, Uint8Array.from(bytes));
+    else if (this.waiting.size < WAITING_MAX) this.waiting.set(key, new Map([[code, Uint8Array.from(bytes)]]));
+  }
+
+  /** The address for which requests wait. */
   addressIs(now: number, key: PublicKey): void {
-    const request = this.waiting.get(key);
+    const requests = this.waiting.get(key) ?? [];
     const peer = this.o.peers.get(key);
     this.waiting.delete(key);
-    if (request !== undefined && peer?.isMember === true) this.control(now, peer, request.code, request.bytes);
+    if (peer?.isMember === true) for (const [code, bytes] of requests) this.control(now, peer, code, bytes);
   }
 
   /** The body of a RELAY frame of this peer. */
@@ -188,6 +198,8 @@ export class Relaying {
       return `no endpoint of ${peer.key} is known, and this node has no relay to ask`;
     if (this.ready().length === 0 && peer.hints.size === 0)
       return `no endpoint of ${peer.key} is known, and no relay of this node answers`;
+    if (this.visits.isWithout(peer.key))
+      return `${peer.key} has other relays than this node, which is at as many relays of others as it may be`;
     return `${peer.key} did not answer in time`;
   }
 
@@ -216,8 +228,12 @@ export class Relaying {
         case 'not_here':
           this.notHere(now, relayPath(output.relay, output.hash), output.hash);
           break;
-        case 'release':
         case 'signed':
+          this.o.emit({ type: 'signed', seq: output.seq });
+          break;
+        case 'release':
+          // It idles, and ends by itself: without traffic nothing renews its keys. That is safer than an end: the peer may be used by others than the
+          // rendezvous, from either side, and is wanted again as soon as something is asked for.
           break;
       }
     }
@@ -227,18 +243,24 @@ export class Relaying {
   private onResolved(
     now: number,
     rendezvous: Rendezvous,
-    { id, records, relays }: Extract<ReturnType<Rendezvous['take']>[number], { readonly type: 'resolved' }>,
+    { id, records, relays, next }: Extract<RendezvousOutput, { readonly type: 'resolved' }>,
   ): void {
     const wanted = this.finding.get(id);
     this.finding.delete(id);
-    const own = new Set(this.ready());
-    for (const { relays: named } of records) {
-      const keys = named.map((key) => Buffer.from(key).toString('hex'));
-      // One that both are registered at will do.
-      if (keys.some((key) => own.has(key))) continue;
-      for (const key of keys) rendezvous.visit(now, key, relays.get(key) ?? []);
+    if (wanted === undefined) {
+      this.o.emit({ type: 'resolved', id, records, next });
+      return;
     }
-    if (wanted === undefined) this.o.emit({ type: 'resolved', id, records });
+    const [record] = records;
+    if (record === undefined || !this.o.peers.has(wanted)) return;
+    const named = record.relays.map((key) => Buffer.from(key).toString('hex'));
+    const ready = new Set(this.ready());
+    // One that both are registered at will do. Where this node is only for another peer's sake, it is for this one's too.
+    const shared = named.filter((key) => ready.has(key));
+    const isNear = shared.some((key) => !this.visits.isVisited(key));
+    const foreign = isNear ? [] : shared.length > 0 ? shared : named;
+    const visited = foreign.filter((key) => rendezvous.visit(now, key, relays.get(key) ?? []));
+    for (const key of this.visits.begin(wanted, visited, foreign.length > 0)) rendezvous.leave(now, key);
   }
 
   /** A relay at which this node was not registered before may lead to anyone. */
