@@ -1,4 +1,5 @@
 /** One WebSocket as a path: packets of one turn go in one message, what comes in is taken apart, and nothing waits without a bound. */
+import { MeshError } from '../../../core/errors.ts';
 import type { RawData, WebSocket } from 'ws';
 import type { Drops } from '../drops.ts';
 import { BATCH_BYTES_MAX, framed, unframe } from './batch.ts';
@@ -29,11 +30,11 @@ export class WebSocketConnection {
     this.socket = socket;
     this.drops = drops;
     this.events = events;
-    this.idle = setTimeout(() => this.fail(new Error(`nothing came for ${idleMs} ms`)), idleMs);
+    this.idle = setTimeout(() => this.fail(new MeshError('TRANSPORT_UNAVAILABLE', `nothing came for ${idleMs} ms`)), idleMs);
     this.idle.unref();
     socket.on('message', (data, isBinary) => this.received(data, isBinary));
     socket.on('error', (error) => this.fail(error));
-    socket.on('close', () => this.fail(new Error('the peer or something between closed it')));
+    socket.on('close', () => this.fail(new MeshError('TRANSPORT_UNAVAILABLE', 'the peer or something between closed it')));
   }
 
   /** At most STREAM_PACKET_BYTES_MAX; copied when this returns. */
@@ -81,7 +82,7 @@ export class WebSocketConnection {
     }
     if (this.isOver) return;
     this.drops.stream_malformed += 1;
-    this.fail(new Error('a message that does not hold packets'));
+    this.fail(new MeshError('TRANSPORT_UNAVAILABLE', 'a message that does not hold packets'));
   }
 
   /** Whoever took the one before may have closed this. */

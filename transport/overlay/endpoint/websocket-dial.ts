@@ -3,7 +3,7 @@ import type { Agent } from 'node:http';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { WebSocket, type ClientOptions } from 'ws';
-import { errorData } from '../../../core/errors.ts';
+import { errorData, MeshError } from '../../../core/errors.ts';
 import { BATCH_BYTES_MAX } from './batch.ts';
 import { OVERLAY_HTTP_PATH } from './websocket-server.ts';
 
@@ -37,7 +37,10 @@ export function dialWebSocket(text: string, { proxy, ca, handshakeMs }: DialOpti
     attempt.abort();
     events.failed(cause);
   };
-  const late = setTimeout(() => failed(new Error(`no answer within ${handshakeMs} ms`)), handshakeMs);
+  const late = setTimeout(
+    () => failed(new MeshError('TRANSPORT_UNAVAILABLE', `no answer within ${handshakeMs} ms`)),
+    handshakeMs,
+  );
   late.unref();
   try {
     const url = webSocketUrl(text);
@@ -52,7 +55,9 @@ export function dialWebSocket(text: string, { proxy, ca, handshakeMs }: DialOpti
       ...(agent && { agent }),
     });
     // It stays, for an attempt that was given up has an error to tell, too.
-    socket.on('error', (error) => failed(new Error(`${url.protocol}//${url.host}: ${errorData(error).message}`)));
+    socket.on('error', (error) =>
+      failed(new MeshError('TRANSPORT_UNAVAILABLE', `${url.protocol}//${url.host}: ${errorData(error).message}`)),
+    );
     socket.once('open', () => {
       // In this event: what came with the answer is told in the next one.
       if (end()) events.opened(socket);
@@ -69,7 +74,7 @@ export function dialWebSocket(text: string, { proxy, ca, handshakeMs }: DialOpti
 function webSocketUrl(text: string): URL {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== 'ws:' && url.protocol !== 'wss:'))
-    throw new Error('a WebSocket URL begins with ws:// or wss://');
+    throw new MeshError('TRANSPORT_UNAVAILABLE', 'a WebSocket URL begins with ws:// or wss://');
   if (url.pathname === '/') url.pathname = OVERLAY_HTTP_PATH;
   url.hash = '';
   return url;
@@ -90,7 +95,7 @@ const certifiedAs = (host: string): ClientOptions['checkServerIdentity'] =>
 function proxyAgent(text: string, signal: AbortSignal, trusted: { ca: string[] } | undefined): Agent {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:'))
-    throw new Error('a proxy URL begins with http:// or https://');
+    throw new MeshError('TRANSPORT_UNAVAILABLE', 'a proxy URL begins with http:// or https://');
   const { username, password } = url;
   url.username = '';
   url.password = '';

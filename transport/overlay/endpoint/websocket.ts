@@ -4,6 +4,7 @@
  *
  *   ws:7               dialled            ws:8/192.0.2.1, ws:9/[2001:db8::1]    accepted from there
  */
+import { MeshError } from '../../../core/errors.ts';
 import type { WebSocket } from 'ws';
 import type { Drops } from '../drops.ts';
 import { webSocketPath, type Endpoint } from '../paths/endpoint.ts';
@@ -85,7 +86,10 @@ export class WebSocketEndpoint {
     const connection = this.connections.get(path);
     if (connection === undefined) this.options.drops.socket_closed += 1;
     else if (bytes.length <= STREAM_PACKET_BYTES_MAX) connection.send(bytes);
-    else process.nextTick(() => this.report(path, 'too_long', new Error(`${bytes.length} bytes do not fit a message`)));
+    else
+      process.nextTick(() =>
+        this.report(path, 'too_long', new MeshError('TRANSPORT_UNAVAILABLE', `${bytes.length} bytes do not fit a message`)),
+      );
   }
 
   /** What was sent before goes out still. No event follows. */
