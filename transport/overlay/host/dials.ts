@@ -17,6 +17,7 @@ const HOST_PORT = /^(.+):(\d{1,5})$/;
 interface Dial {
   readonly peer: PublicKey;
   readonly url: string;
+  isOpen: boolean;
 }
 
 export class Dials {
@@ -30,15 +31,22 @@ export class Dials {
     this.o = o;
   }
 
-  /** Dials, unless a WebSocket to there is under way or open. */
+  /**
+   * Dials, unless that is under way. One that is open is no reason not to: it is dialled because nothing is heard by it, as after a change of
+   * address, of which TCP learns late.
+   */
   dial(peer: PublicKey, url: string): void {
-    if (this.isStopped || [...this.dials.values()].some((dial) => dial.peer === peer && dial.url === url)) return;
-    this.dials.set(this.o.dial(url), { peer, url });
+    if (this.isStopped || this.of(peer, url).some(([, { isOpen }]) => !isOpen)) return;
+    this.dials.set(this.o.dial(url), { peer, url, isOpen: false });
   }
 
-  /** The peer for whom it was dialled; undefined: it was accepted from outside. */
+  /** The peer for whom it was dialled; undefined: it was accepted from outside. It takes the place of earlier ones to there. */
   opened(path: PathId): PublicKey | undefined {
-    return this.dials.get(path)?.peer;
+    const dial = this.dials.get(path);
+    if (dial === undefined) return undefined;
+    dial.isOpen = true;
+    for (const [other] of this.of(dial.peer, dial.url)) if (other !== path) this.close(other);
+    return dial.peer;
   }
 
   closed(path: PathId): void {
@@ -49,11 +57,7 @@ export class Dials {
   gone(peer: PublicKey): void {
     clearTimeout(this.races.get(peer));
     this.races.delete(peer);
-    for (const [path, dial] of this.dials) {
-      if (dial.peer !== peer) continue;
-      this.dials.delete(path);
-      this.o.close(path);
-    }
+    for (const [path, dial] of this.dials) if (dial.peer === peer) this.close(path);
   }
 
   /** Where these endpoints are; what cannot be found is left out. WebSockets among them are dialled when UDP had its time. */
@@ -64,7 +68,7 @@ export class Dials {
       const race = setTimeout(
         () => {
           this.races.delete(peer);
-          for (const url of urls) this.dial(peer, url);
+          for (const url of urls) if (this.of(peer, url).length === 0) this.dial(peer, url);
         },
         hosts.length > 0 ? RACE_MS : 0,
       );
@@ -81,6 +85,15 @@ export class Dials {
     this.isStopped = true;
     for (const race of this.races.values()) clearTimeout(race);
     this.races.clear();
+  }
+
+  private of(peer: PublicKey, url: string): readonly (readonly [PathId, Dial])[] {
+    return [...this.dials].filter(([, dial]) => dial.peer === peer && dial.url === url);
+  }
+
+  private close(path: PathId): void {
+    this.dials.delete(path);
+    this.o.close(path);
   }
 }
 

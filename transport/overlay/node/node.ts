@@ -436,6 +436,7 @@ export class OverlayNode {
     if (path === undefined) {
       peer.retries = 0;
       peer.retryAt = now;
+      this.relaying.doubt(now, peer);
     } else {
       peer.retryAt = Infinity;
       if (from !== undefined && from !== path) peer.connection.pathChanged(now, rttMs);
