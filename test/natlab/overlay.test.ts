@@ -72,6 +72,7 @@ describe.skipIf(tools === undefined).concurrent('messages come once and in order
   test.each([
     ['port', 'port'],
     ['sym', 'sym'],
+    ['block', 'port'],
   ] as const)('%s x %s: 10,000 each way, 5 in 100 lost, over a rebinding and a change of IP', async (a, b) => {
     await using pair = await connected(a, b);
     await pair.lab.lose(5);
