@@ -5,16 +5,21 @@ import type { Io } from './io.ts';
 
 export function tell(error: unknown, io: Io, isJson: boolean, verb: Verb | undefined): void {
   const { code = 'INTERNAL', message, data, cause } = errorData(error);
-  const isOurs = isMeshError(error);
-  const cure = isOurs ? cureOf(code, message, verb)?.replaceAll(/\bPID\b/g, (name) => pidIn(data) ?? name) : undefined;
+  const cure = cureFor(error, verb);
   if (isJson)
     return io.note(
       JSON.stringify({ error: { code, message, ...(cure !== undefined && { cure }), ...(data !== undefined && { data }) } }),
     );
-  io.note(`${isOurs ? code : 'error'}: ${message}`);
+  io.note(`${isMeshError(error) ? code : 'error'}: ${message}`);
   if (cause !== undefined && !message.includes(cause.message)) io.note(`  because: ${cause.message}`);
   if (cure !== undefined) io.note(`  ${cure}`);
   if (io.env['REPRISE_DEBUG'] !== undefined && error instanceof Error) io.note(error.stack ?? '');
+}
+
+/** What to do, for people. Undefined: nothing is known, the message has said it, or this very verb is it. */
+export function cureFor(error: unknown, verb?: Verb): string | undefined {
+  if (!isMeshError(error)) return undefined;
+  return cureOf(error.code, error.message, verb)?.replaceAll(/\bPID\b/g, (name) => pidIn(error.data) ?? name);
 }
 
 /** The process that an error speaks of, where it knows it. */

@@ -40,7 +40,7 @@ export function nodeIdOf({ network, identity, config, certificate, authority }: 
 }
 
 /** Undefined: it is none. */
-export function certificateView(bytes: Uint8Array, wallClockMs: number): CertificateView | undefined {
+function certificateView(bytes: Uint8Array, wallClockMs: number): CertificateView | undefined {
   const certificate = parseCertificate(bytes);
   if (certificate === undefined) return undefined;
   const { name, roles, notBeforeMs } = certificate;

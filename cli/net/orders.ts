@@ -64,7 +64,7 @@ export function withPeer(config: NetConfig, { peer, isRelay }: AddedPeer): NetCo
   };
 }
 
-export const withoutPeer = (config: NetConfig, key: string): NetConfig => ({
+const withoutPeer = (config: NetConfig, key: string): NetConfig => ({
   ...config,
   peers: config.peers.filter((peer) => peer.key !== key),
   relays: config.relays.filter((relay) => relay.key !== key),

@@ -1,5 +1,5 @@
 /** One run of a node under `reprise net up`: its folder locked, the overlay started, and opened to the CLI. */
-import { errorData, MeshError } from '../../core/errors.ts';
+import { errorData, isMeshError, MeshError } from '../../core/errors.ts';
 import type { OverlayMcp } from '../../transport/overlay/mcp/overlay-mcp.ts';
 import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
 import { type ControlServer, serveControl } from '../control/server.ts';
@@ -74,7 +74,9 @@ export class RunningNode {
     const membership = await membershipOf(folder, state, Date.now());
     const plan = nodePlan(state.config, membership, options);
     const keep = keeping(folder, state, options.onNote);
-    const overlay = await start(await startOptions(state, membership, plan, keep));
+    const overlay = await start(await startOptions(state, membership, plan, keep)).catch((error: unknown) => {
+      throw explained(error);
+    });
     const node = new RunningNode(folder, state, membership, plan, overlay, options);
     try {
       node.control = await serveControl(controlOf(folder), { ...netOperations(node), ...mcpOperations(node.mcp) });
@@ -151,6 +153,22 @@ export class RunningNode {
     await this.mcp.stop();
     await this.overlay.stop();
   }
+}
+
+/** Why a port cannot be had, beside what the system says. */
+const PORT_FAULTS: readonly (readonly [code: string, why: string])[] = [
+  [
+    'EADDRINUSE',
+    'another process has this port, perhaps a node of another folder: name another one with --listen, or in config.json',
+  ],
+  ['EADDRNOTAVAIL', 'this machine has no such address: name one of its own with --listen, or in config.json, or 0.0.0.0 for all'],
+  ['EACCES', 'this user may not take this port: those from 1024 on are free to all'],
+];
+
+function explained(error: unknown): unknown {
+  if (!isMeshError(error, 'TRANSPORT_UNAVAILABLE')) return error;
+  const why = PORT_FAULTS.find(([code]) => error.message.includes(code))?.[1];
+  return why === undefined ? error : new MeshError(error.code, `${error.message}: ${why}`, { data: error.data });
 }
 
 /** What the overlay gives to be kept. What cannot be kept is told: the next run would not know it. */

@@ -3,6 +3,7 @@ import { errorData } from '../../../core/errors.ts';
 import type { Call } from '../../command.ts';
 import { type Finding, nodeVersion } from '../../doctor.ts';
 import { EXIT } from '../../exit.ts';
+import { cureFor } from '../../failure.ts';
 import { certificateFinding, diagnose } from '../../net/doctor.ts';
 import type { NetFolder } from '../../net/folder.ts';
 import { nodeIdOf } from '../../net/node-id.ts';
@@ -34,7 +35,15 @@ async function found(folder: NetFolder): Promise<readonly Finding[]> {
       certificateFinding(nodeIdOf(state, Date.now()), Date.now()),
     ];
   } catch (error) {
-    return [{ name: 'folder', status: 'failed', message: errorData(error).message }];
+    const { code, message } = errorData(error);
+    const cure = cureFor(error);
+    return [
+      {
+        name: code === 'NET_UNRESPONSIVE' ? 'node' : 'folder',
+        status: 'failed',
+        message: cure === undefined ? message : `${message}. ${cure}`,
+      },
+    ];
   }
 }
 

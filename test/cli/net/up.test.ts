@@ -109,6 +109,23 @@ describe('a network of three', () => {
     expect(await lab.fails('alice', 'up')).toMatchObject({ code: 'NET_FOLDER_BUSY', data: { pid: alice?.process.pid } });
     expect(await lab.fails('alice', 'relay')).toMatchObject({ code: 'NET_FOLDER_BUSY' });
     expect(await lab.fails('alice', 'invite')).toMatchObject({ code: 'NET_AUTHORITY_INVALID' });
+    const { endpoints } = await lab.json<NetStatus>('hub', 'peers');
+    await lab.home('twin');
+    expect(await lab.fails('twin', 'up', '--listen', endpoints[0] ?? '')).toMatchObject({
+      code: 'TRANSPORT_UNAVAILABLE',
+      message: expect.stringContaining('another process has this port') as string,
+    });
+  });
+
+  test('a node that is stopped is named, and what to do', async () => {
+    alice?.process.kill('SIGSTOP');
+    const [refused, { stdout }] = await Promise.all([lab.fails('alice', 'peers'), lab.net('alice', 'doctor')]);
+    alice?.process.kill('SIGCONT');
+    expect(refused).toMatchObject({
+      code: 'NET_UNRESPONSIVE',
+      cure: expect.stringContaining(`kill -CONT ${alice?.process.pid}`) as string,
+    });
+    expect(stdout).toMatch(new RegExp(`^failed +node .*kill -CONT ${alice?.process.pid}`, 'm'));
   });
 
   test('an invite is good once, and a name is of one node', async () => {
