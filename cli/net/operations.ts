@@ -33,6 +33,7 @@ export function netOperations(node: RunningNode): Readonly<Record<string, Operat
 const operationsOf = (node: RunningNode): Readonly<Record<string, Operation>> => ({
   hello: () => ({ pid: process.pid }),
   status: () => node.status(),
+  peers: async () => ({ ...node.status(), members: await node.others() }),
   ping: async (p) => {
     const { path, ...pong } = await node.overlay.ping(node.other(text(p, 'peer')));
     return { ...pong, via: viaOf(path, node.names()) };

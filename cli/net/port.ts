@@ -12,6 +12,7 @@ export type NetOverlay = Pick<
   | 'ping'
   | 'peers'
   | 'status'
+  | 'members'
   | 'installDenyList'
   | 'reauthorize'
   | 'stop'

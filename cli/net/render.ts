@@ -3,7 +3,7 @@ import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
 import { kindOfPath, type PathKind } from '../../transport/overlay/paths/endpoint.ts';
 import type { Style } from '../io.ts';
 import { spanText } from '../render/text.ts';
-import { type Names, type NetStatus, type PathRow, type PeerRow, viaOf } from './status.ts';
+import { type MemberRow, type Names, type NetStatus, type PathRow, type PeerRow, viaOf } from './status.ts';
 
 /** What comes from others and could move the cursor of a terminal, or turn the text around. */
 // oxlint-disable-next-line no-control-regex
@@ -63,6 +63,8 @@ export const peerCells = (peer: PeerRow): readonly string[] => [
   bytesText(peer.receivedBytes),
   oneLine(peer.whyRelayed ?? ''),
 ];
+
+export const memberCells = ({ name, address }: MemberRow): readonly string[] => [oneLine(name), address ?? '', 'known'];
 
 export const PATH_HEAD = ['', 'PATH', 'STATE', 'RTT', 'LOSS', 'BYTES'];
 

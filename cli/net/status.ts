@@ -64,6 +64,13 @@ export interface PeerRow {
   readonly paths: readonly PathRow[];
 }
 
+/** A member that a relay knows of, and that this node is not connected to: as it says itself. */
+export interface MemberRow {
+  readonly name: string;
+  readonly address: string | undefined;
+  readonly key: string;
+}
+
 export interface PathRow {
   readonly kind: PathKind;
   readonly via: string;

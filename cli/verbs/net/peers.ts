@@ -1,8 +1,8 @@
 /** `reprise net peers` */
 import type { Call } from '../../command.ts';
 import { nodeOf } from '../../net/reach.ts';
-import { PEER_HEAD, peerCells, surroundings } from '../../net/render.ts';
-import type { NetStatus } from '../../net/status.ts';
+import { memberCells, PEER_HEAD, peerCells, surroundings } from '../../net/render.ts';
+import type { MemberRow, NetStatus } from '../../net/status.ts';
 import { table } from '../../render/text.ts';
 
 /** Reasons of drops that are named. */
@@ -10,12 +10,13 @@ const REASONS_MAX = 5;
 
 export async function run(call: Call): Promise<void> {
   const { io } = call;
-  const status = await (await nodeOf(call)).call<NetStatus>('status');
+  const status = await (await nodeOf(call)).call<NetStatus & { readonly members: readonly MemberRow[] }>('peers');
   if (call.isJson) return io.json(status);
   const around = surroundings(status);
   if (around !== '') io.note(around);
-  if (status.peers.length === 0) io.note('no other node is here');
-  else table(io, PEER_HEAD, status.peers.map(peerCells));
+  const rows = [...status.peers.map(peerCells), ...status.members.map(memberCells)];
+  if (rows.length === 0) io.note('no other node is here');
+  else table(io, PEER_HEAD, rows);
   const dropped = dropsText(status.drops);
   if (dropped !== undefined) io.note(dropped);
 }
