@@ -195,6 +195,11 @@ export class OverlayNode {
     this.denials.reauthorize(now);
   }
 
+  /** This node is let in as somebody else from now on: as a member, who was a guest. What there is between it and others ends, and begins anew. */
+  beginAnew(now: number): void {
+    for (const peer of this.peers.values()) if (peer.isUp) this.forget(now, peer, 'this node is a member again');
+  }
+
   /** Say goodbye to all. When nothing is left in `isClosed`, everything that was sent has arrived. */
   close(now: number): void {
     this.relaying.close();
