@@ -4,7 +4,8 @@
  *   identity.pem      the key of this node               network.bin       descriptor: its hash is the id of the network
  *   config.json       what a person may change           certificate.bin   by which others know this node (where the network has a CA)
  *   deny-lists.json   who was revoked                    ca.pem            the CA key, where the network was made
- *   authority.json    open invites, names of members     node.*            lock and control socket of the process that runs here
+ *   authority.json    open invites, names of members     record-seq        number of the registration that was signed last
+ *   node.*            lock and control socket of the process that runs here
  *
  * `network.bin` is written last when a folder is filled: where it is, all others are.
  */
@@ -24,6 +25,8 @@ import { checkPrivateFolder, makePrivateFolder, readPrivate, writePrivate } from
 /** Base64 takes four characters for three bytes; and some for JSON. */
 const DENY_LISTS_BYTES_MAX = CA_KEYS_MAX * (2 * DENY_LIST_BYTES_MAX + 16);
 
+const SEQ_BYTES_MAX = 64;
+
 export interface NetState {
   readonly network: Network;
   readonly identity: Identity;
@@ -35,6 +38,8 @@ export interface NetState {
   readonly authority: Authority | undefined;
   /** Those of the authority: what it revokes is given to the running node, for which it has to be news. */
   readonly authorityLists: DenyLists;
+  /** Of the registration record that was signed last; 0: of none that is known. */
+  readonly seq: number;
 }
 
 export class NetFolder {
@@ -113,6 +118,7 @@ export class NetFolder {
       denyLists: await this.denyLists(network),
       authority: await this.authority(network, authorityLists),
       authorityLists,
+      seq: await this.seq(),
     };
   }
 
@@ -141,6 +147,12 @@ export class NetFolder {
         throw new MeshError('NET_FOLDER_INVALID', `${path} holds a deny list that does not hold: ${DENY_LIST_FAULTS[taken]}`);
     }
     return lists;
+  }
+
+  /** It only helps where the clock has gone back, so that a file which is none keeps nobody from running. */
+  private async seq(): Promise<number> {
+    const seq = Number((await readPrivate(this.file('record-seq'), SEQ_BYTES_MAX))?.toString('utf8') ?? '0');
+    return Number.isSafeInteger(seq) && seq >= 0 ? seq : 0;
   }
 
   /** The CA key signs directly: an issuing key in another folder has no form here. */
@@ -181,6 +193,9 @@ export class NetFolder {
     });
     this.adding = done.catch(() => undefined);
     return done;
+  }
+  saveSeq(seq: number): Promise<void> {
+    return writePrivate(this.file('record-seq'), `${seq}\n`);
   }
   saveAuthority(authority: Authority): Promise<void> {
     return writePrivate(this.file('authority.json'), authorityStateText(authority.state()));

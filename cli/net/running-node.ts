@@ -17,7 +17,7 @@ import { netOperations } from './operations.ts';
 import { type InviteTerms, keyOf, type MadeInvite, makeInvite, revokeKey, withPeer } from './orders.ts';
 import type { NetOverlay, StartOverlay } from './port.ts';
 import { controlOf } from './reach.ts';
-import { type NodePlan, nodePlan, startOptions, type TypedPlan } from './start-options.ts';
+import { type NodePlan, nodePlan, plainWebSocket, startOptions, type TypedPlan } from './start-options.ts';
 import { type MemberRow, type Names, namesOf, type NetStatus, statusOf } from './status.ts';
 
 export interface RunOptions extends TypedPlan {
@@ -132,10 +132,8 @@ export class RunningNode {
   /** `endpoints`: none: those of the configuration, or where this node is as far as it knows. Throws as `makeInvite`. */
   invite({ roles, endpoints }: InviteTerms): Promise<MadeInvite> {
     const known = endpoints.length > 0 ? endpoints : this.state.config.endpoints;
-    const { endpoints: udp, webSocket } = this.overlay;
-    // The name in a certificate of TLS is not known here: such an endpoint has to be given.
-    const plain = this.plan.webSocket?.tls === undefined ? webSocket : undefined;
-    const found = known.length > 0 ? known : reachableAt(udp, plain);
+    const found =
+      known.length > 0 ? known : reachableAt(this.overlay.endpoints, plainWebSocket(this.plan, this.overlay.webSocket));
     return makeInvite(this.folder, this.state, { roles, endpoints: found }, Date.now());
   }
 
@@ -201,5 +199,6 @@ function keeping(folder: NetFolder, { network, authorityLists }: NetState, onNot
       kept(folder.addDenyLists(network, lists), 'a deny list');
     },
     onCertificate: (certificate: Uint8Array): void => kept(folder.saveCertificate(certificate), 'the renewed certificate'),
+    onSeq: (seq: number): void => kept(folder.saveSeq(seq), 'the number of a registration'),
   };
 }

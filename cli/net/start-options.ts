@@ -4,7 +4,7 @@ import { errorData, MeshError } from '../../core/errors.ts';
 import type { OverlayOptions } from '../../transport/overlay/overlay.ts';
 import type { Endpoint } from '../../transport/overlay/paths/endpoint.ts';
 import type { NetConfig } from './config.ts';
-import { parseListen } from './endpoints.ts';
+import { parseListen, reachableAt } from './endpoints.ts';
 import type { NetState } from './folder.ts';
 import { type Membership, rolesOf } from './membership.ts';
 
@@ -44,13 +44,19 @@ export function nodePlan(config: NetConfig, membership: Membership, { mustRelay,
   return { ...typed, listen, isRelay };
 }
 
+/** The WebSockets of a plan, where they are to be found by an address: the name in a certificate of TLS is not known here. */
+export const plainWebSocket = ({ webSocket }: NodePlan, at: Endpoint | undefined = webSocket): Endpoint | undefined =>
+  webSocket?.tls === undefined ? at : undefined;
+
 /** `kept`: what the overlay calls with what is to be kept. Throws USAGE where a file of TLS cannot be read. */
 export async function startOptions(
-  { identity, network, config, denyLists, authority }: NetState,
+  { identity, network, config, denyLists, authority, seq }: NetState,
   membership: Membership,
-  { listen, webSocket, isRelay, proxy }: NodePlan,
-  kept: Pick<OverlayOptions, 'saveAuthority' | 'onDenyLists' | 'onCertificate'>,
+  plan: NodePlan,
+  kept: Pick<OverlayOptions, 'saveAuthority' | 'onDenyLists' | 'onCertificate' | 'onSeq'>,
 ): Promise<OverlayOptions> {
+  const { listen, webSocket, isRelay, proxy } = plan;
+  const endpoints = config.endpoints.length > 0 || !isRelay ? config.endpoints : reachableAt(listen, plainWebSocket(plan));
   const named = membership.kind === 'certified' ? membership.certificate?.name : undefined;
   const name = named === undefined || named === '' ? config.name : named;
   return {
@@ -62,6 +68,8 @@ export async function startOptions(
     ...(listen.length > 0 && { listen }),
     ...(webSocket !== undefined && { webSocket: await readTls(webSocket) }),
     relay: isRelay,
+    endpoints,
+    seq,
     relays: config.relays.map(({ key, endpoints }) => ({ publicKey: key, endpoints })),
     peers: config.peers.map(({ key, name, endpoints }) => ({ publicKey: key, endpoints, ...(name !== undefined && { name }) })),
     ...(authority !== undefined && { authority }),
