@@ -127,7 +127,7 @@ function relayFinding(relay: RelayRow): Finding {
   if (relay.state === 'idle') return skipped(name, `not asked${why}`);
   return failed(
     name,
-    `no answer${at}${why}. See that it runs (\`reprise net peers\` there), that this is where it is, and and that the clocks of both are right. To whom it does not let in, such as a node that was revoked, it says nothing`,
+    `no answer${at}${why}. See that it runs (\`net peers\` there), that this is where it is, and that the clocks of both are right. To whom it does not let in, such as a node that was revoked, it says nothing`,
   );
 }
 

@@ -81,8 +81,9 @@ export const pathCells = (path: PathRow): readonly string[] => [
 export function surroundings({ nat, relays, isRelay }: NetStatus): string {
   const seen = nat.reflexive.length === 0 ? '' : `, seen at ${nat.reflexive.join(', ')}`;
   const all = relays.map(({ name, isHome, state, kind, rttMs }) => {
-    const how = [isHome ? 'home' : '', kind === 'tcp' ? 'tcp' : '', state === 'registered' ? rttText(rttMs) : state];
-    return `${name} (${how.filter((word) => word !== '').join(', ')})`;
+    const words = [isHome ? 'home' : '', kind === 'tcp' ? 'tcp' : '', state === 'registered' ? rttText(rttMs) : state];
+    const how = words.filter((word) => word !== '').join(', ');
+    return how === '' ? name : `${name} (${how})`;
   });
   const role = isRelay ? 'this node relays' : undefined;
   const others = all.length === 0 ? undefined : `relays ${all.join(', ')}`;

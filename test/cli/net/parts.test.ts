@@ -177,6 +177,7 @@ describe('what is printed', () => {
   test('what is around a node', () => {
     expect(surroundings(STATUS)).toBe('nat eim, seen at 198.51.100.7:4000; relays hub (home, 12.0ms)');
     expect(surroundings({ ...STATUS, nat: { kind: 'unknown', reflexive: [] }, relays: [] })).toBe('');
+    expect(surroundings({ ...STATUS, relays: [{ ...RELAY, isHome: false, rttMs: undefined }] })).toMatch(/; relays hub$/);
     expect(
       surroundings({ ...STATUS, isRelay: true, relays: [{ ...RELAY, state: 'connecting', kind: 'tcp', isHome: false }] }),
     ).toContain('this node relays; relays hub (tcp, connecting)');
