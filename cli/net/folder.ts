@@ -46,6 +46,7 @@ export class NetFolder {
   readonly path: string;
   /** One after the other: each reads what the one before has written. */
   private adding: Promise<void> = Promise.resolve();
+  private savingAuthority: Promise<void> = Promise.resolve();
 
   /** `path`: as it was typed. */
   constructor(path: string) {
@@ -197,8 +198,13 @@ export class NetFolder {
   saveSeq(seq: number): Promise<void> {
     return writePrivate(this.file('record-seq'), `${seq}\n`);
   }
+  /** One after the other: an older state that was written last would have an invite unused that was used. */
   saveAuthority(authority: Authority): Promise<void> {
-    return writePrivate(this.file('authority.json'), authorityStateText(authority.state()));
+    const done = this.savingAuthority.then(() =>
+      writePrivate(this.file('authority.json'), authorityStateText(authority.state())),
+    );
+    this.savingAuthority = done.catch(() => undefined);
+    return done;
   }
 }
 

@@ -4,6 +4,7 @@ import { errorData, isMeshError, MeshError } from '../../core/errors.ts';
 import type { OverlayMcp } from '../../transport/overlay/mcp/overlay-mcp.ts';
 import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
 import type { PeerRef } from '../../transport/overlay/overlay.ts';
+import type { Authority } from '../../transport/overlay/trust/authority.ts';
 import { type ControlServer, serveControl } from '../control/server.ts';
 import { type KnownPeer, knownPeer } from './config.ts';
 import { reachableAt } from './endpoints.ts';
@@ -193,7 +194,12 @@ function keeping(folder: NetFolder, { network, authorityLists }: NetState, onNot
   const kept = (saved: Promise<void>, what: string): void =>
     void saved.catch((error: unknown) => onNote(`${what} could not be kept: ${errorData(error).message}`));
   return {
-    saveAuthority: folder.saveAuthority.bind(folder),
+    // Who asked gets no answer then.
+    saveAuthority: (authority: Authority): Promise<void> => {
+      const saved = folder.saveAuthority(authority);
+      kept(saved, 'what the authority has given');
+      return saved;
+    },
     onDenyLists: (lists: readonly Uint8Array[]): void => {
       for (const list of lists) authorityLists.install(list);
       kept(folder.addDenyLists(network, lists), 'a deny list');

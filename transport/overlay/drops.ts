@@ -43,6 +43,9 @@ export const DROP_REASONS = {
   relay_role: 'a RELAY, REGISTER or RESOLVE for a node that is no relay, or a RELAY of one that is none',
   denylist_malformed: 'a deny list that does not hold, or numbers of lists that cannot be read',
   control_full: 'an answer for a peer for whom too many wait',
+  // host/: at an authority
+  join_busy: 'a request for a certificate of one who asks too often, or while too many wait',
+  join_unsaved: 'a request for a certificate that got no answer, for the state of the authority could not be kept',
   // punch/
   punch_malformed: 'a CANDIDATES or PUNCH whose body cannot be read',
   punch_unexpected: 'a CANDIDATES or PUNCH of an attempt that is over, that came before, or that is not for the peer to give',

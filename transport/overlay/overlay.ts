@@ -125,6 +125,7 @@ class RunningOverlay implements Overlay {
     });
     this.membership = new Members({
       ...options,
+      drops,
       publicKey: this.publicKey,
       onReadmitted: () => {
         this.node.beginAnew(this.now());

@@ -279,3 +279,17 @@ describe('without a node that runs', () => {
     });
   });
 });
+
+test('of states of an authority that are kept at once the last stays', async () => {
+  await using lab = new NetLab();
+  await lab.home('hub');
+  const folder = new NetFolder(lab.dir('hub'));
+  const { authority, identity } = await folder.load();
+  if (authority === undefined) throw new Error('unreachable');
+  const saves = Array.from({ length: 20 }, () => {
+    authority.invite({ relayKey: identity.publicKey, endpoints: ['192.0.2.1:1'] }, Date.now());
+    return folder.saveAuthority(authority);
+  });
+  await Promise.all(saves);
+  expect((await folder.load()).authority?.state().invites).toHaveLength(20);
+});

@@ -1,16 +1,19 @@
 /** Certificates: of this node, which is renewed at half of its life, and of others, where this node is asked for them. */
 import { isMeshError, MeshError } from '../../../core/errors.ts';
+import type { Drops } from '../drops.ts';
 import type { PublicKey } from '../session/output.ts';
 import type { Authority } from '../trust/authority.ts';
 import { parseCertificate, renewAtMs, validUntilMs, type Certificate } from '../trust/certificate.ts';
 import type { Network } from '../trust/descriptor.ts';
 import { acceptAnswer, parseJoinAnswer, renewRequest } from '../trust/join.ts';
 import { CertificateTrust, type Trust } from '../trust/trust.ts';
+import { Requests } from './requests.ts';
 
 export interface MembersOptions {
   readonly publicKey: PublicKey;
   readonly network: Network | undefined;
   readonly trust: Trust;
+  readonly drops: Drops;
   readonly authority?: Authority;
   readonly saveAuthority?: (authority: Authority) => Promise<void>;
   readonly onCertificate?: (certificate: Uint8Array) => void;
@@ -32,6 +35,8 @@ const LOOK_MS = 30_000;
 export class Members {
   private readonly o: MembersOptions;
   private readonly publicKey: Uint8Array;
+  /** Undefined: this node gives none. */
+  private readonly requests: Requests | undefined;
   private readonly waiting = new Map<PublicKey, (answer: Uint8Array) => void>();
   private timer: NodeJS.Timeout | undefined;
   private failure: string | undefined;
@@ -40,6 +45,8 @@ export class Members {
   constructor(o: MembersOptions) {
     this.o = o;
     this.publicKey = Buffer.from(o.publicKey, 'hex');
+    const { authority, saveAuthority = () => Promise.resolve(), reply, drops } = o;
+    if (authority !== undefined) this.requests = new Requests({ authority, save: saveAuthority, reply, drops });
   }
 
   get certificate():
@@ -64,7 +71,7 @@ export class Members {
     if (waiting !== undefined && parseJoinAnswer(bytes) !== undefined) {
       this.waiting.delete(from);
       waiting(bytes);
-    } else void this.answer(from, bytes);
+    } else this.requests?.received(performance.now(), from, bytes);
   }
 
   /** The first answer that any of the candidates gives. Rejects with NET_PEER_UNREACHABLE, NET_PEER_REFUSED. */
@@ -83,6 +90,7 @@ export class Members {
 
   stop(): void {
     this.isStopped = true;
+    this.requests?.stop();
     clearTimeout(this.timer);
   }
 
@@ -107,14 +115,6 @@ export class Members {
       clearTimeout(timer);
       this.waiting.delete(peer);
     }
-  }
-
-  private async answer(from: PublicKey, request: Uint8Array): Promise<void> {
-    const { authority } = this.o;
-    if (authority === undefined) return;
-    const answer = await authority.answer(Buffer.from(from, 'hex'), request, Date.now());
-    await this.o.saveAuthority?.(authority);
-    if (!this.isStopped) this.o.reply(from, answer);
   }
 
   private async renew(): Promise<void> {

@@ -50,6 +50,9 @@ export interface Membership {
   readonly denyLists: DenyLists;
 }
 
+/** Of the longest request: to renew, and some to spare. */
+export const JOIN_REQUEST_BYTES_MAX = CERTIFICATE_BYTES_MAX + 16;
+
 const FORMAT = 1;
 const NAME_MAX = 63;
 const WORD = /^[a-z_]{1,32}$/;
