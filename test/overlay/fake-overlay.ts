@@ -44,6 +44,8 @@ export class FakeOverlay implements McpOverlay, McpPeer {
   private readonly order = new Map<string, Promise<void>>();
   /** Only these are connected when somebody asks; default: all. */
   connected: readonly FakeOverlay[] | undefined;
+  /** Only these are known to it: the others are, to its relays. Default: all. */
+  known: readonly FakeOverlay[] | undefined;
 
   constructor(network: FakeNetwork, name: string, number: number) {
     this.network = network;
@@ -86,13 +88,19 @@ export class FakeOverlay implements McpOverlay, McpPeer {
   }
 
   peers(): readonly (McpPeer & { readonly isConnected: boolean })[] {
-    const others = this.network.nodes.filter((node) => node !== this);
+    const others = this.known ?? this.network.nodes.filter((node) => node !== this);
     return others.map((node) => ({
       publicKey: node.publicKey,
       name: node.name,
       address: node.address,
       isConnected: this.connected?.includes(node) ?? true,
     }));
+  }
+
+  /** As records say: each calls itself what it likes. */
+  members(): Promise<readonly McpPeer[]> {
+    const others = this.network.nodes.filter((node) => node !== this);
+    return Promise.resolve(others.map(({ publicKey, address }) => ({ publicKey, address, name: 'claimed' })));
   }
 
   /** The process died, and another one runs: its handlers are gone, and the others notice. */

@@ -152,8 +152,19 @@ it('a name alone: the one node that serves it; two are named; none that is conne
   expect((await open()).session.peer.name).toBe('box');
   server.overlay.isCut = true;
   const began = clock.monotonic();
-  await expect(open()).rejects.toMatchObject({ code: 'NET_MCP_UNKNOWN', message: expect.stringContaining('asked: box, spare') });
+  await expect(open()).rejects.toMatchObject({ code: 'NET_MCP_UNKNOWN', message: expect.stringContaining('asked: spare, box') });
   expect(clock.monotonic() - began).toBeLessThan(2 * MCP_LIMITS.findMs + 100);
+});
+
+it('nobody that it knows serves the name: all members are asked, and named as their certificates say', async () => {
+  const { open, node, client } = pair();
+  client.overlay.known = [];
+  expect((await open()).session.peer.name).toBe('box');
+  node('spare').mcp.serve('files', { onSession: (session) => void new Heard(session) });
+  await expect(open()).rejects.toMatchObject({ message: expect.stringContaining('box/files, spare/files') });
+  for (let n = 0; n < 70; n++) node(`n${n}`);
+  const told = expect.stringMatching(/^no node serves an MCP server 'nothing'.*; 8 more were not, NODE\/NAME asks one$/);
+  await expect(open('nothing')).rejects.toMatchObject({ code: 'NET_MCP_UNKNOWN', message: told });
 });
 
 it('the peer restarts: the session is lost, and says so', async () => {

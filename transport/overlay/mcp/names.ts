@@ -5,6 +5,8 @@ import { buildMcpFrame, parseMcpFrame } from './frames.ts';
 import { type McpOverlay, type McpPeer, nodeTarget, nodeText } from './port.ts';
 
 const CHANNEL = 'mcp/names';
+/** Of those who are not connected: each is connected to for it. */
+const ASKED_MAX = 64;
 
 export interface NamesOptions {
   readonly clock: Clock;
@@ -15,7 +17,7 @@ export interface NamesOptions {
 
 interface Question {
   readonly publicKey: string;
-  readonly answer: (isServed: boolean) => void;
+  readonly answer: (server: McpPeer | undefined) => void;
 }
 
 export class Names {
@@ -31,45 +33,58 @@ export class Names {
   }
 
   /**
-   * The one node that serves it: of those that are connected, or else of the others that this node knows. One that does not answer in time
-   * does not serve it.
+   * The one node that serves it: of those that are connected, or else of all others that this node or its relays know. One that does not answer
+   * in time does not serve it.
    *
    * Throws NET_MCP_UNKNOWN, NET_MCP_AMBIGUOUS; both name the nodes.
    */
   async find(name: string): Promise<McpPeer> {
-    const peers = this.overlay.peers();
-    for (const isConnected of [true, false]) {
-      const asked = peers.filter((peer) => peer.isConnected === isConnected);
-      const answers = await Promise.all(asked.map((peer) => this.ask(peer, name)));
-      const found = asked.filter((_, i) => answers[i] === true);
-      const [first] = found;
-      if (found.length > 1)
-        throw new MeshError(
-          'NET_MCP_AMBIGUOUS',
-          `'${name}' is served by more than one node: ${found.map((peer) => `${nodeTarget(peer)}/${name}`).join(', ')}`,
-        );
-      if (first !== undefined) return first;
-    }
-    const who = peers.length === 0 ? 'this node knows no other' : `asked: ${peers.map(nodeText).join(', ')}`;
-    throw new MeshError('NET_MCP_UNKNOWN', `no node serves an MCP server '${name}' to this one; ${who}`);
+    const near = this.overlay.peers().filter(({ isConnected }) => isConnected);
+    const nearest = await this.askAll(near, name);
+    if (nearest !== undefined) return nearest;
+    const others = await this.others(near);
+    const found = await this.askAll(others.slice(0, ASKED_MAX), name);
+    if (found !== undefined) return found;
+    throw new MeshError('NET_MCP_UNKNOWN', `no node serves an MCP server '${name}' to this one; ${whoWasAsked(near, others)}`);
   }
 
   stop(): void {
     this.unsubscribe();
-    for (const { answer } of [...this.questions.values()]) answer(false);
+    for (const { answer } of [...this.questions.values()]) answer(undefined);
   }
 
-  private async ask({ publicKey }: McpPeer, name: string): Promise<boolean> {
+  /** Those of the configuration, and those that are registered at the relays, but for `asked`: one of a key. */
+  private async others(asked: readonly McpPeer[]): Promise<readonly McpPeer[]> {
+    const registered = await this.overlay.members().catch(() => []);
+    const others = new Map([...registered, ...this.overlay.peers()].map((peer) => [peer.publicKey, peer]));
+    for (const { publicKey } of asked) others.delete(publicKey);
+    return [...others.values()];
+  }
+
+  /** The only one of these who serves it; undefined: none does. Throws NET_MCP_AMBIGUOUS. */
+  private async askAll(peers: readonly McpPeer[], name: string): Promise<McpPeer | undefined> {
+    const answers = await Promise.all(peers.map((peer) => this.ask(peer, name)));
+    const found = answers.filter((peer) => peer !== undefined);
+    if (found.length > 1)
+      throw new MeshError(
+        'NET_MCP_AMBIGUOUS',
+        `'${name}' is served by more than one node: ${found.map((peer) => `${nodeTarget(peer)}/${name}`).join(', ')}`,
+      );
+    return found[0];
+  }
+
+  /** The node as its certificate names it, if it serves this: a record only says how it calls itself. */
+  private async ask({ publicKey }: McpPeer, name: string): Promise<McpPeer | undefined> {
     const { clock, newId, findMs } = this.options;
     const id = newId();
-    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const { promise, resolve } = Promise.withResolvers<McpPeer | undefined>();
     this.questions.set(id, { publicKey, answer: resolve });
-    const cancel = clock.after(findMs, () => resolve(false));
-    this.overlay.send(publicKey, CHANNEL, buildMcpFrame({ type: 'who', id, name })).catch(() => resolve(false));
-    const isServed = await promise;
+    const cancel = clock.after(findMs, () => resolve(undefined));
+    this.overlay.send(publicKey, CHANNEL, buildMcpFrame({ type: 'who', id, name })).catch(() => resolve(undefined));
+    const server = await promise;
     cancel();
     this.questions.delete(id);
-    return isServed;
+    return server;
   }
 
   private received(from: McpPeer, bytes: Uint8Array): void {
@@ -80,6 +95,13 @@ export class Names {
       void this.overlay.send(from.publicKey, CHANNEL, here).catch(() => undefined);
     }
     const question = frame?.type === 'here' ? this.questions.get(frame.id) : undefined;
-    if (frame?.type === 'here' && question?.publicKey === from.publicKey) question.answer(frame.isServed);
+    if (frame?.type === 'here' && question?.publicKey === from.publicKey) question.answer(frame.isServed ? from : undefined);
   }
+}
+
+function whoWasAsked(near: readonly McpPeer[], others: readonly McpPeer[]): string {
+  const asked = [...near, ...others.slice(0, ASKED_MAX)];
+  if (asked.length === 0) return 'this node and its relays know no other';
+  const more = others.length - ASKED_MAX;
+  return `asked: ${asked.map(nodeText).join(', ')}${more > 0 ? `; ${more} more were not, NODE/NAME asks one` : ''}`;
 }

@@ -15,6 +15,7 @@ export interface McpOverlay {
   onMessage(channel: string, handler: (from: McpPeer, bytes: Uint8Array) => void): () => void;
   onEvent(listener: (event: OverlayEvent) => void): () => void;
   peers(): readonly (McpPeer & { readonly isConnected: boolean })[];
+  members(): Promise<readonly McpPeer[]>;
 }
 
 const KEY_CHARS = 8;
