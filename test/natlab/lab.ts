@@ -134,7 +134,17 @@ export class NatLab implements AsyncDisposable {
 
   /** Runs a script of this folder by Node. */
   node<L extends Line>(place: Place, script: string, args: readonly string[] = []): LabProcess<L> {
-    return this.stack.use(runNode<L>(this.spaces[place], script, args));
+    return this.run(place, ...nodeCommand(script, args));
+  }
+
+  /** Runs a command at a place to its end and gives what it wrote to stdout. Throws with its stderr when it fails. */
+  exec(place: Place, command: string, args: readonly string[], input = ''): Promise<string> {
+    return this.spaces[place].exec(command, args, input);
+  }
+
+  /** What runs a command at a place, for those who start their processes themselves. */
+  inside(place: Place, command: string, args: readonly string[]): [command: string, args: string[]] {
+    return this.spaces[place].inside(command, args);
   }
 
   /** The NAT box forgets all that it knew, as one that was switched off and on. */
@@ -216,7 +226,9 @@ export class NatLab implements AsyncDisposable {
   /** Starts an HTTP proxy on the box of a side (for kind 'proxy': the only way out). Gives its URL. */
   async startProxy(side: Side): Promise<string> {
     const { box, lan } = SIDES[side];
-    const proxy = this.stack.use(runNode<{ type: 'ready' }>(this.spaces[box], 'proxy.ts', [`${lan}.1`, String(PROXY_PORT)]));
+    const proxy = this.stack.use(
+      this.spaces[box].run<{ type: 'ready' }>(...nodeCommand('proxy.ts', [`${lan}.1`, String(PROXY_PORT)])),
+    );
     await proxy.next('ready');
     return `http://${lan}.1:${PROXY_PORT}`;
   }
@@ -302,9 +314,9 @@ async function allOf<T>(promises: readonly Promise<T>[]): Promise<readonly T[]> 
   });
 }
 
-/** By the cache, a node of the overlay costs a quarter of the time to start. */
-function runNode<L extends Line>(space: Namespace, script: string, args: readonly string[]): LabProcess<L> {
+/** What runs a script by Node: a path, from this folder. By the cache, a node of the overlay costs a quarter of the time to start. */
+export function nodeCommand(script: string, args: readonly string[]): [command: string, args: string[]] {
   const path = fileURLToPath(new URL(script, import.meta.url));
   const options = ['--conditions=reprise-source', '--disable-warning=ExperimentalWarning'];
-  return space.run('env', [`NODE_COMPILE_CACHE=${COMPILE_CACHE}`, process.execPath, ...options, path, ...args]);
+  return ['env', [`NODE_COMPILE_CACHE=${COMPILE_CACHE}`, process.execPath, ...options, path, ...args]];
 }

@@ -79,17 +79,18 @@ export class Namespace implements AsyncDisposable {
     return new LabProcess<L>(`${this.name}: ${command} ${args.join(' ')}`, ...this.inside(command, args));
   }
 
+  /** What runs a command here, for those who start their processes themselves. It is killed when this process ends. */
+  inside(command: string, args: readonly string[]): [command: string, args: string[]] {
+    const user = this.tools.isRoot ? [] : ['--user', '--preserve-credentials'];
+    // After nsenter, which may change its credentials: that would undo it.
+    const mortal = ['setpriv', '--pdeathsig=KILL', '--', command, ...args];
+    return ['nsenter', [`--target=${this.pid}`, ...user, '--net', '--', ...mortal]];
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.holder.exitCode !== null || this.holder.signalCode !== null) return;
     const exit = once(this.holder, 'exit');
     this.holder.stdin.end();
     await exit;
-  }
-
-  private inside(command: string, args: readonly string[]): [command: string, args: string[]] {
-    const user = this.tools.isRoot ? [] : ['--user', '--preserve-credentials'];
-    // After nsenter, which may change its credentials: that would undo it.
-    const mortal = ['setpriv', '--pdeathsig=KILL', '--', command, ...args];
-    return ['nsenter', [`--target=${this.pid}`, ...user, '--net', '--', ...mortal]];
   }
 }
