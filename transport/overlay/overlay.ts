@@ -116,6 +116,7 @@ class RunningOverlay implements Overlay {
     this.targets = new Targets({
       known: peers ?? [],
       profile: network?.addressProfile ?? 'standard',
+      isCertified: (network?.caKeys.length ?? 0) > 0,
       connected: () => this.node.view().peers,
       resolve: async (query) => (await this.resolve(query)).records,
     });

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Targets } from '../../../transport/overlay/host/targets.ts';
 import type { PeerView } from '../../../transport/overlay/node/ports.ts';
 import type { SignedRecord } from '../../../transport/overlay/trust/record.ts';
@@ -8,7 +8,13 @@ const KEY = 'ab'.repeat(32);
 test('who connects while the relays are asked for its name is not known before those who wait for the answer', async () => {
   const connected: PeerView[] = [];
   const { promise: records, resolve } = Promise.withResolvers<readonly SignedRecord[]>();
-  const targets = new Targets({ known: [], profile: 'cheap', connected: () => connected, resolve: () => records });
+  const targets = new Targets({
+    known: [],
+    profile: 'cheap',
+    isCertified: true,
+    connected: () => connected,
+    resolve: () => records,
+  });
   const order: string[] = [];
   /** As `send` does. */
   const send = (what: string): void => {
@@ -32,7 +38,30 @@ test('a name that nobody knew is asked for again', async () => {
     asked++;
     return Promise.resolve([]);
   };
-  const targets = new Targets({ known: [], profile: 'cheap', connected: () => [], resolve });
+  const targets = new Targets({ known: [], profile: 'cheap', isCertified: true, connected: () => [], resolve });
   for (let n = 0; n < 2; n++) await expect(targets.keyOf('bob')).rejects.toMatchObject({ code: 'NET_NAME_UNKNOWN' });
   expect(asked).toBe(2);
+});
+
+describe('who says to be somebody else', () => {
+  const ADDRESS = 'ABCD.EF01.2345';
+  const peer = (name: string, address = '1111.2222.3333'): PeerView => ({ publicKey: KEY, name, address }) as PeerView;
+  const targetsOf = (isCertified: boolean, connected: readonly PeerView[] = []): Targets =>
+    new Targets({ known: [], profile: 'cheap', isCertified, connected: () => connected, resolve: () => Promise.resolve([]) });
+
+  test('a certificate without a name bears out no name; of who is pinned nobody has said how it is called', () => {
+    expect(() => targetsOf(true).check('bob', peer(''))).toThrow(expect.objectContaining({ code: 'NET_NAME_UNKNOWN' }));
+    expect(() => targetsOf(true).check('bob', peer('mallory'))).toThrow(expect.objectContaining({ code: 'NET_NAME_UNKNOWN' }));
+    targetsOf(true).check('bob', peer('bob'));
+    targetsOf(false).check('bob', peer(''));
+  });
+
+  test('a name that looks like an address is not taken for one', async () => {
+    const targets = targetsOf(true, [peer(ADDRESS)]);
+    for (const text of [ADDRESS, ADDRESS.toLowerCase()]) {
+      expect(targets.known(text)).toBeUndefined();
+      await expect(targets.keyOf(text)).rejects.toMatchObject({ code: 'NET_NAME_UNKNOWN' });
+    }
+    expect(targetsOf(true, [peer('bob', ADDRESS)]).known(ADDRESS.toLowerCase())).toBe(KEY);
+  });
 });

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { Packr } from 'msgpackr/pack';
 import { Unpackr } from 'msgpackr/unpack';
 import { describe, expect, test } from 'vitest';
-import { pack, Unpacker, type Packable } from '../../../transport/overlay/trust/encoding.ts';
+import { NAME, NAME_OR_NONE, pack, Unpacker, type Packable } from '../../../transport/overlay/trust/encoding.ts';
 
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'));
 const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -143,4 +143,20 @@ describe('the encoding', () => {
   test.each([-1, 1.5, Number.NaN, 2 ** 53, 'ä', '\n'])('%j cannot be packed', (v) => {
     expect(() => pack(v)).toThrow(/no whole number|does not fit|not printable/);
   });
+});
+
+test('no name looks like an address', () => {
+  for (const name of ['ABCD.EF01.2345', 'abcd.ef01.2345', '0000.0000.0000']) {
+    expect([NAME.test(name), NAME_OR_NONE.test(name)]).toEqual([false, false]);
+    const text = new Unpacker(pack(name));
+    expect([text.text(NAME_OR_NONE, 63), text.end()]).toEqual(['', false]);
+  }
+  for (const name of ['ABCD.EF01.234', 'ABCD.EF01.2345.6', 'ABCD.EF01.234G', 'xABCD.EF01.2345', 'a'.repeat(63)])
+    expect([NAME.test(name), NAME_OR_NONE.test(name)]).toEqual([true, true]);
+  expect([NAME.test(''), NAME_OR_NONE.test(''), NAME_OR_NONE.test('a'.repeat(64)), NAME_OR_NONE.test('-a')]).toEqual([
+    false,
+    true,
+    false,
+    false,
+  ]);
 });

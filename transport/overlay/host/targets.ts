@@ -11,6 +11,8 @@ import type { SignedRecord } from '../trust/record.ts';
 export interface TargetsOptions {
   readonly known: readonly KnownPeer[];
   readonly profile: AddressProfile;
+  /** Members have certificates: their names are those in there, and no others. */
+  readonly isCertified: boolean;
   readonly connected: () => readonly PeerView[];
   /** Asks the relays; none: nobody knows. */
   readonly resolve: (query: Query) => Promise<readonly SignedRecord[]>;
@@ -24,7 +26,8 @@ export class Targets {
   /** What was proved, until the peer comes or goes: nothing that records only claim. */
   private readonly keys = new Map<string, PublicKey>();
   private readonly refs = new Map<PublicKey, PeerRef>();
-  private readonly asking = new Map<string, Promise<PublicKey>>();
+  /** Who is asked for, and how to end that. */
+  private readonly asking = new Map<string, { readonly key: Promise<PublicKey>; readonly came: (key: PublicKey) => void }>();
 
   constructor(o: TargetsOptions) {
     this.o = o;
@@ -46,21 +49,29 @@ export class Targets {
   keyOf(target: string): Promise<PublicKey> {
     const known = this.known(target);
     if (known !== undefined) return Promise.resolve(known);
-    return this.asking.get(target) ?? this.beginToAsk(target);
+    return this.asking.get(target)?.key ?? this.beginToAsk(target);
+  }
+
+  /** This peer is connected, and has this name: who asks for it need not wait for the relays, nor for what others claim there. */
+  came(publicKey: PublicKey, name: string): void {
+    this.asking.get(name)?.came(publicKey);
   }
 
   /**
-   * A connected peer that was found by a name has to have it in its certificate, if that has one; who is pinned without one is believed. Throws
-   * NET_NAME_UNKNOWN.
+   * A connected peer that was found by a name has to have it in its certificate. Where members are pinned, one to whom the configuration gives
+   * no name is believed. Throws NET_NAME_UNKNOWN.
    */
   check(target: string, { name, publicKey }: PeerView): void {
     if (KEY.test(target)) return;
-    if (ADDRESS.test(target) || name === target || name === '') {
+    if (ADDRESS.test(target) || name === target || (name === '' && !this.o.isCertified)) {
       this.keys.set(target, publicKey);
       return;
     }
     this.keys.delete(target);
-    throw new MeshError('NET_NAME_UNKNOWN', `${publicKey} claims the name '${target}', but its certificate says '${name}'`);
+    throw new MeshError(
+      'NET_NAME_UNKNOWN',
+      `${publicKey} claims the name '${target}', but its certificate ${name === '' ? 'has none' : `says '${name}'`}`,
+    );
   }
 
   refOf(publicKey: PublicKey): PeerRef {
@@ -80,18 +91,22 @@ export class Targets {
 
   /** Keys that are known here by this name or address. */
   private here(target: string): readonly PublicKey[] {
-    const connected = this.o.connected().filter(({ name, address }) => name === target || address === target.toUpperCase());
-    const configured = this.o.known.filter(({ name }) => name === target);
+    const isAddress = ADDRESS.test(target);
+    const isMeant = ({ name, address }: Pick<PeerView, 'name' | 'address'>): boolean =>
+      isAddress ? address === target.toUpperCase() : name === target;
+    const connected = this.o.connected().filter(isMeant);
+    const configured = isAddress ? [] : this.o.known.filter(({ name }) => name === target);
     return [...new Set([...connected, ...configured].map(({ publicKey }) => publicKey))];
   }
 
   /** It is over for `known` just before those who wait are told, and they are told at once and in order. */
   private beginToAsk(target: string): Promise<PublicKey> {
-    const asking = this.ask(target);
-    this.asking.set(target, asking);
+    const { promise, resolve, reject } = Promise.withResolvers<PublicKey>();
+    this.asking.set(target, { key: promise, came: resolve });
     const over = (): boolean => this.asking.delete(target);
-    asking.then(over, over);
-    return asking;
+    promise.then(over, over);
+    this.ask(target).then(resolve, reject);
+    return promise;
   }
 
   private async ask(target: string): Promise<PublicKey> {

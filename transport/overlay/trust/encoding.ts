@@ -11,10 +11,10 @@ import { Reader, Writer } from '../wire/bytes.ts';
 
 export type Packable = number | string | Uint8Array | readonly Packable[];
 
-/** Names of networks, nodes and services: they stand in terminals, URLs and file names. */
-export const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+/** Names of networks, nodes and services: they stand in terminals, URLs and file names. None looks like an address, by which somebody else is meant. */
+export const NAME = /^(?!(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}$)[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 /** A name, or nothing. */
-export const NAME_OR_NONE = /^(?:[A-Za-z0-9][A-Za-z0-9._-]{0,62})?$/;
+export const NAME_OR_NONE = new RegExp(`^$|${NAME.source}`);
 const PRINTABLE = /^[\x20-\x7e]*$/;
 
 /** Marks of MessagePack. In `sized`: the mark that is followed by 1, 2 or 4 bytes of length; 0 where we do not use it. */
