@@ -173,16 +173,17 @@ class RunningOverlay implements Overlay {
   send(target: string, channel: string, bytes: Uint8Array, { mode = 0 }: { readonly mode?: ChannelMode } = {}): Promise<void> {
     const key = this.reaching.known(target);
     if (key !== undefined) return this.sendTo(key, channel, bytes, mode);
-    return this.reaching.keyOf(target, bytes.length).then((found) => this.sendTo(found, channel, bytes, mode));
+    return this.reaching.reached(target, bytes.length, (found) => this.sendTo(found, channel, bytes, mode));
   }
 
   post(target: string, channel: string, bytes: Uint8Array): void {
     const key = this.reaching.known(target);
     if (key === undefined)
-      void this.reaching.keyOf(target, bytes.length).then(
-        (found) => this.quietly(found, channel, bytes),
-        () => undefined,
-      );
+      void this.reaching
+        .reached(target, bytes.length, (found) => this.quietly(found, channel, bytes))
+        .catch((error: unknown) => {
+          if (!isMeshError(error)) throw error;
+        });
     else this.quietly(key, channel, bytes);
   }
 
@@ -403,6 +404,7 @@ class RunningOverlay implements Overlay {
 
   private onNodeEvent(event: OverlayEvent): void {
     if (event.type === 'peer_up' || event.type === 'peer_down') this.targets.forget(event.peer);
+    if (event.type === 'peer_up') this.targets.came(event.peer, event.name);
     if (event.type === 'peer_down') this.dials.gone(event.peer);
     for (const listener of this.listeners) listener(event);
   }

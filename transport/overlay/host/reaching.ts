@@ -16,9 +16,15 @@ export interface ReachingOptions {
 export const WAITING_BYTES_MAX = 8 * 2 ** 20;
 const MESSAGE_BYTES = 256;
 
+interface Group {
+  readonly reached: Promise<PublicKey>;
+  waiting: number;
+}
+
 export class Reaching {
   private readonly o: ReachingOptions;
-  private readonly underWay = new Map<string, Promise<PublicKey>>();
+  /** Those who wait, by target. */
+  private readonly groups = new Map<string, Group>();
   private waitingBytes = 0;
 
   constructor(o: ReachingOptions) {
@@ -27,30 +33,29 @@ export class Reaching {
 
   /** The key, if what is sent now overtakes nothing that waits. */
   known(target: string): PublicKey | undefined {
-    return this.underWay.has(target) ? undefined : this.o.known(target);
+    return this.groups.has(target) ? undefined : this.o.known(target);
   }
 
   /**
-   * The key for a message of so many bytes. What waits for one target goes on in its order, before anything else can be sent there. Rejects
-   * with NET_BACKPRESSURE where too much waits, and as `connect`.
+   * Does something with the key as soon as it is proved, for a message of so many bytes: what waits for one target goes on in its order, and before
+   * anything is sent there that does not wait. Rejects with NET_BACKPRESSURE where too much waits, as `connect`, and as what is done.
    */
-  keyOf(target: string, bytes: number): Promise<PublicKey> {
+  async reached<T>(target: string, bytes: number, go: (key: PublicKey) => T): Promise<Awaited<T>> {
     const cost = bytes + MESSAGE_BYTES;
     if (this.waitingBytes + cost > WAITING_BYTES_MAX)
-      return Promise.reject(new MeshError('NET_BACKPRESSURE', `too much waits for '${target}' and others to be reached`));
+      throw new MeshError('NET_BACKPRESSURE', `too much waits for '${target}' and others to be reached`);
+    const group = this.groups.get(target) ?? { reached: this.o.connect(target), waiting: 0 };
+    this.groups.set(target, group);
+    group.waiting += 1;
     this.waitingBytes += cost;
-    const reached = this.underWay.get(target) ?? this.begin(target);
-    const done = (): void => void (this.waitingBytes -= cost);
-    reached.then(done, done);
-    return reached;
-  }
-
-  private begin(target: string): Promise<PublicKey> {
-    const reached = this.o.connect(target);
-    this.underWay.set(target, reached);
-    // The first to hear of it, so that it is over when those who wait go on.
-    const over = (): void => void this.underWay.delete(target);
-    reached.then(over, over);
-    return reached;
+    let going: T;
+    try {
+      going = go(await group.reached);
+    } finally {
+      this.waitingBytes -= cost;
+      group.waiting -= 1;
+      if (group.waiting === 0) this.groups.delete(target);
+    }
+    return await going;
   }
 }
