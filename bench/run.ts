@@ -59,6 +59,11 @@ async function bench(chosen: readonly Scenario[], options: Options, goals: Goals
   });
   for (const scenario of chosen) {
     if (interrupted) return INTERRUPTED;
+    const why = scenario.unavailable?.();
+    if (why !== undefined) {
+      say(`\n${scenario.name}  SKIPPED: ${why}`);
+      continue;
+    }
     const report = await measured(scenario, options, goals);
     reports.push(report);
     say(scenarioText(report));

@@ -37,6 +37,8 @@ export interface Scenario {
   readonly title: string;
   /** Said under its figures: what they are not. */
   readonly note?: string;
+  /** Why it cannot run on this machine, if so: it is said, and the others run. */
+  unavailable?(): string | undefined;
   /** Samples that run once before the turns, in the same folder. */
   readonly prepare?: readonly SampleInput[];
   readonly subjects: Readonly<Record<string, Subject>>;

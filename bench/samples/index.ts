@@ -11,9 +11,16 @@ import type { LimitInput } from './limit.ts';
 import type { LongLogInput, RecoveryInput } from './recovery.ts';
 import type { RingInput } from './ring.ts';
 import type { StepsInput } from './steps.ts';
+import type { ConnectInput } from './wire/connect.ts';
+import type { EchoInput } from './wire/echo.ts';
+import type { FloodedInput } from './wire/flooded.ts';
+import type { StreamInput } from './wire/stream.ts';
 
 export type SampleInput =
+  | ConnectInput
+  | EchoInput
   | FirstStepInput
+  | FloodedInput
   | FoldInput
   | GrowthBytesInput
   | GrowthRateInput
@@ -23,14 +30,21 @@ export type SampleInput =
   | LongLogInput
   | RecoveryInput
   | RingInput
-  | StepsInput;
+  | StepsInput
+  | StreamInput;
 
 /** `folder`: for its data; it may hold those of samples before it. Throws when what was done was not right, however quick it was. */
 export async function runSample(input: SampleInput, folder: string): Promise<Measured> {
   switch (input.sample) {
+    case 'connect':
+      return (await import('./wire/connect.ts')).connecting(input, folder);
+    case 'echo':
+      return (await import('./wire/echo.ts')).echo(input, folder);
     case 'first-step':
       if (input.cached === true) enableCompileCache();
       return (await import('./first-step.ts')).firstStep(folder);
+    case 'flooded':
+      return (await import('./wire/flooded.ts')).flooded(input, folder);
     case 'fold':
       return (await import('./fold.ts')).fold(input);
     case 'growth-bytes':
@@ -51,5 +65,7 @@ export async function runSample(input: SampleInput, folder: string): Promise<Mea
       return (await import('./ring.ts')).ring(input, folder);
     case 'steps':
       return (await import('./steps.ts')).steps(input, folder);
+    case 'stream':
+      return (await import('./wire/stream.ts')).stream(input, folder);
   }
 }

@@ -1,0 +1,25 @@
+/**
+ * What `import … from 'reprise/overlay'` gives: a node on the encrypted network by itself, without actors. Messages between machines under
+ * addresses that outlive every change of IP. docs/overlay.md begins at the beginning, with the command line.
+ *
+ * ```ts
+ * const identity = await generateIdentity((bytes) => randomBytes(bytes), 'standard');
+ * const network = networkOf({ name: 'home', caKeys: [], addressProfile: 'standard', limits: LIMITS });
+ * const trust = new PinnedTrust({ network });
+ * trust.pin(keyOfTheOther);
+ * await using overlay = await startOverlay({ identity, network, trust });
+ * overlay.onMessage('greetings', ({ name }, bytes) => console.log(name, bytes));
+ * ```
+ */
+export {
+  startOverlay,
+  type Overlay,
+  type OverlayOptions,
+  type OverlayStatus,
+  type PeerRef,
+  type Pong,
+} from './transport/overlay/overlay.ts';
+export type { KnownPeer, OverlayEvent, PeerView, RelayAddress } from './transport/overlay/node/ports.ts';
+export { generateIdentity, identityFromSeed, type Identity } from './transport/overlay/identity/identity.ts';
+export { LIMITS, networkOf, type Descriptor, type Network } from './transport/overlay/trust/descriptor.ts';
+export { PinnedTrust, type Trust } from './transport/overlay/trust/trust.ts';
