@@ -51,9 +51,9 @@ class Lab {
     return signRecord(who, network, { seq: this.now, ttlMs: 60_000, relays: [relay.publicKey], name: '', ...changes });
   }
 
-  send(who: Identity, record: Uint8Array, address = who.address): RecordBody | undefined {
+  send(who: Identity, record: Uint8Array, address = who.address, certifiedName?: string): RecordBody | undefined {
     const body = buildRegister({ id: this.id++, record });
-    return this.answer(this.server.control(this.now, keyOf(who), CONTROL.register, body, address));
+    return this.answer(this.server.control(this.now, keyOf(who), CONTROL.register, body, address, certifiedName));
   }
 
   /** Names in the records that are found, and where the relays are. */
@@ -102,6 +102,23 @@ describe('registration', () => {
     for (const question of [byKey(alice), byAddress(alice), byName('alice')])
       expect(lab.resolve(bob, question)).toEqual({ names: ['alice'], places: [PLACE] });
     for (const question of [byKey(bob), byAddress(bob), byName('Alice')]) expect(lab.resolve(bob, question)).toEqual(none);
+  });
+
+  test('is found by no name but that of its certificate: nobody gets in the way of whose name it is', () => {
+    const lab = new Lab();
+    for (const [i, certified] of ['mallory', '', 'ALICE'].entries()) {
+      lab.now += i;
+      const sent = lab.send(mallory, lab.recordOf(mallory, { name: 'alice' }), mallory.address, certified);
+      expect(sent).toMatchObject({ type: 'registered' });
+      expect(lab.resolve(bob, byName('alice'))).toEqual(none);
+      expect(lab.resolve(bob, byKey(mallory)).names).toEqual(['alice']);
+    }
+    lab.send(alice, lab.recordOf(alice, { name: 'alice' }), alice.address, 'alice');
+    expect(lab.resolve(bob, byName('alice')).names).toHaveLength(1);
+    // Certified anew, under another name.
+    lab.now += 1;
+    lab.send(alice, lab.recordOf(alice, { name: 'alice' }), alice.address, 'alina');
+    expect(lab.resolve(bob, byName('alice'))).toEqual(none);
   });
 
   test('lasts as long as its record says, however it was renewed', () => {

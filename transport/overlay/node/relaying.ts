@@ -42,6 +42,7 @@ export class Relaying {
   private readonly visits = new Visits();
   private readyBefore: readonly PublicKey[] = [];
   private isStarted = false;
+  private isClosed = false;
 
   constructor(o: RelayingOptions) {
     this.o = o;
@@ -88,7 +89,9 @@ export class Relaying {
     if (peer.isMember && this.isRelay(peer.key)) this.rendezvous?.up(now, peer.key, peer.connection.rttMs);
   }
 
+  /** The session with this peer has ended, at least for what is new: nobody is registered, or reached, in it. */
   down(now: number, peer: RemotePeer): void {
+    this.server?.gone(peer.key);
     if (this.isRelay(peer.key)) this.rendezvous?.down(now, peer.key);
   }
 
@@ -105,7 +108,6 @@ export class Relaying {
   }
 
   gone(now: number, peer: RemotePeer): void {
-    this.server?.gone(peer.key);
     this.waiting.delete(peer.key);
     for (const relay of this.visits.end(peer.key)) this.rendezvous?.leave(now, relay);
     this.down(now, peer);
@@ -131,7 +133,8 @@ export class Relaying {
       return;
     }
     const address = this.o.addressOf(peer.key);
-    if (address !== undefined) this.answer(now, peer, this.server.control(now, peer.key, code, bytes, address));
+    const name = peer.isCertified ? peer.certifiedName : undefined;
+    if (address !== undefined) this.answer(now, peer, this.server.control(now, peer.key, code, bytes, address, name));
     else this.keep(peer.key, code, bytes);
   }
 
@@ -171,19 +174,22 @@ export class Relaying {
       const client = this.o.peers.get(to);
       if (client !== undefined) this.o.carrier.relay(now, client, body);
     }
-    this.takeRendezvous(now);
+    if (!this.isClosed) this.takeRendezvous(now);
   }
 
+  /** This node stops: no more relays are looked for, and nobody is reached by them. Clients are served on. */
   close(): void {
-    this.readyBefore = [];
+    this.isClosed = true;
   }
 
   nextAt(): number {
-    return Math.min(this.isStarted ? Infinity : 0, this.rendezvous?.nextAt() ?? Infinity, this.server?.nextAt() ?? Infinity);
+    const server = this.server?.nextAt() ?? Infinity;
+    if (this.isClosed) return server;
+    return Math.min(this.isStarted ? Infinity : 0, this.rendezvous?.nextAt() ?? Infinity, server);
   }
 
   tick(now: number): void {
-    this.rendezvous?.tick(now);
+    if (!this.isClosed) this.rendezvous?.tick(now);
     this.server?.tick(now);
   }
 
@@ -269,7 +275,8 @@ export class Relaying {
     const isNew = ready.some((relay) => !this.readyBefore.includes(relay));
     this.readyBefore = ready;
     if (!isNew) return;
-    for (const peer of this.o.peers.values()) if (peer.isConnecting || peer.isUp) this.o.reach(now, peer.key, this.pathsTo(peer));
+    for (const peer of this.o.peers.values())
+      if ((peer.isConnecting || peer.isUp) && peer.endsAt === Infinity) this.o.reach(now, peer.key, this.pathsTo(peer));
   }
 
   private notHere(now: number, path: PathId, hash: string): void {

@@ -80,6 +80,11 @@ export class RemotePeer {
     return this.authorization?.type === 'member';
   }
 
+  /** It has shown a certificate. */
+  get isCertified(): boolean {
+    return this.authorization?.type === 'member' && this.authorization.certificate !== undefined;
+  }
+
   /** Of its certificate; empty: it has none. */
   get certifiedName(): string {
     return this.authorization?.type === 'member' ? (this.authorization.certificate?.name ?? '') : '';

@@ -77,6 +77,13 @@ export interface RelayView {
 const SWEEP_MS = 5_000;
 const NOTHING: readonly ControlBody[] = [];
 
+interface Registration {
+  readonly record: SignedRecord;
+  /** By what it is found. */
+  readonly subjects: readonly string[];
+  readonly until: number;
+}
+
 /** A peer that has sent something. */
 interface Client {
   readonly key: PublicKey;
@@ -85,7 +92,7 @@ interface Client {
   readonly bytes: Bucket;
   readonly requests: Bucket;
   readonly notices: Bucket;
-  registration: { readonly record: SignedRecord; readonly until: number } | undefined;
+  registration: Registration | undefined;
   /** RELAY bodies for it. */
   queue: Uint8Array[];
 }
@@ -115,6 +122,9 @@ export class RelayServer {
 
   /**
    * A REGISTER or RESOLVE of this peer, a member, whose key has the address `keyAddress` (`addressOf`). Gives the answers, to be sent reliably.
+   *
+   * `certifiedName`: of its certificate, empty if that has none; by another one it is not found, so that nobody gets in the way of whose name it is.
+   * Undefined: members have no certificates.
    */
   control(
     now: number,
@@ -122,8 +132,10 @@ export class RelayServer {
     code: typeof CONTROL.register | typeof CONTROL.resolve,
     bytes: Uint8Array,
     keyAddress: OverlayAddress,
+    certifiedName?: string,
   ): readonly ControlBody[] {
-    return code === CONTROL.register ? this.register(now, peer, bytes, keyAddress) : this.resolve(now, peer, bytes);
+    if (code === CONTROL.resolve) return this.resolve(now, peer, bytes);
+    return this.register(now, peer, bytes, keyAddress, certifiedName);
   }
 
   /**
@@ -183,7 +195,13 @@ export class RelayServer {
     return { clients: this.clients.size, registered: this.byHash.size, packets: this.packets, bytes: this.bytes };
   }
 
-  private register(now: number, peer: PublicKey, bytes: Uint8Array, keyAddress: OverlayAddress): readonly ControlBody[] {
+  private register(
+    now: number,
+    peer: PublicKey,
+    bytes: Uint8Array,
+    keyAddress: OverlayAddress,
+    certifiedName: string | undefined,
+  ): readonly ControlBody[] {
     const parsed = parseRegister(bytes);
     if (parsed === undefined) return this.drop('relay_malformed');
     const { id, record: signed } = parsed;
@@ -199,7 +217,7 @@ export class RelayServer {
     if (refusal !== undefined) return refused(refusal);
     const forMs = Math.min(record.ttlMs, Math.ceil(record.seq + record.ttlMs + RECORD_SKEW_MS - wallClockMs));
     if (holder !== undefined && holder !== client) this.unregister(holder);
-    this.put(client, { record, until: now + forMs });
+    this.put(client, { record, subjects: subjectsOf(record, certifiedName), until: now + forMs });
     this.sweepAt = Math.min(this.sweepAt, now + SWEEP_MS);
     return [reply({ type: 'registered', id, forMs })];
   }
@@ -259,15 +277,14 @@ export class RelayServer {
     return client;
   }
 
-  private put(client: Client, registration: NonNullable<Client['registration']>): void {
-    const before = client.registration?.record;
-    const after = registration.record;
+  private put(client: Client, registration: Registration): void {
+    const before = client.registration?.subjects ?? [];
+    const { subjects } = registration;
     client.registration = registration;
     this.byHash.set(client.hash, client);
     this.hashes.add(client.hash);
-    for (const each of before === undefined ? [] : subjects(before))
-      if (!subjects(after).includes(each)) this.unlist(each, client);
-    for (const each of subjects(after)) {
+    for (const each of before) if (!subjects.includes(each)) this.unlist(each, client);
+    for (const each of subjects) {
       const clients = this.bySubject.get(each);
       if (clients === undefined) this.bySubject.set(each, new Set([client]));
       else clients.add(client);
@@ -276,7 +293,7 @@ export class RelayServer {
 
   private unregister(client: Client): void {
     if (client.registration === undefined) return;
-    for (const each of subjects(client.registration.record)) this.unlist(each, client);
+    for (const each of client.registration.subjects) this.unlist(each, client);
     this.byHash.delete(client.hash);
     this.hashes.delete(client.hash);
     this.waiting.delete(client);
@@ -303,9 +320,9 @@ const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const subject = ({ type, value }: Question): string => `${type}/${hexOf(value)}`;
 
 /** All by which a record can be found. */
-function subjects({ publicKey, address, name }: SignedRecord): readonly string[] {
+function subjectsOf({ publicKey, address, name }: SignedRecord, certifiedName = name): readonly string[] {
   const all = [subject({ type: 'key', value: publicKey }), subject({ type: 'address', value: addressBytes(address) })];
-  return name === '' ? all : [...all, subject({ type: 'name', value: Buffer.from(name, 'latin1') })];
+  return name === '' || name !== certifiedName ? all : [...all, subject({ type: 'name', value: Buffer.from(name, 'latin1') })];
 }
 
 const reply = (body: Parameters<typeof buildRecordBody>[0]): ControlBody => ({
