@@ -17,7 +17,7 @@ export const sealBehind = (key: CipherKey, nonce: Uint8Array, head: Uint8Array, 
 
 function sealed(key: CipherKey, nonce: Uint8Array, aad: Uint8Array, before: Uint8Array, plain: Uint8Array): Buffer {
   const cipher = createCipheriv(CIPHER, key, nonce, OPTIONS);
-  cipher.setAAD(aad);
+  cipher.setAAD(aad, { plaintextLength: plain.length });
   const text = cipher.update(plain);
   // A stream cipher holds nothing back: this only makes the tag.
   cipher.final();
@@ -34,7 +34,7 @@ export function open(key: CipherKey, nonce: Uint8Array, aad: Uint8Array, sealed:
   const length = sealed.length - TAG_BYTES;
   if (length < 0 || nonce.length !== NONCE_BYTES) return undefined;
   const decipher = createDecipheriv(CIPHER, key, nonce, OPTIONS);
-  decipher.setAAD(aad);
+  decipher.setAAD(aad, { plaintextLength: length });
   decipher.setAuthTag(sealed.subarray(length));
   const plain = decipher.update(sealed.subarray(0, length));
   try {
