@@ -18,10 +18,11 @@ export async function echo(
   { carrier, bytes, inFlight, warmMs, measureMs, isRelayed = false }: EchoInput,
   folder: string,
 ): Promise<Measured> {
-  const relay = isRelayed ? await OtherSide.start<OverlayPlace>({ side: 'relay' }, folder) : undefined;
-  const used: Carrier = relay === undefined || carrier.kind !== 'overlay' ? carrier : { ...carrier, via: relay.place };
-  const { side, place } = await OtherSide.start<Place>({ side: 'receiver', carrier: used, isEcho: true }, folder);
-  const end = await dial(used, place);
+  const relay = isRelayed ? await OtherSide.start({ side: 'relay' }, folder) : undefined;
+  const used: Carrier =
+    relay === undefined || carrier.kind !== 'overlay' ? carrier : { ...carrier, via: relay.place as OverlayPlace };
+  const { side, place } = await OtherSide.start({ side: 'receiver', carrier: used, isEcho: true }, folder);
+  const end = await dial(used, place as Place);
   const message = new Uint8Array(bytes).fill(97);
   const times: number[] = [];
   // All of them keep order here, so the oldest is the one that comes back.

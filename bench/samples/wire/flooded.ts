@@ -22,7 +22,8 @@ const MESSAGE_BYTES = 1_100;
 const GIVE_UP_MS = 60_000;
 
 export async function flooded({ to, perSecond, warmMs, measureMs }: FloodedInput, folder: string): Promise<Measured> {
-  const { side, place } = await OtherSide.start<OverlayPlace>({ side: 'receiver', carrier: CARRIER, isEcho: false }, folder);
+  const { side, place: found } = await OtherSide.start({ side: 'receiver', carrier: CARRIER, isEcho: false }, folder);
+  const place = found as OverlayPlace;
   const end = await dial(CARRIER, place);
   const stop = pump(end, new Uint8Array(MESSAGE_BYTES));
   const port = to === 'receiver' ? Number(place.endpoint.split(':')[1]) : sink();

@@ -24,7 +24,7 @@ export class OtherSide {
   }
 
   /** What it says first is where it is found. */
-  static async start<P>(input: SideInput, folder: string): Promise<{ readonly side: OtherSide; readonly place: P }> {
+  static async start(input: SideInput, folder: string): Promise<{ readonly side: OtherSide; readonly place: unknown }> {
     // From bench/samples/wire/, or from bench/dist/samples/wire/.
     const extension = import.meta.filename.slice(import.meta.filename.lastIndexOf('.'));
     const child = fork(join(import.meta.dirname, '..', '..', `side${extension}`), [JSON.stringify(input)], {
@@ -34,7 +34,7 @@ export class OtherSide {
     const side = new OtherSide(child);
     const said = await side.next();
     if (!('ready' in said)) throw new Error('the other side did not say where it is');
-    return { side, place: said.ready as P };
+    return { side, place: said.ready };
   }
 
   /** What it has done so far. */

@@ -23,10 +23,11 @@ export async function stream(
   { carrier, bytes, warmMs, measureMs, isRelayed = false }: StreamInput,
   folder: string,
 ): Promise<Measured> {
-  const relay = isRelayed ? await OtherSide.start<OverlayPlace>({ side: 'relay' }, folder) : undefined;
-  const used: Carrier = relay === undefined || carrier.kind !== 'overlay' ? carrier : { ...carrier, via: relay.place };
-  const { side, place } = await OtherSide.start<Place>({ side: 'receiver', carrier: used, isEcho: false }, folder);
-  const end = await dial(used, place);
+  const relay = isRelayed ? await OtherSide.start({ side: 'relay' }, folder) : undefined;
+  const used: Carrier =
+    relay === undefined || carrier.kind !== 'overlay' ? carrier : { ...carrier, via: relay.place as OverlayPlace };
+  const { side, place } = await OtherSide.start({ side: 'receiver', carrier: used, isEcho: false }, folder);
+  const end = await dial(used, place as Place);
   const stop = pump(end, new Uint8Array(bytes).fill(97));
   await sleep(warmMs);
   const tallies = async () => ({
