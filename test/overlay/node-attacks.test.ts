@@ -272,6 +272,17 @@ describe('attacks on whole nodes', () => {
     expect(a.node.installDenyList(world.now, list)).toBe('known');
   });
 
+  test('a WebSocket that a stranger opens and closes moves nothing of those who are connected', async () => {
+    const { world, a, b } = pair(8);
+    await exchange(world, a, b, 3);
+    const before = JSON.stringify(b.node.view());
+    expect(b.node.nextAt()).toBeGreaterThan(world.now);
+    b.node.pathFailed(world.now, 'ws:7/203.0.113.66', 'ws', 'closed');
+    // Whoever is moved is due at once.
+    expect(b.node.nextAt()).toBeGreaterThan(world.now);
+    expect(JSON.stringify(b.node.view())).toBe(before);
+  });
+
   test('A25 nothing is kept of peers that came and went', async () => {
     const world = new World(9);
     const b = world.add('b', { addresses: ['203.0.113.2'] });

@@ -111,9 +111,8 @@ export class OverlayNode {
   /** A path can carry nothing: as the endpoint says. Undefined: all paths of this socket. */
   pathFailed(now: number, path: PathId | undefined, socket: string, error: PathError): void {
     for (const peer of this.peers.values()) {
-      const failed = path === undefined ? (peer.paths?.view() ?? []).map((view) => view.path) : [path];
-      for (const each of failed) {
-        if (path === undefined && parseUdpPath(each)?.socket !== socket) continue;
+      // Anyone may open a WebSocket and close it: of those who have no such path nothing is moved.
+      for (const each of failedOf(peer, path, socket)) {
         peer.paths?.failed(now, each, error);
         if (error === 'closed') peer.hints.delete(each);
         this.touch(peer);
@@ -657,6 +656,12 @@ const ticketOf = ({ generation }: RemotePeer, { channel, message }: { channel: s
   channel,
   number: message,
 });
+
+/** The paths of a peer that are this one, or, if it is undefined, of this socket. */
+function failedOf({ paths, hints }: RemotePeer, path: PathId | undefined, socket: string): readonly PathId[] {
+  if (path !== undefined) return hints.has(path) || paths?.has(path) === true ? [path] : [];
+  return (paths?.view() ?? []).map((view) => view.path).filter((each) => parseUdpPath(each)?.socket === socket);
+}
 
 const isOfPath = (frame: Frame): boolean =>
   frame.type === 'path_challenge' ||

@@ -196,6 +196,10 @@ export class Paths {
     this.settle(now);
   }
 
+  has(path: PathId): boolean {
+    return this.byId.has(path);
+  }
+
   /** Whether a packet of `bytes`, or of the usual length, may go there: it is proved, or the 3x limit has room. */
   isOpen(path: PathId, bytes = this.datagram(path)): boolean {
     const known = this.byId.get(path);
