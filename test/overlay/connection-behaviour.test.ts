@@ -283,3 +283,19 @@ test('control frames arrive although packets are lost; one that need not is sent
   expect(new Set(heard.filter((n) => n >= 100)).size).toBe(heard.filter((n) => n >= 100).length);
   expect(() => sim.a.connection.control(0, { ...frame(0), bytes: new Uint8Array(1_200) })).toThrow(/1203 bytes/);
 });
+
+test('on an ordered channel nothing is told as delivered that waits for what came before it', () => {
+  const sim = new Simulation({ seed: 1, weather: { loss: 1 } });
+  const { connection, delivered } = sim.a;
+  connection.send(0, 'ordered', new Uint8Array(10));
+  connection.send(0, 'any', new Uint8Array(10), 1);
+  sim.run(1);
+  sim.weather = { ...sim.weather, loss: 0 };
+  connection.send(1, 'ordered', new Uint8Array(20));
+  connection.send(1, 'any', new Uint8Array(20), 1);
+  sim.run(32);
+  expect([delivered, sim.b.heard.length]).toEqual([['any 1'], 1]);
+  sim.run(1_000);
+  expect(delivered.filter((text) => text.startsWith('ordered'))).toEqual(['ordered 0', 'ordered 1']);
+  expect(sim.b.heard).toHaveLength(4);
+});

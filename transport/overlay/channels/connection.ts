@@ -294,10 +294,7 @@ export class Connection {
   }
 
   private onOutcome({ settled, again }: FlightOutcome): void {
-    for (const item of settled) {
-      const message = this.contents.settle(item);
-      if (message !== undefined) this.tell('delivered', message);
-    }
+    for (const item of settled) for (const message of this.contents.settle(item)) this.tell('delivered', message);
     for (const item of again) this.contents.dueAgain(item);
     this.isReady = true;
   }

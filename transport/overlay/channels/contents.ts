@@ -51,27 +51,26 @@ export class Contents {
     return packing;
   }
 
-  /** It was acknowledged. A message: this was the last of it. */
-  settle(item: Item): OutMessage | undefined {
+  /** It was acknowledged. Gives the messages that are delivered by that. */
+  settle(item: Item): readonly OutMessage[] {
     switch (item.type) {
       case 'message':
         return this.outgoing.onAcked(item);
       case 'open':
         item.channel.isOpen = true;
-        return undefined;
+        return [];
       case 'reset':
-        this.outgoing.onResetAcked(item);
-        return undefined;
+        return this.outgoing.onResetAcked(item);
       case 'ack':
         this.acks.onAcked(item.largest);
-        return undefined;
+        return [];
       case 'close':
         this.closing.onAcked();
-        return undefined;
+        return [];
       case 'max_data':
       case 'max_msgs':
       case 'control':
-        return undefined;
+        return [];
     }
   }
 

@@ -63,6 +63,8 @@ export class OutChannel {
   nextSeq = 0;
   /** Begun and not acknowledged; reliable ones. */
   readonly unacked = new Set<OutMessage>();
+  /** Mode 0: begun, and not told as delivered. The peer keeps what it has behind one that is missing, so that may still be lost. */
+  readonly untold = new Set<OutMessage>();
   /** Bytes that all messages that were begun have been charged. */
   charged = 0;
   /** Messages were given up, and the peer is not known to know. Until then nothing is begun. */
@@ -140,19 +142,21 @@ export class Outgoing {
       this.resetsDue.add(channel);
     }
     for (const message of begun) {
+      channel.untold.delete(message);
       message.cellsLeft = 0;
       this.queuedBytes -= costOf(message);
     }
     return [...begun, ...(half !== undefined && channel.mode === 2 ? [half] : []), ...unsent];
   }
 
-  /** The peer knows that these messages do not come, and keeps nothing of them. */
-  onResetAcked({ channel, seq }: ResetItem): void {
-    if (channel.reset?.seq !== seq) return;
+  /** The peer knows that these messages do not come, and keeps nothing of them. Gives those that it has handed over therefore. */
+  onResetAcked({ channel, seq }: ResetItem): readonly OutMessage[] {
+    if (channel.reset?.seq !== seq) return [];
     this.partials -= channel.reset.partials;
     this.partialBytes -= channel.reset.partialBytes;
     channel.reset = undefined;
     this.resetsDue.delete(channel);
+    return toldOf(channel);
   }
 
   onResetLost({ channel, seq }: ResetItem): void {
@@ -195,10 +199,12 @@ export class Outgoing {
     }
   }
 
-  onAcked(item: MessageItem): OutMessage | undefined {
+  /** Gives the messages that are delivered by that: none, or on an ordered channel all that waited for this one. */
+  onAcked(item: MessageItem): readonly OutMessage[] {
     const { message, from, to } = item;
+    const { channel } = message;
     // An unreliable one was settled when it was sent.
-    if (message.cellsLeft === 0 || message.channel.mode === 2) return undefined;
+    if (message.cellsLeft === 0 || channel.mode === 2) return [];
     if (message.cells === undefined) message.cellsLeft = 0;
     else {
       for (let cell = from / CELL; cell * CELL < to; cell++) {
@@ -207,10 +213,10 @@ export class Outgoing {
         message.cellsLeft--;
       }
     }
-    if (message.cellsLeft > 0) return undefined;
-    message.channel.unacked.delete(message);
+    if (message.cellsLeft > 0) return [];
+    channel.unacked.delete(message);
     this.settle(message);
-    return message;
+    return channel.mode === 0 ? toldOf(channel) : [message];
   }
 
   /** Unreliable messages are not sent again. */
@@ -358,6 +364,7 @@ export class Outgoing {
     message.seq = channel.nextSeq++;
     if (channel.mode !== 2) {
       channel.unacked.add(message);
+      if (channel.mode === 0) channel.untold.add(message);
       channel.charged += costOf(message);
       channel.credit.take(1);
       this.credit.take(costOf(message));
@@ -410,6 +417,17 @@ const costOf = ({ bytes }: OutMessage): number => bytes.length + MESSAGE_COST;
 
 /** The peer still waits for something of it. */
 const isUnsettled = ({ mode, unacked, reset }: OutChannel): boolean => mode !== 2 && (unacked.size > 0 || reset !== undefined);
+
+/** What is whole at the peer with all before it. */
+function toldOf({ untold }: OutChannel): readonly OutMessage[] {
+  const told: OutMessage[] = [];
+  for (const message of untold) {
+    if (message.cellsLeft > 0) break;
+    untold.delete(message);
+    told.push(message);
+  }
+  return told;
+}
 
 const openFrame = ({ id, mode, name }: OutChannel): Frame => ({ type: 'open_channel', channel: id, mode, name });
 

@@ -25,7 +25,7 @@ export type CloseReason = 'closed' | 'silence' | 'close_timeout' | 'peer' | Viol
 
 export type ConnectionOutput =
   | { readonly type: 'message'; readonly channel: string; readonly mode: ChannelMode; readonly bytes: Uint8Array }
-  /** The peer's node has the message. `message`: as `send` returned it. */
+  /** The peer's node has the message, and on an ordered channel all before it: it is handed over. `message`: as `send` returned it. */
   | { readonly type: 'delivered'; readonly channel: string; readonly message: number }
   /** Given up: it was never sent, since the peer gave no credit for too long, or its channel was reset, and the peer may have it. */
   | { readonly type: 'undelivered'; readonly channel: string; readonly message: number }
