@@ -54,7 +54,7 @@ const LAN_MS = 0.3;
 const TTL = 64;
 
 export class Internet {
-  readonly weather: Weather;
+  weather: Weather;
   /** Packets that hosts sent. */
   sent = 0;
   private readonly random: () => number;
@@ -84,6 +84,11 @@ export class Internet {
   /** Addresses with colons are global, and the NAT is a firewall before them: only who was sent to may send. */
   host(name: string, o: { addresses: readonly string[]; nat?: string }): void {
     this.hosts.set(name, { name, addresses: o.addresses, nat: o.nat === undefined ? undefined : this.natOf(o.nat) });
+  }
+
+  /** A host has other addresses from now on, behind the same NAT. */
+  move(name: string, addresses: readonly string[]): void {
+    this.hosts.set(name, { ...this.hostOf(name), addresses });
   }
 
   /** A datagram of a host. `ttl`: of the IP header. */

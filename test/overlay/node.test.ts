@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { addRelay, World, type NodeSetup, type SimNode } from './world.ts';
+import { addRelay, identity, keyOf, World, type NodeSetup, type SimNode } from './world.ts';
 import type { NatKind } from './nat-model.ts';
 
 const MESSAGES = 30;
@@ -108,6 +108,49 @@ describe('two nodes that reach each other', () => {
   });
 });
 
+describe('what a node keeps', () => {
+  const start = (seed: number): { world: World; a: SimNode; b: SimNode } => {
+    const world = new World(seed);
+    const [a, b] = (['a', 'b'] as const).map((name, i) =>
+      world.add(name, {
+        addresses: [`203.0.113.${i + 1}`],
+        peers: (['a', 'b'] as const).map((other, at) => ({
+          publicKey: keyOf(identity(other)),
+          endpoints: [`203.0.113.${at + 1}:4000`],
+        })),
+      }),
+    );
+    return { world, a: a as SimNode, b: b as SimNode };
+  };
+
+  test('of the messages of a peer that has started again is given back', async () => {
+    const { world, a, b } = start(1);
+    const budget = (b.node as unknown as { budget: { bytesLeft: number } }).budget;
+    const whole = budget.bytesLeft;
+    a.node.send(0, b.key, 'x', new Uint8Array(500_000));
+    await world.until('half of a message', () => budget.bytesLeft < whole);
+    world.crash('a');
+    const again = world.add('a', a.setup);
+    world.send(again, b, 'after');
+    await world.until('a message', () => b.heard.length > 0);
+    expect(budget.bytesLeft).toBe(whole);
+  });
+
+  test('of a peer that it tries to reach anew just when that would be forgotten: time goes on', async () => {
+    const { world, a, b } = start(2);
+    talk(world, a, b, 0, 1);
+    await allHeard(world, a, b, 1);
+    await world.until('rest', () => a.node.view().peers[0]?.state === 'resting', 200_000);
+    world.crash('b');
+    // Ten minutes of rest are over in the middle of the attempt.
+    world.run(595_000);
+    world.send(a, b, 'late');
+    await world.until('a failure', () => a.failed.length > 0, 20_000);
+    expect(a.lost).toHaveLength(1);
+    expect(a.node.view().peers).toEqual([]);
+  });
+});
+
 describe('two nodes behind NATs with a relay', () => {
   function start(
     seed: number,
@@ -177,6 +220,27 @@ describe('two nodes behind NATs with a relay', () => {
     expect([a.way(b), b.way(a)]).toEqual([way, way]);
     if (one === 'block') expect(a.way(world.nodes.get('r1') as SimNode)).toBe('tcp');
     expect(a.node.view().peers.find(({ publicKey }) => publicKey === b.key)?.whyRelayed).not.toBeUndefined();
+  });
+
+  test.each([
+    ['is there', undefined, 2_000],
+    ['starts anew', 0, 2_000],
+    ['is away for a minute', 60_000, 18_000],
+  ] as const)('a node without UDP whose WebSockets are cut finds back to a relay that %s', async (_, awayMs, limitMs) => {
+    const { world, a, b, r } = start(1, ['block', 'full']);
+    world.run(2_000);
+    talk(world, a, b, 0, 1);
+    await allHeard(world, a, b, 1);
+    // After a minute of silence nothing looks for other ways of its own.
+    world.run(100_000);
+    world.cutWires('a');
+    expect(a.way(r)).toBeUndefined();
+    if (awayMs !== undefined) {
+      world.crash('r1');
+      world.run(awayMs);
+      world.add('r1', r.setup);
+    }
+    await world.until('a way', () => a.way(r) === 'tcp', limitMs);
   });
 
   test('a NAT that forgets, another address, and a relay that dies: exactly once and in order, 5 % loss', async () => {

@@ -9,6 +9,7 @@ import { addressOf, type OverlayAddress } from '../../transport/overlay/identity
 import type { Identity } from '../../transport/overlay/identity/identity.ts';
 import { parseEndpoint, parseUdpPath, udpPath, webSocketPath, type Endpoint } from '../../transport/overlay/paths/endpoint.ts';
 import type { Query } from '../../transport/overlay/relay/ports.ts';
+import type { KeyLimits } from '../../transport/overlay/session/keys.ts';
 import type { PathId } from '../../transport/overlay/session/source.ts';
 import { LIMITS, networkOf, type Network } from '../../transport/overlay/trust/descriptor.ts';
 import type { DenyLists } from '../../transport/overlay/trust/deny-list.ts';
@@ -25,6 +26,8 @@ export const EPOCH = Date.UTC(2026, 11, 1);
 const PORT = 4000;
 /** Rounds at one instant after which something evidently spins. */
 const SPIN = 2_000;
+/** Datagrams that wait for a frozen node, as in the buffer of a socket whose process is stopped. */
+const WAITING_MAX = 100;
 
 const identities = new Map<Name, Identity>();
 const addresses = new Map<string, OverlayAddress>();
@@ -64,6 +67,7 @@ export interface NodeSetup {
   /** Default: the one whose members are pinned. */
   readonly network?: Network;
   readonly denyLists?: DenyLists;
+  readonly keyLimits?: Partial<KeyLimits>;
 }
 
 export interface Message {
@@ -87,15 +91,21 @@ export class SimNode {
   readonly resolved = new Map<number, readonly SignedRecord[]>();
   readonly setup: NodeSetup;
   node: OverlayNode;
+  /** As by SIGSTOP; see `World.thaw`. */
   isFrozen = false;
+  /** What came while it was frozen. */
+  readonly waiting: (readonly [path: PathId, bytes: Uint8Array])[] = [];
+  /** By how much its wall clock is wrong. */
+  skewMs: number;
   private nextPort = 50_000;
 
   constructor(name: Name, host: string, setup: NodeSetup, random: (bytes: number) => Uint8Array, skewMs: number) {
     this.name = name;
     this.host = host;
     this.setup = setup;
+    this.skewMs = skewMs;
     this.key = keyOf(identity(name));
-    const { relay = false, relays = [], peers = [], birthday = false, trust = pinned(), denyLists } = setup;
+    const { relay = false, relays = [], peers = [], birthday = false, trust = pinned(), denyLists, keyLimits = {} } = setup;
     this.node = new OverlayNode({
       identity: identity(name),
       network: setup.network ?? network,
@@ -107,7 +117,8 @@ export class SimNode {
       peers,
       birthday,
       random,
-      wallClock: (now) => EPOCH + now + skewMs,
+      keyLimits,
+      wallClock: (now) => EPOCH + now + this.skewMs,
       drops: this.drops,
     });
   }
@@ -131,6 +142,7 @@ export class SimNode {
 }
 
 interface Wire {
+  readonly from: SimNode;
   readonly to: SimNode;
   readonly path: PathId;
 }
@@ -144,6 +156,8 @@ export class World {
   cut: ((from: SimNode, path: PathId, bytes: Uint8Array) => boolean) | undefined;
   /** Sees each datagram that arrives. */
   tap: ((to: SimNode, path: PathId, bytes: Uint8Array) => void) | undefined;
+  /** Sees each output of a node, before anything is done about it. */
+  watch: ((sim: SimNode, output: NodeOutput) => void) | undefined;
   private readonly wires = new Map<string, Wire>();
   private wireCount = 0;
   /** Steps at this instant. */
@@ -178,9 +192,32 @@ export class World {
     return sim;
   }
 
+  /** The host is gone: nobody is told. */
   crash(name: Name): void {
     this.nodes.delete(name);
     for (const [path, { to }] of this.wires) if (to.name === name || path.startsWith(`${name} `)) this.wires.delete(path);
+  }
+
+  /** WebSockets of this node are closed, and both ends are told. */
+  cutWires(name: Name): void {
+    for (const [key, { to, path, from }] of this.wires) {
+      if (to.name !== name && from.name !== name) continue;
+      this.wires.delete(key);
+      if (this.nodes.get(to.name) === to) to.node.pathFailed(this.now, path, path, 'closed');
+    }
+  }
+
+  /** Another address: the sockets stay. */
+  move(sim: SimNode, address: string): void {
+    this.internet.move(sim.host, [address]);
+    for (const [name, { port }] of sim.sockets) sim.sockets.set(name, { host: address, port });
+    sim.node.networkChanged(this.now, [{ host: address, port: PORT }]);
+  }
+
+  /** It goes on where it stopped, with what came meanwhile. */
+  thaw(sim: SimNode): void {
+    sim.isFrozen = false;
+    for (const [path, bytes] of sim.waiting.splice(0)) this.arrive(sim, path, bytes);
   }
 
   connect(from: SimNode, to: SimNode): void {
@@ -227,9 +264,7 @@ export class World {
     for (const { host, from, to, bytes } of this.internet.take(this.now)) {
       const sim = this.nodes.get(host as Name);
       const socket = sim && [...sim.sockets].find(([, at]) => at.port === to.port && at.host === to.host)?.[0];
-      if (sim === undefined || socket === undefined || sim.isFrozen) continue;
-      this.tap?.(sim, udpPath(socket, from), bytes);
-      sim.node.receive(this.now, udpPath(socket, from), bytes);
+      if (sim !== undefined && socket !== undefined) this.arrive(sim, udpPath(socket, from), bytes);
     }
     while ((this.later[0]?.at ?? Infinity) <= this.now) this.later.shift()?.fn();
     for (const { node } of nodes) if (node.nextAt() <= this.now) node.tick(this.now);
@@ -250,13 +285,21 @@ export class World {
     }
   }
 
-  private after(ms: number, fn: () => void): void {
+  private arrive(sim: SimNode, path: PathId, bytes: Uint8Array): void {
+    if (!sim.isFrozen) {
+      this.tap?.(sim, path, bytes);
+      sim.node.receive(this.now, path, bytes);
+    } else if (sim.waiting.length < WAITING_MAX || parseUdpPath(path) === undefined) sim.waiting.push([path, bytes]);
+  }
+
+  after(ms: number, fn: () => void): void {
     const at = this.now + ms;
     const place = this.later.findIndex((other) => other.at > at);
     this.later.splice(place < 0 ? this.later.length : place, 0, { at, fn });
   }
 
   private act(sim: SimNode, output: NodeOutput): void {
+    this.watch?.(sim, output);
     switch (output.type) {
       case 'datagram':
         return this.transmit(sim, output);
@@ -302,6 +345,7 @@ export class World {
       case 'writable':
       case 'connected':
       case 'deny_lists':
+      case 'signed':
         return;
     }
   }
@@ -316,7 +360,7 @@ export class World {
     const copy = Uint8Array.from(bytes);
     if (wire !== undefined)
       this.after(this.internet.weather.latencyMs, () => {
-        if (this.nodes.get(wire.to.name) === wire.to) wire.to.node.receive(this.now, wire.path, copy);
+        if (this.wires.get(`${sim.name} ${to}`) === wire) this.arrive(wire.to, wire.path, copy);
       });
   }
 
@@ -326,9 +370,12 @@ export class World {
     if (to === undefined || this.nodes.get(sim.name) !== sim) return;
     const near = webSocketPath(++this.wireCount);
     const far = webSocketPath(++this.wireCount, sim.sockets.get('0')?.host);
-    this.wires.set(`${sim.name} ${near}`, { to, path: far });
-    this.wires.set(`${to.name} ${far}`, { to: sim, path: near });
-    this.after(2 * this.internet.weather.latencyMs, () => sim.node.opened(this.now, peer, near));
+    const key = `${sim.name} ${near}`;
+    this.wires.set(key, { from: sim, to, path: far });
+    this.wires.set(`${to.name} ${far}`, { from: to, to: sim, path: near });
+    this.after(2 * this.internet.weather.latencyMs, () => {
+      if (this.wires.has(key)) sim.node.opened(this.now, peer, near);
+    });
   }
 }
 

@@ -165,6 +165,14 @@ describe('keys', () => {
     a.sessions.setPaths(b.name, ['relay:x']);
     lab.say(a, b, 'one');
     expect(lab.sent.at(-1)?.to).toBe('relay:x');
+    // The handshake that is under way goes there, too, once.
+    a.sessions.setPaths(b.name, ['relay:x', 'relay:y']);
+    lab.say(a, b, 'two');
+    expect(
+      ofType(lab.sent, 'init')
+        .map(({ to }) => to)
+        .slice(1),
+    ).toEqual(['relay:x', 'relay:y']);
   });
 
   test('and all else of a peer are gone after `close`', () => {

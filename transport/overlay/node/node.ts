@@ -545,7 +545,8 @@ export class OverlayNode {
 
   /** There is no path left: everything is tried, as long as something waits. */
   private retry(now: number, peer: RemotePeer): void {
-    for (const path of [...peer.hints, ...this.relaying.pathsTo(peer)]) peer.paths?.probe(now, path);
+    this.look(now, peer, [...peer.hints, ...this.relaying.pathsTo(peer)]);
+    this.relaying.doubt(now, peer);
     const isWanted = peer.connection.memory.outgoing > 0 || peer.connection.inFlight > 0 || this.relaying.isRelay(peer.key);
     peer.retryAt = isWanted ? now + Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** peer.retries++) : Infinity;
   }
@@ -562,7 +563,7 @@ export class OverlayNode {
       peer.endsAt,
       peer.connectBy,
       peer.holdsUntil,
-      peer.restsSince + FORGET_MS,
+      peer.isConnecting ? Infinity : peer.restsSince + FORGET_MS,
     );
   }
 
@@ -585,7 +586,7 @@ export class OverlayNode {
     const peer = this.peerFor(now, key);
     if (peer === undefined) return;
     if (areHints) for (const path of paths) if (kindOfPath(path) !== 'relayed') peer.hints.add(path);
-    if (peer.isUp) for (const path of paths) peer.paths?.probe(now, path);
+    if (peer.isUp) this.look(now, peer, paths);
     else {
       const all = [...new Set([...peer.hints, ...paths])];
       peer.isConnecting = true;
@@ -596,6 +597,14 @@ export class OverlayNode {
       }
     }
     this.touch(peer);
+  }
+
+  /** Challenges paths. If there is none in use, new keys may be wanted as well: the peer may have started again. */
+  private look(now: number, peer: RemotePeer, paths: readonly PathId[]): void {
+    for (const path of paths) peer.paths?.probe(now, path);
+    if (peer.paths?.active !== undefined) return;
+    this.sessions.setPaths(peer.key, [...new Set([...peer.hints, ...paths])]);
+    this.drain(now);
   }
 
   private peerFor(now: number, key: PublicKey): RemotePeer | undefined {

@@ -101,6 +101,7 @@ export class RemotePeer {
 
   /** Another association: nothing of the one before holds. */
   renewConnection(): void {
+    this.connection.dispose();
     this.connection = this.newConnection();
   }
 

@@ -111,10 +111,12 @@ export class Sessions {
     this.initiate(now, known, false);
   }
 
-  /** Where handshakes for new keys of this peer go from now on: paths that were found to be good. */
+  /** Where handshakes for new keys of this peer go from now on, and one that is under way, too: paths that are good, or all if none is. */
   setPaths(peer: PublicKey, paths: readonly PathId[]): void {
     const known = this.peers.get(peer);
-    if (known !== undefined) known.paths = [...paths];
+    if (known === undefined) return;
+    known.paths = [...paths];
+    if (known.initiation !== undefined) this.send(known.initiation.add(paths));
   }
 
   /** A DATA packet for this peer. Undefined: there are no keys. `pn` only rises within an association, by more than one now and then. */
