@@ -27,6 +27,10 @@ export type AgentCommand =
   | SendCommand
   /** 'received' when so many messages of this exchange are there. */
   | { readonly do: 'expect'; readonly exchange: number; readonly count: number }
+  /** A message each `everyMs` from now on, until this node ends. 'streaming' follows. */
+  | { readonly do: 'stream'; readonly peer: string; readonly everyMs: number }
+  /** What has come of the stream of the other side since the last time: 'watched' follows. */
+  | { readonly do: 'watch' }
   | { readonly do: 'ping'; readonly peer: string }
   | { readonly do: 'status' }
   | { readonly do: 'stop' };
@@ -49,6 +53,10 @@ export type AgentLine =
   | { readonly type: 'delivered'; readonly count: number; readonly ms: number }
   /** `faults`: what came twice, too early, or not at all before this, at most ten. */
   | { readonly type: 'received'; readonly count: number; readonly faults: readonly string[] }
+  /** `ms`: since the start of the agent. */
+  | { readonly type: 'streaming'; readonly ms: number }
+  /** The longest time without a message, up to now; how long the first message took; undefined: none came. */
+  | { readonly type: 'watched'; readonly longestMs: number; readonly firstMs: number | undefined }
   | { readonly type: 'pong'; readonly kind: string; readonly path: string; readonly rttMs: number }
   | { readonly type: 'status'; readonly status: OverlayStatus }
   /** `ms`: since the start of the agent. */
@@ -57,6 +65,7 @@ export type AgentLine =
   | { readonly type: 'stopped' };
 
 const CHANNEL = 'natlab';
+const STREAM_CHANNEL = 'natlab/stream';
 /** Messages that wait for their acknowledgement. */
 const WINDOW = 1024;
 const PACE_MS = 5;
@@ -109,6 +118,46 @@ class Exchange {
   }
 }
 
+/** ms since 1970, as a float: the same in all processes. */
+const wallMs = (): number => performance.timeOrigin + performance.now();
+
+/** The stream of the other side. A message is the time at which it was sent, f64. */
+class Watch {
+  private lastAt = performance.now();
+  private longestMs = 0;
+  private firstMs: number | undefined;
+
+  message(bytes: Uint8Array): void {
+    this.firstMs ??= wallMs() - new DataView(bytes.buffer, bytes.byteOffset).getFloat64(0);
+    this.passed();
+  }
+
+  take(): AgentLine {
+    this.passed();
+    const { longestMs, firstMs } = this;
+    this.longestMs = 0;
+    this.firstMs = undefined;
+    return { type: 'watched', longestMs, firstMs };
+  }
+
+  private passed(): void {
+    const now = performance.now();
+    this.longestMs = Math.max(this.longestMs, now - this.lastAt);
+    this.lastAt = now;
+  }
+}
+
+function stream(overlay: Overlay, peer: string, everyMs: number): void {
+  say({ type: 'streaming', ms: performance.now() });
+  const post = (): void => {
+    const message = new Uint8Array(8);
+    new DataView(message.buffer).setFloat64(0, wallMs());
+    overlay.post(peer, STREAM_CHANNEL, message);
+  };
+  post();
+  setInterval(post, everyMs);
+}
+
 async function send(overlay: Overlay, { peer, exchange, count, bytes, perSecond }: SendCommand): Promise<void> {
   const begun = performance.now();
   const due = (): number => ((performance.now() - begun) / 1000) * perSecond;
@@ -131,7 +180,12 @@ async function send(overlay: Overlay, { peer, exchange, count, bytes, perSecond 
   say({ type: 'delivered', count, ms: Math.round(performance.now() - begun) });
 }
 
-async function obey(overlay: Overlay, received: Received, command: AgentCommand): Promise<void> {
+interface Seen {
+  readonly received: Received;
+  readonly watch: Watch;
+}
+
+async function obey(overlay: Overlay, { received, watch }: Seen, command: AgentCommand): Promise<void> {
   switch (command.do) {
     case 'connect': {
       const begun = performance.now();
@@ -142,6 +196,10 @@ async function obey(overlay: Overlay, received: Received, command: AgentCommand)
       return send(overlay, command);
     case 'expect':
       return received.expect(command.exchange, command.count);
+    case 'stream':
+      return stream(overlay, command.peer, command.everyMs);
+    case 'watch':
+      return say(watch.take());
     case 'ping': {
       const { kind, path, rttMs } = await overlay.ping(command.peer);
       return say({ type: 'pong', kind, path, rttMs });
@@ -176,8 +234,9 @@ const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const first = await lines.next();
 const config = JSON.parse(first.value as string) as AgentConfig;
 const overlay = await start(config);
-const received = new Received();
-overlay.onMessage(CHANNEL, (_, bytes) => received.message(bytes));
+const seen: Seen = { received: new Received(), watch: new Watch() };
+overlay.onMessage(CHANNEL, (_, bytes) => seen.received.message(bytes));
+overlay.onMessage(STREAM_CHANNEL, (_, bytes) => seen.watch.message(bytes));
 overlay.onEvent((event) => say({ type: 'event', ms: Math.round(performance.now()), event }));
 say({ type: 'ready', publicKey: overlay.publicKey, ms: Math.round(performance.now()) });
 // What was compiled is there for the next one; this one may be killed.
@@ -185,7 +244,7 @@ flushCompileCache();
 for await (const line of { [Symbol.asyncIterator]: () => lines }) {
   const command = JSON.parse(line) as AgentCommand;
   // Not waited for: 'status' is asked while messages are sent.
-  void obey(overlay, received, command).catch((error: unknown) => {
+  void obey(overlay, seen, command).catch((error: unknown) => {
     const code = isMeshError(error) ? error.code : 'none';
     say({ type: 'failed', command, code, message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   });

@@ -1,6 +1,7 @@
 /**
- * `npm run natlab`: the matrix of NATs, or with two kinds one pair.
+ * `npm run natlab`: the matrix of NATs, or with two kinds one pair; or how long failovers take.
  *
+ *   npm run natlab -- --timings [TEXT] [--times N] [--json]      only those whose name has TEXT; 3 times by default
  *   npm run natlab -- [A B] [--birthday] [--loss PERCENT] [--delay MS] [--jitter MS] [--dup PERCENT] [--secs N] [--times N] [--json]
  *
  * Loss and the others are one way. Ends with 1 where a pair did not come to what it should.
@@ -8,23 +9,37 @@
 import { parseArgs } from 'node:util';
 import { PAIRS, runPair, type Result, type RunOptions } from './matrix.ts';
 import { NAT_KINDS, type NatKind } from './nat.ts';
-import { labTools } from './tools.ts';
+import { timings, type Timing } from './timings.ts';
+import { labTools, type Tools } from './tools.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    timings: { type: 'boolean', default: false },
     birthday: { type: 'boolean', default: false },
     loss: { type: 'string', default: '0' },
     delay: { type: 'string', default: '0' },
     jitter: { type: 'string', default: '0' },
     dup: { type: 'string', default: '0' },
     secs: { type: 'string', default: '8' },
-    times: { type: 'string', default: '1' },
+    times: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
 
 async function main(): Promise<number> {
+  return values.timings ? showTimings(labTools()) : showPairs();
+}
+
+async function showTimings(tools: Tools | undefined): Promise<number> {
+  if (tools === undefined) return 2;
+  if (!values.json) console.log(TIMINGS_HEAD);
+  for await (const timing of timings(tools, Number(values.times ?? '3'), positionals.join(' ')))
+    console.log(values.json ? JSON.stringify(timing) : timingRow(timing));
+  return 0;
+}
+
+async function showPairs(): Promise<number> {
   const pairs = pairsOf(positionals);
   if (pairs === undefined) {
     console.error(`two of ${NAT_KINDS.join(', ')}, or none for all pairs; not '${positionals.join(' ')}'`);
@@ -36,7 +51,7 @@ async function main(): Promise<number> {
   const results: Result[] = [];
   if (!values.json) console.log(HEAD);
   for (const [a, b] of pairs)
-    for (let n = 0; n < Number(values.times); n++) {
+    for (let n = 0; n < Number(values.times ?? '1'); n++) {
       const result = await runPair(tools, a, b, options);
       results.push(result);
       console.log(values.json ? JSON.stringify(result) : row(result));
@@ -58,6 +73,16 @@ function impairmentOf(): RunOptions['impairment'] {
   return Object.values(impairment).some((value) => value > 0) ? impairment : undefined;
 }
 
+function timingRow({ what, goalMs, runs }: Timing): string {
+  const sorted = runs.toSorted((one, other) => one - other).map(Math.round);
+  const median = sorted[Math.floor(sorted.length / 2)];
+  const within = goalMs === undefined ? '' : `${sorted.filter((run) => run <= goalMs).length} of ${sorted.length}`;
+  return cells([what, ms(goalMs), ms(sorted[0]), ms(median), ms(sorted.at(-1)), within], TIMING_COLUMNS);
+}
+
+const TIMING_COLUMNS = [40, 10, 10, 10, 10, 8] as const;
+const TIMINGS_HEAD = cells(['', 'goal', 'min', 'median', 'max', 'within'], TIMING_COLUMNS);
+
 const COLUMNS = [8, 8, 9, 10, 12, 10, 14] as const;
 const HEAD = cells(['A', 'B', 'expected', 'found', 'connected', 'direct', 'NATs seen', 'faults']);
 
@@ -74,9 +99,9 @@ function ms(value: number | undefined): string {
   return value === undefined ? '-' : `${value} ms`;
 }
 
-function cells(texts: readonly string[]): string {
+function cells(texts: readonly string[], columns: readonly number[] = COLUMNS): string {
   return texts
-    .map((text, i) => text.padEnd(COLUMNS[i] ?? 0))
+    .map((text, i) => text.padEnd(columns[i] ?? 0))
     .join(' ')
     .trimEnd();
 }
