@@ -10,6 +10,13 @@
  * await using overlay = await startOverlay({ identity, network, trust });
  * overlay.onMessage('greetings', ({ name }, bytes) => console.log(name, bytes));
  * ```
+ *
+ * `overlay()` is the port `Link` over it: messages between the nodes of a mesh, by the names in their certificates.
+ *
+ * ```ts
+ * const link = overlay({ open: (name) => startOverlay({ identity, network, trust, name, relays }) });
+ * await link.start('n1');
+ * ```
  */
 export {
   startOverlay,
@@ -19,7 +26,10 @@ export {
   type PeerRef,
   type Pong,
 } from './transport/overlay/overlay.ts';
+export { overlayLink as overlay, type OverlayLinkOptions } from './transport/overlay/link.ts';
+export type { Link } from './core/ports/link.ts';
 export type { KnownPeer, OverlayEvent, PeerView, RelayAddress } from './transport/overlay/node/ports.ts';
 export { generateIdentity, identityFromSeed, type Identity } from './transport/overlay/identity/identity.ts';
 export { LIMITS, networkOf, type Descriptor, type Network } from './transport/overlay/trust/descriptor.ts';
-export { PinnedTrust, type Trust } from './transport/overlay/trust/trust.ts';
+export { CertificateTrust, PinnedTrust, type Trust } from './transport/overlay/trust/trust.ts';
+export { DenyLists } from './transport/overlay/trust/deny-list.ts';

@@ -97,18 +97,21 @@ const bytes = (of: string): Uint8Array => new TextEncoder().encode(of);
 describe('who is who', () => {
   test('a member that claims the name of another in its record gets nothing that is for it', async () => {
     await using mesh = await Mesh.begin();
-    const { link } = await mesh.node('a');
     const thief = await mesh.member('thief', { name: 'b' });
     const stolen: string[] = [];
     for (const channel of ['link/m/x', 'x']) thief.onMessage(channel, (_, message) => stolen.push(text(message)));
+    const { link } = await mesh.node('a');
     const [overlay] = [...mesh.overlays.values()] as [Overlay];
     await eventually('its claim is told', async () => (await overlay.members()).some(({ name }) => name === 'b'));
-    link.send('b', 'x', bytes('for b'));
-    await expect(overlay.send('b', 'x', bytes('for b'))).rejects.toMatchObject({ code: 'NET_NAME_UNKNOWN' });
-    // Not either once it is connected.
+    link.send('b', 'x', bytes('early'));
+    const sent = overlay.send('b', 'x', bytes('early, and awaited'));
     await overlay.connect(thief.publicKey);
-    link.send('b', 'x', bytes('for b'));
-    await expect(overlay.send('b', 'x', bytes('for b'))).rejects.toMatchObject({ code: 'NET_NAME_UNKNOWN' });
+    link.send('b', 'x', bytes('while the thief is connected'));
+    const { heard } = await mesh.node('b');
+    await sent;
+    link.send('b', 'x', bytes('late'));
+    await eventually('all of it arrives', () => heard.length === 3);
+    expect(heard).toEqual(['a: early', 'a: while the thief is connected', 'a: late']);
     await overlay.send(thief.publicKey, 'x', bytes('for the thief'));
     expect(stolen).toEqual(['for the thief']);
   });
