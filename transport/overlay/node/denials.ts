@@ -5,7 +5,8 @@
  *   DENYLIST   the CA key [32] and the number u64 of each list, of up to four
  */
 import { MeshError } from '../../../core/errors.ts';
-import { parseDenyListHead } from '../trust/deny-list.ts';
+import type { Connection } from '../channels/connection.ts';
+import type { DenyLists } from '../trust/deny-list.ts';
 import { CA_KEYS_MAX } from '../trust/descriptor.ts';
 import type { PublicKey } from '../session/output.ts';
 import { Reader, Writer } from '../wire/bytes.ts';
@@ -27,6 +28,8 @@ export interface DenialsOptions {
 
 export class Denials {
   private readonly o: DenialsOptions;
+  /** By CA key the number of the list that was sent. It arrives, or the connection ends: whoever asks again does not get it twice. */
+  private readonly sent = new WeakMap<Connection, Map<string, number>>();
 
   constructor(o: DenialsOptions) {
     this.o = o;
@@ -63,16 +66,9 @@ export class Denials {
       this.o.options.drops.denylist_malformed += denyLists === undefined ? 0 : 1;
       return;
     }
-    let isBehind = false;
-    const own = new Map(denyLists.lists().map((list) => [parseDenyListHead(list)?.caKey ?? '', list]));
-    for (const [caKey, list] of own) {
-      const number = parseDenyListHead(list)?.number ?? 0;
-      if (number > (theirs.get(caKey) ?? 0)) this.send(now, peer, list);
-    }
-    for (const [caKey, number] of theirs) {
-      const mine = own.get(caKey);
-      if (number > (mine === undefined ? 0 : (parseDenyListHead(mine)?.number ?? 0))) isBehind = true;
-    }
+    const own = new Map(denyLists.heads().map((head) => [head.caKey, head]));
+    for (const head of own.values()) if (head.number > (theirs.get(head.caKey) ?? 0)) this.send(now, peer, head);
+    const isBehind = [...theirs].some(([caKey, number]) => number > (own.get(caKey)?.number ?? 0));
     if (isBehind) this.announce(now, peer);
   }
 
@@ -112,17 +108,21 @@ export class Denials {
     const { denyLists } = this.o.options;
     if (denyLists === undefined) return;
     const writer = new Writer();
-    for (const list of denyLists.lists()) {
-      const head = parseDenyListHead(list);
-      if (head === undefined) continue;
-      writer.bytes(Buffer.from(head.caKey, 'hex'));
-      writer.u64Safe(head.number);
+    for (const { caKey, number } of denyLists.heads()) {
+      writer.bytes(Buffer.from(caKey, 'hex'));
+      writer.u64Safe(number);
     }
     this.quietly(peer, () => peer.connection.control(now, { type: 'control', code: CONTROL.denylist, bytes: writer.written() }));
   }
 
-  private send(now: number, peer: RemotePeer, list: Uint8Array): void {
-    this.quietly(peer, () => peer.connection.send(now, DENY_LIST_CHANNEL, list));
+  private send(now: number, peer: RemotePeer, { caKey, number, bytes }: ReturnType<DenyLists['heads']>[number]): void {
+    const { connection } = peer;
+    const sent = this.sent.get(connection) ?? new Map<string, number>();
+    if (number <= (sent.get(caKey) ?? 0)) return;
+    this.quietly(peer, () => {
+      connection.send(now, DENY_LIST_CHANNEL, bytes);
+      this.sent.set(connection, sent.set(caKey, number));
+    });
   }
 
   /** Who is told nothing now is told at the next session. */

@@ -82,17 +82,15 @@ export class DenyLists {
     return this.newest.get(nameOf(caKey))?.list ?? { number: 0, keys: [] };
   }
 
+  /** The newest lists: of which CA key (hex), which number, and their bytes. */
+  heads(): readonly { readonly caKey: string; readonly number: number; readonly bytes: Uint8Array }[] {
+    return [...this.newest.values()].map(({ list, bytes }) => ({ caKey: nameOfHex(list.caKey), number: list.number, bytes }));
+  }
+
   /** The bytes of the newest lists, to be kept and handed on. */
   lists(): readonly Uint8Array[] {
     return [...this.newest.values()].map(({ bytes }) => bytes);
   }
-}
-
-/** Whose list it is (hex) and its number, unverified. */
-export function parseDenyListHead(bytes: Uint8Array): { readonly caKey: string; readonly number: number } | undefined {
-  const signed = parseSigned(bytes, DENY_LIST_BYTES_MAX);
-  const list = signed === undefined ? undefined : parseBody(signed.body)?.list;
-  return list === undefined ? undefined : { caKey: nameOfHex(list.caKey), number: list.number };
 }
 
 function parseBody(body: Uint8Array): { readonly networkId: Uint8Array; readonly list: DenyList } | undefined {
