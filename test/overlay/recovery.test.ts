@@ -173,6 +173,20 @@ describe('probes', () => {
     ackOf(sent, now, [1, 1]);
     expect([sent.timeouts, sent.nextAt()]).toEqual([0, Infinity]);
   });
+
+  test('are not put off by what is sent meanwhile: a stream on a dead path has them as early as a single packet', () => {
+    const { sent, rtt } = flight(1, dice(7));
+    const begun = 100;
+    const timeout = rtt.probeTimeout();
+    const timeouts: number[] = [];
+    for (let now = begun, pn = 2; now < begun + 8 * timeout; now++) {
+      if (now % 10 === 0) sent.onSent(now, pn++, 100, []);
+      if (sent.onTimeout(now).probes > 0) timeouts.push(now - begun);
+    }
+    expect(timeouts).toHaveLength(3);
+    expect(timeouts[0]).toBeLessThanOrEqual(timeout + 1);
+    expect(timeouts[2]).toBeLessThanOrEqual(timeout * (1 + 2 * 1.25 + 4 * 1.25) + 3);
+  });
 });
 
 describe('credit', () => {

@@ -22,8 +22,6 @@ export class Flight {
   private readonly packets: SentPackets<Item>;
   private rtt: Rtt;
   private pacer = new Pacer();
-  /** Last ACK of something new, or the first packet in flight. */
-  private progressAt = 0;
 
   constructor({ controller, random, initialRttMs }: ConnectionOptions) {
     this.controller = controller;
@@ -56,7 +54,7 @@ export class Flight {
 
   /** Since when nothing that is in flight was acknowledged; Infinity: nothing is. */
   get silentSince(): number {
-    return this.packets.size > 0 ? this.progressAt : Infinity;
+    return this.packets.size > 0 ? this.packets.progressAt : Infinity;
   }
 
   /** Whether a packet of `room` bytes may go now, by window and pace. */
@@ -72,7 +70,6 @@ export class Flight {
 
   /** A packet that asks for an ACK went out; `bytes`: on the wire. */
   onSent(now: number, pn: number, bytes: number, items: readonly Item[]): void {
-    if (this.packets.size === 0) this.progressAt = now;
     this.controller.onSent(now, bytes, this.inFlight);
     this.packets.onSent(now, pn, bytes, items);
     this.pacer.onSent(bytes);
@@ -96,7 +93,6 @@ export class Flight {
     const { acked, late, lost, isPersistent, inFlightBefore, rttMs, rate } = outcome;
     const newest = acked.at(-1);
     if (newest !== undefined) {
-      this.progressAt = now;
       this.probes = 0;
       this.controller.onAcked(now, {
         bytes: acked.reduce((sum, packet) => sum + packet.bytes, 0),

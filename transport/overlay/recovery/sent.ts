@@ -48,6 +48,8 @@ export class SentPackets<Item> {
   inFlight = 0;
   /** Probe timeouts since the last ACK of something new. */
   timeouts = 0;
+  /** Last ACK of something new, or the first packet in flight. */
+  progressAt = 0;
   readonly rate = new DeliveryRate();
   private readonly random: () => number;
   private rtt: Rtt;
@@ -57,8 +59,8 @@ export class SentPackets<Item> {
   private largestSent = -1;
   private largestAcked = -1;
   private lossAt = Infinity;
-  /** The probe timer counts from here: the last packet, or the last timeout. */
-  private probeFrom = 0;
+  private lastSentAt = 0;
+  private timeoutAt = -Infinity;
   private jitter = 1;
   private readonly lost = new Map<number, SentPacket<Item>>();
   private packetThreshold = PACKET_THRESHOLD;
@@ -88,9 +90,10 @@ export class SentPackets<Item> {
 
   onSent(now: number, pn: number, bytes: number, items: readonly Item[]): void {
     this.onUnwatched(pn);
+    if (this.size === 0) this.progressAt = now;
     this.flying.push({ pn, sentAt: now, bytes, items, stamp: this.rate.stamp(now, this.inFlight) });
     this.inFlight += bytes;
-    this.probeFrom = now;
+    this.lastSentAt = now;
   }
 
   /** 'unsent': the peer acknowledges what was never sent. `ranges`: highest first. */
@@ -103,6 +106,7 @@ export class SentPackets<Item> {
     const newest = acked.at(-1);
     if (newest === undefined)
       return { acked, lost: [], late, isPersistent: false, inFlightBefore, rttMs: undefined, rate: undefined };
+    this.progressAt = now;
     this.largestAcked = Math.max(this.largestAcked, largest);
     // A newer packet of the ACK that asks for none itself has waited for this ACK: only the RTT of its largest is true.
     const rttMs = newest.pn === largest ? Math.max(0, now - newest.sentAt) : undefined;
@@ -124,6 +128,14 @@ export class SentPackets<Item> {
     return this.probeFrom + Math.min(backoff, PROBE_CAP_MS);
   }
 
+  /**
+   * The probe timer counts from the last packet, as in RFC 9002. But where packets follow each other faster than it expires, it would never, until
+   * the window is full: so no later than from the last progress, and from the last timeout.
+   */
+  private get probeFrom(): number {
+    return Math.max(this.timeoutAt, Math.min(this.lastSentAt, this.progressAt));
+  }
+
   /** `probes`: packets that must be sent now, whatever window and pacing say. */
   onTimeout(now: number): {
     readonly lost: readonly SentPacket<Item>[];
@@ -133,7 +145,7 @@ export class SentPackets<Item> {
     if (this.nextAt() > now) return { lost: [], isPersistent: false, probes: 0 };
     if (this.lossAt < Infinity) return { ...this.detectLost(now), probes: 0 };
     this.timeouts++;
-    this.probeFrom = now;
+    this.timeoutAt = now;
     this.jitter = 1 + PROBE_JITTER * (2 * this.random() - 1);
     return { lost: [], isPersistent: false, probes: this.timeouts === 1 ? 1 : 2 };
   }
