@@ -3,6 +3,7 @@
  * one each 10 ms, both ways at once; the worse of the two sides. All packets take 15 ms through the core: 30 ms there and back, 60 ms by the relay.
  */
 import { setTimeout as wait } from 'node:timers/promises';
+import type { AgentLine } from './agent.ts';
 import type { Side } from './lab.ts';
 import type { NatKind } from './nat.ts';
 import { Pair, type PairOptions, type PeerStatus } from './pair.ts';
@@ -21,6 +22,8 @@ interface Scenario {
   readonly goalMs: number | undefined;
   readonly kinds: readonly [NatKind, NatKind];
   readonly options?: PairOptions;
+  /** They have not met before; else they are connected, and there is a stream each way. */
+  readonly isOfStrangers?: boolean;
   /** What the pair uses before each run. Default: direct. */
   readonly kind?: PeerStatus['kind'];
   /** ms of this run. */
@@ -28,6 +31,8 @@ interface Scenario {
   /** Makes things as they were. */
   readonly undo?: (pair: Pair) => Promise<void>;
 }
+
+type EventLine = Extract<AgentLine, { readonly type: 'event' }>;
 
 const DELAY_MS = 15;
 const RTT_MS = 2 * DELAY_MS;
@@ -117,17 +122,19 @@ const SCENARIOS: readonly Scenario[] = [
     what: 'first byte to a new peer',
     goalMs: 2 * RELAY_RTT_MS,
     kinds: ['port', 'port'],
+    isOfStrangers: true,
     run: async (pair) => (await meet(pair)).firstMs,
   },
   {
     what: 'direct, from there on',
     goalMs: 3 * RELAY_RTT_MS + 250,
     kinds: ['port', 'port'],
+    isOfStrangers: true,
     run: async (pair) => (await meet(pair)).directMs,
   },
 ];
 
-/** Each scenario on a pair of its own, so many times. `select`: only those whose text has this. */
+/** Each scenario so many times. `select`: only those whose text has this. */
 export async function* timings(tools: Tools, times: number, select: string): AsyncGenerator<Timing> {
   for (const scenario of SCENARIOS.filter(({ what }) => what.includes(select))) {
     const { what, goalMs } = scenario;
@@ -136,9 +143,17 @@ export async function* timings(tools: Tools, times: number, select: string): Asy
 }
 
 async function runsOf(tools: Tools, scenario: Scenario, times: number): Promise<readonly number[]> {
-  const [a, b] = scenario.kinds;
-  await using pair = await Pair.open(tools, { a, b }, scenario.options);
-  await pair.lab.impair({ delayMs: DELAY_MS });
+  if (scenario.isOfStrangers !== true) return runsOn(tools, scenario, times);
+  const runs: number[] = [];
+  for (let n = 0; n < times; n++) {
+    await using pair = await opened(tools, scenario);
+    runs.push(await scenario.run(pair));
+  }
+  return runs;
+}
+
+async function runsOn(tools: Tools, scenario: Scenario, times: number): Promise<readonly number[]> {
+  await using pair = await opened(tools, scenario);
   await pair.connect();
   for (const side of BOTH) stream(pair, side);
   const runs: number[] = [];
@@ -154,6 +169,12 @@ async function runsOf(tools: Tools, scenario: Scenario, times: number): Promise<
   return runs;
 }
 
+async function opened(tools: Tools, { kinds: [a, b], options }: Scenario): Promise<Pair> {
+  const pair = await Pair.open(tools, { a, b }, options);
+  await pair.lab.impair({ delayMs: DELAY_MS });
+  return pair;
+}
+
 /** From the time at which `b` is there again to the first message of `a`, which has not stopped. */
 async function restart(pair: Pair): Promise<number> {
   await pair.kill('b');
@@ -164,20 +185,14 @@ async function restart(pair: Pair): Promise<number> {
   return longestMs;
 }
 
-/** `a` is new, and the boxes have forgotten who it was. */
+/** `a` says something to `b`, whom it does not know, by its key. */
 async function meet(pair: Pair): Promise<{ readonly firstMs: number; readonly directMs: number }> {
-  await pair.kill('a');
-  for (const side of BOTH) await pair.lab.rebind(side);
-  await pair.start('a');
-  await pair.registered('a');
-  await watched(pair, 'b');
   stream(pair, 'a');
   const { ms } = await pair.answer('a', 'streaming');
   await pair.settle(({ kind }) => kind === 'direct', DIRECT_MS);
-  const events = pair.agent('a').drain('event');
-  const direct = events.find(
-    ({ event }) => event.type === 'path_changed' && event.peer === pair.publicKey('b') && event.kind === 'direct',
-  );
+  const isDirect = ({ event }: EventLine): boolean =>
+    event.type === 'path_changed' && event.peer === pair.publicKey('b') && event.kind === 'direct';
+  const direct = pair.agent('a').drain('event').find(isDirect);
   const { firstMs = Infinity } = await watched(pair, 'b');
   return { firstMs, directMs: (direct?.ms ?? Infinity) - ms };
 }
