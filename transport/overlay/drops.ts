@@ -38,6 +38,7 @@ export const DROP_REASONS = {
   // node/
   not_taken: 'authentic, but the association has ended, or there is no memory for its fragments now',
   guest_message: 'a message of a guest that is no request to join',
+  guest_refused: 'one who came to ask for a certificate, while as many as may be were here to do so',
   channel_unheard: 'a message on a channel that nobody listens to here',
   relay_unreachable: 'for a peer by way of a relay that this node has no direct way to, or too long for that way',
   relay_role: 'a RELAY, REGISTER or RESOLVE for a node that is no relay, or a RELAY of one that is none',

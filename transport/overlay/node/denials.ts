@@ -15,6 +15,9 @@ import { DENY_LIST_CHANNEL } from './channels.ts';
 import type { NodeOptions, NodeOutput } from './ports.ts';
 import type { RemotePeer } from './remote-peer.ts';
 
+/** Who comes to ask for a certificate may stay so long, and so many at once: an invite lets in any number of keys until one has used it. */
+export const GUEST_MS = 30_000;
+export const GUESTS_MAX = 64;
 /** Wake-ups for certificates that end far in the future are no use. */
 const WATCH_MAX_MS = 86_400_000;
 
@@ -40,16 +43,28 @@ export class Denials {
     if (peer.isMember) this.announce(now, peer);
   }
 
-  /** When the membership of a peer is to be looked at again. */
+  /** Whether there is room for this guest. */
+  mayVisit(key: PublicKey): boolean {
+    let others = 0;
+    for (const peer of this.o.peers.values()) if (peer.authorization?.type === 'guest' && peer.key !== key) others++;
+    return others < GUESTS_MAX;
+  }
+
+  /** When the membership of a peer is to be looked at again. Of a guest: when its time is over, which other keys do not make longer. */
   watch(now: number, peer: RemotePeer): void {
     const { authorization } = peer;
-    if (authorization?.type !== 'member' || authorization.untilMs === Infinity) peer.holdsUntil = Infinity;
+    if (authorization?.type === 'guest') peer.holdsUntil = Math.min(peer.holdsUntil, now + GUEST_MS);
+    else if (authorization?.type !== 'member' || authorization.untilMs === Infinity) peer.holdsUntil = Infinity;
     else peer.holdsUntil = now + Math.min(WATCH_MAX_MS, authorization.untilMs - this.o.options.wallClock(now));
   }
 
   /** True: the peer is no member any more, and was forgotten. */
   isOver(now: number, peer: RemotePeer): boolean {
     if (now < peer.holdsUntil) return false;
+    if (peer.authorization?.type === 'guest') {
+      this.o.forget(now, peer, 'it had its time to ask for a certificate');
+      return true;
+    }
     if (!this.holds(now, peer)) {
       this.o.forget(now, peer, 'its certificate has expired');
       return true;

@@ -283,6 +283,7 @@ export class OverlayNode {
   }
 
   private onUp(now: number, up: UpOutput): void {
+    if (up.authorization.type === 'guest' && !this.denials.mayVisit(up.peer)) return this.refuseGuest(now, up.peer);
     const peer = this.peers.get(up.peer) ?? this.newPeer(now, up.peer);
     if (peer === undefined) return this.sessions.close(up.peer);
     const isAnother = up.association !== peer.association;
@@ -314,6 +315,14 @@ export class OverlayNode {
     this.denials.up(now, peer);
     if (peer.isMember && peer.certifiedAddress === undefined) this.addressFor(peer.key);
     this.touch(peer);
+  }
+
+  /** There are enough. It may come again. */
+  private refuseGuest(now: number, key: PublicKey): void {
+    this.options.drops.guest_refused += 1;
+    const known = this.peers.get(key);
+    if (known === undefined) this.sessions.close(key);
+    else this.forget(now, known, 'too many ask for certificates');
   }
 
   private authorized(now: number, peer: RemotePeer, authorization: UpOutput['authorization']): void {
