@@ -394,9 +394,9 @@ class RunningOverlay implements Overlay {
       case 'address_wanted':
         return this.computeAddress(output.publicKey);
       case 'signed':
-        return this.options.onSeq?.(output.seq);
+        return aside(() => this.options.onSeq?.(output.seq));
       case 'deny_lists':
-        return this.options.onDenyLists?.(this.options.denyLists?.lists() ?? []);
+        return aside(() => this.options.onDenyLists?.(this.options.denyLists?.lists() ?? []));
       case 'event':
         return this.onNodeEvent(output.event);
     }
@@ -406,14 +406,14 @@ class RunningOverlay implements Overlay {
     if (event.type === 'peer_up' || event.type === 'peer_down') this.targets.forget(event.peer);
     if (event.type === 'peer_up') this.targets.came(event.peer, event.name);
     if (event.type === 'peer_down') this.dials.gone(event.peer);
-    for (const listener of this.listeners) listener(event);
+    for (const listener of this.listeners) aside(() => listener(event));
   }
 
   private onIncoming(from: PublicKey, channel: string, bytes: Uint8Array): void {
     if (channel === JOIN_CHANNEL) return this.membership.received(from, bytes);
     const handler = this.handlers.get(channel);
     if (handler === undefined) this.drops.channel_unheard += 1;
-    else handler(this.targets.refOf(from), bytes);
+    else aside(() => handler(this.targets.refOf(from), bytes));
   }
 
   private lookUp(peer: PublicKey, endpoints: readonly string[]): void {
@@ -442,5 +442,16 @@ class RunningOverlay implements Overlay {
   private async ask(peer: PublicKey, request: Uint8Array): Promise<void> {
     await this.connect(peer);
     await this.send(peer, JOIN_CHANNEL, request);
+  }
+}
+
+/** What one of the user's functions throws is an uncaught exception, as with any listener: but the node first does all that it was at. */
+function aside(fn: () => void): void {
+  try {
+    fn();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }

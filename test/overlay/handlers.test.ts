@@ -1,0 +1,49 @@
+/** Functions of the user that throw, where the process goes on all the same. */
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { startOverlay, type Overlay } from '../../transport/overlay/overlay.ts';
+import { endpointText } from '../../transport/overlay/paths/endpoint.ts';
+import { LIMITS, networkOf } from '../../transport/overlay/trust/descriptor.ts';
+import { PinnedTrust } from '../../transport/overlay/trust/trust.ts';
+import { identityOf } from './identities.ts';
+
+const network = networkOf({ name: 'handlers', caKeys: [], addressProfile: 'cheap', limits: LIMITS });
+const [a, b] = await Promise.all(['handlers a', 'handlers b'].map(identityOf));
+
+async function nodeOf(own: typeof a, other: typeof a, at?: Overlay): Promise<Overlay> {
+  if (own === undefined || other === undefined) throw new Error('unreachable');
+  const trust = new PinnedTrust({ network });
+  trust.pin(other.publicKey);
+  const publicKey = Buffer.from(other.publicKey).toString('hex');
+  const peers = at === undefined ? [] : [{ publicKey, endpoints: at.endpoints.map(endpointText) }];
+  return startOverlay({ identity: own, network, trust, peers, listen: [{ host: '127.0.0.1', port: 0 }] });
+}
+
+const uncaught: unknown[] = [];
+const note = (error: unknown): void => void uncaught.push(error);
+let others: ((error: Error) => void)[] = [];
+beforeEach(() => {
+  others = process.listeners('uncaughtException') as typeof others;
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', note);
+});
+afterEach(() => {
+  process.off('uncaughtException', note);
+  for (const other of others) process.on('uncaughtException', other);
+});
+
+test('a handler and a listener that throw are uncaught exceptions, and neither messages nor their senders are lost', async () => {
+  await using to = await nodeOf(b, a);
+  await using from = await nodeOf(a, b, to);
+  const heard: string[] = [];
+  to.onEvent(() => {
+    throw new Error('of a listener');
+  });
+  to.onMessage('x', (_from, bytes) => {
+    heard.push(Buffer.from(bytes).toString());
+    throw new Error('of a handler');
+  });
+  await Promise.all(Array.from({ length: 50 }, (_, i) => from.send(to.publicKey, 'x', Buffer.from(`${i}`))));
+  expect(heard).toEqual(Array.from({ length: 50 }, (_, i) => `${i}`));
+  expect(uncaught.map((error) => (error as Error).message)).toEqual(expect.arrayContaining(['of a handler', 'of a listener']));
+  expect(uncaught.filter((error) => (error as Error).message === 'of a handler')).toHaveLength(50);
+});
