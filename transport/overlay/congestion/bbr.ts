@@ -16,6 +16,8 @@ const WINDOW_INITIAL_PACKETS = 10;
 const WINDOW_MIN_PACKETS = 4;
 /** Sent in bursts, and acknowledged in pairs: so much is in flight beyond what the path holds. */
 const WINDOW_EXTRA_PACKETS = 16;
+/** Or so long at the highest rate, where that is more: both ends have turns of their event loops, of which the lowest RTT knows nothing. */
+const WINDOW_EXTRA_MS = 2;
 const STARTUP_GAIN = 2.77;
 const WINDOW_GAIN = 2;
 const CRUISE_GAINS = [1.25, 0.75, 1, 1, 1, 1, 1, 1] as const;
@@ -61,7 +63,8 @@ export class Bbr implements CongestionController {
     if (this.highestRate === 0) return this.initialWindow;
     const least = WINDOW_MIN_PACKETS * this.packet;
     if (this.phase === 'probe_rtt') return Math.max(PROBE_RTT_GAIN * this.product, least);
-    const window = this.brake * (WINDOW_GAIN * this.product + WINDOW_EXTRA_PACKETS * this.packet);
+    const extra = Math.max(WINDOW_EXTRA_PACKETS * this.packet, WINDOW_EXTRA_MS * this.highestRate);
+    const window = this.brake * (WINDOW_GAIN * this.product + extra);
     return Math.max(window, this.isFull ? least : this.initialWindow);
   }
 
