@@ -51,6 +51,16 @@ describe('two nodes that reach each other', () => {
     expect(world.now).toBeLessThan(3 * 30 + 1);
   });
 
+  test('the first answer leaves when the first message comes, before the path is proved', async () => {
+    const { world, a, b } = start(1, { latencyMs: 30 });
+    world.send(a, b, 'a0');
+    world.watch = (sim, output) => {
+      if (sim === b && output.type === 'message') world.send(b, a, 'b0');
+    };
+    await world.until('the first answer', () => a.texts(b.key).length === 1);
+    expect(world.now).toBeLessThan(4 * 30 + 1);
+  });
+
   test('a peer that is nowhere fails after the time of a handshake, and its messages are told as lost', async () => {
     const { world, a, b } = start(1);
     world.crash('b');

@@ -35,6 +35,13 @@ describe('begin', () => {
     expect([stateOf(paths, DIRECT), paths.isOpen(DIRECT)]).toEqual(['valid', true]);
   });
 
+  test('with one that is not, after a handshake there: its bytes count for the limit', () => {
+    const { paths } = newPaths();
+    paths.begin(0, DIRECT, false, { received: 500, sent: 400 });
+    paths.take();
+    expect([paths.isOpen(DIRECT, 1_100), paths.isOpen(DIRECT, 1_101)]).toEqual([true, false]);
+  });
+
   test('again, by another path: that one is active, and all others are asked anew', () => {
     const { paths } = begun(DIRECT);
     paths.begin(1_000, RELAY, true);

@@ -24,6 +24,19 @@ describe('a handshake', () => {
     expect([a.dropped, b.dropped]).toEqual([0, 0]);
   });
 
+  test('tells how many bytes it took, for the 3x limit, if the first packet came by the path of the INIT', () => {
+    const { lab, a, b } = connected();
+    const [init = 0, resp = 0] = lab.sent.map(({ bytes }) => bytes.length);
+    expect(a.of('up')[0]?.handshake).toEqual({ received: 0, sent: 0 });
+    expect(b.of('up')[0]?.handshake).toEqual({ received: init, sent: resp });
+    const other = two(2);
+    other.lab.blocks = ({ bytes }) => bytes[0] === 4;
+    other.lab.connect(other.a, other.b);
+    other.lab.settle();
+    other.lab.inject(other.b, 'udp:0/10.0.0.9:1', ofType(other.lab.sent, 'data')[0]?.bytes ?? new Uint8Array());
+    expect(other.b.of('up')).toMatchObject([{ from: 'udp:0/10.0.0.9:1', handshake: { received: 0, sent: 0 } }]);
+  });
+
   test('is not begun again while it is under way or keys are there; a new path is used at once', () => {
     const { lab, a, b } = two();
     lab.connect(a, b);

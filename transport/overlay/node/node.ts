@@ -306,7 +306,7 @@ export class OverlayNode {
     const maxDatagram = Math.min(up.maxDatagram, this.options.maxDatagram ?? MAX_DATAGRAM);
     peer.paths = new Paths({ random: this.options.random, maxDatagram, drops: this.options.drops });
     if (!isAnother) peer.connection.pathChanged(now);
-    peer.paths.begin(now, up.from, up.isInitiator);
+    peer.paths.begin(now, up.from, up.isInitiator, up.handshake);
     for (const path of [...peer.hints, ...this.relaying.pathsTo(peer)]) if (path !== up.from) peer.paths.probe(now, path);
     this.traversal.observed(now, peer, up.from, parseEndpointBytes(up.observed));
     this.outputs.push({ type: 'connected', peer: peer.key });
@@ -402,23 +402,37 @@ export class OverlayNode {
     if (paths === undefined) return;
     const { timeouts } = peer.connection;
     paths.timeouts(now, timeouts, peer.connection.rttMs);
-    if (timeouts > peer.timeouts && timeouts >= TIMEOUTS_DOUBT) this.doubtRelay(now, peer, paths);
+    if (timeouts > peer.timeouts && timeouts >= TIMEOUTS_DOUBT) this.doubtRelays(now, peer, paths);
     peer.timeouts = timeouts;
     for (const output of paths.take()) this.onPath(now, peer, paths, output);
   }
 
-  /** A relay does not acknowledge what goes by way of it: if that does not arrive, it may be the way to the relay that has broken. */
-  private doubtRelay(now: number, peer: RemotePeer, paths: Paths): void {
-    const { active } = paths;
-    const key = active === undefined ? undefined : (parseRelayPath(active)?.relay ?? peer.key);
-    const relay = key === undefined ? undefined : this.peers.get(key);
-    const way = relay?.paths?.active;
-    if (relay === undefined || way === undefined) return;
-    if (relay !== peer) {
+  /**
+   * A relay does not acknowledge what goes by way of it: if that does not arrive, it may be the way to the relay that has broken. And what ends a
+   * direct path may end the ways to all relays: that is known by the time they are needed.
+   */
+  private doubtRelays(now: number, peer: RemotePeer, { active }: Paths): void {
+    if (active === undefined) return;
+    if (this.relaying.isRelay(peer.key)) return this.relaying.doubt(now, peer);
+    const by = parseRelayPath(active)?.relay;
+    for (const key of by === undefined ? this.relaying.ready() : [by]) {
+      const relay = this.peers.get(key);
+      const way = relay?.paths?.active;
+      if (relay === undefined || way === undefined) continue;
       relay.paths?.failed(now, way, 'unreachable');
+      this.relaying.doubt(now, relay);
       this.touch(relay);
     }
-    this.relaying.doubt(now, relay);
+  }
+
+  /** The way to a relay was dead, and there is another one: what went by the relay meanwhile is lost. */
+  private relayMoved(now: number, relay: PublicKey): void {
+    for (const peer of this.peers.values()) {
+      const active = peer.paths?.active;
+      if (active === undefined || parseRelayPath(active)?.relay !== relay) continue;
+      peer.connection.pathChanged(now, peer.connection.rttMs);
+      this.touch(peer);
+    }
   }
 
   private onPath(now: number, peer: RemotePeer, paths: Paths, output: PathOutput): void {
@@ -456,6 +470,7 @@ export class OverlayNode {
       if (kindOfPath(path) === 'direct') this.traversal.direct(now, peer, path);
       this.sessions.setPaths(peer.key, [...new Set([path, ...this.relaying.pathsTo(peer)])]);
       this.relaying.measured(now, peer);
+      if (DIED.has(reason) && from !== path && this.relaying.isRelay(peer.key)) this.relayMoved(now, peer.key);
     }
     if (from === path) return;
     const kind = path === undefined ? undefined : kindOfPath(path);
@@ -668,6 +683,9 @@ export class OverlayNode {
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** Reasons for which a path is left that carries nothing any more. */
+const DIED: ReadonlySet<string> = new Set(['lost', 'silent', 'timeouts']);
 
 const ticketOf = ({ generation }: RemotePeer, { channel, message }: { channel: string; message: number }): Ticket => ({
   generation,

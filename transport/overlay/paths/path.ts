@@ -134,6 +134,12 @@ export class Path {
     this.pending = 0;
   }
 
+  /** An INIT came from there, and was answered. */
+  onHandshake({ received, sent }: { readonly received: number; readonly sent: number }): void {
+    this.received += received;
+    this.sent += sent;
+  }
+
   onSent(bytes: number): void {
     this.sent += bytes;
   }

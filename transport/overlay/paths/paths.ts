@@ -64,13 +64,17 @@ export class Paths {
     return this.current?.id;
   }
 
-  /** The path on which keys were proved. `isProved`: by a RESP to our INIT; else it is used, within 3x, and challenged at once. */
-  begin(now: number, path: PathId, isProved: boolean): void {
+  /**
+   * The path on which keys were proved. `isProved`: by a RESP to our INIT; else it is used, within 3x, and challenged at once. `handshake`: bytes
+   * that came and went there before, which count for the 3x.
+   */
+  begin(now: number, path: PathId, isProved: boolean, handshake = { received: 0, sent: 0 }): void {
     const begun = this.byId.get(path) ?? this.add(now, path, isProved);
     if (begun === undefined) return;
     for (const other of this.byId.values()) if (other !== begun) this.doubt(now, other);
     if (isProved && begun.state !== 'valid') this.validate(now, begun);
     else if (begun.state === 'dead') begun.enter(now, 'probing');
+    begun.onHandshake(handshake);
     if (this.current !== begun) this.switchTo(now, begun, 'begin');
     this.challengeAnew(now, begun);
     this.settle(now);

@@ -39,6 +39,8 @@ export interface UpOutput {
   readonly from: PathId;
   /** This node began: an answer came from `from`, so the peer receives there. */
   readonly isInitiator: boolean;
+  /** Bytes of the INIT that came from there, and of the RESP that went back; zeros where this node began. */
+  readonly handshake: { readonly received: number; readonly sent: number };
   readonly authorization: Member | Guest;
   /** Bytes of the longest datagram that the peer takes. */
   readonly maxDatagram: number;

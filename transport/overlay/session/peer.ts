@@ -16,6 +16,9 @@ export interface Tentative {
   readonly shown: Shown;
   /** Its answer, for when the INIT comes again. */
   readonly resp: Uint8Array;
+  /** Where the INIT came from, and its bytes. */
+  readonly from: PathId;
+  readonly initBytes: number;
 }
 
 export class Peer implements InitTarget {

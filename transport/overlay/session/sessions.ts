@@ -27,7 +27,7 @@ import { HANDSHAKE_MS, Initiation, readInit, type Datagram, type Own, type Shown
 import { Intake, type WaitingInit } from './intake.ts';
 import { KeyTable } from './key-table.ts';
 import { KEY_LIMITS, PacketKeys, type KeyLimits } from './keys.ts';
-import type { PublicKey, SessionOutput } from './output.ts';
+import type { PublicKey, SessionOutput, UpOutput } from './output.ts';
 import { nameOf, Peer, TENTATIVE_MAX, TENTATIVE_MS, type Tentative } from './peer.ts';
 import { sourceOf, type PathId } from './source.ts';
 
@@ -37,6 +37,7 @@ const HINT_MS = 5000;
 const HINTS = { perSecond: 20, burst: 10 };
 const HINT_RANDOM_BYTES = HINT_BYTES - 8;
 const NOTHING = new Uint8Array(0);
+const NO_BYTES = { received: 0, sent: 0 } as const;
 
 export interface SessionsOptions extends Own {
   readonly drops: Drops;
@@ -216,7 +217,8 @@ export class Sessions {
     }
     this.peers.set(peer.name, peer);
     const keys = this.newKeys(now, answer.transport, localIndex, init.sender, false);
-    const tentative: Tentative = { keys, shown: received.shown, resp: answer.resp };
+    const { shown } = received;
+    const tentative: Tentative = { keys, shown, resp: answer.resp, from, initBytes: bytes.length };
     // The oldest gives way: if the newest did, replays of four old INITs would lock the peer out.
     const crowded = peer.tentative.length >= TENTATIVE_MAX ? peer.tentative[0] : undefined;
     if (crowded !== undefined) this.table.forget(crowded.keys);
@@ -259,7 +261,7 @@ export class Sessions {
     }
     const keys = this.newKeys(now, read.transport, initiation.index, resp.sender, true);
     this.table.add(peer, keys);
-    this.install(peer, keys, read.shown, from, initiation.replaces);
+    this.install(peer, keys, read.shown, from, initiation.replaces, NO_BYTES);
     // The other side answers nothing under these keys before a packet proves them.
     this.send([{ to: from, bytes: keys.seal(peer.nextPn++, NOTHING) }]);
   }
@@ -306,14 +308,22 @@ export class Sessions {
 
   /** The peer is there, and has these keys. */
   private confirm(peer: Peer, tentative: Tentative, from: PathId): void {
-    const { keys, shown } = tentative;
+    const { keys, shown, initBytes, resp } = tentative;
     peer.tentative = peer.tentative.filter((other) => other !== tentative);
-    this.install(peer, keys, shown, from, false);
+    const isSamePath = from === tentative.from;
+    this.install(peer, keys, shown, from, false, isSamePath ? { received: initBytes, sent: resp.length } : NO_BYTES);
     if (peer.current === keys) this.endInitiation(peer);
   }
 
   /** Proved keys take their place, and the association begins, goes on, or ends with another instance of the peer. */
-  private install(peer: Peer, keys: PacketKeys, shown: Shown, from: PathId, replaces: boolean): void {
+  private install(
+    peer: Peer,
+    keys: PacketKeys,
+    shown: Shown,
+    from: PathId,
+    replaces: boolean,
+    handshake: UpOutput['handshake'],
+  ): void {
     for (const old of peer.outdate(keys, shown)) this.table.forget(old);
     const isKnown = peer.instanceId !== undefined;
     const isSameInstance = peer.instanceId !== undefined && Buffer.compare(peer.instanceId, shown.instanceId) === 0;
@@ -342,6 +352,7 @@ export class Sessions {
       restarted,
       from,
       isInitiator,
+      handshake,
       authorization,
       maxDatagram,
       observed,
