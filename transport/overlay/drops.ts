@@ -63,7 +63,7 @@ export const DROP_REASONS = {
   relay_unknown: 'a RELAY for one who is not registered here',
   relay_rate: 'a RELAY of one who sends more than 10 MB/s',
   relay_queue_full: 'a RELAY for one for whom too many wait',
-  relay_busy: 'a REGISTER or RESOLVE of one who sends too many; it was answered',
+  relay_busy: 'a REGISTER or RESOLVE of one who sends too many',
   // relay/: at its client
   record_unexpected: 'a RECORD that answers nothing that was asked',
   record_refused: 'a record of a relay that is not what was asked for, forged, or not fresh',

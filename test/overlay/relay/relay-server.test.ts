@@ -208,6 +208,10 @@ describe('registration', () => {
       'busy',
     ]);
     expect(lab.drops.relay_busy).toBe(2);
+    // Whoever goes on all the same is soon told nothing: an answer costs more than a question.
+    const more = Array.from({ length: 1_000 }, () => lab.register(alice));
+    expect(more.filter((body) => body !== undefined)).toHaveLength(RELAY_LIMITS.notices.burst - 2);
+    expect(lab.drops.relay_busy).toBe(1_002);
     expect(lab.register(bob)).toMatchObject({ type: 'registered' });
     lab.now += 1_000;
     expect(lab.register(alice)).toMatchObject({ type: 'registered' });

@@ -31,7 +31,7 @@ export interface RelayLimits {
   readonly bytes: BucketRate;
   /** REGISTER and RESOLVE of one client. */
   readonly requests: BucketRate;
-  /** "Not here" to one client; more are not told. */
+  /** "Not here" and "busy" to one client; more are not told. */
   readonly notices: BucketRate;
   /** Packets that wait for one destination. */
   readonly queueMax: number;
@@ -207,7 +207,7 @@ export class RelayServer {
     const { id, record: signed } = parsed;
     const client = this.client(now, peer);
     const refused = (reason: Refusal): readonly ControlBody[] => [reply({ type: 'refused', id, reason })];
-    if (!this.mayAsk(now, client)) return refused('busy');
+    if (!client.requests.take(now)) return this.busy(now, client, id);
     const holder = this.byHash.get(client.hash);
     if (holder !== undefined && holder !== client && isRegistered(holder, now)) return refused('hash_taken');
     const record = openRecord(signed, this.o.network);
@@ -226,7 +226,8 @@ export class RelayServer {
     const question = parseResolve(bytes);
     if (question === undefined) return this.drop('relay_malformed');
     const { id } = question;
-    if (!this.mayAsk(now, this.client(now, peer))) return [reply({ type: 'refused', id, reason: 'busy' })];
+    const client = this.client(now, peer);
+    if (!client.requests.take(now)) return this.busy(now, client, id);
     const records = this.found(now, question);
     const named = new Set(records.flatMap(({ relays }) => relays.map(hexOf)));
     const relays = [...named].flatMap((key) => {
@@ -252,10 +253,10 @@ export class RelayServer {
     else for (const hash of this.hashes.after(hexOf(question.value))) yield this.byHash.get(hash) as Client;
   }
 
-  private mayAsk(now: number, client: Client): boolean {
-    const may = client.requests.take(now);
-    if (!may) this.drop('relay_busy');
-    return may;
+  /** Answers cost, too: one who asks for more all the same is told nothing. */
+  private busy(now: number, client: Client, id: number): readonly ControlBody[] {
+    this.drop('relay_busy');
+    return client.notices.take(now) ? [reply({ type: 'refused', id, reason: 'busy' })] : NOTHING;
   }
 
   private client(now: number, key: PublicKey): Client {
