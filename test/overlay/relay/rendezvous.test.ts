@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Identity } from '../../../transport/overlay/identity/identity.ts';
-import { HOPE_MS, DIAL_MS } from '../../../transport/overlay/relay/relay-link.ts';
+import { HOPE_MS, DIAL_MIN_MS, DIAL_MS } from '../../../transport/overlay/relay/relay-link.ts';
 import { RESOLVE_MS } from '../../../transport/overlay/relay/question.ts';
 import { MEASURE_MS } from '../../../transport/overlay/relay/rendezvous.ts';
 import { CONTROL } from '../../../transport/overlay/wire/frames.ts';
@@ -135,16 +135,16 @@ describe('UDP falls silent in a session', () => {
     l.runFor(1_000);
     const doubt = (): void => l.input(a, (r) => r.doubt(l.now, relay.key));
     doubt();
-    l.runFor(DIAL_MS - 1);
+    l.runFor(DIAL_MIN_MS - 1);
     expect(a.of('dial')).toEqual([]);
     doubt();
     l.runFor(3_000);
     doubt();
     l.runFor(1_000);
-    expect(a.of('dial').map(({ at, url }) => [at, url])).toEqual([[2_000 + DIAL_MS, relay.address.endpoints[1]]]);
+    expect(a.of('dial').map(({ at, url }) => [at, url])).toEqual([[2_000 + DIAL_MIN_MS, relay.address.endpoints[1]]]);
     l.runFor(1_000);
     doubt();
-    l.runFor(DIAL_MS);
+    l.runFor(DIAL_MIN_MS);
     expect(a.of('dial').length).toBe(2);
   });
 
@@ -153,7 +153,7 @@ describe('UDP falls silent in a session', () => {
     l.input(a, (r) => r.doubt(l.now, relay.key));
     l.runFor(1_000);
     l.input(a, (r) => r.doubt(l.now, relay.key));
-    l.runFor(DIAL_MS - 1);
+    l.runFor(DIAL_MIN_MS - 1);
     l.input(a, (r) => r.rtt(l.now, relay.key, 20));
     l.runFor(10_000);
     expect(a.of('dial')).toEqual([]);

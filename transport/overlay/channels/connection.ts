@@ -143,6 +143,7 @@ export class Connection {
     this.now = now;
     if (this.state === 'ended') return this.receiveAfterEnd(now, pn, frames);
     if (bytes > this.options.budget.bytesLeft && frames.some((f) => f.type === 'msg' && f.bytes.length < f.total)) return false;
+    this.flight.onHeard();
     if (!frames.every(isPathFrame)) this.acks.onReceived(now, pn, frames.some(isEliciting));
     for (const frame of frames) {
       const violation = this.onFrame(now, frame);

@@ -81,6 +81,11 @@ export class Flight {
     this.packets.onUnwatched(pn);
   }
 
+  /** A packet of the peer came. */
+  onHeard(): void {
+    this.packets.onHeard();
+  }
+
   /** There was less to send than could have been. */
   onDry(): void {
     this.packets.rate.onAppLimited(this.inFlight);

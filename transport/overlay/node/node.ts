@@ -28,6 +28,7 @@ import { Carrier } from './carrier.ts';
 import { DENY_LIST_CHANNEL, JOIN_CHANNEL } from './channels.ts';
 import { Denials } from './denials.ts';
 import type { NodeOptions, NodeOutput, NodeView, Ticket } from './ports.ts';
+import { Reaching } from './reaching.ts';
 import { Relaying } from './relaying.ts';
 import { RemotePeer } from './remote-peer.ts';
 import { Traversal } from './traversal.ts';
@@ -35,15 +36,10 @@ import { viewOf } from './view.ts';
 
 const REASSEMBLY_BYTES = 64 * 2 ** 20;
 const MAX_DATAGRAM = 16_384;
-/** A wish to connect that has no path to go by, and no relay that may give one, ends so. */
-const CONNECT_MS = 10_000;
 /** After its end a connection stays for what its peer still sends. */
 const LINGER_MS = 3_000;
 /** Nothing was said to a peer whose keys have ended. */
 const FORGET_MS = 600_000;
-/** Paths are tried anew while something waits and none is left: after so long, and twice as long each time. */
-const RETRY_MS = 1_000;
-const RETRY_MAX_MS = 16_000;
 const PINGS_MAX = 32;
 /** Timeouts of a connection at which the way to the relay is looked at. */
 const TIMEOUTS_DOUBT = 2;
@@ -59,6 +55,7 @@ export class OverlayNode {
   private readonly sessions: Sessions;
   private readonly carrier: Carrier;
   private readonly relaying: Relaying;
+  private readonly reaching: Reaching;
   private readonly traversal: Traversal;
   private readonly denials: Denials;
   private readonly addresses = new Map<PublicKey, OverlayAddress>();
@@ -82,6 +79,7 @@ export class OverlayNode {
       reach: (now, key, paths) => this.reach(now, key, paths),
       inner: (now, path, packet) => this.sessions.receive(now, path, packet),
     });
+    this.reaching = new Reaching({ ...shared, sessions, relaying: this.relaying, drain: (now) => this.drain(now) });
     this.traversal = new Traversal({ ...shared, relays: () => this.relaying.ready() });
     this.denials = new Denials({ ...shared, forget: (now, peer, reason) => this.forget(now, peer, reason) });
   }
@@ -148,7 +146,7 @@ export class OverlayNode {
       this.outputs.push({ type: 'connected', peer: key });
       return;
     }
-    this.begin(now, peer);
+    this.reaching.begin(now, peer);
   }
 
   /**
@@ -163,7 +161,7 @@ export class OverlayNode {
     const number = peer.connection.send(now, channel, bytes, mode);
     peer.trafficAt = now;
     peer.paths?.traffic(now);
-    if (!peer.isUp) this.begin(now, peer);
+    if (!peer.isUp) this.reaching.begin(now, peer);
     this.touch(peer);
     return { generation: peer.generation, channel, number };
   }
@@ -338,7 +336,7 @@ export class OverlayNode {
     peer.isUp = false;
     peer.restsSince = now;
     this.relaying.down(now, peer);
-    if (peer.connection.memory.outgoing > 0) this.begin(now, peer);
+    if (peer.connection.memory.outgoing > 0) this.reaching.begin(now, peer);
     this.touch(peer);
   }
 
@@ -417,9 +415,8 @@ export class OverlayNode {
     const by = parseRelayPath(active)?.relay;
     for (const key of by === undefined ? this.relaying.ready() : [by]) {
       const relay = this.peers.get(key);
-      const way = relay?.paths?.active;
-      if (relay === undefined || way === undefined) continue;
-      relay.paths?.failed(now, way, 'unreachable');
+      if (relay?.paths?.active === undefined) continue;
+      relay.paths.doubtAll(now);
       this.relaying.doubt(now, relay);
       this.touch(relay);
     }
@@ -563,16 +560,8 @@ export class OverlayNode {
     if (peer.isUp && peer.paths?.active !== undefined) peer.connection.tick(now);
     peer.paths?.tick(now);
     peer.punching?.tick(now);
-    if (now >= peer.retryAt) this.retry(now, peer);
+    if (now >= peer.retryAt) this.reaching.retry(now, peer);
     this.touch(peer);
-  }
-
-  /** There is no path left: everything is tried, as long as something waits. */
-  private retry(now: number, peer: RemotePeer): void {
-    this.look(now, peer, [...peer.hints, ...this.relaying.pathsTo(peer)]);
-    this.relaying.doubt(now, peer);
-    const isWanted = peer.connection.memory.outgoing > 0 || peer.connection.inFlight > 0 || this.relaying.isRelay(peer.key);
-    peer.retryAt = isWanted ? now + Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** peer.retries++) : Infinity;
   }
 
   private wakeAt(peer: RemotePeer): number {
@@ -591,44 +580,9 @@ export class OverlayNode {
     );
   }
 
-  private begin(now: number, peer: RemotePeer): void {
-    const isFirst = !peer.isConnecting;
-    peer.isConnecting = true;
-    if (peer.connectBy === Infinity) peer.connectBy = now + CONNECT_MS;
-    if (isFirst) {
-      const known = this.options.peers?.find(({ publicKey }) => publicKey === peer.key);
-      const endpoints = known?.endpoints ?? [];
-      if (endpoints.length > 0) this.outputs.push({ type: 'look_up', peer: peer.key, endpoints });
-      this.relaying.find(now, peer);
-    }
-    this.reach(now, peer.key, this.relaying.pathsTo(peer), false);
-    this.touch(peer);
-  }
-
-  /** Ways to a peer: a handshake goes by them, or they are challenged where there are keys. Relayed ways are known to `relaying` already. */
-  private reach(now: number, key: PublicKey, paths: readonly PathId[], areHints = true): void {
+  private reach(now: number, key: PublicKey, paths: readonly PathId[]): void {
     const peer = this.peerFor(now, key);
-    if (peer === undefined) return;
-    if (areHints) for (const path of paths) if (kindOfPath(path) !== 'relayed') peer.hints.add(path);
-    if (peer.isUp) this.look(now, peer, paths);
-    else {
-      const all = [...new Set([...peer.hints, ...paths])];
-      peer.isConnecting = true;
-      if (peer.connectBy === Infinity) peer.connectBy = now + CONNECT_MS;
-      if (all.length > 0) {
-        this.sessions.connect(now, key, all);
-        this.drain(now);
-      }
-    }
-    this.touch(peer);
-  }
-
-  /** Challenges paths. If there is none in use, new keys may be wanted as well: the peer may have started again. */
-  private look(now: number, peer: RemotePeer, paths: readonly PathId[]): void {
-    for (const path of paths) peer.paths?.probe(now, path);
-    if (peer.paths?.active !== undefined) return;
-    this.sessions.setPaths(peer.key, [...new Set([...peer.hints, ...paths])]);
-    this.drain(now);
+    if (peer !== undefined) this.reaching.by(now, peer, paths);
   }
 
   private peerFor(now: number, key: PublicKey): RemotePeer | undefined {

@@ -161,6 +161,13 @@ export class Paths {
     this.settle(now);
   }
 
+  /** What goes by any of them may not arrive: none is chosen before it has answered. */
+  doubtAll(now: number): void {
+    for (const path of this.byId.values()) this.doubt(now, path);
+    this.challengeAll(now);
+    this.settle(now);
+  }
+
   /** `connection.timeouts` after each tick and each packet. `rttMs`: of the connection. */
   timeouts(now: number, count: number, rttMs: number): void {
     if (count === this.timeoutCount) return;

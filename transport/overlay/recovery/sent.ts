@@ -61,6 +61,8 @@ export class SentPackets<Item> {
   private lossAt = Infinity;
   private lastSentAt = 0;
   private timeoutAt = -Infinity;
+  /** Timeouts since anything came of the peer: each doubles the wait for the next. */
+  private silent = 0;
   private jitter = 1;
   private readonly lost = new Map<number, SentPacket<Item>>();
   private packetThreshold = PACKET_THRESHOLD;
@@ -96,6 +98,11 @@ export class SentPackets<Item> {
     this.lastSentAt = now;
   }
 
+  /** Anything came of the peer: it is there again, so it is not waited as long for an ACK as if it were not. */
+  onHeard(): void {
+    this.silent = 0;
+  }
+
   /** 'unsent': the peer acknowledges what was never sent. `ranges`: highest first. */
   onAck(now: number, ranges: readonly AckRange[], delayMs: number): AckOutcome<Item> | 'unsent' {
     const largest = ranges[0]?.[1] ?? -1;
@@ -113,6 +120,7 @@ export class SentPackets<Item> {
     if (rttMs !== undefined) this.rtt.sample(rttMs, delayMs);
     for (const p of acked) this.rate.onAcked(now, p.stamp, p.sentAt, p.bytes);
     this.timeouts = 0;
+    this.silent = 0;
     this.jitter = 1;
     const { lost, isPersistent } = this.detectLost(now);
     // Nothing is under way or to be sent again: what could still be late matters no more, and holds memory.
@@ -124,7 +132,7 @@ export class SentPackets<Item> {
   nextAt(): number {
     if (this.size === 0) return Infinity;
     if (this.lossAt < Infinity) return this.lossAt;
-    const backoff = this.rtt.probeTimeout() * 2 ** Math.min(this.timeouts, 16) * this.jitter;
+    const backoff = this.rtt.probeTimeout() * 2 ** Math.min(this.silent, 16) * this.jitter;
     return this.probeFrom + Math.min(backoff, PROBE_CAP_MS);
   }
 
@@ -145,6 +153,7 @@ export class SentPackets<Item> {
     if (this.nextAt() > now) return { lost: [], isPersistent: false, probes: 0 };
     if (this.lossAt < Infinity) return { ...this.detectLost(now), probes: 0 };
     this.timeouts++;
+    this.silent++;
     this.timeoutAt = now;
     this.jitter = 1 + PROBE_JITTER * (2 * this.random() - 1);
     return { lost: [], isPersistent: false, probes: this.timeouts === 1 ? 1 : 2 };
@@ -160,6 +169,7 @@ export class SentPackets<Item> {
     this.lossAt = Infinity;
     this.rtt = rtt;
     this.timeouts = 0;
+    this.silent = 0;
     this.jitter = 1;
     return lost;
   }

@@ -6,7 +6,8 @@
  * 'up' is what the node has said last: a relay that does not serve, or is not wanted, may have a session all the same.
  *
  * Attempts begin by UDP. After 400 ms of silence the WebSocket endpoints are dialled as well, one every 3 s; what comes first is taken. The
- * same while there is a session, where packets may not get there any more: a network can begin to block UDP.
+ * same while there is a session, where packets may not get there any more: a network can begin to block UDP. Then silence is as long as the round
+ * trip lets it be.
  */
 import { isEndpoint } from '../trust/invite.ts';
 import type { PublicKey } from './hash.ts';
@@ -15,6 +16,9 @@ import type { RendezvousOutput } from './ports.ts';
 /** Silence by UDP after which a WebSocket is raced. */
 export const DIAL_MS = 400;
 const NEXT_DIAL_MS = 3_000;
+/** The same where the round trip is known: so many of them, and this at least. */
+const DIAL_RTTS = 4;
+export const DIAL_MIN_MS = 150;
 /** Between two times that a relay with a session is doubted. */
 const DOUBT_MS = 5_000;
 /** An attempt that has not succeeded by then is not waited for any more: another relay is tried beside it. */
@@ -146,7 +150,18 @@ export class RelayLink {
     if (this.state !== 'up' || this.webSockets.length === 0 || now < this.doubtedAt + DOUBT_MS) return;
     this.doubtedAt = now;
     this.dialled = 0;
-    this.dialAt = now + DIAL_MS;
+    this.dialAt = now + Math.min(DIAL_MS, Math.max(DIAL_MIN_MS, DIAL_RTTS * this.rttMs));
+  }
+
+  /** This node may be somewhere else. */
+  networkChanged(now: number): void {
+    this.forgive();
+    if (this.state === 'connecting') this.start(now);
+    else if (this.state === 'up' && this.isWanted) {
+      this.connect();
+      this.doubtedAt = Number.NEGATIVE_INFINITY;
+      this.doubted(now);
+    }
   }
 
   /** It has answered to what was asked by one of the paths. */

@@ -163,11 +163,7 @@ export class Rendezvous {
     if (this.measuredAt === Number.NEGATIVE_INFINITY) return;
     this.measuredAt = now + MEASURE_MS;
     this.own = undefined;
-    for (const link of this.links.values()) {
-      link.forgive();
-      if (link.state === 'connecting') link.start(now);
-      else if (link.state === 'up' && link.isWanted) link.connect();
-    }
+    for (const link of this.links.values()) link.networkChanged(now);
     for (const question of this.questions.values()) question.again();
     this.settle(now);
   }
