@@ -306,9 +306,14 @@ class RunningOverlay implements Overlay {
 
   private put(key: PublicKey, channel: string, bytes: Uint8Array, mode: ChannelMode): Ticket {
     this.mustRun();
-    const ticket = this.node.send(this.now(), key, channel, bytes, mode);
-    this.soon();
-    return ticket;
+    try {
+      return this.node.send(this.now(), key, channel, bytes, mode);
+    } catch (error) {
+      if (isMeshError(error, 'NET_BACKPRESSURE')) this.pending.isFull(key);
+      throw error;
+    } finally {
+      this.soon();
+    }
   }
 
   /** What a turn of the event loop brings shares packets, and ACKs. */

@@ -30,6 +30,8 @@ export class Pending {
   private readonly connections = new Map<PublicKey, Set<Waiter<void>>>();
   /** By generation and ticket. */
   private readonly deliveries = new Map<PublicKey, Map<string, Waiter<void> & { readonly generation: number }>>();
+  /** Peers that took no message when they were last asked to. */
+  private readonly full = new Set<PublicKey>();
   private readonly writables = new Map<PublicKey, Set<Waiter<void>>>();
   private readonly pongs = new Map<PublicKey, Set<Waiter<Measured>>>();
   private readonly resolutions = new Map<number, Waiter<Resolution>>();
@@ -68,11 +70,19 @@ export class Pending {
     this.isWritable(peer);
   }
 
+  /** NET_BACKPRESSURE: 'writable' follows, or the end. */
+  isFull(peer: PublicKey): void {
+    this.full.add(peer);
+  }
+
+  /** At once where it takes messages already. */
   writable(peer: PublicKey): Promise<void> {
+    if (!this.full.has(peer) && this.stopped === undefined) return Promise.resolve();
     return this.promise((waiter) => add(this.writables, peer, waiter));
   }
 
   isWritable(peer: PublicKey): void {
+    this.full.delete(peer);
     settle(this.writables, peer, ({ resolve }) => resolve());
   }
 
