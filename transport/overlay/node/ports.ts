@@ -130,8 +130,11 @@ export interface PeerView {
   readonly name: string;
   readonly address: OverlayAddress | undefined;
   readonly roles: readonly Role[];
-  /** 'resting': its keys ran out unused, and come back with the next message. 'ending': its end is being said. */
-  readonly state: 'connecting' | 'up' | 'resting' | 'ending';
+  /**
+   * 'connecting': a handshake is under way. 'up': there are keys, and a path. 'searching': there are keys, and no path at present that carries
+   * anything. 'resting': its keys ran out unused, and come back with the next message. 'ending': its end is being said.
+   */
+  readonly state: 'connecting' | 'up' | 'searching' | 'resting' | 'ending';
   readonly path: PathId | undefined;
   readonly kind: PathKind | undefined;
   readonly rttMs: number | undefined;
@@ -144,6 +147,8 @@ export interface PeerView {
   /** Of messages that wait, or are not acknowledged. */
   readonly queuedBytes: number;
   readonly paths: readonly PathView[];
+  /** Where it may be, as far as this node was told: by UDP and by WebSocket. */
+  readonly tried: readonly PathId[];
   /** Undefined: no direct path was ever looked for. */
   readonly punching: PunchView | undefined;
   /** Why there is no direct path, in words; undefined: there is one, or none was looked for. */

@@ -41,7 +41,7 @@ function peerView(peer: RemotePeer, { addressOf, nameOf }: ViewSources): PeerVie
     name: nameOf(peer),
     address: addressOf(peer.key),
     roles: peer.authorization?.type === 'member' ? peer.authorization.roles : [],
-    state: peer.endsAt < Infinity ? 'ending' : peer.isUp ? 'up' : peer.isConnecting ? 'connecting' : 'resting',
+    state: stateOf(peer),
     path: active?.path,
     kind: active?.kind,
     rttMs: active?.rttMs,
@@ -51,7 +51,14 @@ function peerView(peer: RemotePeer, { addressOf, nameOf }: ViewSources): PeerVie
     receivedBytes: peer.receivedBytes,
     queuedBytes: peer.connection.memory.outgoing,
     paths: peer.paths?.view() ?? [],
+    tried: [...peer.hints],
     punching,
     whyRelayed: isDirect || punching === undefined || punching.why === '' ? undefined : punching.why,
   };
+}
+
+function stateOf(peer: RemotePeer): PeerView['state'] {
+  if (peer.endsAt < Infinity) return 'ending';
+  if (peer.isUp) return peer.paths?.active === undefined ? 'searching' : 'up';
+  return peer.isConnecting ? 'connecting' : 'resting';
 }
