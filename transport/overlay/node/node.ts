@@ -466,6 +466,9 @@ export class OverlayNode {
       if (from !== undefined && from !== path) peer.connection.pathChanged(now, rttMs);
       if (kindOfPath(path) === 'direct') this.traversal.direct(now, peer, path);
       this.sessions.setPaths(peer.key, [...new Set([path, ...this.relaying.pathsTo(peer)])]);
+      // There were keys, and no way.
+      if (peer.wishedUntil !== -Infinity) this.outputs.push({ type: 'connected', peer: peer.key });
+      peer.wishedUntil = -Infinity;
       this.relaying.measured(now, peer);
       if (DIED.has(reason) && from !== path && this.relaying.isRelay(peer.key)) this.relayMoved(now, peer.key);
     }

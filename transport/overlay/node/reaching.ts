@@ -41,13 +41,17 @@ export class Reaching {
       if (endpoints.length > 0) emit({ type: 'look_up', peer: peer.key, endpoints });
       relaying.find(now, peer);
     }
+    if (peer.isUp) {
+      peer.wishedUntil = now + CONNECT_MS;
+      peer.retryAt = Math.min(peer.retryAt, now + RETRY_MS);
+    }
     this.connect(now, peer, relaying.pathsTo(peer));
   }
 
   /** Ways to a peer that were found. */
   by(now: number, peer: RemotePeer, paths: readonly PathId[]): void {
     // Relayed ones are known to `relaying`.
-    for (const path of paths) if (kindOfPath(path) !== 'relayed') peer.hints.add(path);
+    for (const path of paths) if (kindOfPath(path) !== 'relayed') peer.hint(path);
     this.connect(now, peer, paths);
   }
 
@@ -56,7 +60,7 @@ export class Reaching {
     const { relaying } = this.o;
     this.look(now, peer, [...peer.hints, ...relaying.pathsTo(peer)]);
     relaying.doubt(now, peer);
-    const isWanted = peer.connection.memory.outgoing > 0 || peer.connection.inFlight > 0 || relaying.isRelay(peer.key);
+    const isWanted = now < peer.wishedUntil || peer.connection.memory.outgoing > 0 || peer.connection.inFlight > 0 || relaying.isRelay(peer.key);
     peer.retryAt = isWanted ? now + Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** peer.retries++) : Infinity;
   }
 

@@ -10,6 +10,9 @@ import type { PublicKey } from '../session/output.ts';
 import type { PathId } from '../session/source.ts';
 import type { Guest, Member } from '../trust/trust.ts';
 
+/** Paths that are tried of what was looked up, dialled or told; the oldest give way. */
+export const HINTS_MAX = 32;
+
 export interface RemotePeerOptions {
   readonly random: (bytes: number) => Uint8Array;
   readonly limits: ConnectionLimits;
@@ -43,6 +46,8 @@ export class RemotePeer {
   isConnecting = false;
   /** Where it may be, as far as this node was told: paths by UDP and by WebSocket. */
   readonly hints = new Set<PathId>();
+  /** Somebody wants to speak to it, and there are keys but no way: so long it is looked for. -Infinity: nobody, or there is one. */
+  wishedUntil = Number.NEGATIVE_INFINITY;
   /** When the user last sent something or got something. */
   trafficAt: number;
   /** When keys ended, Infinity while there are any. */
@@ -97,6 +102,13 @@ export class RemotePeer {
 
   get activePath(): PathView | undefined {
     return this.paths?.view().find(({ isActive }) => isActive);
+  }
+
+  /** It may be there. */
+  hint(path: PathId): void {
+    this.hints.delete(path);
+    this.hints.add(path);
+    if (this.hints.size > HINTS_MAX) this.hints.delete(this.hints.values().next().value as PathId);
   }
 
   /** Another association: nothing of the one before holds. */
