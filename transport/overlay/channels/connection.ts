@@ -240,8 +240,10 @@ export class Connection {
     if (idle !== undefined) return this.fail(idle);
     const outcome = this.flight.onTimeout(now);
     if (outcome !== undefined) this.onOutcome(outcome);
-    if (this.contents.outgoing.waitsSince + this.limits.stalledMs <= now)
-      for (const message of this.contents.outgoing.giveUp(now - this.limits.stalledMs)) this.tell('undelivered', message);
+    const { waitsSince } = this.contents.outgoing;
+    // Not `now` less the limit: rounding might make it earlier than what it was computed from, and nobody would be told.
+    if (waitsSince + this.limits.stalledMs <= now)
+      for (const message of this.contents.outgoing.giveUp(waitsSince)) this.tell('undelivered', message);
     this.checkClosed(now);
     if (this.contents.closing.isOver(now))
       this.end(this.contents.closing.isDone ? 'closed' : 'close_timeout', 0, this.contents.outgoing.isEmpty);
