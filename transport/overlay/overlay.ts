@@ -34,8 +34,6 @@ const ANY = [{ host: '0.0.0.0', port: 0 }] as const;
 const PING_MS = 5_000;
 const CONNECT_MS = 15_000;
 const STOP_MS = 1_000;
-/** Timers go off this much too early at most. */
-const TIMER_SLACK_MS = 0.5;
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** Throws TRANSPORT_UNAVAILABLE where it cannot listen. */
@@ -351,7 +349,8 @@ class RunningOverlay implements Overlay {
   private arm(): void {
     const at = this.node.nextAt();
     const wait = at - this.now();
-    if (wait <= TIMER_SLACK_MS) return this.soon();
+    // A timer of less than a ms takes one all the same: pacing has room for that, and turns without work would cost more.
+    if (wait <= 0) return this.soon();
     // A timer that goes off too early costs less than setting one for each packet.
     if (this.timerAt <= at || wait === Infinity) return;
     clearTimeout(this.timer);

@@ -1,7 +1,8 @@
-/** Spreads packets over time: a bucket that fills at the rate of the controller and holds 16 packets, or 1 ms where that is more. */
+/** Spreads packets over time: a bucket that fills at the rate of the controller and holds 16 packets, or 2 ms where that is more. */
 
 const BURST_PACKETS = 16;
-const BURST_MS = 1;
+/** Timers of Node go off up to 1 ms late: with less the time that they are late would be lost. */
+const BURST_MS = 2;
 
 export class Pacer {
   private tokens = Infinity;
@@ -11,7 +12,7 @@ export class Pacer {
   readyAt(now: number, bytes: number, rate: number): number {
     this.fill(now, bytes, rate);
     if (this.tokens >= bytes) return now;
-    // At high rates a wake-up serves a ms of packets, or half a burst, not one packet.
+    // At high rates a wake-up serves half a burst, not one packet.
     const wanted = Math.max(bytes, Math.min(rate * BURST_MS, (bytes * BURST_PACKETS) / 2));
     return now + (wanted - this.tokens) / rate;
   }
