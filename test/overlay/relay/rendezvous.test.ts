@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Identity } from '../../../transport/overlay/identity/identity.ts';
 import { HOPE_MS, DIAL_MIN_MS, DIAL_MS } from '../../../transport/overlay/relay/relay-link.ts';
 import { RESOLVE_MS } from '../../../transport/overlay/relay/question.ts';
-import { MEASURE_MS } from '../../../transport/overlay/relay/rendezvous.ts';
+import { MEASURE_MS, QUESTIONS_KEPT_MAX } from '../../../transport/overlay/relay/rendezvous.ts';
 import { CONTROL } from '../../../transport/overlay/wire/frames.ts';
 import { buildRecordBody, parseRecordBody, parseRegister } from '../../../transport/overlay/relay/bodies.ts';
 import { openRecord, type SignedRecord } from '../../../transport/overlay/trust/record.ts';
@@ -498,4 +498,21 @@ describe('by the seed', () => {
       }
     }
   });
+});
+
+test('of more questions than are kept the last are answered at once, with nothing; the others are asked', () => {
+  const { lab: l, relays, a } = lab([20]);
+  const b = l.addClient(bob, relays, 'bob');
+  l.runFor(3_000);
+  expect(b.rendezvous.home()).toBe(relays[0]?.key);
+  const first = l.input(a, (r) => r.resolve(l.now, { name: 'bob' }));
+  for (let n = 0; n < 10 * QUESTIONS_KEPT_MAX; n++) l.input(a, (r) => r.resolve(l.now, { name: `nobody-${n}` }));
+  expect(a.of('resolved')).toHaveLength(9 * QUESTIONS_KEPT_MAX + 1);
+  // What is asked already is no more to keep.
+  const again = l.input(a, (r) => r.resolve(l.now, { name: 'bob' }));
+  l.runFor(1_000);
+  const found = a.of('resolved').filter(({ records }) => records.length > 0);
+  expect(found.map(({ id }) => id)).toEqual([first, again]);
+  l.runFor(RESOLVE_MS);
+  expect(a.of('resolved')).toHaveLength(10 * QUESTIONS_KEPT_MAX + 2);
 });

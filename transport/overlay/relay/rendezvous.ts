@@ -29,6 +29,8 @@ const BETTER = 0.8;
 export const VISITS_MAX = 32;
 /** Questions that are under way at once; others wait, and time runs for them, too. */
 const QUESTIONS_MAX = 64;
+/** Questions that are kept. More are answered at once, with nothing: each of them is looked at whenever anything happens. */
+export const QUESTIONS_KEPT_MAX = 512;
 /** Keys of which the newest seq is remembered. */
 const PINS_MAX = 8_192;
 const NEVER = Number.POSITIVE_INFINITY;
@@ -122,9 +124,12 @@ export class Rendezvous {
     const id = this.nextId++;
     const asked = askedBy(query);
     const same = [...this.questions.values()].find((question) => question.isOf(asked));
-    if (this.links.size === 0 || !isAsked(asked))
+    const isFull = same === undefined && this.questions.size >= QUESTIONS_KEPT_MAX;
+    if (this.links.size === 0 || !isAsked(asked) || isFull) {
       this.out.push({ type: 'resolved', id, records: [], relays: new Map(), answers: 0, next: undefined });
-    else if (same === undefined) this.questions.set(id, new Question(now, id, asked));
+      return id;
+    }
+    if (same === undefined) this.questions.set(id, new Question(now, id, asked));
     else same.ids.push(id);
     this.settle(now);
     return id;
