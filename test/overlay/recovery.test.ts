@@ -174,6 +174,16 @@ describe('probes', () => {
     expect([sent.timeouts, sent.nextAt()]).toEqual([0, Infinity]);
   });
 
+  test('are due as soon as the first again once the peer is heard, and still counted', () => {
+    const { sent, rtt } = flight(1);
+    for (let n = 0; n < 4; n++) sent.onTimeout(sent.nextAt());
+    const last = sent.nextAt();
+    sent.onHeard();
+    expect(sent.nextAt()).toBeLessThan(last - 8 * rtt.probeTimeout());
+    sent.onTimeout(sent.nextAt());
+    expect(sent.timeouts).toBe(5);
+  });
+
   test('are not put off by what is sent meanwhile: a stream on a dead path has them as early as a single packet', () => {
     const { sent, rtt } = flight(1, dice(7));
     const begun = 100;

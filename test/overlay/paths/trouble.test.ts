@@ -5,6 +5,29 @@ import { OTHER, newPaths, challenges, stateOf, runTo, answer, begun, proved, liv
 import { DIRECT, RELAY } from './lab.ts';
 
 describe('timeouts of the connection', () => {
+  test('two direct paths die at once: the relay takes over, and not the other of them before', () => {
+    const { paths } = begun(DIRECT);
+    proved(paths, 100, OTHER, 30);
+    proved(paths, 200, RELAY, 60);
+    paths.timeouts(20_100, 2, 30);
+    expect([stateOf(paths, OTHER), stateOf(paths, RELAY)]).toEqual(['suspect', 'valid']);
+    for (const send of challenges(paths, RELAY)) answer(paths, 20_160, send);
+    paths.timeouts(20_300, 3, 30);
+    const changes = live(paths, 20_301, 25_000, (path) => (path === RELAY ? 60 : Infinity));
+    const active = changes.flatMap(({ output }) => (output.type === 'active' ? [output.path] : []));
+    expect([paths.active, active.filter((path) => path !== RELAY)]).toEqual([RELAY, []]);
+  });
+
+  test('all are doubted: none is valid before it has answered', () => {
+    const { paths } = begun(DIRECT);
+    proved(paths, 100, RELAY, 60);
+    paths.doubtAll(20_000);
+    const asked = challenges(paths);
+    expect([paths.active, stateOf(paths, DIRECT), stateOf(paths, RELAY)]).toEqual([DIRECT, 'suspect', 'suspect']);
+    for (const send of asked) answer(paths, 20_060, send);
+    expect([paths.active, stateOf(paths, DIRECT), stateOf(paths, RELAY)]).toEqual([DIRECT, 'valid', 'valid']);
+  });
+
   function two(): Paths {
     const { paths } = begun(RELAY, 50);
     proved(paths, 100, DIRECT, 30);
@@ -270,7 +293,9 @@ describe('want_direct', () => {
     proved(paths, 2_000, DIRECT, 30);
     expect(wantedBy(live(paths, 2_031, 100_000, () => 30))).toEqual([]);
     paths.failed(100_000, DIRECT, 'closed');
-    expect(wantedBy(live(paths, 100_000, 110_000, (path) => (path === DIRECT ? Infinity : 30)))).toEqual([100_001, 101_000, 105_000]);
+    expect(wantedBy(live(paths, 100_000, 110_000, (path) => (path === DIRECT ? Infinity : 30)))).toEqual([
+      100_001, 101_000, 105_000,
+    ]);
   });
 
   test('comes at once when the network changed', () => {

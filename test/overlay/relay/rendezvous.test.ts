@@ -148,6 +148,16 @@ describe('UDP falls silent in a session', () => {
     expect(a.of('dial').length).toBe(2);
   });
 
+  test('a WebSocket is raced at a change of the network, too, however short ago that was', () => {
+    const { l, relay, a } = reached();
+    l.runFor(1_000);
+    l.input(a, (r) => r.doubt(l.now, relay.key));
+    l.runFor(DIAL_MIN_MS);
+    l.input(a, (r) => r.networkChanged(l.now));
+    l.runFor(DIAL_MIN_MS);
+    expect(a.of('dial').length).toBe(2);
+  });
+
   test('none is, where it answers before, and where there is no session', () => {
     const { l, relay, a } = reached();
     l.input(a, (r) => r.doubt(l.now, relay.key));

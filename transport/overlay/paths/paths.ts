@@ -337,11 +337,13 @@ export class Paths {
     this.switchTo(now, path, 'roamed');
   }
 
-  /** A valid path is suspect, and challenged. */
+  /** A valid path is suspect, and challenged. What ends the one in use may end all of its kind: none of them is chosen before it has answered. */
   private doubt(now: number, path: Path): void {
     if (path.state !== 'valid') return;
     path.enter(now, 'suspect');
     this.challengeAnew(now, path);
+    if (path !== this.current) return;
+    for (const other of this.byId.values()) if (other.kind === path.kind) this.doubt(now, other);
   }
 
   /** A suspect path is valid if it was proved since, with long packets if those are in doubt. */
