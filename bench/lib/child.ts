@@ -41,7 +41,8 @@ export async function sampled(subject: Subject, { folder, source, quietMs }: Chi
     throw new Error(`${JSON.stringify(subject)} ended with ${child.exitCode ?? child.signalCode}`);
   const said = JSON.parse(last) as { readonly measured: Measured; readonly cpuMs: number };
   const { user, system } = process.cpuUsage(ownCpu);
-  const foreign = busyMs() - busy - said.cpuMs - (user + system) / 1e3;
+  // `otherCpuMs`: of the processes that the sample has started.
+  const foreign = busyMs() - busy - said.cpuMs - (said.measured['otherCpuMs'] ?? 0) - (user + system) / 1e3;
   return { measured: said.measured, firstWordMs, fsyncUs, foreignCores: Math.max(0, foreign / ms) };
 }
 

@@ -24,7 +24,7 @@ export const overlays = (quick: boolean): readonly Scenario[] => {
     bulk(span),
     large(span),
     messages(span),
-    pingPong(quick ? span : { warmMs: 12_000, measureMs: 3_000 }),
+    pingPong(quick ? span : { warmMs: 8_000, measureMs: 3_000 }),
     echo(1, span),
     echo(64, span),
     handshakes(quick),

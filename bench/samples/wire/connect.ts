@@ -39,6 +39,7 @@ export async function connecting({ kind, count, inFlight }: ConnectInput, folder
   }
   times.sort((a, b) => a - b);
   return {
+    otherCpuMs: there.cpuUs / 1e3,
     rate: (count / ms) * 1e3,
     p50Ms: times[times.length >> 1] as number,
     p99Ms: times[Math.floor(0.99 * (times.length - 1))] as number,

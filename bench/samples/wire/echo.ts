@@ -22,7 +22,7 @@ export async function echo(
   const used: Carrier =
     relay === undefined || carrier.kind !== 'overlay' ? carrier : { ...carrier, via: relay.place as OverlayPlace };
   const { side, place } = await OtherSide.start({ side: 'receiver', carrier: used, isEcho: true }, folder);
-  const end = await dial(used, place as Place);
+  const wire = await dial(used, place as Place);
   const message = new Uint8Array(bytes).fill(97);
   const times: number[] = [];
   // All of them keep order here, so the oldest is the one that comes back.
@@ -32,11 +32,11 @@ export async function echo(
   let warm: Tally | undefined;
   const send = (): void => {
     sentAt.push(performance.now());
-    end.send(message);
+    wire.send(message);
   };
   await new Promise<void>((resolve, reject) => {
     const stuck = setTimeout(() => reject(new Error('nothing came back')), 2 * (warmMs + measureMs) + 10_000);
-    end.onMessage = () => {
+    wire.onMessage = () => {
       const now = performance.now();
       const sent = sentAt.shift() as number;
       if (from !== undefined) times.push(now - sent);
@@ -52,11 +52,13 @@ export async function echo(
     for (let i = 0; i < inFlight; i++) send();
   });
   const to = tallyOf(0, 0);
-  const there = between(warm as unknown as Tally, await side.tally());
+  const end = await side.tally();
+  const there = between(warm as unknown as Tally, end);
   const { at, cpuUs } = from as unknown as Tally;
   times.sort((a, b) => a - b);
   const quantile = (share: number): number => (times[Math.floor(share * (times.length - 1))] as number) * 1e3;
   return {
+    otherCpuMs: (end.cpuUs + ((await relay?.side.tally())?.cpuUs ?? 0)) / 1e3,
     rate: (times.length / (to.at - at)) * 1e3,
     p50Us: quantile(0.5),
     p99Us: quantile(0.99),

@@ -38,6 +38,7 @@ export async function flooded({ to, perSecond, warmMs, measureMs }: FloodedInput
   for (const name of NEWCOMERS) times.push(await arrival(name, place));
   stop();
   return {
+    otherCpuMs: (after.there.cpuUs + after.flood.cpuUs) / 1e3,
     mbPerSecond: there.bytes / there.ms / 1e3,
     receiveUs: there.cpuUs / there.messages,
     floodRate: (sent.messages / sent.ms) * 1e3,

@@ -45,6 +45,7 @@ export async function stream(
   const atRelay =
     relay && between(before.relay as NonNullable<typeof before.relay>, after.relay as NonNullable<typeof after.relay>);
   return {
+    otherCpuMs: (after.there.cpuUs + (after.relay?.cpuUs ?? 0)) / 1e3,
     rate: (there.messages / there.ms) * 1e3,
     mbPerSecond: there.bytes / there.ms / 1e3,
     sendUs: here.cpuUs / there.messages,
