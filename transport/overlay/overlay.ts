@@ -19,7 +19,7 @@ import { Reaching } from './host/reaching.ts';
 import { registered } from './host/registered.ts';
 import { Targets } from './host/targets.ts';
 import { addressOf, type OverlayAddress } from './identity/address.ts';
-import { JOIN_CHANNEL } from './node/channels.ts';
+import { isReserved, JOIN_CHANNEL } from './node/channels.ts';
 import { OverlayNode } from './node/node.ts';
 import type { NodeOutput, OverlayEvent, PeerView, Ticket } from './node/ports.ts';
 import { kindOfPath, type Endpoint } from './paths/endpoint.ts';
@@ -132,7 +132,7 @@ class RunningOverlay implements Overlay {
       },
       candidates: () => this.authorities(),
       ask: (peer, request) => this.ask(peer, request),
-      reply: (peer, answer) => void this.send(peer, JOIN_CHANNEL, answer).catch(() => undefined),
+      reply: (peer, answer) => void this.sendTo(peer, JOIN_CHANNEL, answer, 0).catch(() => undefined),
     });
   }
 
@@ -169,12 +169,15 @@ class RunningOverlay implements Overlay {
   }
 
   send(target: string, channel: string, bytes: Uint8Array, { mode = 0 }: { readonly mode?: ChannelMode } = {}): Promise<void> {
+    if (isReserved(channel))
+      return Promise.reject(new MeshError('NET_CHANNEL_REFUSED', `the channel '${channel}' is one of the overlay itself`));
     const key = this.reaching.known(target);
     if (key !== undefined) return this.sendTo(key, channel, bytes, mode);
     return this.reaching.reached(target, bytes.length, (found) => this.sendTo(found, channel, bytes, mode));
   }
 
   post(target: string, channel: string, bytes: Uint8Array): void {
+    if (isReserved(channel)) return;
     const key = this.reaching.known(target);
     if (key === undefined)
       void this.reaching
@@ -445,7 +448,7 @@ class RunningOverlay implements Overlay {
 
   private async ask(peer: PublicKey, request: Uint8Array): Promise<void> {
     await this.connect(peer);
-    await this.send(peer, JOIN_CHANNEL, request);
+    await this.sendTo(peer, JOIN_CHANNEL, request, 0);
   }
 }
 

@@ -1,4 +1,4 @@
-/** Functions of the user that throw, where the process goes on all the same. */
+/** What users of an overlay may do wrong. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startOverlay, type Overlay } from '../../transport/overlay/overlay.ts';
 import { endpointText } from '../../transport/overlay/paths/endpoint.ts';
@@ -46,4 +46,16 @@ test('a handler and a listener that throw are uncaught exceptions, and neither m
   expect(heard).toEqual(Array.from({ length: 50 }, (_, i) => `${i}`));
   expect(uncaught.map((error) => (error as Error).message)).toEqual(expect.arrayContaining(['of a handler', 'of a listener']));
   expect(uncaught.filter((error) => (error as Error).message === 'of a handler')).toHaveLength(50);
+});
+
+test('on channels of the overlay nobody else sends', async () => {
+  await using to = await nodeOf(b, a);
+  await using from = await nodeOf(a, b, to);
+  for (const channel of ['net/join', 'net/deny-list', 'net/'])
+    await expect(from.send(to.publicKey, channel, Buffer.of(1), { mode: 1 })).rejects.toMatchObject({
+      code: 'NET_CHANNEL_REFUSED',
+    });
+  from.post(to.publicKey, 'net/deny-list', Buffer.of(1));
+  await from.send(to.publicKey, 'x', Buffer.of(1));
+  expect(to.status().drops).toMatchObject({ denylist_malformed: 0, channel_unheard: 1 });
 });
