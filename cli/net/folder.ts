@@ -10,6 +10,7 @@
  * `network.bin` is written last when a folder is filled: where it is, all others are.
  */
 import { randomBytes } from 'node:crypto';
+import { chmod } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isMeshError, MeshError } from '../../core/errors.ts';
 import { createKeyFile, readKeyFile } from '../../transport/overlay/identity/key-file.ts';
@@ -20,7 +21,7 @@ import { DENY_LIST_BYTES_MAX, DENY_LIST_FAULTS, DenyLists } from '../../transpor
 import { CA_KEYS_MAX, DESCRIPTOR_BYTES_MAX, readNetwork, type Network } from '../../transport/overlay/trust/descriptor.ts';
 import { AUTHORITY_BYTES_MAX, authorityStateText, parseAuthorityState } from './authority-state.ts';
 import { CONFIG_BYTES_MAX, type NetConfig, netConfigText, parseNetConfig } from './config.ts';
-import { checkPrivateFolder, makePrivateFolder, readPrivate, writePrivate } from './private-file.ts';
+import { checkPrivateFolder, FILE_MODE, makePrivateFolder, readPrivate, writePrivate } from './private-file.ts';
 
 /** Base64 takes four characters for three bytes; and some for JSON. */
 const DENY_LISTS_BYTES_MAX = CA_KEYS_MAX * (2 * DENY_LIST_BYTES_MAX + 16);
@@ -76,6 +77,8 @@ export class NetFolder {
     const { lockStore } = await import('../../persistence/sqlite/lock.ts');
     try {
       const lock = await lockStore(this.base);
+      // As all other files. Whoever may not do that has the folder locked all the same.
+      await Promise.all(['lock', 'owner'].map((end) => chmod(`${this.base}.${end}`, FILE_MODE).catch(() => undefined)));
       return { [Symbol.dispose]: () => lock.release() };
     } catch (error) {
       if (!isMeshError(error)) throw error;
@@ -87,6 +90,17 @@ export class NetFolder {
       if (error.code === 'STORE_OWNER_FROZEN')
         throw new MeshError('NET_UNRESPONSIVE', `${who}, which uses ${this.path}, is stopped`, options);
       throw new MeshError('NET_FOLDER_UNAVAILABLE', `${this.path} cannot be locked: ${error.message}`, options);
+    }
+  }
+
+  /** Whether a process has the lock at this moment: a node, or a command that is at work. */
+  async isLocked(): Promise<boolean> {
+    const { storeOwner } = await import('../../persistence/sqlite/lock.ts');
+    try {
+      return storeOwner(this.base) !== undefined;
+    } catch (error) {
+      if (!isMeshError(error)) throw error;
+      throw new MeshError('NET_FOLDER_UNAVAILABLE', `${this.path} cannot be looked at: ${error.message}`);
     }
   }
 

@@ -7,7 +7,7 @@ import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorData, isMeshError, MeshError } from '../../core/errors.ts';
 
-const FILE_MODE = 0o600;
+export const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 /** Bits of the mode that let others than the owner change what is in a folder. */
 const OTHERS_WRITE = 0o022;

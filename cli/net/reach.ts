@@ -1,26 +1,69 @@
 /** How a verb of `net` gets at its network folder, and at the process that runs it. */
-import { MeshError } from '../../core/errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isMeshError, MeshError } from '../../core/errors.ts';
 import type { Call } from '../command.ts';
 import { type ControlClient, runningAt, type Subject } from '../control/client.ts';
-import { controlPath } from '../control/place.ts';
+import { controlPath, statOf } from '../control/place.ts';
 import { NET_FOLDER } from '../invocation.ts';
 import { NetFolder } from './folder.ts';
 
 const NODE: Subject = { noun: 'node', notRunning: 'NET_NOT_RUNNING', unresponsive: 'NET_UNRESPONSIVE' };
+
+/** ms for a node that was started a moment ago, perhaps, and has not even the lock of its folder yet. */
+const START_MS = 2_000;
+/** ms for one that has the lock, and does not answer yet. */
+const LOCKED_MS = 5_000;
+/** ms for a command that is at work in the folder, and is done at once. */
+const WORK_MS = 3_000;
+const LOOK_MS = 100;
+/** ms after which a person is told what is waited for. */
+const NOTE_MS = 500;
 
 export const folderOf = (call: Call): NetFolder => new NetFolder(call.text('dir') ?? NET_FOLDER);
 
 /** Where the process that runs here answers. */
 export const controlOf = (folder: NetFolder): string => controlPath(folder.base);
 
-/** Undefined: none runs here. Throws CONTROL_UNSAFE, NET_UNRESPONSIVE with its process. */
-export const runningNode = (folder: NetFolder): Promise<ControlClient | undefined> => runningAt(controlOf(folder), NODE);
+/**
+ * Undefined: none runs here. One that is just starting is waited for: whoever has the lock of the folder, and does not answer, is one, or a
+ * command that is done soon.
+ *
+ * Throws CONTROL_UNSAFE, NET_UNRESPONSIVE with its process.
+ */
+export async function runningNode(folder: NetFolder): Promise<ControlClient | undefined> {
+  for (const until = Date.now() + LOCKED_MS; ; await sleep(LOOK_MS)) {
+    const running = await runningAt(controlOf(folder), NODE);
+    if (running !== undefined || Date.now() >= until || !(await folder.isLocked())) return running;
+  }
+}
 
-/** Throws NET_FOLDER_MISSING, NET_NOT_RUNNING, NET_UNRESPONSIVE, CONTROL_UNSAFE. */
+/** For a verb that needs the node: one that was started by the command before is waited for. Throws NET_FOLDER_MISSING, NET_NOT_RUNNING, NET_UNRESPONSIVE, CONTROL_UNSAFE. */
 export async function nodeOf(call: Call): Promise<ControlClient> {
   const folder = folderOf(call);
   const { name } = await folder.knownNetwork();
-  const running = await runningNode(folder);
-  if (running !== undefined) return running;
-  throw new MeshError('NET_NOT_RUNNING', `the node of '${name}' in ${folder.path} is not running`);
+  const { io } = call;
+  const note = setTimeout(() => {
+    if (io.isTerminal) io.note(`waiting for the node of '${name}' to start …`);
+  }, NOTE_MS);
+  try {
+    for (const until = Date.now() + START_MS; ; await sleep(LOOK_MS)) {
+      const running = await runningNode(folder);
+      if (running !== undefined) return running;
+      if (Date.now() >= until) throw new MeshError('NET_NOT_RUNNING', `the node of '${name}' in ${folder.path} is not running`);
+    }
+  } finally {
+    clearTimeout(note);
+  }
+}
+
+/** The lock of a folder, for a node: a command that is at work there is waited for. Throws as `NetFolder.lock`. */
+export async function lockForNode(folder: NetFolder): Promise<Disposable> {
+  for (const until = Date.now() + WORK_MS; ; await sleep(LOOK_MS)) {
+    try {
+      return await folder.lock();
+    } catch (error) {
+      const isShort = isMeshError(error, 'NET_FOLDER_BUSY') && statOf(controlOf(folder)) === undefined;
+      if (!isShort || Date.now() >= until) throw error;
+    }
+  }
 }

@@ -7,7 +7,7 @@ import { typedListen } from '../../net/endpoints.ts';
 import { jsonReport, lineReport, type NetReport } from '../../net/report.ts';
 import { liveReport } from '../../net/live-report.ts';
 import { proxyOf } from '../../net/proxy.ts';
-import { folderOf } from '../../net/reach.ts';
+import { folderOf, lockForNode } from '../../net/reach.ts';
 import { RunningNode } from '../../net/running-node.ts';
 import type { WebSocketPlan } from '../../net/start-options.ts';
 import { StopSignals } from '../../stop-signals.ts';
@@ -30,7 +30,7 @@ async function runs(call: Call, mustRelay: boolean): Promise<number> {
   const report = reportOf(call);
   const folder = folderOf(call);
   await folder.knownNetwork();
-  using _lock = await folder.lock();
+  using _lock = await lockForNode(folder);
   const node = await RunningNode.start(
     folder,
     {
