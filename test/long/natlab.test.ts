@@ -1,6 +1,7 @@
 /** All pairs of NATs, and each pair through a rebinding and a change of IP: what `npm test` does with a few of them. */
 import { describe, expect, test } from 'vitest';
-import { PAIRS, runPair, type RunOptions } from '../natlab/matrix.ts';
+import { CALLED, callAcross } from '../natlab/machines.ts';
+import { expectedOf, PAIRS, runPair, type RunOptions } from '../natlab/matrix.ts';
 import { Pair } from '../natlab/pair.ts';
 import { exchangeWhile, move } from '../natlab/scenarios.ts';
 import { labTools, type Tools } from '../natlab/tools.ts';
@@ -27,6 +28,14 @@ describe.skipIf(tools === undefined)('the overlay in the NAT lab', () => {
     await pair.lab.lose(5);
     expect(await exchangeWhile(pair, { count: 10_000, perSecond: 4_000, limitMs: 120_000 }, () => move(pair))).toEqual([]);
   });
+
+  test.each(PAIRS)(
+    '%s x %s: an MCP server of one machine, and its client on the other, by the CLI from init and join on',
+    async (a, b) => {
+      const kind = expectedOf(a, b, true);
+      expect(await callAcross(tools as Tools, a, b, kind)).toMatchObject({ answers: CALLED, kinds: [kind, expect.any(String)] });
+    },
+  );
 
   test('a silent node is reached as long as its keepalives are more frequent than mappings expire', async () => {
     await using pair = await Pair.open(tools as Tools, { a: 'port', b: 'port' });

@@ -1,10 +1,13 @@
 /**
  * The newcomer's way across the lab, by the real CLI in processes of their own: relay1 makes a network and relays, `a` and `b` join by an invite
- * each and are up. Each has its folder in a temporary one.
+ * each and are up. Each has its folder in a temporary one. Where a side has nothing but a proxy, the relay is at a `wss:` as in the docs, with a
+ * certificate that the machines trust by NODE_EXTRA_CA_CERTS.
  */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
@@ -19,26 +22,40 @@ import type { Tools } from './tools.ts';
 const CLI = '../../cli/main.ts';
 const [RELAY, RELAY_OTHER] = RELAY_ADDRESSES.relay1;
 const UDP = 7337;
-const WEB_SOCKET = 7443;
+const WEB_SOCKET = 443;
+const EVERYTHING = fileURLToPath(
+  new URL('../../node_modules/@modelcontextprotocol/server-everything/dist/index.js', import.meta.url),
+);
+/** Longer than one message of the overlay. */
+const LONG = 'x'.repeat(2_000_000);
+const SETTLE_MS = 15_000;
 const START_MS = 30_000;
 const POLL_MS = 50;
+const BOTH: readonly Side[] = ['a', 'b'];
 
 export class Machines implements AsyncDisposable {
   readonly lab: NatLab;
   private readonly path: string;
+  private readonly hasTls: boolean;
+  /** Of the processes at a place. */
+  private readonly environments = new Map<Place, readonly string[]>();
   private readonly clients: Client[] = [];
 
-  private constructor(lab: NatLab, path: string) {
+  private constructor(lab: NatLab, path: string, hasTls: boolean) {
     this.lab = lab;
     this.path = path;
+    this.hasTls = hasTls;
   }
 
   static async open(tools: Tools, kinds: Readonly<Record<Side, NatKind>>): Promise<Machines> {
     const path = mkdtempSync(join(tmpdir(), 'reprise-natlab-'));
-    const machines = new Machines(await NatLab.open(tools, kinds), path);
+    const isProxied = (side: Side): boolean => kinds[side] === 'proxy';
+    const proxied = BOTH.filter(isProxied);
+    const machines = new Machines(await NatLab.open(tools, kinds), path, proxied.length > 0);
     try {
+      for (const side of proxied) await machines.goByProxy(side);
       await machines.found();
-      await Promise.all([machines.join('a'), machines.join('b')]);
+      await Promise.all(BOTH.map((side) => machines.join(side)));
       return machines;
     } catch (error) {
       await machines[Symbol.asyncDispose]();
@@ -83,12 +100,25 @@ export class Machines implements AsyncDisposable {
     rmSync(this.path, { recursive: true, force: true });
   }
 
+  private async goByProxy(side: Side): Promise<void> {
+    const proxy = await this.lab.startProxy(side);
+    this.environments.set(side, [`HTTPS_PROXY=${proxy}`, `NODE_EXTRA_CA_CERTS=${join(this.path, 'cert.pem')}`]);
+  }
+
+  /** Options of a relay with a certificate that it has signed itself. */
+  private tls(): readonly string[] {
+    const [key, cert] = [join(this.path, 'key.pem'), join(this.path, 'cert.pem')];
+    const wanted = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=relay1 -addext subjectAltName=IP:${RELAY}`;
+    execFileSync('openssl', [...wanted.split(' '), '-keyout', key, '-out', cert], { stdio: 'pipe' });
+    return ['--tls-cert', cert, '--tls-key', key];
+  }
+
   /** relay1 makes the network, and relays. */
   private async found(): Promise<void> {
-    const endpoints = [`${RELAY}:${UDP}`, `${RELAY_OTHER}:${UDP}`, `ws://${RELAY}:${WEB_SOCKET}`];
+    const endpoints = [`${RELAY}:${UDP}`, `${RELAY_OTHER}:${UDP}`, `${this.hasTls ? 'wss' : 'ws'}://${RELAY}:${WEB_SOCKET}`];
     const listen = [RELAY, RELAY_OTHER].flatMap((host) => ['--listen', `${host}:${UDP}`]);
     await this.run('relay1', ['init', 'natlab', '--name', 'relay1', ...listen, ...endpoints.flatMap((at) => ['--endpoint', at])]);
-    await this.goesOn('relay1', 'net.ready', ['relay', '--ws', `0.0.0.0:${WEB_SOCKET}`]);
+    await this.goesOn('relay1', 'net.ready', ['relay', '--ws', `0.0.0.0:${WEB_SOCKET}`, ...(this.hasTls ? this.tls() : [])]);
   }
 
   /** As `ssh relay1 reprise net invite | reprise net join -`. */
@@ -109,10 +139,36 @@ export class Machines implements AsyncDisposable {
   }
 
   private cli(place: Place, args: readonly string[], last: readonly string[] = []): [command: string, args: string[]] {
-    return nodeCommand(CLI, ['net', ...args, '--dir', this.folder(place), ...last]);
+    const [command, rest] = nodeCommand(CLI, ['net', ...args, '--dir', this.folder(place), ...last]);
+    return [command, [...(this.environments.get(place) ?? []), ...rest]];
   }
 
   private folder(place: Place): string {
     return join(this.path, place);
   }
+}
+
+/** What an MCP client at `b` comes to with a server at `a`. */
+export interface Called {
+  /** Of `echo` as soon as all are up, of a long one when the paths have settled, of `get-sum`. */
+  readonly answers: readonly unknown[];
+  /** How `b` sees `a`, and `a` the relay. */
+  readonly kinds: readonly (PeerRow['kind'] | undefined)[];
+}
+
+export const CALLED: Called['answers'] = ['Echo: at once', `Echo: ${LONG}`, 'The sum of 19 and 23 is 42.'];
+
+/** `kind`: of the path from `b` to `a` that is waited for. */
+export async function callAcross(tools: Tools, a: NatKind, b: NatKind, kind: PeerRow['kind']): Promise<Called> {
+  await using machines = await Machines.open(tools, { a, b });
+  await machines.serve('a', 'everything', [process.execPath, EVERYTHING]);
+  const client = await machines.client('b', 'everything');
+  const call = async (name: string, args: Readonly<Record<string, unknown>>): Promise<unknown> => {
+    const { content } = await client.callTool({ name, arguments: args });
+    return (content as readonly { readonly text?: string }[])[0]?.text;
+  };
+  const atOnce = await call('echo', { message: 'at once' });
+  const peer = await machines.settle('b', 'a', kind, SETTLE_MS);
+  const answers = [atOnce, await call('echo', { message: LONG }), await call('get-sum', { a: 19, b: 23 })];
+  return { answers, kinds: [peer?.kind, (await machines.peer('a', 'relay1'))?.kind] };
 }
