@@ -38,7 +38,7 @@ test('who asks for a list again and again gets it once in an association, and th
   watch();
   const options = { denyLists, drops: noDrops(), wallClock: () => 0 } as unknown as NodeOptions;
   const nothing = (): void => undefined;
-  const denials = new Denials({ options, peers: new Map([[KEY, peer]]), emit: nothing, touch: nothing, forget: nothing });
+  const denials = new Denials({ options, peers: new Map([[KEY, peer]]), emit: nothing, touch: nothing, expel: nothing });
   // It says that it has none.
   const ask = (): void => {
     for (let n = 0; n < 400; n++) denials.announced(0, peer, new Uint8Array(0));

@@ -266,6 +266,9 @@ describe('attacks on whole nodes', () => {
       expect(sim.node.view().peers.map(({ publicKey }) => publicKey)).not.toContain(c.key);
       expect(sim.events.filter(({ type }) => type === 'deny_list')).toHaveLength(1);
     }
+    // The revoked one is told why, by keys that it had; after that nobody answers it.
+    expect(c.events.filter(({ type }) => type === 'peer_down')).not.toEqual([]);
+    expect([...c.node.view().expelledBy].sort()).toEqual([a.key, b.key].sort());
     world.send(c, a, 'let me in');
     world.send(c, b, 'let me in');
     world.run(20_000);

@@ -19,7 +19,7 @@ import type { ConnectionLimits } from './limits.ts';
 import type { OutMessage } from './outgoing.ts';
 import { isEliciting, isPathFrame, type ControlFrame } from './packing.ts';
 import type { CloseReason, ConnectionOptions, ConnectionOutput, OutgoingPacket } from './ports.ts';
-import { VIOLATIONS, type Violation } from './violations.ts';
+import { EXPELLED, VIOLATIONS, type Violation } from './violations.ts';
 
 /** An orderly end stays to acknowledge what the peer sends again, for so many probe timeouts. */
 const LINGER_TIMEOUTS = 3;
@@ -104,6 +104,12 @@ export class Connection {
     if (this.state === 'ended') return;
     this.contents.closing.begin(now + this.limits.closeMs);
     this.isReady = true;
+  }
+
+  /** Ends at once: the peer is let in no more. The next packet tells it. */
+  expel(now: number): void {
+    this.now = now;
+    if (this.state === 'open') this.dismiss('expelled', EXPELLED);
   }
 
   /** Gives back what it holds, and tells nobody: its peer is forgotten. */
@@ -335,9 +341,13 @@ export class Connection {
   }
 
   private fail(violation: Violation): void {
-    const code = VIOLATIONS[violation];
+    this.dismiss(violation, VIOLATIONS[violation]);
+  }
+
+  /** Ends, and tells the peer why. */
+  private dismiss(reason: CloseReason, code: number): void {
     this.goodbye = { type: 'close', code, finals: [] };
-    this.end(violation, code, false);
+    this.end(reason, code, false);
     this.isReady = true;
   }
 

@@ -20,8 +20,8 @@ export interface OutgoingPacket {
   readonly items: readonly Item[];
   readonly isEliciting: boolean;
 }
-/** 'closed': in order. 'silence': nothing was acknowledged for too long. 'close_timeout': an orderly close did not end in time. 'peer': a CLOSE with a code. */
-export type CloseReason = 'closed' | 'silence' | 'close_timeout' | 'peer' | Violation;
+/** 'closed': in order. 'silence': nothing was acknowledged for too long. 'close_timeout': an orderly close did not end in time. 'peer': a CLOSE with a code. 'expelled': by this side. */
+export type CloseReason = 'closed' | 'silence' | 'close_timeout' | 'peer' | 'expelled' | Violation;
 
 export type ConnectionOutput =
   | { readonly type: 'message'; readonly channel: string; readonly mode: ChannelMode; readonly bytes: Uint8Array }

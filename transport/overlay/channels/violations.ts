@@ -15,4 +15,7 @@ export const VIOLATIONS = {
   sent_after_close: 13,
 } as const;
 
+/** No violation: who gets this code is let in no more. */
+export const EXPELLED = 14;
+
 export type Violation = keyof typeof VIOLATIONS;

@@ -26,7 +26,8 @@ export interface DenialsOptions {
   readonly peers: ReadonlyMap<PublicKey, RemotePeer>;
   readonly emit: (output: NodeOutput) => void;
   readonly touch: (peer: RemotePeer) => void;
-  readonly forget: (now: number, peer: RemotePeer, reason: string) => void;
+  /** Tells the peer, and forgets it. */
+  readonly expel: (now: number, peer: RemotePeer, reason: string) => void;
 }
 
 export class Denials {
@@ -62,11 +63,11 @@ export class Denials {
   isOver(now: number, peer: RemotePeer): boolean {
     if (now < peer.holdsUntil) return false;
     if (peer.authorization?.type === 'guest') {
-      this.o.forget(now, peer, 'it had its time to ask for a certificate');
+      this.o.expel(now, peer, 'it had its time to ask for a certificate');
       return true;
     }
     if (!this.holds(now, peer)) {
-      this.o.forget(now, peer, 'its certificate has expired');
+      this.o.expel(now, peer, 'its certificate has expired');
       return true;
     }
     this.watch(now, peer);
@@ -109,7 +110,7 @@ export class Denials {
     for (const peer of this.o.peers.values()) {
       if (!peer.isMember || this.holds(now, peer)) continue;
       closed.push(peer.key);
-      this.o.forget(now, peer, 'it is no member any more');
+      this.o.expel(now, peer, 'it is no member any more');
     }
     return closed;
   }

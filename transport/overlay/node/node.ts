@@ -12,6 +12,7 @@ import { MeshError } from '../../../core/errors.ts';
 import { CONNECTION_LIMITS, connectionLimits, type ConnectionLimits } from '../channels/limits.ts';
 import type { ConnectionOutput } from '../channels/ports.ts';
 import type { ReassemblyBudget } from '../channels/reassembly.ts';
+import { EXPELLED } from '../channels/violations.ts';
 import { Bbr } from '../congestion/bbr.ts';
 import type { OverlayAddress } from '../identity/address.ts';
 import { endpointBytes, kindOfPath, parseEndpointBytes, parseRelayPath, parseUdpPath, type Endpoint } from '../paths/endpoint.ts';
@@ -61,6 +62,8 @@ export class OverlayNode {
   private readonly addresses = new Map<PublicKey, OverlayAddress>();
   private touched = new Set<RemotePeer>();
   private generations = 0;
+  /** Who has said that this node is no member any more, and was not reached since. */
+  private readonly expelledBy = new Set<PublicKey>();
   private outputs: NodeOutput[] = [];
 
   constructor(options: NodeOptions) {
@@ -81,7 +84,7 @@ export class OverlayNode {
     });
     this.reaching = new Reaching({ ...shared, sessions, relaying: this.relaying, drain: (now) => this.drain(now) });
     this.traversal = new Traversal({ ...shared, relays: () => this.relaying.ready() });
-    this.denials = new Denials({ ...shared, forget: (now, peer, reason) => this.forget(now, peer, reason) });
+    this.denials = new Denials({ ...shared, expel: (now, peer, reason) => this.expel(now, peer, reason) });
   }
 
   /** A datagram of anyone. Keeps none of its bytes. */
@@ -244,6 +247,7 @@ export class OverlayNode {
       relays: this.relaying.view(),
       traversal: this.traversal,
       drops: this.options.drops,
+      expelledBy: [...this.expelledBy],
       addressOf: (key) => this.addresses.get(key),
       nameOf: (peer) => this.nameOf(peer),
     });
@@ -296,6 +300,7 @@ export class OverlayNode {
     }
     peer.association = up.association;
     peer.isUp = true;
+    this.expelledBy.delete(peer.key);
     peer.isConnecting = false;
     peer.connectBy = Infinity;
     peer.restsSince = Infinity;
@@ -500,7 +505,9 @@ export class OverlayNode {
         return;
       case 'closed': {
         const { reason, code } = output;
-        const detail = code === 0 ? reason : `${reason} (${code})`;
+        const isExpelled = reason === 'peer' && code === EXPELLED;
+        if (isExpelled) this.expelledBy.add(peer.key);
+        const detail = isExpelled ? 'it says that this node is no member any more' : code === 0 ? reason : `${reason} (${code})`;
         this.lose(peer, new MeshError('NET_CLOSED', `the association with ${peer.key} has ended: ${detail}`));
         if (reason === 'silence') return this.forget(now, peer, 'it does not answer');
         // It may have to be told again: by its keys, as long as they are here.
@@ -508,6 +515,7 @@ export class OverlayNode {
         peer.endsAt = now + LINGER_MS;
         peer.endReason = reason === 'closed' ? 'closed' : detail;
         this.relaying.down(now, peer);
+        this.tellDown(peer, peer.endReason);
       }
     }
   }
@@ -606,6 +614,13 @@ export class OverlayNode {
     return peer;
   }
 
+  /** Who is let in no more is told once, as it still has keys; then it meets silence, as strangers do. */
+  private expel(now: number, peer: RemotePeer, reason: string): void {
+    peer.connection.expel(now);
+    this.fill(now, peer);
+    this.forget(now, peer, reason);
+  }
+
   private forget(now: number, peer: RemotePeer, reason: string, error?: MeshError): void {
     if (this.peers.get(peer.key) !== peer) return;
     this.peers.delete(peer.key);
@@ -616,6 +631,10 @@ export class OverlayNode {
     this.lose(peer, error ?? new MeshError('NET_CLOSED', `the association with ${peer.key} has ended: ${reason}`));
     peer.connection.dispose();
     this.relaying.gone(now, peer);
+    if (peer.endsAt === Infinity) this.tellDown(peer, reason);
+  }
+
+  private tellDown(peer: RemotePeer, reason: string): void {
     if (peer.association !== 0) this.tell({ type: 'peer_down', peer: peer.key, name: this.nameOf(peer), reason });
   }
 

@@ -166,5 +166,7 @@ export interface NodeView {
   /** Undefined: it has not the relay role. */
   readonly serves: RelayView | undefined;
   readonly peers: readonly PeerView[];
+  /** Peers that have said that this node is no member any more: its key was revoked, or its certificate does not hold. */
+  readonly expelledBy: readonly PublicKey[];
   readonly drops: Readonly<Drops>;
 }

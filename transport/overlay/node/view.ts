@@ -16,10 +16,11 @@ export interface ViewSources {
   readonly drops: Readonly<Drops>;
   readonly addressOf: (key: PublicKey) => OverlayAddress | undefined;
   readonly nameOf: (peer: RemotePeer) => string;
+  readonly expelledBy: readonly PublicKey[];
 }
 
 export function viewOf(sources: ViewSources): NodeView {
-  const { key, peers, relays, traversal, drops } = sources;
+  const { key, peers, relays, traversal, drops, expelledBy } = sources;
   return {
     publicKey: key,
     nat: traversal.kind,
@@ -28,6 +29,7 @@ export function viewOf(sources: ViewSources): NodeView {
     relays: relays.relays,
     serves: relays.server,
     peers: Array.from(peers.values(), (peer) => peerView(peer, sources)),
+    expelledBy,
     drops: { ...drops },
   };
 }
