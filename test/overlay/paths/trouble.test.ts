@@ -36,7 +36,13 @@ describe('timeouts of the connection', () => {
     return paths;
   }
 
-  test('do nothing at one, challenge all at two, leave at three', () => {
+  /** A doubt has lasted long enough, and there is one more. */
+  function leave(paths: Paths, now: number): void {
+    paths.timeouts(now - 100, 2, 30);
+    paths.timeouts(now, 3, 30);
+  }
+
+  test('do nothing at one, challenge all at two, leave at three when 100 ms are over', () => {
     const paths = two();
     paths.timeouts(20_000, 1, 30);
     expect(paths.take()).toEqual([]);
@@ -45,7 +51,9 @@ describe('timeouts of the connection', () => {
     expect([paths.active, stateOf(paths, DIRECT)]).toEqual([DIRECT, 'suspect']);
     paths.timeouts(20_110, 2, 30);
     expect(paths.take()).toEqual([]);
-    paths.timeouts(20_150, 3, 30);
+    paths.timeouts(20_199, 3, 30);
+    expect(paths.active).toBe(DIRECT);
+    paths.timeouts(20_200, 4, 30);
     expect(paths.take().find(({ type }) => type === 'active')).toMatchObject({ path: RELAY, reason: 'timeouts' });
   });
 
@@ -80,7 +88,7 @@ describe('timeouts of the connection', () => {
 
   test('leave a path for one that turns up later', () => {
     const { paths } = begun(DIRECT);
-    paths.timeouts(1_000, 3, 30);
+    leave(paths, 1_000);
     expect(paths.active).toBe(DIRECT);
     proved(paths, 1_050, RELAY, 50);
     expect(paths.active).toBe(RELAY);
@@ -92,15 +100,15 @@ describe('timeouts of the connection', () => {
     paths.take();
     paths.timeouts(21_000, 2, 30);
     answer(paths, 21_050, challenges(paths, RELAY)[0] as Send);
-    paths.timeouts(21_060, 3, 30);
+    paths.timeouts(21_100, 3, 30);
     expect(paths.active).toBe(RELAY);
   });
 
   test('counted on the path that was left do not leave the next one', () => {
     const paths = two();
-    paths.timeouts(20_000, 3, 30);
+    leave(paths, 20_100);
     expect(paths.active).toBe(RELAY);
-    paths.timeouts(20_001, 3, 30);
+    paths.timeouts(20_101, 3, 30);
     expect([paths.active, stateOf(paths, RELAY)]).toEqual([RELAY, 'valid']);
   });
 
@@ -109,7 +117,8 @@ describe('timeouts of the connection', () => {
     const back: number[] = [];
     let now = 20_000;
     for (let i = 0; i < 8; i++) {
-      paths.timeouts(now, 3, 30);
+      leave(paths, now + 100);
+      now += 100;
       expect(paths.active).toBe(RELAY);
       paths.timeouts(now, 0, 30);
       const asked = challenges(paths);

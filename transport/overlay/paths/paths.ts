@@ -33,6 +33,8 @@ const TRAFFIC_MS = 60_000;
 /** Probe timeouts of the connection at which all paths are challenged, and at which the active one is left. */
 const TIMEOUTS_DOUBT = 2;
 const TIMEOUTS_LEAVE = 3;
+/** A doubt lasts that long at least before the path is left: on a short path three timeouts are over while a busy peer takes a breath. */
+const LEAVE_MS = 100;
 /** The peer sends by another path, and nothing comes by the active one, for so long at least: it is asked, at most every second. */
 const QUIET_MS = 300;
 const QUIET_EVERY_MS = 1_000;
@@ -182,9 +184,9 @@ export class Paths {
     }
     if (isMore && count >= TIMEOUTS_DOUBT) {
       this.isTimedOut = true;
-      this.isGivenUp = count >= TIMEOUTS_LEAVE;
       current.rttMs ??= rttMs;
       this.doubt(now, current);
+      this.isGivenUp = count >= TIMEOUTS_LEAVE && now - current.since >= LEAVE_MS;
       this.challengeAll(now);
       for (const size of current.mtu.doubted(now, current.patienceMs)) this.sendChallenge(now, current, size);
     }
