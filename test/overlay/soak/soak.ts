@@ -94,8 +94,9 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     datagrams: wire.passed + wire.lost,
     datagramsLost: wire.lost,
     handshakes: wire.handshakes,
-    heapMb,
-    events,
+    heapMb: [...heapMb],
+    // A copy: both stop after this, and tell of that.
+    events: { ...events },
   });
   for (let ms = 0; ms < durationMs; ms = performance.now() - begun) {
     for (const sender of senders) while (sender.sent < (ms / 1_000) * perSecond) sender.send(roll());
