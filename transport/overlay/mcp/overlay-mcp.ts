@@ -84,7 +84,8 @@ export class OverlayMcp {
         ),
       ),
       overlay.onEvent((event) => {
-        if (event.type === 'peer_restarted' || event.type === 'peer_down') this.peerLost(event.peer);
+        if (event.type === 'peer_restarted') this.peerLost(event.peer, 'has started again');
+        if (event.type === 'peer_down') this.peerLost(event.peer, `is gone: ${goneText(event.reason)}`);
       }),
     ];
   }
@@ -199,16 +200,18 @@ export class OverlayMcp {
     throw new MeshError('NET_MCP_BUSY', `this node has ${this.limits.slots} MCP sessions with ${nodeText(peer)} already`);
   }
 
-  private peerLost(peer: string): void {
+  private peerLost(peer: string, what: string): void {
     for (const placed of [...this.sessions.values()])
-      if (placed.peer === peer)
-        placed.session.disconnected(`${nodeText(placed.session.peer)} restarted, or the connection to it was lost`);
+      if (placed.peer === peer) placed.session.disconnected(`${nodeText(placed.session.peer)} ${what}`);
   }
 
   private newId(): string {
     return Buffer.from(this.options.random(ID_BYTES)).toString('hex');
   }
 }
+
+/** `closed` is a word of the overlay, all else are its words for people. */
+const goneText = (reason: string): string => (reason === 'closed' ? 'it said goodbye' : reason);
 
 const placeKey = ({ side, slot, peer }: Place): string => `${side}/${slot}/${peer}`;
 
