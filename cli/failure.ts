@@ -19,13 +19,21 @@ export function tell(error: unknown, io: Io, isJson: boolean, verb: Verb | undef
 /** What to do, for people. Undefined: nothing is known, the message has said it, or this very verb is it. */
 export function cureFor(error: unknown, verb?: Verb): string | undefined {
   if (!isMeshError(error)) return undefined;
-  return cureOf(error.code, error.message, verb)?.replaceAll(/\bPID\b/g, (name) => pidIn(error.data) ?? name);
+  return cureOf(error.code, error.message, verb)
+    ?.replaceAll(/\bPID\b/g, (name) => pidIn(error.data) ?? name)
+    .replaceAll(/\bPEER\b/g, (name) => peerIn(error.data) ?? name);
 }
 
 /** The process that an error speaks of, where it knows it. */
 function pidIn(data: unknown): string | undefined {
   const { pid } = Object(data) as { readonly pid?: unknown };
   return typeof pid === 'number' ? String(pid) : undefined;
+}
+
+/** The node that an error speaks of, as it was typed. */
+function peerIn(data: unknown): string | undefined {
+  const { peer } = Object(data) as { readonly peer?: unknown };
+  return typeof peer === 'string' ? peer : undefined;
 }
 
 /** The cure of the code. Undefined where the message has said what to do, or where this very command is the cure. */
@@ -40,6 +48,9 @@ function cureOf(code: ErrorCode, message: string, verb: Verb | undefined): strin
     case 'CHECKPOINT_INCOMPATIBLE':
     case 'REPLAY_DIVERGED':
       return verb?.mends === true ? undefined : CODES[code].cure;
+    case 'NET_PEER_UNREACHABLE':
+      // Its message is of an invite, and there is no node yet that could be asked.
+      return verb?.name === 'join' ? undefined : CODES[code].cure;
     default:
       return CODES[code].cure;
   }

@@ -150,7 +150,7 @@ export const CODES = {
   ),
   NET_AUTHORITY_INVALID: row(
     'The key may not do this for the network: it is no CA key, or its certificate does not hold or does not allow it.',
-    'Do it where a CA key of the network is (in the folder where `reprise net init` made it), or let its holder certify this key again with the roles that it needs. If the certificate has expired, look at the clock first.',
+    'Do it where a CA key of the network is: on the machine, and in the folder, where `reprise net init` was called. Or let its holder certify this key again with the roles that it needs. If the certificate has expired, look at the clock first.',
   ),
   NET_BACKPRESSURE: row(
     'Too much waits for this peer already.',
@@ -168,7 +168,7 @@ export const CODES = {
   NET_CLOSED: row('The association with the peer is closed.', 'Send again over the next one.', true),
   NET_FOLDER_BUSY: row(
     'Another process uses this network folder.',
-    'If it is `reprise net up`, that is fine: `reprise net peers`, `reprise net send` and the others work beside it. To run it anew stop that one first (Ctrl-C where it runs, or `kill PID`). If a command was just at work, call again.',
+    'If the other process is the node, it runs already: `reprise net peers`, `reprise net send` and the others work beside it. To run it with other options stop it first (Ctrl-C where it runs, or `kill PID`). If a command was just at work, call again.',
   ),
   NET_FOLDER_EXISTS: row(
     'The network folder is of a network already.',
@@ -268,7 +268,7 @@ export const CODES = {
   ),
   NET_PEER_UNREACHABLE: row(
     'The peer did not answer on any path within 10 s.',
-    'See that it runs and that UDP reaches it: `reprise net doctor` says what is in the way here, `reprise net trace PEER` what was tried. One that does not let this node in is silent, too.',
+    'See that it runs and that UDP reaches it: `reprise net doctor` says what is in the way here, `reprise net trace PEER` where it is looked for. One that does not let this node in is silent, too.',
     true,
   ),
   NET_PEER_RESTARTED: row(
@@ -357,7 +357,11 @@ export const CODES = {
     'See the cause, and `reprise logs tools/NAME`; the chart handles it in `onError`.',
   ),
   TOOL_TIMEOUT: row('A tool did not answer before its deadline.', 'Raise `timeoutMs`, or handle it in `onError`.', true),
-  TRANSPORT_UNAVAILABLE: row('The link could not be started.', 'See the cause.', true),
+  TRANSPORT_UNAVAILABLE: row(
+    'The link could not be started.',
+    'Mend what the message names. If a port or an address is in use, stop the process that has it (`ss -lnup` and `ss -lntp` list them), or name another one.',
+    true,
+  ),
   USAGE: row('The command was called wrongly.', 'See `reprise help` and `reprise VERB --help`.'),
 } as const satisfies Record<string, CodeRow>;
 

@@ -6,6 +6,8 @@
  *     "endpoints": ["relay.example.org:7337"],       where others reach this node, for the invites that it makes; none: its own addresses
  *     "relays": [{ "key": "…", "name": "hub", "endpoints": ["…"] }],
  *     "peers": [{ "key": "…", "name": "nas", "roles": ["node"], "endpoints": ["…"] }],
+ *     "webSocket": { "listen": "0.0.0.0:443",         takes WebSockets there, as `--ws`; with both files (PEM, whole paths) by TLS
+ *                    "tlsCert": "/…", "tlsKey": "/…" },
  *     "birthday": true }                             whether ports of symmetric NATs are guessed, by at most 1,024 datagrams
  *
  * Keys are public, 64 hex digits. In a network without a CA `peers` are its members; in others they are only known where they are.
@@ -33,6 +35,10 @@ const peer = z.strictObject({
   endpoints: endpoints.default([]),
 });
 
+const webSocket = z
+  .strictObject({ listen, tlsCert: z.string().optional(), tlsKey: z.string().optional() })
+  .refine(({ tlsCert, tlsKey }) => (tlsCert === undefined) === (tlsKey === undefined), 'needs tlsCert and tlsKey together');
+
 const schema = z.strictObject({
   name: name.optional(),
   listen: z.array(listen).max(8).default([]),
@@ -42,6 +48,7 @@ const schema = z.strictObject({
     .max(16)
     .default([]),
   peers: z.array(peer).max(PEERS_MAX).default([]),
+  webSocket: webSocket.optional(),
   birthday: z.boolean().default(true),
 });
 

@@ -13,12 +13,17 @@ const skipped = (name: string, message: string): Finding => ({ name, status: 'sk
 
 /** Of the files alone. `renewalFailed`: of the last try of a node that runs. */
 export function certificateFinding(
-  { network, certificate, isAuthority }: NodeId,
+  { network, certificate, isAuthority, isRevoked }: NodeId,
   wallClockMs: number,
   renewalFailed?: string,
 ): Finding {
   const name = 'certificate';
   if (network.kind === 'pinned') return skipped(name, 'the members of this network are pinned by their keys');
+  if (isRevoked)
+    return failed(
+      name,
+      'the key of this node was revoked, for good: nobody lets it in. `reprise net join INVITE --dir FOLDER`, in a new folder, makes another node of this machine',
+    );
   if (certificate === undefined)
     return failed(name, 'there is none, or it cannot be read: ask for an invite, and join again in this folder');
   const { notBefore, notAfter, renewAt } = certificate;
@@ -67,7 +72,8 @@ export function diagnose(status: NetStatus, wallClockMs: number): readonly Findi
 function udpFinding({ relays, peers, endpoints, isRelay }: NetStatus): Finding {
   const name = 'udp';
   const at = endpoints.join(', ');
-  const direct = [...relays, ...peers].find(({ kind }) => kind === 'direct');
+  const silent = new Set(relays.filter(({ kind }) => kind === undefined).map(({ key }) => key));
+  const direct = [...relays, ...peers].find(({ key, kind }) => kind === 'direct' && !silent.has(key));
   if (direct !== undefined) return ok(name, `it gets out and back: ${direct.name} answers; this node takes it at ${at}`);
   const tcp = relays.find(({ kind }) => kind === 'tcp');
   if (tcp !== undefined)
@@ -77,8 +83,15 @@ function udpFinding({ relays, peers, endpoints, isRelay }: NetStatus): Finding {
     );
   if (relays.length === 0)
     return isRelay ? ok(name, `nobody has come yet; this node takes it at ${at}`) : warning(name, NO_RELAY);
-  return failed(name, 'nobody answers, neither by UDP nor by TCP: is this machine on the network, and do the relays run?');
+  return failed(
+    name,
+    `nobody answers, neither by UDP nor by TCP. Either this machine is not on the network, or no relay runs, or ${NOT_LET_IN}`,
+  );
 }
+
+/** Whoever is not let in is told nothing: the silence is the same. */
+const NOT_LET_IN =
+  'they do not let this node in: its key was revoked (ask where the network was made), its certificate has expired or is not valid yet by their clocks, or it is of another network that was made anew there';
 
 const NO_RELAY =
   'no relay is known here, so only nodes are reached whose endpoints stand in config.json: `reprise net add KEY --relay --endpoint HOST:PORT` makes one known';
@@ -89,6 +102,7 @@ function natFinding({ nat, relays, isRelay }: NetStatus): Finding {
   const seen = nat.reflexive.length === 0 ? '' : ` (seen from outside as ${nat.reflexive.join(', ')})`;
   if (nat.kind === 'unknown' && (isRelay || relays.length === 0))
     return skipped('nat', 'nobody outside was asked how this node looks from there');
+  if (nat.kind === 'unknown') return skipped('nat', `${nat.kind}: ${natText(nat.kind)}${seen}`);
   const text = `${nat.kind}: ${natText(nat.kind)}${seen}`;
   return nat.kind === 'sym' ? warning('nat', text) : ok('nat', text);
 }
@@ -115,27 +129,42 @@ function relayRoleFinding({ node, isRelay, serves, endpoints, webSocket }: NetSt
 
 function relayFinding(relay: RelayRow): Finding {
   const name = `relay ${relay.name}`;
-  const how = relay.kind === 'tcp' ? 'by TCP' : 'by UDP';
-  if (relay.state === 'registered')
+  const { kind, state } = relay;
+  const parted = relay.parted === undefined || QUIET.has(relay.parted) ? '' : `. The last connection ended with: ${relay.parted}`;
+  const why = relay.why === '' ? '' : `: ${oneLine(relay.why)}`;
+  if (state === 'idle' && why === '' && parted === '') return skipped(name, 'not asked, since others serve this node');
+  if (kind === undefined) {
+    const at = relay.endpoints.length === 0 ? '' : ` at ${relay.endpoints.join(', ')}`;
+    return failed(
+      name,
+      `no answer${at}${why}${parted}. See that it runs (\`net peers\` there) and that this is where it is. If it does, ${NOT_LET_IN}`,
+    );
+  }
+  const how = kind === 'tcp' ? 'by TCP' : kind === 'relayed' ? 'by another relay' : 'by UDP';
+  if (state === 'registered')
     return ok(
       name,
       `${relay.isHome ? 'the home relay' : 'spare'}, answers ${how}${relay.rttMs === undefined ? '' : ` in ${rttText(relay.rttMs)}`}`,
     );
-  const at = relay.endpoints.length === 0 ? '' : ` at ${relay.endpoints.join(', ')}`;
-  const why = relay.why === '' ? '' : `: ${oneLine(relay.why)}`;
-  if (relay.state === 'up') return warning(name, `answers ${how}, and does not serve this node${why}`);
-  if (relay.state === 'idle') return skipped(name, `not asked${why}`);
-  return failed(
+  return warning(
     name,
-    `no answer${at}${why}. See that it runs (\`net peers\` there), that this is where it is, and that the clocks of both are right. To whom it does not let in, such as a node that was revoked, it says nothing`,
+    `answers ${how}, and does not serve this node${why}${parted}. If this goes on, ${NOT_LET_IN}; or it is no relay any more`,
   );
 }
+
+/** Ends that say no more than that nothing was heard. */
+const QUIET: ReadonlySet<string> = new Set(['idle', 'it does not answer']);
 
 function peerFinding(peer: PeerRow, { nat, relays }: NetStatus): Finding {
   const name = `peer ${peer.name}`;
   if (peer.state === 'resting') return ok(name, 'nothing is said at present; the next message connects again');
   if (peer.state === 'connecting') return warning(name, 'it does not answer yet: it may not run, or not let this node in');
-  if (peer.kind === undefined) return warning(name, `${peer.state}, and no path carries anything`);
+  if (peer.state === 'ending') return skipped(name, 'the connection has ended');
+  if (peer.kind === undefined)
+    return warning(
+      name,
+      `it has gone silent: no path to it carries anything at present. See that it runs; \`reprise net trace ${peer.name}\` shows what is tried`,
+    );
   const way = `${pathText(peer)}${peer.rttMs === undefined ? '' : `, ${rttText(peer.rttMs)}`}`;
   if (peer.kind === 'direct') return ok(name, way);
   const isTcp = relays.length > 0 && relays.every(({ kind }) => kind !== 'direct');

@@ -28,6 +28,18 @@ export function typedListen(text: string, option = '--listen'): Endpoint {
   );
 }
 
+/** Where a node listens that others reach at these endpoints: at their UDP ports, as long as no router gives it others. */
+export function listenFor(endpoints: readonly string[]): readonly string[] {
+  const at = new Map<string, string>();
+  for (const endpoint of endpoints.filter((text) => !text.includes('//'))) {
+    const port = endpoint.slice(endpoint.lastIndexOf(':') + 1);
+    // `::` takes IPv4 as well.
+    if (endpoint.startsWith('[')) at.set(port, `[::]:${port}`);
+    else if (!at.has(port)) at.set(port, `0.0.0.0:${port}`);
+  }
+  return at.size === 0 ? [`0.0.0.0:${DEFAULT_PORT}`] : [...at.values()];
+}
+
 /** As they were typed. Throws USAGE. */
 export function typedEndpoints(texts: readonly string[]): readonly string[] {
   const wrong = texts.find((text) => !isEndpoint(text));

@@ -34,11 +34,11 @@ export async function askToJoin(
   }
 }
 
-/** Strangers are told nothing, so silence has two meanings. */
+/** Strangers are told nothing, so silence has several meanings. */
 const silence = ({ endpoints }: Invite, cause: MeshError): MeshError =>
   new MeshError(
     'NET_PEER_UNREACHABLE',
-    `no answer from ${endpoints.join(', ')}: the node that made the invite does not run, or is not reached there; or it does not take the invite (used already by another, or expired by its clock), which it does not say`,
+    `no answer from ${endpoints.join(', ')}: the node that made the invite does not run, or is not reached there; or it does not take the invite (used already by another, or expired by its clock) or the key of this folder (revoked), which it does not say. See that \`net up\` runs there and that its UDP port is open, and ask for a new invite`,
     { cause },
   );
 

@@ -13,6 +13,8 @@ export interface NodeId {
   readonly network: { readonly name: string; readonly id: string; readonly kind: 'certified' | 'pinned' };
   /** The CA key is in this folder. */
   readonly isAuthority: boolean;
+  /** Its key stands in a deny list that is known here. */
+  readonly isRevoked: boolean;
   readonly certificate: CertificateView | undefined;
 }
 
@@ -26,7 +28,10 @@ export interface CertificateView {
   readonly isValid: boolean;
 }
 
-export function nodeIdOf({ network, identity, config, certificate, authority }: NetState, wallClockMs: number): NodeId {
+export function nodeIdOf(
+  { network, identity, config, certificate, authority, denyLists }: NetState,
+  wallClockMs: number,
+): NodeId {
   const shown = certificate === undefined ? undefined : certificateView(certificate, wallClockMs);
   return {
     name: shown === undefined || shown.name === '' ? config.name : shown.name,
@@ -35,6 +40,7 @@ export function nodeIdOf({ network, identity, config, certificate, authority }: 
     fingerprint: fingerprintOf(identity.publicKey),
     network: { name: network.name, id: hex(network.networkId), kind: network.caKeys.length === 0 ? 'pinned' : 'certified' },
     isAuthority: authority !== undefined,
+    isRevoked: denyLists.has(identity.publicKey),
     certificate: shown,
   };
 }

@@ -3,7 +3,9 @@ import { isMeshError, MeshError } from '../../core/errors.ts';
 import { ROLES, type Role } from '../../transport/overlay/trust/roles.ts';
 import type { Operation } from '../control/server.ts';
 import { checkChannel } from './inbox.ts';
-import { isName, peerRow, viaOf } from './status.ts';
+import { isName, viaOf } from './status.ts';
+import { examined } from './examination.ts';
+import { trace } from './tracing.ts';
 import type { RunningNode } from './running-node.ts';
 
 /** ms in which the node of a peer has to say that it has a message, connecting included. */
@@ -21,7 +23,9 @@ const named =
       if (!isMeshError(error)) throw error;
       const names = node.names();
       const message = error.message.replaceAll(/\b[0-9a-f]{64}\b/g, (key) => (isName(names(key)) ? names(key) : key));
-      throw new MeshError(error.code, message, { data: error.data, cause: error.cause });
+      const { peer } = params;
+      const data = typeof peer === 'string' ? { ...Object(error.data), peer } : error.data;
+      throw new MeshError(error.code, message, { data, cause: error.cause });
     }
   };
 
@@ -38,11 +42,8 @@ const operationsOf = (node: RunningNode): Readonly<Record<string, Operation>> =>
     const { path, ...pong } = await node.overlay.ping(node.other(text(p, 'peer')));
     return { ...pong, via: viaOf(path, node.names()) };
   },
-  trace: async (p) => {
-    const peer = await node.overlay.connect(node.other(text(p, 'peer')));
-    const current = node.overlay.status().peers.find(({ publicKey }) => publicKey === peer.publicKey) ?? peer;
-    return peerRow(current, node.names());
-  },
+  trace: (p) => trace(node, node.other(text(p, 'peer'))),
+  doctor: () => examined(node),
   send: async (p) => {
     const channel = checkChannel(text(p, 'channel'));
     const bytes = Buffer.from(String(p['base64'] ?? ''), 'base64');

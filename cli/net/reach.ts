@@ -16,6 +16,9 @@ const LOCKED_MS = 5_000;
 /** ms for a command that is at work in the folder, and is done at once. */
 const WORK_MS = 3_000;
 const LOOK_MS = 100;
+/** ms between two looks for a node that has stopped: the first wait, doubled each time. */
+const AGAIN_MS = 250;
+const AGAIN_MAX_MS = 5_000;
 /** ms after which a person is told what is waited for. */
 const NOTE_MS = 500;
 
@@ -54,6 +57,21 @@ export async function nodeOf(call: Call): Promise<ControlClient> {
   } finally {
     clearTimeout(note);
   }
+}
+
+/** The node of a folder when it runs again, however long that takes. Undefined: the signal came first. Throws CONTROL_UNSAFE. */
+export async function nodeAgain(folder: NetFolder, signal: AbortSignal): Promise<ControlClient | undefined> {
+  for (let wait = AGAIN_MS; !signal.aborted; wait = Math.min(AGAIN_MAX_MS, 2 * wait)) {
+    try {
+      const running = await runningAt(controlOf(folder), NODE);
+      if (running !== undefined) return running;
+    } catch (error) {
+      // It stands, or is busy: it may go on.
+      if (!isMeshError(error, 'NET_UNRESPONSIVE')) throw error;
+    }
+    await sleep(wait, undefined, { signal }).catch(() => undefined);
+  }
+  return undefined;
 }
 
 /** The lock of a folder, for a node: a command that is at work there is waited for. Throws as `NetFolder.lock`. */

@@ -3,7 +3,7 @@ import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
 import { kindOfPath, type PathKind } from '../../transport/overlay/paths/endpoint.ts';
 import type { Style } from '../io.ts';
 import { spanText } from '../render/text.ts';
-import { type MemberRow, type Names, type NetStatus, type PathRow, type PeerRow, viaOf } from './status.ts';
+import { type MemberRow, type Names, type NetStatus, type PathRow, type PeerRow, type RelayRow, viaOf } from './status.ts';
 
 /** What comes from others and could move the cursor of a terminal, or turn the text around. */
 // oxlint-disable-next-line no-control-regex
@@ -66,7 +66,7 @@ export const peerCells = (peer: PeerRow): readonly string[] => [
 
 export const memberCells = ({ name, address }: MemberRow): readonly string[] => [oneLine(name), address ?? '', 'known'];
 
-export const PATH_HEAD = ['', 'PATH', 'STATE', 'RTT', 'LOSS', 'BYTES'];
+export const PATH_HEAD = ['', 'PATH', 'STATE', 'RTT', 'LOSS', 'PACKET'];
 
 export const pathCells = (path: PathRow): readonly string[] => [
   path.isActive ? '*' : '',
@@ -77,13 +77,21 @@ export const pathCells = (path: PathRow): readonly string[] => [
   path.state === 'valid' ? String(path.datagram) : '',
 ];
 
+/** How a relay is: `registered` and `up` mean nothing where no path to it carries anything. */
+export const relayStateText = ({ state, kind, why }: Pick<RelayRow, 'state' | 'kind' | 'why'>): string => {
+  if (state === 'connecting' || (state === 'idle' && why === '')) return state;
+  if (kind === undefined) return 'no answer';
+  return state === 'registered' ? '' : 'does not serve this node';
+};
+
 /** `nat eim, seen at 192.0.2.1:4000; relays hub (home, 12ms)`; empty: nothing is known. */
 export function surroundings({ nat, relays, isRelay }: NetStatus): string {
   const seen = nat.reflexive.length === 0 ? '' : `, seen at ${nat.reflexive.join(', ')}`;
-  const all = relays.map(({ name, isHome, state, kind, rttMs }) => {
-    const words = [isHome ? 'home' : '', kind === 'tcp' ? 'tcp' : '', state === 'registered' ? rttText(rttMs) : state];
-    const how = words.filter((word) => word !== '').join(', ');
-    return how === '' ? name : `${name} (${how})`;
+  const all = relays.map(({ name, isHome, state, kind, why, rttMs }) => {
+    const how = relayStateText({ state, kind, why });
+    const words = [isHome ? 'home' : '', kind === 'tcp' ? 'tcp' : '', how === '' ? rttText(rttMs) : how];
+    const said = words.filter((word) => word !== '').join(', ');
+    return said === '' ? name : `${name} (${said})`;
   });
   const role = isRelay ? 'this node relays' : undefined;
   const others = all.length === 0 ? undefined : `relays ${all.join(', ')}`;
@@ -100,6 +108,9 @@ const PATH_REASONS: Readonly<Record<string, string>> = {
   timeouts: 'the way before does not answer',
 };
 
+/** With what a connection has ended. */
+export const partingText = (reason: string): string => (reason === 'closed' ? 'it said goodbye' : oneLine(reason));
+
 const because = (reason: string): string => PATH_REASONS[reason] ?? oneLine(reason);
 
 /** Undefined: it is no news. */
@@ -110,7 +121,7 @@ export function eventText(event: OverlayEvent, names: Names): string | undefined
     case 'peer_restarted':
       return `${names(event.peer)} has started again: what was under way to it may be lost`;
     case 'peer_down':
-      return `${names(event.peer)} is gone: ${event.reason === 'closed' ? 'it said goodbye' : oneLine(event.reason)}`;
+      return `${names(event.peer)} is gone: ${partingText(event.reason)}`;
     case 'path_changed':
       if (event.to === undefined) return `no path is left to ${names(event.peer)}`;
       // That it is here, and by which path, was said already.

@@ -6,7 +6,7 @@ import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
 import type { PeerRef } from '../../transport/overlay/overlay.ts';
 import type { Authority } from '../../transport/overlay/trust/authority.ts';
 import { type ControlServer, serveControl } from '../control/server.ts';
-import { type KnownPeer, knownPeer } from './config.ts';
+import { type KnownPeer, knownPeer, type NetConfig } from './config.ts';
 import { reachableAt } from './endpoints.ts';
 import type { NetFolder, NetState } from './folder.ts';
 import { Inbox, type InboxMessage } from './inbox.ts';
@@ -18,6 +18,7 @@ import { netOperations } from './operations.ts';
 import { type InviteTerms, keyOf, type MadeInvite, makeInvite, revokeKey, withPeer } from './orders.ts';
 import type { NetOverlay, StartOverlay } from './port.ts';
 import { controlOf } from './reach.ts';
+import { partingText } from './render.ts';
 import { type NodePlan, nodePlan, plainWebSocket, startOptions, type TypedPlan } from './start-options.ts';
 import { type MemberRow, type Names, namesOf, type NetStatus, statusOf } from './status.ts';
 
@@ -44,6 +45,10 @@ export class RunningNode {
   private readonly startedAt = Date.now();
   /** Names of those who were here, by key: they are called so when they have gone, too. */
   private readonly met = new Map<string, string>();
+  /** With what connections have ended, by key, as long as there is no other. */
+  private readonly partings = new Map<string, string>();
+  /** What changes `config.json`, one after the other. */
+  private changing: Promise<unknown> = Promise.resolve();
   private control: ControlServer | undefined;
 
   private constructor(
@@ -63,7 +68,12 @@ export class RunningNode {
     this.mcp = overlayMcp(overlay, state.network);
     overlay.onEvent((event) => {
       if ('name' in event && event.name !== '') this.met.set(event.peer, event.name);
-      if (this.met.size > MET_MAX) this.met.delete(this.met.keys().next().value as string);
+      if (event.type === 'peer_down') this.partings.set(event.peer, partingText(event.reason));
+      if (event.type === 'peer_up') {
+        this.partings.delete(event.peer);
+        this.learn(event.peer, event.name, options.onNote);
+      }
+      for (const known of [this.met, this.partings]) if (known.size > MET_MAX) known.delete(known.keys().next().value as string);
       options.onEvent(event, this.names());
     });
   }
@@ -112,6 +122,7 @@ export class RunningNode {
       config: state.config,
       isSecure: plan.webSocket?.tls !== undefined,
       isRelay: plan.isRelay,
+      partings: this.partings,
     });
   }
 
@@ -144,8 +155,8 @@ export class RunningNode {
     const config = withPeer(this.state.config, { peer, isRelay });
     const { membership } = this;
     if (membership.kind === 'pinned') membership.trust.pin(Buffer.from(peer.key, 'hex'), peer.roles);
-    await this.folder.saveConfig(config);
     this.state = { ...this.state, config };
+    await this.inTurn(() => this.folder.saveConfig(config));
     return peer;
   }
 
@@ -153,7 +164,7 @@ export class RunningNode {
   async revoke(target: string): Promise<{ readonly key: string; readonly name: string }> {
     const key = await keyOf(target, this.state, this.status().peers);
     const name = this.names()(key);
-    const { list, config } = await revokeKey(this.folder, this.state, key);
+    const { list, config } = await this.inTurn(() => revokeKey(this.folder, this.state, key));
     this.state = { ...this.state, config };
     const { membership, overlay } = this;
     if (list !== undefined) overlay.installDenyList(list);
@@ -164,11 +175,34 @@ export class RunningNode {
     return { key, name };
   }
 
+  /** The name of a relay, which an invite does not say, is kept: it is called so after the next start, too, before it answers. */
+  private learn(key: string, name: string, onNote: (text: string) => void): void {
+    const isNews = ({ relays }: NetConfig): boolean => relays.some((relay) => relay.key === key && relay.name !== name);
+    if (name === '' || !isNews(this.state.config)) return;
+    const withName = (config: NetConfig): NetConfig => ({
+      ...config,
+      relays: config.relays.map((relay) => (relay.key === key ? { ...relay, name } : relay)),
+    });
+    this.state = { ...this.state, config: withName(this.state.config) };
+    // As it is on the disk: a person may have edited it since the start.
+    this.inTurn(async () => {
+      const kept = await this.folder.config();
+      if (isNews(kept)) await this.folder.saveConfig(withName(kept));
+    }).catch((error: unknown) => onNote(`the name of a relay could not be kept: ${errorData(error).message}`));
+  }
+
+  private inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.changing.then(change);
+    this.changing = done.catch(() => undefined);
+    return done;
+  }
+
   /** Who asks meanwhile is answered; then peers are told goodbye. */
   async stop(): Promise<void> {
     await this.control?.close();
     this.inbox[Symbol.dispose]();
     await this.mcp.stop();
+    await this.changing;
     await this.overlay.stop();
   }
 }

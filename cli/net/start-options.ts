@@ -12,6 +12,7 @@ import { type Membership, rolesOf } from './membership.ts';
 export interface TypedPlan {
   /** Instead of those of the configuration. */
   readonly listen: readonly Endpoint[];
+  /** Instead of that of the configuration. */
   readonly webSocket: WebSocketPlan | undefined;
   /** Refuse to run where it cannot relay. */
   readonly mustRelay: boolean;
@@ -32,7 +33,8 @@ export interface NodePlan extends Omit<TypedPlan, 'mustRelay'> {
 export function nodePlan(config: NetConfig, membership: Membership, { mustRelay, ...typed }: TypedPlan): NodePlan {
   const listen = typed.listen.length > 0 ? typed.listen : config.listen.flatMap((text) => parseListen(text) ?? []);
   const hasRole = rolesOf(membership).includes('relay');
-  const hasPort = listen.some(({ port }) => port !== 0) || typed.webSocket !== undefined;
+  const webSocket = typed.webSocket ?? keptWebSocket(config);
+  const hasPort = listen.some(({ port }) => port !== 0) || webSocket !== undefined;
   if (mustRelay && !hasRole)
     throw new MeshError(
       'USAGE',
@@ -41,7 +43,14 @@ export function nodePlan(config: NetConfig, membership: Membership, { mustRelay,
   if (mustRelay && !hasPort) throw new MeshError('USAGE', 'a relay has to be found: name a port with --listen, as 0.0.0.0:7337');
   // Where members are pinned nobody has said that this node shall relay, but for whoever types `net relay`.
   const isRelay = hasRole && hasPort && (mustRelay || membership.kind === 'certified');
-  return { ...typed, listen, isRelay };
+  return { ...typed, listen, webSocket, isRelay };
+}
+
+function keptWebSocket({ webSocket }: NetConfig): WebSocketPlan | undefined {
+  const at = webSocket === undefined ? undefined : parseListen(webSocket.listen);
+  if (webSocket === undefined || at === undefined) return undefined;
+  const { tlsCert: cert, tlsKey: key } = webSocket;
+  return { ...at, tls: cert === undefined || key === undefined ? undefined : { cert, key } };
 }
 
 /** The WebSockets of a plan, where they are to be found by an address: the name in a certificate of TLS is not known here. */
@@ -71,12 +80,22 @@ export async function startOptions(
     endpoints,
     seq,
     relays: config.relays.map(({ key, endpoints }) => ({ publicKey: key, endpoints })),
-    peers: config.peers.map(({ key, name, endpoints }) => ({ publicKey: key, endpoints, ...(name !== undefined && { name }) })),
+    peers: knownPeers(config),
     ...(authority !== undefined && { authority }),
     ...kept,
     birthday: config.birthday,
     proxy,
   };
+}
+
+/** Relays, too: who names one that does not answer is told that, and not that nobody has this name. */
+function knownPeers({ peers, relays }: NetConfig): NonNullable<OverlayOptions['peers']> {
+  const others = relays.filter(({ key }) => !peers.some((peer) => peer.key === key));
+  return [...peers, ...others].map(({ key, name, endpoints }) => ({
+    publicKey: key,
+    endpoints,
+    ...(name !== undefined && { name }),
+  }));
 }
 
 async function readTls({ host, port, tls }: WebSocketPlan): Promise<NonNullable<OverlayOptions['webSocket']>> {

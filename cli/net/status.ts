@@ -41,6 +41,8 @@ export interface RelayRow {
   readonly rttMs: number | undefined;
   /** Why it does not serve this node; empty where it does. */
   readonly why: string;
+  /** With what the last connection has ended, in words; undefined: there is one, or there was none. */
+  readonly parted: string | undefined;
 }
 
 export interface PeerRow {
@@ -62,6 +64,8 @@ export interface PeerRow {
   readonly punching: PunchView | undefined;
   readonly whyRelayed: string | undefined;
   readonly paths: readonly PathRow[];
+  /** Where it was told to be, and is looked for. */
+  readonly tried: readonly string[];
 }
 
 /** A member that a relay knows of, and that this node is not connected to: as it says itself. */
@@ -90,12 +94,14 @@ export interface StatusParts {
   readonly isRelay: boolean;
   readonly pid: number;
   readonly startedAt: number;
+  /** With what connections have ended, by key. */
+  readonly partings: ReadonlyMap<string, string>;
 }
 
 export function statusOf(
   view: OverlayStatus,
   names: Names,
-  { config, isSecure, node, isRelay, pid, startedAt }: StatusParts,
+  { config, isSecure, node, isRelay, pid, startedAt, partings }: StatusParts,
 ): NetStatus {
   return {
     pid,
@@ -106,7 +112,7 @@ export function statusOf(
     isRelay,
     serves: view.serves,
     nat: { kind: view.nat, reflexive: view.reflexive.map(endpointText) },
-    relays: view.relays.map((relay) => relayRow(relay, view, config, names)),
+    relays: view.relays.map((relay) => relayRow(relay, view, config, names, partings.get(relay.relay))),
     peers: view.peers.map((peer) => peerRow(peer, names)),
     drops: view.drops,
     renewalFailed: view.certificate?.renewalFailed,
@@ -134,7 +140,7 @@ const CUT = '…';
 export const isName = (name: string): boolean => !name.endsWith(CUT);
 
 export function peerRow(peer: PeerView, names: Names): PeerRow {
-  const { publicKey: key, address, roles, state, kind, path, paths, ...rest } = peer;
+  const { publicKey: key, address, roles, state, kind, path, paths, tried, ...rest } = peer;
   return {
     name: names(key),
     address,
@@ -152,6 +158,7 @@ export function peerRow(peer: PeerView, names: Names): PeerRow {
     punching: rest.punching,
     whyRelayed: rest.whyRelayed,
     paths: paths.map(({ path: id, ...view }) => ({ ...view, via: viaOf(id, names) })),
+    tried: [...new Set(tried.map((id) => viaOf(id, names)))],
   };
 }
 
@@ -163,7 +170,7 @@ export function viaOf(path: string, names: Names): string {
   return relay === undefined ? 'WebSocket' : names(relay.relay);
 }
 
-function relayRow(relay: RelayStatus, view: NodeView, config: NetConfig, names: Names): RelayRow {
+function relayRow(relay: RelayStatus, view: NodeView, config: NetConfig, names: Names, parted: string | undefined): RelayRow {
   const { relay: key, state, isHome, rttMs, why } = relay;
   const path = view.peers.find((peer) => peer.publicKey === key && peer.state === 'up')?.path;
   return {
@@ -175,5 +182,6 @@ function relayRow(relay: RelayStatus, view: NodeView, config: NetConfig, names: 
     kind: path === undefined ? undefined : kindOfPath(path),
     rttMs,
     why,
+    parted,
   };
 }

@@ -1,6 +1,6 @@
 /** The verbs of `reprise net`. Loads none of their code. */
 import type { Option, Verb } from '../command.ts';
-import { NET_WORDS } from './words.ts';
+import { NET_WORDS, TRACE_WORDS } from './words.ts';
 
 const DIR: Option = { flags: '--dir <folder>', about: 'The folder of the network (default: .reprise/net)' };
 const JSON_OUT: Option = { flags: '--json', about: 'Print JSON with stable fields' };
@@ -93,6 +93,7 @@ export const NET_VERBS: readonly Verb[] = [
     args: '<peer>',
     about: 'Show all paths to a node: which is used, which were tried, and why not another',
     options: ALL,
+    words: [...NET_WORDS, ...TRACE_WORDS],
     load: () => import('../verbs/net/trace.ts'),
   },
   {
@@ -125,8 +126,18 @@ export const NET_VERBS: readonly Verb[] = [
     name: 'connect-mcp',
     args: '<name>',
     about: 'Be the stdio server of an MCP client, for a server that another node serves: NAME, or NODE/NAME',
-    options: [DIR],
-    examples: ['reprise net connect-mcp files', 'reprise net connect-mcp nas/files'],
+    options: [
+      DIR,
+      {
+        flags: '--print-config',
+        about: 'Print what a configuration of an MCP client needs, with whole paths, and connect to nothing',
+      },
+    ],
+    examples: [
+      'reprise net connect-mcp files',
+      'reprise net connect-mcp nas/files',
+      'reprise net connect-mcp files --print-config',
+    ],
     load: () => import('../verbs/net/connect-mcp.ts'),
   },
   {

@@ -23,7 +23,7 @@ export async function run(call: Call): Promise<number> {
 async function found(folder: NetFolder): Promise<readonly Finding[]> {
   try {
     const running = await runningNode(folder);
-    if (running !== undefined) return [filesFinding(folder), ...diagnose(await running.call<NetStatus>('status'), Date.now())];
+    if (running !== undefined) return [filesFinding(folder), ...diagnose(await running.call<NetStatus>('doctor'), Date.now())];
     const state = await folder.load();
     return [
       filesFinding(folder),

@@ -16,6 +16,7 @@ export async function run(call: Call): Promise<void> {
   say('key', id.key);
   say('fingerprint', id.fingerprint);
   say('network', `${id.network.name} (${id.network.kind}, ${id.network.id})`);
+  if (id.isRevoked) say('revoked', io.paint('red', 'for good: nobody in the network lets this key in'));
   const { certificate } = id;
   if (certificate !== undefined) {
     const { roles, notBefore, notAfter, isValid } = certificate;

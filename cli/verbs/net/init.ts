@@ -6,7 +6,7 @@ import { DenyLists } from '../../../transport/overlay/trust/deny-list.ts';
 import { LIMITS, networkOf } from '../../../transport/overlay/trust/descriptor.ts';
 import type { Call } from '../../command.ts';
 import { netConfig } from '../../net/config.ts';
-import { DEFAULT_PORT, typedEndpoints, typedListen } from '../../net/endpoints.ts';
+import { listenFor, typedEndpoints, typedListen } from '../../net/endpoints.ts';
 import { founderCertificate } from '../../net/membership.ts';
 import { typedName } from '../../net/names.ts';
 import { folderOf } from '../../net/reach.ts';
@@ -16,10 +16,11 @@ export async function run(call: Call): Promise<void> {
   const isPinned = call.flag('pinned');
   const listen = call.texts('listen');
   for (const text of listen) typedListen(text);
+  const endpoints = typedEndpoints(call.texts('endpoint'));
   const config = netConfig({
     name: typedName(call.text('name')),
-    listen: listen.length > 0 ? [...listen] : [`0.0.0.0:${DEFAULT_PORT}`],
-    endpoints: [...typedEndpoints(call.texts('endpoint'))],
+    listen: listen.length > 0 ? [...listen] : [...listenFor(endpoints)],
+    endpoints: [...endpoints],
   });
   const folder = folderOf(call);
   await folder.make();
@@ -50,5 +51,6 @@ export async function run(call: Call): Promise<void> {
   const next = isPinned
     ? '`reprise net up` runs it. On another machine: the same `net init` with `--pinned`, then `reprise net add KEY` on both, with the key of the other (`reprise net id`)'
     : '`reprise net up` runs it; then `reprise net invite`, in another terminal, prints the line by which a machine joins';
+  io.note(`it takes UDP at ${config.listen.join(', ')}: a firewall has to let that in. \`listen\` in config.json changes it`);
   io.note(next);
 }

@@ -26,6 +26,8 @@ export async function run(call: Call): Promise<void> {
       `${folder.path} is of the network '${there.name}', and the invite is to another; nothing was changed`,
     );
   const identity = await folder.identity();
+  if (there !== undefined && (await folder.load()).denyLists.has(identity.publicKey))
+    throw new MeshError('NET_KEY_REVOKED', `the key in ${folder.path} was revoked in '${there.name}'`);
   if (!call.isJson) io.note(`asking ${invite.endpoints.join(', ')} …`);
   const { network, certificate, certificateBytes, denyLists } = await askToJoin(identity, invite, name);
 

@@ -9,6 +9,7 @@ export async function run(call: Call): Promise<void> {
   const { io } = call;
   const channel = checkChannel(call.text('channel') ?? DEFAULT_CHANNEL);
   const node = await nodeOf(call);
+  if (io.isTerminal && !call.isJson) io.note(`waiting for messages on '${channel}'; Ctrl-C ends this`);
   // Ctrl-C ends the process: there is nothing to be put in order.
   const forever = new AbortController().signal;
   for await (const message of node.follow<InboxMessage | InboxGap>('listen', { channel }, forever)) {

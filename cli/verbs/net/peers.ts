@@ -1,12 +1,29 @@
 /** `reprise net peers` */
+import { DROP_REASONS, type DropReason } from '../../../transport/overlay/drops.ts';
 import type { Call } from '../../command.ts';
 import { nodeOf } from '../../net/reach.ts';
 import { memberCells, PEER_HEAD, peerCells, surroundings } from '../../net/render.ts';
 import type { MemberRow, NetStatus } from '../../net/status.ts';
 import { table } from '../../render/text.ts';
+import { counted } from '../../words.ts';
 
 /** Reasons of drops that are named. */
 const REASONS_MAX = 5;
+/** What belongs to how paths are looked for, and to packets that come late or twice: --json has them. */
+const HARMLESS: ReadonlySet<string> = new Set<DropReason>([
+  'path_unanswered',
+  'path_unproved',
+  'path_refused',
+  'init_answered',
+  'init_crossed',
+  'resp_unexpected',
+  'cookie_unexpected',
+  'hint_ignored',
+  'pn_replayed',
+  'not_taken',
+  'punch_unexpected',
+  'candidate_refused',
+]);
 
 export async function run(call: Call): Promise<void> {
   const { io } = call;
@@ -17,17 +34,20 @@ export async function run(call: Call): Promise<void> {
   const rows = [...status.peers.map(peerCells), ...status.members.map(memberCells)];
   if (rows.length === 0) io.note('no other node is here');
   else table(io, PEER_HEAD, rows);
-  const dropped = dropsText(status.drops);
-  if (dropped !== undefined) io.note(dropped);
+  for (const line of dropLines(status.drops)) io.note(line);
 }
 
-/** Undefined: none. */
-function dropsText(drops: NetStatus['drops']): string | undefined {
+/** `dropped: 3 tag_wrong, DATA whose tag does not hold`, the most frequent first. */
+function dropLines(drops: NetStatus['drops']): readonly string[] {
   const found = Object.entries(drops)
-    .filter(([, count]) => count > 0)
+    .filter(([reason, count]) => count > 0 && !HARMLESS.has(reason))
     .toSorted(([, a], [, b]) => b - a);
-  if (found.length === 0) return undefined;
-  const named = found.slice(0, REASONS_MAX).map(([reason, count]) => `${reason} ${count}`);
-  const more = found.length > named.length ? `, and ${found.length - named.length} other reasons (--json)` : '';
-  return `dropped: ${named.join(', ')}${more}`;
+  const named = found
+    .slice(0, REASONS_MAX)
+    .map(
+      ([reason, count]) =>
+        `dropped: ${count} ${reason}, ${DROP_REASONS[reason as DropReason] ?? 'for a reason of another version'}`,
+    );
+  const more = found.length - named.length;
+  return more === 0 ? named : [...named, `and for ${counted(more, 'other reason')} (--json)`];
 }

@@ -23,7 +23,13 @@ export async function run(call: Call): Promise<void> {
   const bytes = typed === '-' ? await buffer(call.io.stdin) : Buffer.from(typed, 'utf8');
   const patience = call.isJson
     ? undefined
-    : setTimeout(() => call.io.note('its node has not said yet that it has it; this waits for a minute'), NOTE_MS);
+    : setTimeout(
+        () =>
+          call.io.note(
+            'its node has not said yet that it has it: this waits up to 15 s for a way to it, and then a minute for its answer',
+          ),
+        NOTE_MS,
+      );
   const params = { peer: call.arg(0), channel, base64: bytes.toString('base64') };
   const sent = await node.call<Sent>('send', params, ANSWER_MS).finally(() => clearTimeout(patience));
   if (call.isJson) return call.io.json(sent);

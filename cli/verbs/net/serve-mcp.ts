@@ -1,9 +1,10 @@
 /** `reprise net serve-mcp NAME -- COMMAND …` */
-import { MeshError } from '../../../core/errors.ts';
+import { isMeshError, MeshError } from '../../../core/errors.ts';
 import type { Call } from '../../command.ts';
+import type { ControlClient } from '../../control/client.ts';
 import { EXIT } from '../../exit.ts';
 import { Serving, type ServingEvent } from '../../net/mcp/serving.ts';
-import { nodeOf } from '../../net/reach.ts';
+import { folderOf, nodeAgain, nodeOf } from '../../net/reach.ts';
 import { StopSignals } from '../../stop-signals.ts';
 
 export async function run(call: Call): Promise<number> {
@@ -21,7 +22,20 @@ export async function run(call: Call): Promise<number> {
   void signals.asked.then(() => stop.abort());
   const onEvent = (event: ServingEvent): void => (call.isJson ? io.json(event) : io.out(eventText(event)));
   io.lasts({ dropped: (lines) => `(${lines} lines were not read)`, gone: 'nobody reads what serve-mcp prints; it goes on' });
-  await new Serving(client, { name, command, args, allow: call.texts('allow'), sessionsMax, onEvent }).run(stop.signal);
+  const options = { name, command, args, allow: call.texts('allow'), sessionsMax, onEvent };
+  for (let node: ControlClient | undefined = client; node !== undefined;) {
+    try {
+      await new Serving(node, options).run(stop.signal);
+      break;
+    } catch (error) {
+      // Started anew, by a service or by a person: the name is served again then, and clients come again.
+      if (!isMeshError(error, 'NET_NOT_RUNNING')) throw error;
+      io.note(
+        call.reprise.text(`the node has stopped, and its sessions with it: this waits for \`reprise net up\`; Ctrl-C ends it`),
+      );
+      node = await nodeAgain(folderOf(call), stop.signal);
+    }
+  }
   return EXIT.ok;
 }
 

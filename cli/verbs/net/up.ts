@@ -8,6 +8,7 @@ import { jsonReport, lineReport, type NetReport } from '../../net/report.ts';
 import { liveReport } from '../../net/live-report.ts';
 import { proxyOf } from '../../net/proxy.ts';
 import { folderOf, lockForNode } from '../../net/reach.ts';
+import { RelaySilence } from '../../net/relay-silence.ts';
 import { RunningNode } from '../../net/running-node.ts';
 import type { WebSocketPlan } from '../../net/start-options.ts';
 import { StopSignals } from '../../stop-signals.ts';
@@ -47,7 +48,13 @@ async function runs(call: Call, mustRelay: boolean): Promise<number> {
   // Before this a signal ends the process as it is: nothing was said to anybody yet.
   const signals = new StopSignals();
   report.ready(node.status());
-  const showing = setInterval(() => report.show(node.status()), SHOW_MS);
+  const silence = new RelaySilence();
+  const showing = setInterval(() => {
+    const status = node.status();
+    report.show(status);
+    const text = silence.look(performance.now(), status.relays);
+    if (text !== undefined) report.note(text);
+  }, SHOW_MS);
   await signals.asked;
   clearInterval(showing);
   report.stopping();

@@ -13,6 +13,7 @@ export const RELAY: RelayRow = {
   kind: 'direct',
   rttMs: 12,
   why: '',
+  parted: undefined,
 };
 
 export const PEER: PeerRow = {
@@ -32,6 +33,7 @@ export const PEER: PeerRow = {
   punching: undefined,
   whyRelayed: undefined,
   paths: [],
+  tried: [],
 };
 
 export const STATUS: NetStatus = {
@@ -44,6 +46,7 @@ export const STATUS: NetStatus = {
     fingerprint: 'AAAA',
     network: { name: 'home', id: 'dd'.repeat(32), kind: 'certified' },
     isAuthority: false,
+    isRevoked: false,
     certificate: {
       name: 'alice',
       roles: ['node'],
