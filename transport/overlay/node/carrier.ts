@@ -11,7 +11,7 @@ import type { Sessions } from '../session/sessions.ts';
 import type { PublicKey } from '../session/output.ts';
 import type { Drops } from '../drops.ts';
 import { Writer } from '../wire/bytes.ts';
-import { CONTROL, frameSize, putFrame, type Frame } from '../wire/frames.ts';
+import { CONTROL, putFrame, type Frame } from '../wire/frames.ts';
 import { DATA_OVERHEAD_BYTES } from '../wire/packets.ts';
 import type { NodeOutput } from './ports.ts';
 import type { RemotePeer } from './remote-peer.ts';
@@ -100,7 +100,3 @@ export class Carrier {
     return way;
   }
 }
-
-/** Bytes of a packet with these frames. */
-export const packetBytes = (frames: readonly Frame[]): number =>
-  frames.reduce((sum, frame) => sum + frameSize(frame), DATA_OVERHEAD_BYTES);
