@@ -344,6 +344,7 @@ export class World {
         return;
       case 'writable':
       case 'connected':
+      case 'path_proved':
       case 'deny_lists':
       case 'signed':
         return;

@@ -396,6 +396,8 @@ class RunningOverlay implements Overlay {
         return this.lookUp(output.peer, output.endpoints);
       case 'dial':
         return this.dials.dial(output.peer, output.url);
+      case 'path_proved':
+        return this.webSockets.proved(output.path);
       case 'resolved':
         return this.pending.resolved(output.id, output);
       case 'address_wanted':

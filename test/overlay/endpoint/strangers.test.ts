@@ -129,6 +129,29 @@ describe('connections beyond a limit are ended and counted, and there is room ag
   });
 });
 
+test('connections by which no member speaks are ended in time, whatever comes by them, and those that are proved stay', async () => {
+  relay = await lab.relay({ limits: { provedMs: 500, idleMs: 5_000 } });
+  const node = lab.node();
+  const { path, atRelay } = await lab.join(node, relay);
+  relay.endpoint.proved(atRelay);
+  const strangers = await Promise.all(Array.from({ length: limits.connectionsPerSource - 1 }, openWebSocket));
+  const random = seededRandom('squatters');
+  const garbage = setInterval(() => {
+    for (const socket of strangers) if (socket.readyState === WebSocket.OPEN) socket.send(framed(random(100)));
+  }, 20);
+  await Promise.all(strangers.map(closed));
+  clearInterval(garbage);
+  await relay.events.until(() => relay.events.errors.length === strangers.length);
+  expect(relay.drops).toMatchObject({ stream_unproved: strangers.length, stream_malformed: 0 });
+  expect(relay.events.datagrams.length).toBeGreaterThan(strangers.length);
+  expect(new Set(relay.events.errors.map(({ cause }) => cause.message))).toEqual(
+    new Set(['nothing of a member came within 500 ms']),
+  );
+  node.endpoint.send(path, bytesOf('still here'));
+  await relay.events.until(() => relay.events.texts.includes('still here'));
+  expect([node.events.errors, relay.events.faults.some(([gone]) => gone === atRelay)]).toEqual([[], false]);
+});
+
 test('pings are answered, and do not count as a sign of life', async () => {
   relay = await lab.relay({ limits: { idleMs: 500 } });
   const socket = await openWebSocket();

@@ -21,6 +21,7 @@ export class WebSocketConnection {
   private readonly drops: Drops;
   private readonly events: ConnectionEvents;
   private readonly idle: NodeJS.Timeout;
+  private unproved: NodeJS.Timeout | undefined;
   private batch: Buffer[] = [];
   private batchBytes = 0;
   private isOver = false;
@@ -35,6 +36,19 @@ export class WebSocketConnection {
     socket.on('message', (data, isBinary) => this.received(data, isBinary));
     socket.on('error', (error) => this.fail(error));
     socket.on('close', () => this.fail(new MeshError('TRANSPORT_UNAVAILABLE', 'the peer or something between closed it')));
+  }
+
+  /** It ends when `proved` is not called within `provedMs`. */
+  mustProve(provedMs: number): void {
+    this.unproved = setTimeout(() => {
+      this.drops.stream_unproved += 1;
+      this.fail(new MeshError('TRANSPORT_UNAVAILABLE', `nothing of a member came within ${provedMs} ms`));
+    }, provedMs);
+    this.unproved.unref();
+  }
+
+  proved(): void {
+    clearTimeout(this.unproved);
   }
 
   /** At most STREAM_PACKET_BYTES_MAX; copied when this returns. */
@@ -102,5 +116,6 @@ export class WebSocketConnection {
     this.batch = [];
     this.batchBytes = 0;
     clearTimeout(this.idle);
+    clearTimeout(this.unproved);
   }
 }

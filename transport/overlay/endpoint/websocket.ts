@@ -23,7 +23,7 @@ import {
 
 export interface WebSocketOptions {
   readonly events: WebSocketEvents;
-  /** `socket_closed`, `socket_full`, `stream_malformed`, `stream_refused`. */
+  /** `socket_closed`, `socket_full`, `stream_malformed`, `stream_refused`, `stream_unproved`. */
   readonly drops: Drops;
   /** Certificates in PEM that servers are checked against. Absent: those of the system. */
   readonly ca?: readonly string[];
@@ -48,7 +48,7 @@ export class WebSocketEndpoint {
   /** Serves `/overlay`. Gives where it listens. Throws TRANSPORT_UNAVAILABLE. */
   async listen(at: WebSocketListen): Promise<Endpoint> {
     const server = await serveWebSockets(at, this.limits, {
-      accepted: (socket, host) => this.opened(this.nextPath(host), socket),
+      accepted: (socket, host) => this.opened(this.nextPath(host), socket, this.limits.provedMs),
       refused: () => {
         this.options.drops.stream_refused += 1;
       },
@@ -92,6 +92,11 @@ export class WebSocketEndpoint {
       );
   }
 
+  /** A member speaks by this path: it stays, if it was accepted. */
+  proved(path: PathId): void {
+    this.connections.get(path)?.proved();
+  }
+
   /** What was sent before goes out still. No event follows. */
   close(path: PathId): void {
     this.dials.get(path)?.();
@@ -115,7 +120,7 @@ export class WebSocketEndpoint {
     return webSocketPath(this.count, host);
   }
 
-  private opened(path: PathId, socket: WebSocket): void {
+  private opened(path: PathId, socket: WebSocket, provedMs?: number): void {
     if (this.isStopped) return socket.terminate();
     const { events, drops } = this.options;
     const connection = new WebSocketConnection(socket, this.limits.idleMs, drops, {
@@ -125,6 +130,7 @@ export class WebSocketEndpoint {
         process.nextTick(() => this.report(path, 'closed', cause));
       },
     });
+    if (provedMs !== undefined) connection.mustProve(provedMs);
     this.connections.set(path, connection);
     events.onOpen(path);
   }

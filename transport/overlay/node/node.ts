@@ -306,6 +306,7 @@ export class OverlayNode {
     peer.restsSince = Infinity;
     peer.endsAt = Infinity;
     this.authorized(now, peer, up.authorization);
+    this.prove(peer, up.from);
     const maxDatagram = Math.min(up.maxDatagram, this.options.maxDatagram ?? MAX_DATAGRAM);
     peer.paths = new Paths({ random: this.options.random, maxDatagram, drops: this.options.drops });
     if (!isAnother) peer.connection.pathChanged(now);
@@ -360,6 +361,7 @@ export class OverlayNode {
       this.options.drops.frames_malformed += 1;
       return this.forget(now, peer, 'a packet of it cannot be read');
     }
+    this.prove(peer, payload.from);
     const bytes = payload.bytes.length + DATA_OVERHEAD_BYTES;
     peer.receivedBytes += bytes;
     const own = frames.filter((frame) => !isOfPath(frame));
@@ -372,6 +374,13 @@ export class OverlayNode {
       if (own.length > 0 && !peer.connection.receive(now, payload.pn, own, bytes)) this.options.drops.not_taken += 1;
     }
     this.touch(peer);
+  }
+
+  /** A guest proves nothing: anyone with an invite is as many guests as it likes. It may come again, and by its certificate it is a member. */
+  private prove(peer: RemotePeer, path: PathId): void {
+    if (path === peer.provedPath || !peer.isMember || kindOfPath(path) !== 'tcp') return;
+    peer.provedPath = path;
+    this.outputs.push({ type: 'path_proved', path });
   }
 
   private onPathFrame(now: number, peer: RemotePeer, path: PathId, frame: Frame): void {

@@ -109,6 +109,8 @@ export type NodeOutput =
   | { readonly type: 'look_up'; readonly peer: PublicKey; readonly endpoints: readonly string[] }
   /** A WebSocket is to be opened, and given to `opened`. */
   | { readonly type: 'dial'; readonly peer: PublicKey; readonly url: string }
+  /** A member has spoken by this WebSocket. May be told again. */
+  | { readonly type: 'path_proved'; readonly path: PathId }
   /** An answer to `resolve`: addresses of the records are not verified yet. `next`: as of the rendezvous. */
   | {
       readonly type: 'resolved';

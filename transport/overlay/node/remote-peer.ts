@@ -61,6 +61,8 @@ export class RemotePeer {
   endReason = '';
   /** Then it is to be asked whether it is a member still. */
   holdsUntil = Number.POSITIVE_INFINITY;
+  /** The WebSocket that was told last as proved. */
+  provedPath: PathId | undefined;
   /** The last path that was in use. */
   lastPath: PathId | undefined;
   /** Of the connection, when it was moved last. */
