@@ -4,7 +4,7 @@ import { Connection } from '../../transport/overlay/channels/connection.ts';
 import { MESSAGE_COST } from '../../transport/overlay/channels/flow.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits } from '../../transport/overlay/channels/limits.ts';
 import type { ConnectionOutput } from '../../transport/overlay/channels/ports.ts';
-import { CELL, type ReassemblyBudget } from '../../transport/overlay/channels/reassembly.ts';
+import { CELL, reassemblyBudget, type ReassemblyBudget } from '../../transport/overlay/channels/reassembly.ts';
 import { VIOLATIONS } from '../../transport/overlay/channels/violations.ts';
 import { NewReno } from '../../transport/overlay/congestion/new-reno.ts';
 import { CONTROL, parseFrames, type ChannelMode, type Frame } from '../../transport/overlay/wire/frames.ts';
@@ -20,7 +20,7 @@ class Victim {
   private theirs = 0;
   private ours = 0;
 
-  constructor(limits: Partial<ConnectionLimits> = {}, budget: ReassemblyBudget = { bytesLeft: 64 * MIB }) {
+  constructor(limits: Partial<ConnectionLimits> = {}, budget = reassemblyBudget(64 * MIB)) {
     this.connection = new Connection({
       controller: new NewReno(),
       random: bytesFrom(dice(1)),
@@ -229,14 +229,56 @@ describe('A13: fragments', () => {
     expect(said).toContainEqual({ type: 'close', code: VIOLATIONS.partial_idle, finals: [] });
   });
 
+  /** A peer with as much of four messages as it can get, which it never completes. */
+  function squatter(budget: ReassemblyBudget): Victim {
+    const victim = new Victim({}, budget);
+    victim.hears(open(0));
+    for (let seq = 0, isTaken = true; isTaken && seq < 4; seq++)
+      for (let at = 0; isTaken && at < 3_740; at += 4)
+        isTaken = victim.hears(fragment(seq, at * CELL, MIB - MESSAGE_COST, cells(4)));
+    return victim;
+  }
+
+  test('A13 sixteen who hold on to all that they can get leave enough for the longest message of another, and go', () => {
+    const budget = reassemblyBudget(64 * MIB);
+    const squatters = Array.from({ length: 16 }, () => squatter(budget));
+    expect(64 * MIB - budget.bytesLeft).toBeGreaterThan(40 * MIB);
+    const newcomer = new Victim({}, budget);
+    newcomer.hears(open(0));
+    for (let at = 0; at < MIB; at += 4 * CELL)
+      expect(newcomer.hears(fragment(0, at, MIB, new Uint8Array(Math.min(4 * CELL, MIB - at))))).toBe(true);
+    newcomer.says();
+    expect(newcomer.outputs.map((o) => o.type === 'message' && o.bytes.length)).toEqual([MIB]);
+    for (const each of squatters) each.waits(30_001);
+    expect(new Set(squatters.map(({ closed }) => closed))).toEqual(new Set(['partial_idle']));
+    expect(budget.bytesLeft).toBe(64 * MIB);
+  });
+
+  test('A13 of 64 who hold on to all that they can get each gets something', () => {
+    const budget = reassemblyBudget(64 * MIB);
+    const held = Array.from({ length: 64 }, () => squatter(budget).connection.memory.partial);
+    expect(Math.max(...held)).toBeGreaterThan(3.9 * MIB);
+    expect(Math.min(...held)).toBeGreaterThan(50_000);
+    expect(held.reduce((sum, bytes) => sum + bytes, 0)).toBe(64 * MIB - budget.bytesLeft);
+  });
+
+  test('A13 of a peer with a limit of its own what is beyond counts as lost, and it lives', () => {
+    const victim = new Victim();
+    victim.connection.limitPartials(10_000);
+    victim.hears(open(0));
+    expect(Array.from({ length: 20 }, (_, i) => victim.hears(fragment(0, 4 * i * CELL, MIB, cells(4)))).indexOf(false)).toBe(8);
+    expect(victim.hears(fragment(1, 0, 1, Uint8Array.of(1)))).toBe(true);
+    expect([victim.connection.memory.partial, victim.closed]).toEqual([8 * 4 * CELL, undefined]);
+  });
+
   test('A13 without memory for all peers a fragment counts as lost, and is taken when there is', () => {
-    const budget = { bytesLeft: 1_300 };
+    const budget = reassemblyBudget(2_500);
     const [one, two] = [new Victim({}, budget), new Victim({}, budget)];
     expect(one.hears(open(0), fragment(0, 0, 10_000, cells(1)))).toBe(true);
     expect(two.hears(open(0), fragment(0, 0, 600, cells(1)))).toBe(false);
     expect(two.says()).toEqual([]);
     one.hears({ type: 'close', code: 1, finals: [] });
-    expect(budget.bytesLeft).toBe(1_300);
+    expect(budget.bytesLeft).toBe(2_500);
     expect(two.hears(open(0), fragment(0, 0, 600, cells(1)))).toBe(true);
     expect(two.says()).toMatchObject([{ type: 'ack', ranges: [[1, 1]] }]);
   });

@@ -1,5 +1,6 @@
 /** Whoever has an invite may come to an authority with as many keys as it likes. */
 import { expect, test } from 'vitest';
+import type { ReassemblyBudget } from '../../transport/overlay/channels/reassembly.ts';
 import { noDrops } from '../../transport/overlay/drops.ts';
 import type { Identity } from '../../transport/overlay/identity/identity.ts';
 import { JOIN_CHANNEL } from '../../transport/overlay/node/channels.ts';
@@ -36,42 +37,80 @@ function nodeOf(identity: Identity, trust: Trust, host: string): OverlayNode {
   return node;
 }
 
-test('guests are few, and go when they have had time to ask: members are not kept out', () => {
-  const guests = { admits: () => true };
-  const authority = nodeOf(home, new CertificateTrust({ network, guests }), HOST);
-  const nodes = newcomers.map((identity, i) => nodeOf(identity, knowsHome, hostOf(i)));
-  const heard: string[] = [];
-  const gone: string[] = [];
-  let now = 0;
-  const run = (ms: number): void => {
-    for (const end = now + ms; now < end; now += 10) {
-      nodes.forEach((node, i) => {
-        node.tick(now);
-        for (const output of node.take(now))
-          if (output.type === 'datagram') authority.receive(now, `udp:0/${hostOf(i)}:${PORT}`, output.bytes);
-          else if (output.type === 'look_up') node.hints(now, output.peer, [{ host: HOST, port: PORT }]);
-      });
-      authority.tick(now);
-      for (const output of authority.take(now))
-        if (output.type === 'message') heard.push(output.from);
-        else if (output.type === 'event' && output.event.type === 'peer_down') gone.push(output.event.reason);
-        else if (output.type === 'datagram') {
-          const [, , high = 0, low = 0] = parseUdpPath(output.to)?.endpoint.host.split('.').map(Number) ?? [];
-          nodes[high * 0x100 + low]?.receive(now, `udp:0/${HOST}:${PORT}`, output.bytes);
-        }
+/** An authority, and so many who come to it with an invite, on a network that loses nothing. */
+class Reception {
+  readonly authority = nodeOf(home, new CertificateTrust({ network, guests: { admits: () => true } }), HOST);
+  readonly nodes: readonly OverlayNode[];
+  readonly heard: string[] = [];
+  readonly gone: string[] = [];
+  now = 0;
+
+  constructor(count: number) {
+    this.nodes = newcomers.slice(0, count).map((identity, i) => nodeOf(identity, knowsHome, hostOf(i)));
+  }
+
+  run(ms: number): void {
+    for (const end = this.now + ms; this.now < end; this.now += 10) {
+      this.nodes.forEach((node, i) => this.moveGuest(node, i));
+      this.moveAuthority();
     }
-  };
-  const inside = (): number => authority.view().peers.filter(({ state }) => state === 'up').length;
-  for (const node of nodes) node.send(now, keyOf(home), JOIN_CHANNEL, new Uint8Array([1]));
-  run(3_000);
-  expect(inside()).toBe(GUESTS_MAX);
+  }
+
+  get inside(): number {
+    return this.authority.view().peers.filter(({ state }) => state === 'up').length;
+  }
+
+  private moveGuest(node: OverlayNode, i: number): void {
+    node.tick(this.now);
+    for (const output of node.take(this.now))
+      if (output.type === 'datagram') this.authority.receive(this.now, `udp:0/${hostOf(i)}:${PORT}`, output.bytes);
+      else if (output.type === 'look_up') node.hints(this.now, output.peer, [{ host: HOST, port: PORT }]);
+  }
+
+  private moveAuthority(): void {
+    this.authority.tick(this.now);
+    for (const output of this.authority.take(this.now))
+      if (output.type === 'message') this.heard.push(output.from);
+      else if (output.type === 'event' && output.event.type === 'peer_down') this.gone.push(output.event.reason);
+      else if (output.type === 'datagram') {
+        const [, , high = 0, low = 0] = parseUdpPath(output.to)?.endpoint.host.split('.').map(Number) ?? [];
+        this.nodes[high * 0x100 + low]?.receive(this.now, `udp:0/${HOST}:${PORT}`, output.bytes);
+      }
+  }
+}
+
+test('guests are few, and go when they have had time to ask: members are not kept out', () => {
+  const reception = new Reception(COUNT);
+  const { authority, nodes, heard, gone } = reception;
+  for (const node of nodes) node.send(0, keyOf(home), JOIN_CHANNEL, new Uint8Array([1]));
+  reception.run(3_000);
+  expect(reception.inside).toBe(GUESTS_MAX);
   expect(authority.view().drops.guest_refused).toBeGreaterThanOrEqual(COUNT - GUESTS_MAX);
   expect(new Set(heard).size).toBe(GUESTS_MAX);
   // Who wants to stay does not.
   for (let waited = 0; waited < GUEST_MS; waited += 1_000) {
-    for (const node of nodes) node.ping(now, keyOf(home));
-    run(1_000);
+    for (const node of nodes) node.ping(reception.now, keyOf(home));
+    reception.run(1_000);
   }
-  expect(inside()).toBeLessThanOrEqual(GUESTS_MAX);
+  expect(reception.inside).toBeLessThanOrEqual(GUESTS_MAX);
   expect(gone.filter((reason) => reason.includes('had its time')).length).toBeGreaterThanOrEqual(GUESTS_MAX);
+});
+
+test('of a message of a guest at most 64 KiB are kept while more is missing, and a shorter one is heard', () => {
+  const reception = new Reception(2);
+  const { authority, nodes, heard } = reception;
+  const [greedy, other] = nodes;
+  greedy?.send(0, keyOf(home), JOIN_CHANNEL, new Uint8Array(1_000_000), 1);
+  other?.send(0, keyOf(home), JOIN_CHANNEL, new Uint8Array(60_000), 1);
+  const { budget } = authority as unknown as { readonly budget: ReassemblyBudget };
+  let most = 0;
+  for (let i = 0; i < 500; i++) {
+    reception.run(10);
+    most = Math.max(most, budget.bytes - budget.bytesLeft);
+  }
+  expect(heard).toEqual([newcomers[1]].map((identity) => identity && keyOf(identity)));
+  expect(authority.view().drops.not_taken).toBeGreaterThan(0);
+  expect(most).toBeLessThanOrEqual(2 * 64 * 1_024);
+  expect(budget.bytes - budget.bytesLeft).toBeGreaterThan(40_000);
+  expect(budget.bytes - budget.bytesLeft).toBeLessThanOrEqual(64 * 1_024);
 });

@@ -4,6 +4,7 @@ import type { CongestionController } from '../../transport/overlay/congestion/co
 import { Connection } from '../../transport/overlay/channels/connection.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits } from '../../transport/overlay/channels/limits.ts';
 import type { ConnectionOutput } from '../../transport/overlay/channels/ports.ts';
+import { reassemblyBudget } from '../../transport/overlay/channels/reassembly.ts';
 import { Writer } from '../../transport/overlay/wire/bytes.ts';
 import { parseFrames, putFrame, type Frame } from '../../transport/overlay/wire/frames.ts';
 
@@ -131,7 +132,7 @@ export class Simulation {
           random: bytesFrom(this.random),
           limits: { ...CONNECTION_LIMITS, ...options.limits },
           initialRttMs: options.initialRttMs ?? 100,
-          budget: { bytesLeft: 64 * 2 ** 20 },
+          budget: reassemblyBudget(64 * 2 ** 20),
         }),
       );
     this.a = side();

@@ -120,6 +120,11 @@ export class Connection {
     this.isReady = false;
   }
 
+  /** Packets with fragments beyond so many bytes of partial messages count as lost. */
+  limitPartials(bytesMax: number): void {
+    this.contents.incoming.reassembly.bytesMax = bytesMax;
+  }
+
   /** Probe timeouts in a row without an answer: the path may be dead. */
   get timeouts(): number {
     return this.flight.timeouts;
@@ -143,12 +148,13 @@ export class Connection {
 
   /**
    * Frames of an authenticated packet, each pn once. Never throws. Copies what it keeps.
-   * False: it counts as lost, because there is no memory for it now, or the connection has ended.
+   * False: it counts as lost, because there is no memory for it now (`Reassembly.fits`), or the connection has ended.
    */
   receive(now: number, pn: number, frames: readonly Frame[], bytes: number): boolean {
     this.now = now;
     if (this.state === 'ended') return this.receiveAfterEnd(now, pn, frames);
-    if (bytes > this.options.budget.bytesLeft && frames.some((f) => f.type === 'msg' && f.bytes.length < f.total)) return false;
+    const { reassembly } = this.contents.incoming;
+    if (!reassembly.fits(bytes) && frames.some((f) => f.type === 'msg' && f.bytes.length < f.total)) return false;
     this.flight.onHeard();
     if (!frames.every(isPathFrame)) this.acks.onReceived(now, pn, frames.some(isEliciting));
     for (const frame of frames) {

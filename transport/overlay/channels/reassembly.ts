@@ -10,6 +10,9 @@ import type { Violation } from './violations.ts';
 /** Four fill a packet of 1200 bytes, five one of 1452. */
 export const CELL = 280;
 
+/** When half of the budget is taken, no peer holds more than this part of what is left: those who are too many and hold on leave some for others. */
+const SHARE = 1 / 16;
+
 export interface ReassemblyLimits {
   /** Bytes of all partial messages of the peer. */
   readonly partialBytesMax: number;
@@ -18,10 +21,13 @@ export interface ReassemblyLimits {
   readonly partialIdleMs: number;
 }
 
-/** Shared by all peers: bytes that partial messages may still take. */
+/** Shared by all peers: bytes that partial messages may take. */
 export interface ReassemblyBudget {
+  readonly bytes: number;
   bytesLeft: number;
 }
+
+export const reassemblyBudget = (bytes: number): ReassemblyBudget => ({ bytes, bytesLeft: bytes });
 
 interface Partial {
   readonly key: string;
@@ -41,6 +47,8 @@ export class Reassembly {
   private readonly limits: ReassemblyLimits;
   private readonly budget: ReassemblyBudget;
   private held = 0;
+  /** Beyond this nothing fits; unlike `partialBytesMax`, whoever comes to it has broken no rule. */
+  bytesMax = Infinity;
 
   constructor(limits: ReassemblyLimits, budget: ReassemblyBudget) {
     this.limits = limits;
@@ -54,6 +62,13 @@ export class Reassembly {
   /** Bytes of all that is kept. */
   get bytes(): number {
     return this.held;
+  }
+
+  /** Whether so many bytes more may come. */
+  fits(bytes: number): boolean {
+    const held = this.held + bytes;
+    const left = this.budget.bytesLeft - bytes;
+    return held <= this.bytesMax && left >= 0 && (2 * left >= this.budget.bytes || held <= SHARE * left);
   }
 
   has(channel: number, seq: number): boolean {

@@ -11,7 +11,7 @@
 import { MeshError } from '../../../core/errors.ts';
 import { CONNECTION_LIMITS, connectionLimits, type ConnectionLimits } from '../channels/limits.ts';
 import type { ConnectionOutput } from '../channels/ports.ts';
-import type { ReassemblyBudget } from '../channels/reassembly.ts';
+import { reassemblyBudget } from '../channels/reassembly.ts';
 import { EXPELLED } from '../channels/violations.ts';
 import { Bbr } from '../congestion/bbr.ts';
 import type { OverlayAddress } from '../identity/address.ts';
@@ -36,6 +36,8 @@ import { Traversal } from './traversal.ts';
 import { viewOf } from './view.ts';
 
 const REASSEMBLY_BYTES = 64 * 2 ** 20;
+/** A request to join takes a packet or two. */
+const GUEST_PARTIAL_BYTES = 64 * 2 ** 10;
 const MAX_DATAGRAM = 16_384;
 /** After its end a connection stays for what its peer still sends. */
 const LINGER_MS = 3_000;
@@ -50,7 +52,7 @@ const PEERS_MAX = 65_536;
 export class OverlayNode {
   private readonly options: NodeOptions;
   private readonly limits: ConnectionLimits;
-  private readonly budget: ReassemblyBudget = { bytesLeft: REASSEMBLY_BYTES };
+  private readonly budget = reassemblyBudget(REASSEMBLY_BYTES);
   private readonly peers = new Map<PublicKey, RemotePeer>();
   private readonly agenda = new Agenda<RemotePeer>();
   private readonly sessions: Sessions;
@@ -331,6 +333,7 @@ export class OverlayNode {
 
   private authorized(now: number, peer: RemotePeer, authorization: UpOutput['authorization']): void {
     peer.authorization = authorization;
+    peer.connection.limitPartials(authorization.type === 'guest' ? GUEST_PARTIAL_BYTES : Infinity);
     const { certificate } = authorization.type === 'member' ? authorization : {};
     if (certificate !== undefined) this.addresses.set(peer.key, certificate.address);
     this.denials.watch(now, peer);
