@@ -77,9 +77,12 @@ export const pathCells = (path: PathRow): readonly string[] => [
   path.state === 'valid' ? String(path.datagram) : '',
 ];
 
-/** How a relay is: `registered` and `up` mean nothing where no path to it carries anything. */
+/**
+ * How a relay is; empty: it serves. `registered` and `up` mean nothing where no path to it carries anything. One that has failed before is no news
+ * each time that it is called again.
+ */
 export const relayStateText = ({ state, kind, why }: Pick<RelayRow, 'state' | 'kind' | 'why'>): string => {
-  if (state === 'connecting' || (state === 'idle' && why === '')) return state;
+  if (why === '' && (state === 'connecting' || state === 'idle')) return state;
   if (kind === undefined) return 'no answer';
   return state === 'registered' ? '' : 'does not serve this node';
 };

@@ -75,7 +75,7 @@ export const NET_VERBS: readonly Verb[] = [
   },
   {
     name: 'peers',
-    about: 'List the other nodes: path, round trip, loss; and what was dropped, by reason',
+    about: 'List the other nodes: path, round trip, loss; and which packets were dropped, and why',
     options: ALL,
     words: NET_WORDS,
     load: () => import('../verbs/net/peers.ts'),

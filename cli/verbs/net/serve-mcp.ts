@@ -30,9 +30,7 @@ export async function run(call: Call): Promise<number> {
     } catch (error) {
       // Started anew, by a service or by a person: the name is served again then, and clients come again.
       if (!isMeshError(error, 'NET_NOT_RUNNING')) throw error;
-      io.note(
-        call.reprise.text(`the node has stopped, and its sessions with it: this waits for \`reprise net up\`; Ctrl-C ends it`),
-      );
+      io.note('the node has stopped, and its sessions with it: this waits for `reprise net up`; Ctrl-C ends it');
       node = await nodeAgain(folderOf(call), stop.signal);
     }
   }

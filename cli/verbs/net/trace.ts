@@ -23,7 +23,8 @@ export async function run(call: Call): Promise<number> {
   if (peer.kind === 'relayed') io.out(`hops: this node, ${peer.via ?? 'a relay'}, ${name}`);
   if (peer.paths.length > 0) table(io, PATH_HEAD, peer.paths.map(pathCells));
   if (unreachable !== undefined) {
-    io.out(`tried directly: ${tried.length === 0 ? 'nowhere, for no address of it is known' : tried.join(', ')}`);
+    const direct = [...new Set([...tried, ...peer.paths.flatMap(({ kind, via }) => (kind === 'direct' ? [via] : []))])];
+    io.out(`tried directly: ${direct.length === 0 ? 'nowhere, for no address of it is known' : direct.join(', ')}`);
     for (const relay of relays) {
       const state = relayStateText(relay);
       io.out(`tried by relay ${relay.name}: ${state === '' ? 'which answers' : state}`);
@@ -31,7 +32,6 @@ export async function run(call: Call): Promise<number> {
   }
   if (punching !== undefined) io.note(punchingText(punching));
   if (whyRelayed !== undefined) io.note(`not direct: ${oneLine(whyRelayed)}`);
-  if (unreachable !== undefined)
-    io.note(call.reprise.text('`reprise net doctor` says how this node is; ask it there, too, and whether it runs'));
+  if (unreachable !== undefined) io.note('`reprise net doctor` says how this node is; ask it there, too, and whether it runs');
   return code;
 }

@@ -53,6 +53,12 @@ describe('the certificate', () => {
     ]);
     expect(at(NOW + 15 * HOUR)[0]).toBe('warning');
   });
+  test('of a key that was revoked', () => {
+    expect(certificateFinding({ ...STATUS.node, isRevoked: true }, NOW)).toMatchObject({
+      status: 'failed',
+      message: expect.stringMatching(/^the key of this node was revoked.*`reprise net join INVITE --dir FOLDER`/) as string,
+    });
+  });
   test('that is not there, and where there is none', () => {
     expect(certificateFinding({ ...STATUS.node, certificate: undefined }, NOW).status).toBe('failed');
     const pinned = { ...STATUS.node, network: { ...STATUS.node.network, kind: 'pinned' as const } };
@@ -77,11 +83,11 @@ describe('UDP', () => {
   });
   test('of a machine that reaches nobody', () => {
     const alone = { relays: [{ ...RELAY, kind: undefined, state: 'connecting' as const, why: 'it did not answer' }], peers: [] };
-    expect(finding('udp', alone)[0]).toBe('failed');
+    expect(finding('udp', alone)).toEqual(['failed', expect.stringContaining('its key was revoked')]);
     expect(finding('relay hub', alone)).toEqual([
       'failed',
       expect.stringMatching(
-        /^no answer at hub\.example\.org:7337, wss:.*: it did not answer\. See that it runs .* revoked, it says nothing$/,
+        /^no answer at hub\.example\.org:7337, wss:.*: it did not answer\. See that it runs .* its key was revoked .* has expired .* another network/,
       ),
     ]);
   });
@@ -94,13 +100,35 @@ describe('UDP', () => {
   });
 });
 
+test('a NAT of which too little is known is not ok, and what makes it known is said', () => {
+  expect(finding('nat', { nat: { kind: 'unknown', reflexive: [] } })).toEqual([
+    'skipped',
+    expect.stringContaining('`--listen` and `--endpoint` twice there'),
+  ]);
+});
+
 describe('a relay', () => {
   test('that answers and does not serve', () => {
     const relays = [{ ...RELAY, state: 'up' as const, why: 'this node is not registered: record_from_future' }];
     expect(finding('relay hub', { relays })).toEqual(['warning', expect.stringContaining('record_from_future')]);
   });
   test('that is not asked', () => {
-    expect(finding('relay hub', { relays: [{ ...RELAY, state: 'idle' }] })[0]).toBe('skipped');
+    expect(finding('relay hub', { relays: [{ ...RELAY, state: 'idle', kind: undefined }] })[0]).toBe('skipped');
+  });
+  test('to which no path carries anything has failed, whatever else is known of it, and though others are direct', () => {
+    for (const state of ['idle', 'connecting', 'up', 'registered'] as const) {
+      const status = {
+        relays: [{ ...RELAY, state, kind: undefined, why: 'it does not answer' }],
+        peers: [{ ...PEER, key: RELAY.key }, PEER],
+      };
+      expect(finding('relay hub', status)).toEqual(['failed', expect.stringMatching(/^no answer at .* See that it runs/)]);
+      expect(finding('udp', status)).toEqual(['ok', expect.stringContaining('bob answers')]);
+    }
+  });
+  test('says with what it has ended the last connection, if that says anything', () => {
+    const told = (parted: string) => finding('relay hub', { relays: [{ ...RELAY, state: 'idle', kind: undefined, parted }] })[1];
+    expect(told('it says that this node is no member any more')).toContain('ended with: it says that this node is no member');
+    expect(told('it does not answer')).not.toContain('ended with');
   });
   test('by role: with a port, and without one', () => {
     const certificate = { ...STATUS.node.certificate, roles: ['node', 'relay'] } as NonNullable<NetStatus['node']['certificate']>;
@@ -139,7 +167,10 @@ describe('a peer that is not direct', () => {
       'ok',
       expect.stringContaining('the next message connects again'),
     ]);
-    expect(finding('peer bob', { peers: [{ ...PEER, kind: undefined }] })[0]).toBe('warning');
+    expect(finding('peer bob', { peers: [{ ...PEER, state: 'searching', kind: undefined }] })).toEqual([
+      'warning',
+      expect.stringContaining('`reprise net trace bob`'),
+    ]);
   });
   test('what others say of themselves moves no cursor', () => {
     expect(finding('peer bob', { peers: [{ ...relayed, whyRelayed: 'a\u001b[2Jb' }] })[1]).not.toContain('\u001b');

@@ -237,11 +237,12 @@ describe('a file that is wrong is named, with a code and a cure, and loses nothi
 });
 
 describe('without a node that runs', () => {
-  test.each([['peers'], ['ping', 'hub'], ['trace', 'hub'], ['send', 'hub', 'x'], ['listen']])(
+  test.concurrent.each([['peers'], ['ping', 'hub'], ['trace', 'hub'], ['send', 'hub', 'x'], ['listen']])(
     '%s says so, with the cure',
     async (...args) => {
       await using lab = new NetLab();
       await lab.home('a');
+      // Each waits a moment for a node that may be starting.
       expect(await lab.fails('a', ...args)).toMatchObject({
         exit: 1,
         code: 'NET_NOT_RUNNING',

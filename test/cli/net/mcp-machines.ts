@@ -43,9 +43,9 @@ async function typed(...argv: readonly string[]): Promise<string> {
   return text.stdout.trim();
 }
 
-async function node(folder: string): Promise<RunningNode> {
+async function node(folder: string, port = 0): Promise<RunningNode> {
   const options = {
-    listen: [{ host: '127.0.0.1', port: 0 }],
+    listen: [{ host: '127.0.0.1', port }],
     webSocket: undefined,
     mustRelay: false,
     proxy: () => undefined,
@@ -58,7 +58,7 @@ async function node(folder: string): Promise<RunningNode> {
 
 export class Machines implements AsyncDisposable {
   readonly path: string;
-  readonly hub: RunningNode;
+  hub: RunningNode;
   readonly laptop: RunningNode;
   private isHubUp = true;
   private readonly served: Served[] = [];
@@ -109,6 +109,13 @@ export class Machines implements AsyncDisposable {
   async stopHub(): Promise<void> {
     if (this.isHubUp) await this.hub.stop();
     this.isHubUp = false;
+  }
+
+  /** At the port where it was. */
+  async startHub(): Promise<void> {
+    const [{ port } = { port: 0 }] = this.hub.overlay.endpoints;
+    this.hub = await node(join(this.path, 'hub'), port);
+    this.isHubUp = true;
   }
 
   cli(...args: readonly string[]): ChildProcess {

@@ -133,13 +133,22 @@ describe('serve-mcp', () => {
   });
 });
 
-it('a node that stops ends what it stands for', async () => {
+it('a node that stops ends the sessions; its names are served again when it runs again', async () => {
   const connected = await machines.connect('everything');
   const pid = everything.pids.at(-1) ?? 0;
+  const served = everything.events.filter(({ type }) => type === 'serving').length;
   await machines.stopHub();
-  expect(await everything.exited).toBe(1);
-  expect(everything.stderr).toContain('NET_NOT_RUNNING');
   await connected.closed;
   await until('it is told', () => connected.stderr.includes('NET_MCP_ENDED'));
   await until('its server is gone', () => !isAlive(pid));
+  await until('it waits', () => everything.stderr.includes('this waits for'));
+  await machines.startHub();
+  await until('it is served again', () => everything.events.filter(({ type }) => type === 'serving').length > served);
+  const again = await machines.connect('everything');
+  expect(await again.call('echo', { message: 'back' })).toContain('back');
+  // A person ends it, while the node is away as well.
+  await machines.stopHub();
+  await until('it waits once more', () => (everything.stderr.match(/this waits for/g)?.length ?? 0) > 1);
+  everything.child.kill('SIGINT');
+  expect(await everything.exited).toBe(0);
 });
