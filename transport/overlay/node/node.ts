@@ -10,28 +10,28 @@
  */
 import { MeshError } from '../../../core/errors.ts';
 import { CONNECTION_LIMITS, connectionLimits, type ConnectionLimits } from '../channels/limits.ts';
-import type { ConnectionOutput } from '../channels/ports.ts';
 import { reassemblyBudget } from '../channels/reassembly.ts';
 import { EXPELLED } from '../channels/violations.ts';
 import { Bbr } from '../congestion/bbr.ts';
 import type { OverlayAddress } from '../identity/address.ts';
-import { endpointBytes, kindOfPath, parseEndpointBytes, parseRelayPath, parseUdpPath, type Endpoint } from '../paths/endpoint.ts';
-import { Paths, type PathError, type PathOutput } from '../paths/paths.ts';
+import { parseEndpointBytes, parseUdpPath, type Endpoint } from '../paths/endpoint.ts';
+import { Paths, type PathError } from '../paths/paths.ts';
 import { keyHash } from '../relay/hash.ts';
 import type { Query } from '../relay/ports.ts';
 import type { PayloadOutput, PublicKey, SessionOutput, UpOutput } from '../session/output.ts';
 import { Sessions } from '../session/sessions.ts';
 import type { PathId } from '../session/source.ts';
-import { CONTROL, parseFrames, type ChannelMode, type Frame } from '../wire/frames.ts';
+import { CONTROL, parseFrames, type ChannelMode } from '../wire/frames.ts';
 import { DATA_OVERHEAD_BYTES } from '../wire/packets.ts';
 import { Agenda } from './agenda.ts';
 import { Carrier } from './carrier.ts';
-import { DENY_LIST_CHANNEL, JOIN_CHANNEL } from './channels.ts';
 import { Denials } from './denials.ts';
 import type { NodeOptions, NodeOutput, NodeView, Ticket } from './ports.ts';
+import { Inbound, type ClosedOutput } from './inbound.ts';
 import { Reaching } from './reaching.ts';
 import { Relaying } from './relaying.ts';
 import { RemotePeer } from './remote-peer.ts';
+import { isOfPath, observedBytes, Steering } from './steering.ts';
 import { Traversal } from './traversal.ts';
 import { viewOf } from './view.ts';
 
@@ -41,11 +41,7 @@ const GUEST_PARTIAL_BYTES = 64 * 2 ** 10;
 const MAX_DATAGRAM = 16_384;
 /** After its end a connection stays for what its peer still sends. */
 const LINGER_MS = 3_000;
-/** Nothing was said to a peer whose keys have ended. */
-const FORGET_MS = 600_000;
 const PINGS_MAX = 32;
-/** Timeouts of a connection at which the way to the relay is looked at. */
-const TIMEOUTS_DOUBT = 2;
 /** Peers at once. More are refused, those who are there stay. */
 const PEERS_MAX = 65_536;
 
@@ -60,7 +56,9 @@ export class OverlayNode {
   private readonly relaying: Relaying;
   private readonly reaching: Reaching;
   private readonly traversal: Traversal;
+  private readonly steering: Steering;
   private readonly denials: Denials;
+  private readonly inbound: Inbound;
   private readonly addresses = new Map<PublicKey, OverlayAddress>();
   private touched = new Set<RemotePeer>();
   private generations = 0;
@@ -86,7 +84,12 @@ export class OverlayNode {
     });
     this.reaching = new Reaching({ ...shared, sessions, relaying: this.relaying, drain: (now) => this.drain(now) });
     this.traversal = new Traversal({ ...shared, relays: () => this.relaying.ready() });
+    const { relaying, traversal } = this;
+    this.steering = new Steering({ ...shared, sessions, relaying, traversal, nameOf: (peer) => this.nameOf(peer) });
     this.denials = new Denials({ ...shared, expel: (now, peer, reason) => this.expel(now, peer, reason) });
+    const { denials } = this;
+    const closed = (now: number, peer: RemotePeer, output: ClosedOutput): void => this.onClosed(now, peer, output);
+    this.inbound = new Inbound({ drops, relaying, traversal, denials, emit, closed });
   }
 
   /** A datagram of anyone. Keeps none of its bytes. */
@@ -308,7 +311,7 @@ export class OverlayNode {
     peer.restsSince = Infinity;
     peer.endsAt = Infinity;
     this.authorized(now, peer, up.authorization);
-    this.prove(peer, up.from);
+    this.steering.prove(peer, up.from);
     const maxDatagram = Math.min(up.maxDatagram, this.options.maxDatagram ?? MAX_DATAGRAM);
     peer.paths = new Paths({ random: this.options.random, maxDatagram, drops: this.options.drops });
     if (!isAnother) peer.connection.pathChanged(now);
@@ -364,7 +367,7 @@ export class OverlayNode {
       this.options.drops.frames_malformed += 1;
       return this.forget(now, peer, 'a packet of it cannot be read');
     }
-    this.prove(peer, payload.from);
+    this.steering.prove(peer, payload.from);
     const bytes = payload.bytes.length + DATA_OVERHEAD_BYTES;
     peer.receivedBytes += bytes;
     const own = frames.filter((frame) => !isOfPath(frame));
@@ -373,188 +376,34 @@ export class OverlayNode {
     const [first] = own;
     if (first?.type === 'control' && first.code === CONTROL.relay) this.relaying.relay(now, peer, first.bytes);
     else {
-      for (const frame of frames) this.onPathFrame(now, peer, payload.from, frame);
+      for (const frame of frames) this.steering.received(now, peer, payload.from, frame);
       if (own.length > 0 && !peer.connection.receive(now, payload.pn, own, bytes)) this.options.drops.not_taken += 1;
     }
     this.touch(peer);
   }
 
-  /** A guest proves nothing: anyone with an invite is as many guests as it likes. It may come again, and by its certificate it is a member. */
-  private prove(peer: RemotePeer, path: PathId): void {
-    if (path === peer.provedPath || !peer.isMember || kindOfPath(path) !== 'tcp') return;
-    peer.provedPath = path;
-    this.outputs.push({ type: 'path_proved', path });
-  }
-
-  private onPathFrame(now: number, peer: RemotePeer, path: PathId, frame: Frame): void {
-    if (frame.type === 'path_challenge') {
-      peer.paths?.challenge(now, path, frame.data);
-      this.traversal.challenged(now, peer, path);
-    } else if (frame.type === 'path_response') {
-      const name = Buffer.from(frame.data).toString('hex');
-      const ping = peer.pings.get(name);
-      if (ping?.path === path) {
-        peer.pings.delete(name);
-        this.outputs.push({ type: 'pong', peer: peer.key, path, rttMs: now - ping.at });
-      } else if (!this.traversal.response(now, peer, path, frame.data)) peer.paths?.response(now, path, frame.data);
-      this.relaying.measured(now, peer);
-    } else if (frame.type === 'control' && frame.code === CONTROL.observed)
-      this.traversal.observed(now, peer, path, parseEndpointBytes(frame.bytes));
-  }
-
   /** Everything that one peer has to do now. */
   private move(now: number, peer: RemotePeer): void {
-    for (const output of peer.connection.take()) this.onConnection(now, peer, output);
-    this.movePaths(now, peer);
+    for (const output of peer.connection.take()) this.inbound.received(now, peer, output);
+    this.steering.move(now, peer);
     this.traversal.move(now, peer);
-    this.movePaths(now, peer);
+    this.steering.move(now, peer);
     this.fill(now, peer);
-    if (this.peers.get(peer.key) === peer) this.agenda.set(peer, this.wakeAt(peer));
+    if (this.peers.get(peer.key) === peer) this.agenda.set(peer, peer.nextAt());
   }
 
-  private movePaths(now: number, peer: RemotePeer): void {
-    const { paths } = peer;
-    if (paths === undefined) return;
-    const { timeouts } = peer.connection;
-    paths.timeouts(now, timeouts, peer.connection.rttMs);
-    if (timeouts > peer.timeouts && timeouts >= TIMEOUTS_DOUBT) this.doubtRelays(now, peer, paths);
-    peer.timeouts = timeouts;
-    for (const output of paths.take()) this.onPath(now, peer, paths, output);
-  }
-
-  /**
-   * A relay does not acknowledge what goes by way of it: if that does not arrive, it may be the way to the relay that has broken. And what ends a
-   * direct path may end the ways to all relays: that is known by the time they are needed.
-   */
-  private doubtRelays(now: number, peer: RemotePeer, { active }: Paths): void {
-    if (active === undefined) return;
-    if (this.relaying.isRelay(peer.key)) return this.relaying.doubt(now, peer);
-    const by = parseRelayPath(active)?.relay;
-    for (const key of by === undefined ? this.relaying.ready() : [by]) {
-      const relay = this.peers.get(key);
-      if (relay?.paths?.active === undefined) continue;
-      relay.paths.doubtAll(now);
-      this.relaying.doubt(now, relay);
-      this.touch(relay);
-    }
-  }
-
-  /** The way to a relay was dead, and there is another one: what went by the relay meanwhile is lost. */
-  private relayMoved(now: number, relay: PublicKey): void {
-    for (const peer of this.peers.values()) {
-      const active = peer.paths?.active;
-      if (active === undefined || parseRelayPath(active)?.relay !== relay) continue;
-      peer.connection.pathChanged(now, peer.connection.rttMs);
-      this.touch(peer);
-    }
-  }
-
-  private onPath(now: number, peer: RemotePeer, paths: Paths, output: PathOutput): void {
-    switch (output.type) {
-      case 'send': {
-        const { path, frame, padTo } = output;
-        const isKeepalive = frame.type === 'path_challenge' && path === paths.active && padTo === undefined;
-        const seen = frame.type === 'path_response' ? observedBytes(path) : NOTHING;
-        const frames: Frame[] = [frame];
-        // On the path in use it is no mere look: the peer is to answer by where it comes from.
-        if (isKeepalive) frames.push({ type: 'ping' });
-        if (seen.length > 0) frames.push({ type: 'control', code: CONTROL.observed, bytes: seen });
-        if (peer.isUp) this.carrier.unwatched(now, peer, path, frames, padTo);
-        return;
-      }
-      case 'active':
-        return this.onActive(now, peer, output.path, output.rttMs, output.reason);
-      case 'want_direct':
-        for (const hint of peer.hints) paths.probe(now, hint);
-        this.relaying.wantDirect(now, peer);
-        return this.traversal.wantDirect(now, peer);
-    }
-  }
-
-  private onActive(now: number, peer: RemotePeer, path: PathId | undefined, rttMs: number | undefined, reason: string): void {
-    const from = peer.lastPath;
-    peer.lastPath = path ?? from;
-    if (path === undefined) {
-      peer.retries = 0;
-      peer.retryAt = now;
-      this.relaying.doubt(now, peer);
-    } else {
-      peer.retryAt = Infinity;
-      if (from !== undefined && from !== path) peer.connection.pathChanged(now, rttMs);
-      if (kindOfPath(path) === 'direct') this.traversal.direct(now, peer, path);
-      this.sessions.setPaths(peer.key, [...new Set([path, ...this.relaying.pathsTo(peer)])]);
-      // There were keys, and no way.
-      if (peer.wishedUntil !== -Infinity) this.outputs.push({ type: 'connected', peer: peer.key });
-      peer.wishedUntil = -Infinity;
-      this.relaying.measured(now, peer);
-      if (DIED.has(reason) && from !== path && this.relaying.isRelay(peer.key)) this.relayMoved(now, peer.key);
-    }
-    if (from === path) return;
-    const kind = path === undefined ? undefined : kindOfPath(path);
-    this.tell({ type: 'path_changed', peer: peer.key, name: this.nameOf(peer), from, to: path, kind, reason });
-  }
-
-  private onConnection(now: number, peer: RemotePeer, output: ConnectionOutput): void {
-    switch (output.type) {
-      case 'message':
-        return this.onMessage(now, peer, output.channel, output.bytes);
-      case 'delivered':
-        this.outputs.push({ type: 'delivered', peer: peer.key, ticket: ticketOf(peer, output) });
-        return;
-      case 'undelivered': {
-        const error = new MeshError('NET_UNDELIVERED', `${peer.key} takes no more messages on '${output.channel}'`);
-        const { key, generation } = peer;
-        this.outputs.push({ type: 'lost', peer: key, generation, ticket: ticketOf(peer, output), error });
-        return;
-      }
-      case 'writable':
-        this.outputs.push({ type: 'writable', peer: peer.key });
-        return;
-      case 'control':
-        if (peer.isMember) this.onControl(now, peer, output.frame);
-        return;
-      case 'path':
-        return;
-      case 'closed': {
-        const { reason, code } = output;
-        const isExpelled = reason === 'peer' && code === EXPELLED;
-        if (isExpelled) this.expelledBy.add(peer.key);
-        const detail = isExpelled ? 'it says that this node is no member any more' : code === 0 ? reason : `${reason} (${code})`;
-        this.lose(peer, new MeshError('NET_CLOSED', `the association with ${peer.key} has ended: ${detail}`));
-        if (reason === 'silence') return this.forget(now, peer, 'it does not answer');
-        // It may have to be told again: by its keys, as long as they are here.
-        this.sessions.retire(peer.key);
-        peer.endsAt = now + LINGER_MS;
-        peer.endReason = reason === 'closed' ? 'closed' : detail;
-        this.relaying.down(now, peer);
-        this.tellDown(peer, peer.endReason);
-      }
-    }
-  }
-
-  private onMessage(now: number, peer: RemotePeer, channel: string, bytes: Uint8Array): void {
-    peer.trafficAt = now;
-    peer.paths?.traffic(now);
-    if (!peer.isMember && channel !== JOIN_CHANNEL) this.options.drops.guest_message += 1;
-    else if (channel === DENY_LIST_CHANNEL) this.denials.install(now, bytes);
-    else this.outputs.push({ type: 'message', from: peer.key, channel, bytes });
-  }
-
-  private onControl(now: number, peer: RemotePeer, { code, bytes }: Extract<Frame, { readonly type: 'control' }>): void {
-    switch (code) {
-      case CONTROL.register:
-      case CONTROL.resolve:
-      case CONTROL.record:
-        return this.relaying.control(now, peer, code, bytes);
-      case CONTROL.candidates:
-      case CONTROL.punch:
-        return this.traversal.control(now, peer, code, bytes);
-      case CONTROL.denylist:
-        return this.denials.announced(now, peer, bytes);
-      case CONTROL.relay:
-      case CONTROL.observed:
-        return;
-    }
+  private onClosed(now: number, peer: RemotePeer, { reason, code }: ClosedOutput): void {
+    const isExpelled = reason === 'peer' && code === EXPELLED;
+    if (isExpelled) this.expelledBy.add(peer.key);
+    const detail = isExpelled ? 'it says that this node is no member any more' : code === 0 ? reason : `${reason} (${code})`;
+    this.lose(peer, new MeshError('NET_CLOSED', `the association with ${peer.key} has ended: ${detail}`));
+    if (reason === 'silence') return this.forget(now, peer, 'it does not answer');
+    // It may have to be told again: by its keys, as long as they are here.
+    this.sessions.retire(peer.key);
+    peer.endsAt = now + LINGER_MS;
+    peer.endReason = reason === 'closed' ? 'closed' : detail;
+    this.relaying.down(now, peer);
+    this.tellDown(peer, peer.endReason);
   }
 
   /** Packets of the connection, as many as may go. */
@@ -576,7 +425,7 @@ export class OverlayNode {
 
   private tickPeer(now: number, peer: RemotePeer): void {
     if (now >= peer.endsAt) return this.forget(now, peer, peer.endReason);
-    if (now >= peer.restsSince + FORGET_MS && !peer.isConnecting) return this.forget(now, peer, 'idle');
+    if (now >= peer.idleAt) return this.forget(now, peer, 'idle');
     if (now >= peer.connectBy && !peer.isUp)
       return this.onFailed(now, peer.key, new MeshError('NET_PEER_UNREACHABLE', this.relaying.whyUnreachable(peer)));
     if (this.denials.isOver(now, peer)) return;
@@ -585,22 +434,6 @@ export class OverlayNode {
     peer.punching?.tick(now);
     if (now >= peer.retryAt) this.reaching.retry(now, peer);
     this.touch(peer);
-  }
-
-  private wakeAt(peer: RemotePeer): number {
-    const active = peer.paths?.active;
-    // Where no more may be sent before an answer comes, the answer wakes it.
-    const isDriven = peer.isUp && active !== undefined && peer.paths?.isOpen(active) === true;
-    return Math.min(
-      isDriven ? peer.connection.nextAt() : Infinity,
-      peer.paths?.nextAt() ?? Infinity,
-      peer.punching?.nextAt() ?? Infinity,
-      peer.retryAt,
-      peer.endsAt,
-      peer.connectBy,
-      peer.holdsUntil,
-      peer.isConnecting ? Infinity : peer.restsSince + FORGET_MS,
-    );
   }
 
   private reach(now: number, key: PublicKey, paths: readonly PathId[]): void {
@@ -670,30 +503,8 @@ export class OverlayNode {
   }
 }
 
-const NOTHING = new Uint8Array(0);
-
-/** Reasons for which a path is left that carries nothing any more. */
-const DIED: ReadonlySet<string> = new Set(['lost', 'silent', 'timeouts']);
-
-const ticketOf = ({ generation }: RemotePeer, { channel, message }: { channel: string; message: number }): Ticket => ({
-  generation,
-  channel,
-  number: message,
-});
-
 /** The paths of a peer that are this one, or, if it is undefined, of this socket. */
 function failedOf({ paths, hints }: RemotePeer, path: PathId | undefined, socket: string): readonly PathId[] {
   if (path !== undefined) return hints.has(path) || paths?.has(path) === true ? [path] : [];
   return (paths?.view() ?? []).map((view) => view.path).filter((each) => parseUdpPath(each)?.socket === socket);
-}
-
-const isOfPath = (frame: Frame): boolean =>
-  frame.type === 'path_challenge' ||
-  frame.type === 'path_response' ||
-  (frame.type === 'control' && frame.code === CONTROL.observed);
-
-/** How a path looks from here, for the peer to know: of UDP paths alone. */
-function observedBytes(path: PathId): Uint8Array {
-  const endpoint = parseUdpPath(path)?.endpoint;
-  return endpoint === undefined ? NOTHING : endpointBytes(endpoint);
 }

@@ -60,7 +60,8 @@ export class Reaching {
     const { relaying } = this.o;
     this.look(now, peer, [...peer.hints, ...relaying.pathsTo(peer)]);
     relaying.doubt(now, peer);
-    const isWanted = now < peer.wishedUntil || peer.connection.memory.outgoing > 0 || peer.connection.inFlight > 0 || relaying.isRelay(peer.key);
+    const isWanted =
+      now < peer.wishedUntil || peer.connection.memory.outgoing > 0 || peer.connection.inFlight > 0 || relaying.isRelay(peer.key);
     peer.retryAt = isWanted ? now + Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** peer.retries++) : Infinity;
   }
 

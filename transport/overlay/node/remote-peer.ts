@@ -13,6 +13,9 @@ import type { Guest, Member } from '../trust/trust.ts';
 /** Paths that are tried of what was looked up, dialled or told; the oldest give way. */
 export const HINTS_MAX = 32;
 
+/** Nothing was said to a peer whose keys have ended. */
+const FORGET_MS = 600_000;
+
 export interface RemotePeerOptions {
   readonly random: (bytes: number) => Uint8Array;
   readonly limits: ConnectionLimits;
@@ -111,6 +114,28 @@ export class RemotePeer {
     this.hints.delete(path);
     this.hints.add(path);
     if (this.hints.size > HINTS_MAX) this.hints.delete(this.hints.values().next().value as PathId);
+  }
+
+  /** When it is forgotten, because nothing was said since its keys ended. */
+  get idleAt(): number {
+    return this.isConnecting ? Infinity : this.restsSince + FORGET_MS;
+  }
+
+  /** When something is to be done for it; Infinity: not before an input. */
+  nextAt(): number {
+    const active = this.paths?.active;
+    // Where no more may be sent before an answer comes, the answer wakes it.
+    const isDriven = this.isUp && active !== undefined && this.paths?.isOpen(active) === true;
+    return Math.min(
+      isDriven ? this.connection.nextAt() : Infinity,
+      this.paths?.nextAt() ?? Infinity,
+      this.punching?.nextAt() ?? Infinity,
+      this.retryAt,
+      this.endsAt,
+      this.connectBy,
+      this.holdsUntil,
+      this.idleAt,
+    );
   }
 
   /** Another association: nothing of the one before holds. */
