@@ -171,7 +171,7 @@ it('the peer restarts: the session is lost, and says so', async () => {
   const { clock, server, open } = pair();
   const heard = await open();
   server.overlay.restart();
-  expect(heard.ended).toEqual(failed('NET_MCP_ENDED', 'box restarted'));
+  expect(heard.ended).toEqual(failed('NET_MCP_ENDED', 'box has started again'));
   await clock.advance(60_000);
   expect(clock.pending()).toBe(0);
 });

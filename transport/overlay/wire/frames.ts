@@ -357,7 +357,10 @@ function putClose(writer: Writer, code: number, finals: readonly (readonly [chan
 
 function putOpenChannel(writer: Writer, channel: number, mode: ChannelMode, name: string): void {
   const bytes = encoder.encode(name);
-  assert(bytes.length <= CHANNEL_NAME_BYTES_MAX && name.isWellFormed(), `the name of a channel is at most ${CHANNEL_NAME_BYTES_MAX} bytes of UTF-8`);
+  assert(
+    bytes.length <= CHANNEL_NAME_BYTES_MAX && name.isWellFormed(),
+    `the name of a channel is at most ${CHANNEL_NAME_BYTES_MAX} bytes of UTF-8`,
+  );
   writer.u8(FRAME_TYPES.open_channel);
   writer.varint(channel);
   writer.u8(mode);
