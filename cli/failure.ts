@@ -49,8 +49,8 @@ function cureOf(code: ErrorCode, message: string, verb: Verb | undefined): strin
     case 'REPLAY_DIVERGED':
       return verb?.mends === true ? undefined : CODES[code].cure;
     case 'NET_PEER_UNREACHABLE':
-      // Its message is of an invite, and there is no node yet that could be asked.
-      return verb?.name === 'join' ? undefined : CODES[code].cure;
+      // Of one who joins: there is no node yet that could be asked.
+      return message.includes('ask for a new invite') ? undefined : CODES[code].cure;
     default:
       return CODES[code].cure;
   }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Invocation } from '../../../cli/invocation.ts';
 import { parseNetConfig } from '../../../cli/net/config.ts';
-import { parseListen, reachableAt } from '../../../cli/net/endpoints.ts';
+import { listenFor, parseListen, reachableAt } from '../../../cli/net/endpoints.ts';
 import { Inbox, type InboxGap, type InboxMessage } from '../../../cli/net/inbox.ts';
 import { liveReport } from '../../../cli/net/live-report.ts';
 import { typedName } from '../../../cli/net/names.ts';
@@ -23,6 +23,13 @@ describe('what is typed', () => {
     expect(parseListen('[::]:0')).toEqual({ host: '::', port: 0 });
     for (const text of ['7337', ':7337', 'localhost:7337', '0.0.0.0:70000', '::1:7337', '[127.0.0.1]:1', '1.2.3:4', ''])
       expect(parseListen(text), text).toBeUndefined();
+  });
+
+  test('where a node listens that others find at some endpoints', () => {
+    expect(listenFor([])).toEqual(['0.0.0.0:7337']);
+    expect(listenFor(['hub.example.org:7338', '192.0.2.1:7338', '192.0.2.1:7339'])).toEqual(['0.0.0.0:7338', '0.0.0.0:7339']);
+    expect(listenFor(['192.0.2.1:7338', '[2001:db8::1]:7338'])).toEqual(['[::]:7338']);
+    expect(listenFor(['wss://hub.example.org:443'])).toEqual(['0.0.0.0:7337']);
   });
 
   test('names of machines become names of nodes', () => {

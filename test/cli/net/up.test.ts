@@ -146,6 +146,7 @@ describe('a network of three', () => {
       code: 'NET_PEER_UNREACHABLE',
       message: expect.stringContaining('used already') as string,
     });
+    expect(second).not.toHaveProperty('cure');
     expect(unknown).toMatchObject({ exit: 1, code: 'NET_NAME_UNKNOWN' });
   }, 60_000);
 
@@ -177,6 +178,21 @@ describe('a network of three', () => {
     expect(peerOf(await lab.json<NetStatus>('alice', 'peers'), 'bob')).toBeUndefined();
     const folder = new NetFolder(lab.dir('alice'));
     await expect.poll(async () => (await folder.load()).denyLists.has(Buffer.from(ids.get('bob')?.key ?? '', 'hex'))).toBe(true);
+  }, 60_000);
+
+  test('a relay that is gone is known by its name: it does not answer, doctor fails at it, trace shows what was tried', async () => {
+    await hub?.kill('SIGKILL');
+    const relays = (await new NetFolder(lab.dir('alice')).load()).config.relays;
+    expect(relays).toMatchObject([{ name: 'hub' }]);
+    const [pinged, traced, { code, stdout }] = await Promise.all([
+      lab.fails('alice', 'ping', 'hub', '-c', '1'),
+      lab.net('alice', 'trace', 'hub'),
+      lab.net('alice', 'doctor'),
+    ]);
+    expect(pinged).toMatchObject({ code: 'NET_PEER_UNREACHABLE', cure: expect.stringContaining('net trace hub') as string });
+    expect(traced.stdout).toMatch(/^hub \(/);
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/^failed +relay hub +no answer at 127\.0\.0\.1:/m)]);
+    hub = await lab.up('hub');
   }, 60_000);
 
   test('Ctrl-C ends it well, and it comes back as who it was', async () => {
