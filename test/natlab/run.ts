@@ -12,20 +12,40 @@ import { NAT_KINDS, type NatKind } from './nat.ts';
 import { timings, type Timing } from './timings.ts';
 import { labTools, type Tools } from './tools.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    timings: { type: 'boolean', default: false },
-    birthday: { type: 'boolean', default: false },
-    loss: { type: 'string', default: '0' },
-    delay: { type: 'string', default: '0' },
-    jitter: { type: 'string', default: '0' },
-    dup: { type: 'string', default: '0' },
-    secs: { type: 'string', default: '8' },
-    times: { type: 'string' },
-    json: { type: 'boolean', default: false },
-  },
-});
+const USAGE = `npm run natlab -- [A B] [--birthday] [--loss PERCENT] [--delay MS] [--jitter MS] [--dup PERCENT] [--secs N] [--times N] [--json]
+npm run natlab -- --timings [TEXT] [--times N] [--json]
+A and B: ${NAT_KINDS.join(', ')}`;
+
+const { values, positionals } = readArgs(() =>
+  parseArgs({
+    allowPositionals: true,
+    options: {
+      timings: { type: 'boolean', default: false },
+      birthday: { type: 'boolean', default: false },
+      loss: { type: 'string', default: '0' },
+      delay: { type: 'string', default: '0' },
+      jitter: { type: 'string', default: '0' },
+      dup: { type: 'string', default: '0' },
+      secs: { type: 'string', default: '8' },
+      times: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  }),
+);
+
+/** Ends the process with the usage where the arguments are none, or ask for it. */
+function readArgs<T extends { readonly values: { readonly help: boolean } }>(read: () => T): T {
+  try {
+    const args = read();
+    if (!args.values.help) return args;
+    console.log(USAGE);
+    process.exit(0);
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${USAGE}`);
+    process.exit(2);
+  }
+}
 
 async function main(): Promise<number> {
   return values.timings ? showTimings(labTools()) : showPairs();
