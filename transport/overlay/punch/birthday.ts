@@ -17,15 +17,15 @@ export const BIRTHDAY_MS = 2500;
 const BATCH = 16;
 const SYM_BATCH_MS = 10;
 const PORT_BATCH_MS = 20;
-/** The symmetric side opens its ports first. */
-const PORTS_AFTER_MS = 60;
+/** The symmetric side opens its ports first: 160 ms of batches, and longer where its machine is busy. What comes before is a guess in vain. */
+const PORTS_AFTER_MS = 250;
 const PORT_MIN = 1024;
-/** When each socket sends, and how far. The other side is done after 60 + 64 x 20 ms. */
+/** When each socket sends, and how far. The other side is done after 250 + 64 x 20 ms. */
 const PASSES: readonly { readonly atMs: number; readonly ttl: number | undefined }[] = [
   { atMs: 0, ttl: OPENER_TTL },
   { atMs: 250, ttl: OPENER_TTL },
-  { atMs: 1400, ttl: undefined },
-  { atMs: 1700, ttl: undefined },
+  { atMs: 1600, ttl: undefined },
+  { atMs: 1900, ttl: undefined },
 ];
 
 export interface Guess {
