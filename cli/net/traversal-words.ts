@@ -21,7 +21,7 @@ const STATES: Readonly<Record<PunchState, string>> = {
   fire: 'both sides send to all addresses of each other',
   fresh_port: 'the same again from a fresh port',
   birthday: 'ports of a symmetric NAT are guessed',
-  direct: 'it is found',
+  direct: 'it was found, the last time that one was looked for',
 };
 
 /** `a direct path: not looked for at present; 2 tries failed`. */

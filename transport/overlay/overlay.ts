@@ -115,6 +115,10 @@ class RunningOverlay implements Overlay {
       known: peers ?? [],
       profile: network?.addressProfile ?? 'standard',
       isCertified: (network?.caKeys.length ?? 0) > 0,
+      isCutOff: () => {
+        const { relays } = this.node.view();
+        return relays.length > 0 && !relays.some(({ state }) => state === 'registered');
+      },
       connected: () => this.node.view().peers,
       resolve: async (query) => (await this.resolve(query)).records,
     });

@@ -9,6 +9,7 @@ test('who connects while the relays are asked for its name is not known before t
   const connected: PeerView[] = [];
   const { promise: records, resolve } = Promise.withResolvers<readonly SignedRecord[]>();
   const targets = new Targets({
+    isCutOff: () => false,
     known: [],
     profile: 'cheap',
     isCertified: true,
@@ -38,7 +39,14 @@ test('a name that nobody knew is asked for again', async () => {
     asked++;
     return Promise.resolve([]);
   };
-  const targets = new Targets({ known: [], profile: 'cheap', isCertified: true, connected: () => [], resolve });
+  const targets = new Targets({
+    known: [],
+    profile: 'cheap',
+    isCutOff: () => false,
+    isCertified: true,
+    connected: () => [],
+    resolve,
+  });
   for (let n = 0; n < 2; n++) await expect(targets.keyOf('bob')).rejects.toMatchObject({ code: 'NET_NAME_UNKNOWN' });
   expect(asked).toBe(2);
 });
@@ -47,7 +55,14 @@ describe('who says to be somebody else', () => {
   const ADDRESS = 'ABCD.EF01.2345';
   const peer = (name: string, address = '1111.2222.3333'): PeerView => ({ publicKey: KEY, name, address }) as PeerView;
   const targetsOf = (isCertified: boolean, connected: readonly PeerView[] = []): Targets =>
-    new Targets({ known: [], profile: 'cheap', isCertified, connected: () => connected, resolve: () => Promise.resolve([]) });
+    new Targets({
+      known: [],
+      profile: 'cheap',
+      isCutOff: () => false,
+      isCertified,
+      connected: () => connected,
+      resolve: () => Promise.resolve([]),
+    });
 
   test('a certificate without a name bears out no name; of who is pinned nobody has said how it is called', () => {
     expect(() => targetsOf(true).check('bob', peer(''))).toThrow(expect.objectContaining({ code: 'NET_NAME_UNKNOWN' }));
@@ -64,4 +79,16 @@ describe('who says to be somebody else', () => {
     }
     expect(targetsOf(true, [peer('bob', ADDRESS)]).known(ADDRESS.toLowerCase())).toBe(KEY);
   });
+});
+
+test('where no relay answers, that is said, and not that nobody has the name', async () => {
+  const targets = new Targets({
+    known: [],
+    profile: 'cheap',
+    isCutOff: () => true,
+    isCertified: true,
+    connected: () => [],
+    resolve: () => Promise.resolve([]),
+  });
+  await expect(targets.keyOf('nas')).rejects.toMatchObject({ code: 'NET_PEER_UNREACHABLE' });
 });

@@ -13,6 +13,8 @@ export interface TargetsOptions {
   readonly profile: AddressProfile;
   /** Members have certificates: their names are those in there, and no others. */
   readonly isCertified: boolean;
+  /** This node has relays, and is registered at none of them at present. */
+  readonly isCutOff: () => boolean;
   readonly connected: () => readonly PeerView[];
   /** Asks the relays; none: nobody knows. */
   readonly resolve: (query: Query) => Promise<readonly SignedRecord[]>;
@@ -120,7 +122,10 @@ export class Targets {
     );
     const keys = [...new Set([...this.here(target), ...checked.filter((key) => key !== undefined)])];
     const [key] = keys;
-    if (key === undefined) throw new MeshError('NET_NAME_UNKNOWN', `no relay of this node knows '${target}'`);
+    if (key === undefined) {
+      if (!this.o.isCutOff()) throw new MeshError('NET_NAME_UNKNOWN', `no relay of this node knows '${target}'`);
+      throw new MeshError('NET_PEER_UNREACHABLE', `no relay of this node answers, so nobody can be asked for '${target}'`);
+    }
     if (keys.length > 1)
       throw new MeshError('NET_ADDRESS_CONFLICT', `'${target}' is one of ${keys.length} nodes: ${keys.join(', ')}`, {
         data: { keys },

@@ -299,7 +299,8 @@ export class OverlayNode {
         peer,
         new MeshError('NET_PEER_RESTARTED', `${peer.key} has started again: it may not have got what was under way`),
       );
-      this.tell({ type: 'peer_restarted', peer: peer.key, name: this.nameOf(peer) });
+      // A guest that has become a member did not start again: it begins.
+      if (peer.isMember) this.tell({ type: 'peer_restarted', peer: peer.key, name: this.nameOf(peer) });
       peer.renewConnection();
       peer.punching?.reset();
     }

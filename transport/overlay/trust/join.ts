@@ -32,7 +32,7 @@ export const JOIN_REFUSALS = {
   malformed: 'it could not read the request',
   invite_unknown: 'it has made no such invite, or it has expired',
   invite_used: 'the invite was used by another key',
-  name_taken: 'another node of the network has this name',
+  name_taken: 'another node of the network has this name: choose another one, the invite is still good',
   key_revoked: 'the key of this node was revoked',
   key_unusable: 'no member may have the key of this node',
   certificate_refused: 'the certificate to be renewed does not hold, or expired too long ago',
