@@ -11,7 +11,7 @@ export async function examined(node: RunningNode): Promise<NetStatus> {
   const { relays, peers, ...status } = node.status();
   const [askedRelays, askedPeers] = await Promise.all([
     Promise.all(relays.map((relay) => asked(node, relay))),
-    Promise.all(peers.map((peer, i) => (peer.state === 'up' && i < PEERS_MAX ? asked(node, peer) : peer))),
+    Promise.all(peers.map((peer, i) => (peer.state === 'up' && i < PEERS_MAX ? asked(node, peer) : Promise.resolve(peer)))),
   ]);
   return { ...status, relays: askedRelays, peers: askedPeers };
 }
