@@ -6,7 +6,7 @@ import { assertWithin, disturbed } from './hostile.ts';
 const anyHello = fc.record({
   publicKey: fc.uint8Array({ minLength: 32, maxLength: 32 }),
   instanceId: fc.uint8Array({ minLength: 8, maxLength: 8 }),
-  maxDatagram: fc.nat(0xffff),
+  maxDatagram: fc.integer({ min: 1200, max: 0xffff }),
   features: fc.nat(0xffff_ffff),
   observed: fc.uint8Array({ maxLength: 32 }),
   certificate: fc.uint8Array({ maxLength: 300 }),
@@ -61,4 +61,13 @@ test('what was observed has at most 32 bytes', () => {
   bytes[46] = 33;
   bytes.splice(47, 0, 0);
   expect(parseHello(Uint8Array.from(bytes))).toBeUndefined();
+});
+
+test('a peer that takes datagrams of less than 1200 bytes is none: not even an ACK would fit', () => {
+  expect(() => buildHello({ ...hello, maxDatagram: 1199 }, 0)).toThrow(expect.objectContaining({ code: 'INTERNAL' }));
+  for (const maxDatagram of [0, 40, 1199]) {
+    const bytes = buildHello(hello, 0);
+    bytes.set([maxDatagram & 0xff, maxDatagram >> 8], 40);
+    expect(parseHello(bytes)).toBeUndefined();
+  }
 });

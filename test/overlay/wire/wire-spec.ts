@@ -218,6 +218,6 @@ export const specHello = (payload: Uint8Array): Hello | undefined =>
   judged(() => {
     const cursor = new Cursor(payload);
     const hello = cursor.fields(helloFields) as unknown as Hello;
-    must(hello.observed.length <= 32 && payload.slice(cursor.at).every((byte) => byte === 0));
+    must(hello.maxDatagram >= 1200 && hello.observed.length <= 32 && payload.slice(cursor.at).every((byte) => byte === 0));
     return hello;
   });

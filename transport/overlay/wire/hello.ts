@@ -6,6 +6,8 @@ const PUBLIC_KEY_BYTES = 32;
 export const INSTANCE_ID_BYTES = 8;
 /** An endpoint as another sees it: family, address and port have room. */
 export const OBSERVED_BYTES_MAX = 32;
+/** What everybody takes. Who said that it takes less could be sent no answer, and not even an ACK, however often one is due. */
+export const DATAGRAM_BYTES_MIN = 1200;
 
 /** Bytes of a parsed hello are views into the payload. */
 export interface Hello {
@@ -13,7 +15,7 @@ export interface Hello {
   readonly publicKey: Uint8Array;
   /** 8 bytes, drawn for each association. */
   readonly instanceId: Uint8Array;
-  /** Bytes of the longest datagram that it takes; below 2^16. */
+  /** Bytes of the longest datagram that it takes; 1200 or more, below 2^16. */
   readonly maxDatagram: number;
   /** 32 bits; one that is not known is ignored. */
   readonly features: number;
@@ -35,7 +37,8 @@ export function parseHello(payload: Uint8Array): Hello | undefined {
     certificate: reader.bytes(reader.varint()),
   };
   reader.zeros();
-  return reader.bad || reader.left > 0 || hello.observed.length > OBSERVED_BYTES_MAX ? undefined : hello;
+  const isWithin = hello.observed.length <= OBSERVED_BYTES_MAX && hello.maxDatagram >= DATAGRAM_BYTES_MIN;
+  return reader.bad || reader.left > 0 || !isWithin ? undefined : hello;
 }
 
 /** Bytes of the hello without padding. */
@@ -48,6 +51,7 @@ export function helloBytes({ observed, certificate }: Pick<Hello, 'observed' | '
 export function buildHello(hello: Hello, padding: number): Uint8Array {
   assert(hello.publicKey.length === PUBLIC_KEY_BYTES && hello.instanceId.length === INSTANCE_ID_BYTES, 'a hello has its sizes');
   assert(hello.observed.length <= OBSERVED_BYTES_MAX, 'what a hello observed is at most 32 bytes');
+  assert(hello.maxDatagram >= DATAGRAM_BYTES_MIN, 'a node takes datagrams of 1200 bytes');
   const writer = new Writer(new Uint8Array(helloBytes(hello) + padding));
   writer.bytes(hello.publicKey);
   writer.bytes(hello.instanceId);
