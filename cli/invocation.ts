@@ -30,7 +30,7 @@ export class Invocation {
   /** `ps desk` becomes `npx reprise ps desk -f other.yaml`. */
   command(typed: string): string {
     const [verb = ''] = typed.split(' ');
-    if (verb === 'net' && this.folder !== undefined && !typed.endsWith('--help')) {
+    if (verb === 'net' && this.folder !== undefined && !typed.endsWith('--help') && !typed.includes(' --dir ')) {
       // What follows `--` is another command.
       const [own, ...others] = typed.split(' -- ');
       return [`${this.program} ${own} --dir ${this.folder}`, ...others].join(' -- ');

@@ -1,7 +1,7 @@
 /** Why a node is connected as it is, in words, with what to do. Looks at what is known, and changes nothing. */
 import type { Finding } from '../doctor.ts';
 import { spanText, timeText } from '../render/text.ts';
-import type { NodeId } from './node-id.ts';
+import { type NodeId, REVOKED_CURE, revokedText } from './node-id.ts';
 import { oneLine, pathText, rttText } from './render.ts';
 import type { NetStatus, PeerRow, RelayRow } from './status.ts';
 import { natText, punchingText } from './traversal-words.ts';
@@ -11,19 +11,20 @@ const warning = (name: string, message: string): Finding => ({ name, status: 'wa
 const failed = (name: string, message: string): Finding => ({ name, status: 'failed', message });
 const skipped = (name: string, message: string): Finding => ({ name, status: 'skipped', message });
 
+/** Nothing else counts for who is shut out: it stands before all others. None: as far as is known here this node is a member. */
+export function memberFindings(node: NodeId): readonly Finding[] {
+  const text = revokedText(node);
+  return text === undefined ? [] : [failed('member', `NET_KEY_REVOKED: ${text}. ${REVOKED_CURE}`)];
+}
+
 /** Of the files alone. `renewalFailed`: of the last try of a node that runs. */
 export function certificateFinding(
-  { network, certificate, isAuthority, isRevoked }: NodeId,
+  { network, certificate, isAuthority }: NodeId,
   wallClockMs: number,
   renewalFailed?: string,
 ): Finding {
   const name = 'certificate';
   if (network.kind === 'pinned') return skipped(name, 'the members of this network are pinned by their keys');
-  if (isRevoked)
-    return failed(
-      name,
-      'the key of this node was revoked, for good: nobody lets it in. `reprise net join INVITE --dir FOLDER`, in a new folder, makes another node of this machine',
-    );
   if (certificate === undefined)
     return failed(name, 'there is none, or it cannot be read: ask for an invite, and join again in this folder');
   const { notBefore, notAfter, renewAt } = certificate;
@@ -52,7 +53,7 @@ export function certificateFinding(
   return ok(name, `${left}, renewed by itself in ${spanText(Math.max(0, renewAt - wallClockMs))}`);
 }
 
-/** Of a node that runs. */
+/** Of a node that runs, but for `memberFindings`. */
 export function diagnose(status: NetStatus, wallClockMs: number): readonly Finding[] {
   const { node, renewalFailed, relays, peers } = status;
   return [

@@ -6,6 +6,7 @@ import type { Certificate } from '../../transport/overlay/trust/certificate.ts';
 import type { Role } from '../../transport/overlay/trust/roles.ts';
 import { CertificateTrust, PinnedTrust } from '../../transport/overlay/trust/trust.ts';
 import type { NetFolder, NetState } from './folder.ts';
+import { nodeIdOf, revokedText } from './node-id.ts';
 
 /** The roles of whoever has made a network. */
 const FOUNDER: readonly Role[] = ['node', 'relay', 'admin'];
@@ -25,11 +26,13 @@ export interface Certified {
 /**
  * Of the node in this folder. Where the CA key is, a certificate that does not hold any more is made anew, and kept.
  *
- * Throws NET_CERTIFICATE_INVALID.
+ * Throws NET_CERTIFICATE_INVALID; NET_KEY_REVOKED, since nobody would let it in.
  */
 export async function membershipOf(folder: NetFolder, state: NetState, wallClockMs: number): Promise<Membership> {
   const { network, identity, denyLists, authority, certificate: kept } = state;
   if (network.caKeys.length === 0) return pinned(state);
+  const revoked = revokedText(nodeIdOf(state, wallClockMs));
+  if (revoked !== undefined) throw new MeshError('NET_KEY_REVOKED', revoked);
   const trust = new CertificateTrust({ network, denyLists, ...(authority !== undefined && { guests: authority }) });
   try {
     if (kept === undefined) throw new MeshError('NET_CERTIFICATE_INVALID', `${folder.file('certificate.bin')} is not there`);

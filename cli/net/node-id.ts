@@ -15,7 +15,15 @@ export interface NodeId {
   readonly isAuthority: boolean;
   /** Its key stands in a deny list that is known here. */
   readonly isRevoked: boolean;
+  /** That list; undefined: it stands in none. */
+  readonly revokedBy: Revocation | undefined;
   readonly certificate: CertificateView | undefined;
+}
+
+/** A deny list: of which CA key (hex), and its number. */
+export interface Revocation {
+  readonly authority: string;
+  readonly list: number;
 }
 
 /** What a certificate says; times in ms since 1970. */
@@ -32,6 +40,7 @@ export function nodeIdOf(
   { network, identity, config, certificate, authority, denyLists }: NetState,
   wallClockMs: number,
 ): NodeId {
+  const [denying] = denyLists.denying(identity.publicKey);
   const shown = certificate === undefined ? undefined : certificateView(certificate, wallClockMs);
   return {
     name: shown === undefined || shown.name === '' ? config.name : shown.name,
@@ -40,10 +49,22 @@ export function nodeIdOf(
     fingerprint: fingerprintOf(identity.publicKey),
     network: { name: network.name, id: hex(network.networkId), kind: network.caKeys.length === 0 ? 'pinned' : 'certified' },
     isAuthority: authority !== undefined,
-    isRevoked: denyLists.has(identity.publicKey),
+    isRevoked: denying !== undefined,
+    revokedBy: denying === undefined ? undefined : { authority: denying.caKey, list: denying.number },
     certificate: shown,
   };
 }
+
+/** That nobody lets this node in any more, and by which list; undefined: that is not known. */
+export function revokedText({ network, revokedBy }: Pick<NodeId, 'network' | 'revokedBy'>): string | undefined {
+  if (revokedBy === undefined) return undefined;
+  const { authority, list } = revokedBy;
+  return `this node was revoked, for good, by deny list ${list} of the authority of '${network.name}' (key ${authority.slice(0, 12)}…)`;
+}
+
+/** What is left to do then. */
+export const REVOKED_CURE =
+  '`reprise net join INVITE --dir FOLDER`, with a new invite and a new folder, makes another node of this machine';
 
 /** Undefined: it is none. */
 function certificateView(bytes: Uint8Array, wallClockMs: number): CertificateView | undefined {

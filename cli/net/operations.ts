@@ -3,6 +3,7 @@ import { isMeshError, MeshError } from '../../core/errors.ts';
 import { ROLES, type Role } from '../../transport/overlay/trust/roles.ts';
 import type { Operation } from '../control/server.ts';
 import { checkChannel } from './inbox.ts';
+import { revokedText } from './node-id.ts';
 import { isName, viaOf } from './status.ts';
 import { examined } from './examination.ts';
 import { trace } from './tracing.ts';
@@ -13,7 +14,10 @@ const SEND_MS = 60_000;
 
 type Params = Readonly<Record<string, unknown>>;
 
-/** Errors of the overlay name keys; people know them by their names. */
+/** What a node that was revoked sees of all others. */
+const SILENT: ReadonlySet<string> = new Set(['NET_PEER_UNREACHABLE', 'NET_NAME_UNKNOWN']);
+
+/** Errors of the overlay name keys; people know them by their names. Nor is silence what is to be told where it is known why. */
 const named =
   (node: RunningNode, operation: Operation): Operation =>
   async (params, answering) => {
@@ -21,6 +25,8 @@ const named =
       return await operation(params, answering);
     } catch (error) {
       if (!isMeshError(error)) throw error;
+      const revoked = revokedText(node.status().node);
+      if (revoked !== undefined && SILENT.has(error.code)) throw new MeshError('NET_KEY_REVOKED', revoked);
       const names = node.names();
       const message = error.message.replaceAll(/\b[0-9a-f]{64}\b/g, (key) => (isName(names(key)) ? names(key) : key));
       const { peer } = params;

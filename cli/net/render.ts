@@ -3,6 +3,7 @@ import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
 import { kindOfPath, type PathKind } from '../../transport/overlay/paths/endpoint.ts';
 import type { Style } from '../io.ts';
 import { spanText } from '../render/text.ts';
+import { revokedText } from './node-id.ts';
 import { type MemberRow, type Names, type NetStatus, type PathRow, type PeerRow, type RelayRow, viaOf } from './status.ts';
 
 /** What comes from others and could move the cursor of a terminal, or turn the text around. */
@@ -87,8 +88,8 @@ export const relayStateText = ({ state, kind, why }: Pick<RelayRow, 'state' | 'k
   return state === 'registered' ? '' : 'does not serve this node';
 };
 
-/** `nat eim, seen at 192.0.2.1:4000; relays hub (home, 12ms)`; empty: nothing is known. */
-export function surroundings({ nat, relays, isRelay }: NetStatus): string {
+/** `nat eim, seen at 192.0.2.1:4000; relays hub (home, 12ms)`; empty: nothing is known. Of one that was revoked that comes first. */
+export function surroundings({ node, nat, relays, isRelay }: NetStatus): string {
   const seen = nat.reflexive.length === 0 ? '' : `, seen at ${nat.reflexive.join(', ')}`;
   const all = relays.map(({ name, isHome, state, kind, why, rttMs }) => {
     const how = relayStateText({ state, kind, why });
@@ -99,7 +100,7 @@ export function surroundings({ nat, relays, isRelay }: NetStatus): string {
   const role = isRelay ? 'this node relays' : undefined;
   const others = all.length === 0 ? undefined : `relays ${all.join(', ')}`;
   const seenBy = nat.kind === 'unknown' && relays.length === 0 ? undefined : `nat ${nat.kind}${seen}`;
-  return [seenBy, role, others].filter((part) => part !== undefined).join('; ');
+  return [revokedText(node), seenBy, role, others].filter((part) => part !== undefined).join('; ');
 }
 
 /** Why a path was taken, by the word of the overlay. */

@@ -13,7 +13,7 @@ import { Inbox, type InboxMessage } from './inbox.ts';
 import { mcpOperations } from './mcp/operations.ts';
 import { overlayMcp } from './mcp/overlay-mcp.ts';
 import { type Membership, membershipOf } from './membership.ts';
-import { nodeIdOf } from './node-id.ts';
+import { nodeIdOf, REVOKED_CURE, revokedText } from './node-id.ts';
 import { netOperations } from './operations.ts';
 import { type InviteTerms, keyOf, type MadeInvite, makeInvite, revokeKey, withPeer } from './orders.ts';
 import type { NetOverlay, StartOverlay } from './port.ts';
@@ -73,6 +73,7 @@ export class RunningNode {
         this.partings.delete(event.peer);
         this.learn(event.peer, event.name, options.onNote);
       }
+      if (event.type === 'deny_list') this.noteRevocation(options.onNote);
       for (const known of [this.met, this.partings]) if (known.size > MET_MAX) known.delete(known.keys().next().value as string);
       options.onEvent(event, this.names());
     });
@@ -81,7 +82,7 @@ export class RunningNode {
   /**
    * Resolves when it runs. The caller holds the lock of the folder.
    *
-   * Throws NET_FOLDER_*, NET_NETWORK_INVALID, NET_KEY_*, NET_CERTIFICATE_INVALID, NET_AUTHORITY_INVALID; USAGE where it must relay and
+   * Throws NET_FOLDER_*, NET_NETWORK_INVALID, NET_KEY_* (NET_KEY_REVOKED, too), NET_CERTIFICATE_INVALID, NET_AUTHORITY_INVALID; USAGE where it must relay and
    * cannot; TRANSPORT_UNAVAILABLE (a port is taken), CONTROL_UNSAFE.
    */
   static async start(folder: NetFolder, options: RunOptions, start: StartOverlay): Promise<RunningNode> {
@@ -173,6 +174,12 @@ export class RunningNode {
       overlay.reauthorize();
     }
     return { key, name };
+  }
+
+  /** By a list that others have sent, which is kept: the next run says so at once. */
+  private noteRevocation(onNote: (text: string) => void): void {
+    const text = revokedText(this.status().node);
+    if (text !== undefined) onNote(`${text}: nobody lets it in any more. ${REVOKED_CURE}`);
   }
 
   /** The name of a relay, which an invite does not say, is kept: it is called so after the next start, too, before it answers. */

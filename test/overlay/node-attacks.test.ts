@@ -259,6 +259,9 @@ describe('attacks on whole nodes', () => {
       world.send(from, to, 'hello');
     await world.until('all know each other', () => [a, b, c].every((sim) => sim.heard.length === 1));
     const list = authority.revoke([identity('c').publicKey]);
+    // What waits for it at this moment does not go to it any more.
+    a.node.send(world.now, c.key, 'x', Buffer.from('not for c'));
+    a.node.send(world.now, c.key, 'long', new Uint8Array(100_000));
     expect(a.node.installDenyList(world.now, list)).toBe('installed');
     world.run(1_000);
     // b has it of a, which it is connected to; c itself may have it or not.
@@ -269,6 +272,11 @@ describe('attacks on whole nodes', () => {
     // The revoked one is told why, by keys that it had; after that nobody answers it.
     expect(c.events.filter(({ type }) => type === 'peer_down')).not.toEqual([]);
     expect([...c.node.view().expelledBy].sort()).toEqual([a.key, b.key].sort());
+    // By the list that it stands in, and not by their word alone.
+    expect(denyLists.get('c')?.denying(identity('c').publicKey)).toMatchObject([{ number: 1, bytes: list }]);
+    expect(c.events.filter(({ type }) => type === 'deny_list')).toHaveLength(1);
+    expect(c.heard.map(({ channel }) => channel)).toEqual(['x']);
+    expect(c.texts(a.key)).not.toContain('not for c');
     world.send(c, a, 'let me in');
     world.send(c, b, 'let me in');
     world.run(20_000);

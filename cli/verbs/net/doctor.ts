@@ -4,7 +4,7 @@ import type { Call } from '../../command.ts';
 import { type Finding, nodeVersion } from '../../doctor.ts';
 import { EXIT } from '../../exit.ts';
 import { cureFor } from '../../failure.ts';
-import { certificateFinding, diagnose } from '../../net/doctor.ts';
+import { certificateFinding, diagnose, memberFindings } from '../../net/doctor.ts';
 import type { NetFolder } from '../../net/folder.ts';
 import { nodeIdOf } from '../../net/node-id.ts';
 import { folderOf, runningNode } from '../../net/reach.ts';
@@ -13,37 +13,43 @@ import { findingText } from '../../render/finding.ts';
 
 export async function run(call: Call): Promise<number> {
   const folder = folderOf(call);
-  const findings = [nodeVersion(process.version), ...(await found(folder))];
+  const { member, others } = await found(folder);
+  const findings = [...member, nodeVersion(process.version), ...others];
   const isOk = findings.every(({ status }) => status !== 'failed');
   if (call.isJson) call.io.json({ ok: isOk, checks: findings });
   else for (const finding of findings) call.io.out(findingText(finding, call));
   return isOk ? EXIT.ok : EXIT.failure;
 }
 
-async function found(folder: NetFolder): Promise<readonly Finding[]> {
+interface Found {
+  readonly member: readonly Finding[];
+  readonly others: readonly Finding[];
+}
+
+async function found(folder: NetFolder): Promise<Found> {
   try {
     const running = await runningNode(folder);
-    if (running !== undefined) return [filesFinding(folder), ...diagnose(await running.call<NetStatus>('doctor'), Date.now())];
-    const state = await folder.load();
-    return [
+    if (running !== undefined) {
+      const status = await running.call<NetStatus>('doctor');
+      return { member: memberFindings(status.node), others: [filesFinding(folder), ...diagnose(status, Date.now())] };
+    }
+    const id = nodeIdOf(await folder.load(), Date.now());
+    const message = 'it does not run: `reprise net up` runs it, and then there is more to say here';
+    const others: readonly Finding[] = [
       filesFinding(folder),
-      {
-        name: 'node',
-        status: 'failed',
-        message: 'it does not run: `reprise net up` runs it, and then there is more to say here',
-      },
-      certificateFinding(nodeIdOf(state, Date.now()), Date.now()),
+      ...(id.isRevoked ? [] : [{ name: 'node', status: 'failed', message } as const]),
+      certificateFinding(id, Date.now()),
     ];
+    return { member: memberFindings(id), others };
   } catch (error) {
     const { code, message } = errorData(error);
     const cure = cureFor(error);
-    return [
-      {
-        name: code === 'NET_UNRESPONSIVE' ? 'node' : 'folder',
-        status: 'failed',
-        message: cure === undefined ? message : `${message}. ${cure}`,
-      },
-    ];
+    const fault: Finding = {
+      name: code === 'NET_UNRESPONSIVE' ? 'node' : 'folder',
+      status: 'failed',
+      message: cure === undefined ? message : `${message}. ${cure}`,
+    };
+    return { member: [], others: [fault] };
   }
 }
 

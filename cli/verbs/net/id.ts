@@ -1,6 +1,6 @@
 /** `reprise net id` */
 import type { Call } from '../../command.ts';
-import { nodeIdOf } from '../../net/node-id.ts';
+import { nodeIdOf, revokedText } from '../../net/node-id.ts';
 import { folderOf } from '../../net/reach.ts';
 import { spanText, timeText } from '../../render/text.ts';
 
@@ -16,7 +16,8 @@ export async function run(call: Call): Promise<void> {
   say('key', id.key);
   say('fingerprint', id.fingerprint);
   say('network', `${id.network.name} (${id.network.kind}, ${id.network.id})`);
-  if (id.isRevoked) say('revoked', io.paint('red', 'for good: nobody in the network lets this key in'));
+  const revoked = revokedText(id);
+  if (revoked !== undefined) say('revoked', io.paint('red', revoked));
   const { certificate } = id;
   if (certificate !== undefined) {
     const { roles, notBefore, notAfter, isValid } = certificate;

@@ -1,6 +1,6 @@
 /** What `net doctor` says of what is known. */
 import { describe, expect, test } from 'vitest';
-import { certificateFinding, diagnose } from '../../../cli/net/doctor.ts';
+import { certificateFinding, diagnose, memberFindings } from '../../../cli/net/doctor.ts';
 import type { NetStatus } from '../../../cli/net/status.ts';
 import { NOW, PEER, RELAY, STATUS } from './status.ts';
 
@@ -53,17 +53,25 @@ describe('the certificate', () => {
     ]);
     expect(at(NOW + 15 * HOUR)[0]).toBe('warning');
   });
-  test('of a key that was revoked', () => {
-    expect(certificateFinding({ ...STATUS.node, isRevoked: true }, NOW)).toMatchObject({
-      status: 'failed',
-      message: expect.stringMatching(/^the key of this node was revoked.*`reprise net join INVITE --dir FOLDER`/) as string,
-    });
-  });
   test('that is not there, and where there is none', () => {
     expect(certificateFinding({ ...STATUS.node, certificate: undefined }, NOW).status).toBe('failed');
     const pinned = { ...STATUS.node, network: { ...STATUS.node.network, kind: 'pinned' as const } };
     expect(certificateFinding(pinned, NOW).status).toBe('skipped');
   });
+});
+
+test('of a node that was revoked: who has done it, and what is left to do', () => {
+  expect(memberFindings(STATUS.node)).toEqual([]);
+  const revokedBy = { authority: '5f0c'.repeat(16), list: 3 };
+  expect(memberFindings({ ...STATUS.node, isRevoked: true, revokedBy })).toEqual([
+    {
+      name: 'member',
+      status: 'failed',
+      message: expect.stringMatching(
+        /^NET_KEY_REVOKED: this node was revoked, for good, by deny list 3 of the authority of 'home' \(key 5f0c5f0c5f0c…\)\. `reprise net join INVITE --dir FOLDER`/,
+      ) as string,
+    },
+  ]);
 });
 
 describe('UDP', () => {

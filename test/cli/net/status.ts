@@ -47,6 +47,7 @@ export const STATUS: NetStatus = {
     network: { name: 'home', id: 'dd'.repeat(32), kind: 'certified' },
     isAuthority: false,
     isRevoked: false,
+    revokedBy: undefined,
     certificate: {
       name: 'alice',
       roles: ['node'],

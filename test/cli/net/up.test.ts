@@ -180,6 +180,22 @@ describe('a network of three', () => {
     await expect.poll(async () => (await folder.load()).denyLists.has(Buffer.from(ids.get('bob')?.key ?? '', 'hex'))).toBe(true);
   }, 60_000);
 
+  test('who was revoked says so first of all, while it runs and ever after: it has the list', async () => {
+    const revoked = "this node was revoked, for good, by deny list 1 of the authority of 'home'";
+    expect(await bob?.until(({ type, text }) => type === 'net.note' && String(text).startsWith(revoked))).toBeDefined();
+    const [first] = (await lab.net('bob', 'doctor')).stdout.split('\n');
+    expect(first).toMatch(/^failed +member +NET_KEY_REVOKED: this node was revoked/);
+    expect(first).toContain('`reprise net join INVITE --dir FOLDER`');
+    expect((await lab.net('bob', 'peers')).stderr).toMatch(new RegExp(`^${revoked.replaceAll('.', '\\.')}`));
+    expect(await lab.fails('bob', 'ping', 'hub', '-c', '1')).toMatchObject({ code: 'NET_KEY_REVOKED' });
+    await bob?.kill('SIGTERM');
+    expect((await lab.net('bob', 'doctor')).stdout.split('\n')[0]).toBe(first);
+    expect(await lab.fails('bob', 'up')).toMatchObject({
+      code: 'NET_KEY_REVOKED',
+      message: expect.stringContaining(revoked) as string,
+    });
+  }, 60_000);
+
   test('a relay that is gone is known by its name: it does not answer, doctor fails at it, trace shows what was tried', async () => {
     await hub?.kill('SIGKILL');
     const relays = (await new NetFolder(lab.dir('alice')).load()).config.relays;

@@ -106,6 +106,25 @@ export class Connection {
     this.isReady = true;
   }
 
+  /**
+   * Gives up all that waits, and queues these instead: for a peer that is let in no more, before `expel`. False: there is nothing to be sent, or
+   * they are not taken.
+   */
+  sendLast(now: number, channel: string, messages: readonly Uint8Array[]): boolean {
+    this.now = now;
+    if (this.state === 'ended' || messages.length === 0) return false;
+    this.abandonPending();
+    this.contents.clear();
+    try {
+      for (const bytes of messages) this.contents.outgoing.send(channel, bytes, 0);
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error;
+      return false;
+    }
+    this.isReady = true;
+    return true;
+  }
+
   /** Ends at once: the peer is let in no more. The next packet tells it. */
   expel(now: number): void {
     this.now = now;

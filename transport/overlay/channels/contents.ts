@@ -19,7 +19,7 @@ export class Contents {
   readonly closing = new Closing();
   private readonly acks: Acks;
   private readonly controlsMax: number;
-  private readonly controls = new Queue<{ readonly frame: ControlFrame; readonly isReliable: boolean }>();
+  private controls = new Queue<{ readonly frame: ControlFrame; readonly isReliable: boolean }>();
 
   constructor(limits: ConnectionLimits, budget: ReassemblyBudget, acks: Acks) {
     this.incoming = new Incoming(limits, budget);
@@ -102,6 +102,7 @@ export class Contents {
 
   /** Nothing is kept any more. */
   clear(): void {
+    this.controls = new Queue();
     this.outgoing.clear();
     this.incoming.reassembly.clear();
   }

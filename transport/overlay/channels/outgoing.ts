@@ -252,9 +252,10 @@ export class Outgoing {
     return lost;
   }
 
-  /** The association is over: nothing is kept. */
+  /** The association is over: nothing is kept, and nothing of it goes any more. */
   clear(): void {
     for (const channel of this.byId) this.dropUnsent(channel);
+    this.ring = [];
     this.again = new Queue();
     this.resetsDue.clear();
     this.queuedBytes = 0;

@@ -19,6 +19,18 @@ interface DenyList {
   readonly keys: readonly Uint8Array[];
 }
 
+/** A list that is known: of which CA key (hex), which number, and its bytes. */
+export interface DenyListHead {
+  readonly caKey: string;
+  readonly number: number;
+  readonly bytes: Uint8Array;
+}
+
+interface Known {
+  readonly list: DenyList;
+  readonly bytes: Uint8Array;
+}
+
 /** Why a list is not taken, in words. `known` is no fault. */
 export const DENY_LIST_FAULTS = {
   malformed: 'it is no deny list, or was cut or changed',
@@ -45,7 +57,7 @@ export function signDenyList(ca: Signer, networkId: Uint8Array, number: number, 
 /** The newest list of each CA key of a network. */
 export class DenyLists {
   private readonly network: Network;
-  private readonly newest = new Map<string, { readonly list: DenyList; readonly bytes: Uint8Array }>();
+  private readonly newest = new Map<string, Known>();
   private denied: ReadonlySet<string> = new Set();
 
   constructor(network: Network) {
@@ -82,9 +94,15 @@ export class DenyLists {
     return this.newest.get(nameOf(caKey))?.list ?? { number: 0, keys: [] };
   }
 
-  /** The newest lists: of which CA key (hex), which number, and their bytes. */
-  heads(): readonly { readonly caKey: string; readonly number: number; readonly bytes: Uint8Array }[] {
-    return [...this.newest.values()].map(({ list, bytes }) => ({ caKey: nameOfHex(list.caKey), number: list.number, bytes }));
+  /** The newest lists. */
+  heads(): readonly DenyListHead[] {
+    return [...this.newest.values()].map(headOf);
+  }
+
+  /** The newest lists in which any of these keys stands: they prove to whom that is news that it is no member any more. */
+  denying(...keys: readonly Uint8Array[]): readonly DenyListHead[] {
+    const isMeant = (denied: Uint8Array): boolean => keys.some((key) => sameBytes(denied, key));
+    return [...this.newest.values()].filter(({ list }) => list.keys.some(isMeant)).map(headOf);
   }
 
   /** The bytes of the newest lists, to be kept and handed on. */
@@ -103,6 +121,8 @@ function parseBody(body: Uint8Array): { readonly networkId: Uint8Array; readonly
   const keys = from.items(DENIED_KEYS_MAX, () => from.bytes(KEY_BYTES));
   return from.end() && number > 0 && areAscending(keys) ? { networkId, list: { caKey, number, keys } } : undefined;
 }
+
+const headOf = ({ list, bytes }: Known): DenyListHead => ({ caKey: nameOfHex(list.caKey), number: list.number, bytes });
 
 const nameOfHex = (key: Uint8Array): string => Buffer.from(key).toString('hex');
 
