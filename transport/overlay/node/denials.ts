@@ -6,7 +6,7 @@
  */
 import { MeshError } from '../../../core/errors.ts';
 import type { Connection } from '../channels/connection.ts';
-import type { DenyLists } from '../trust/deny-list.ts';
+import type { DenyListHead } from '../trust/deny-list.ts';
 import { CA_KEYS_MAX } from '../trust/descriptor.ts';
 import type { PublicKey } from '../session/output.ts';
 import { Reader, Writer } from '../wire/bytes.ts';
@@ -26,8 +26,8 @@ export interface DenialsOptions {
   readonly peers: ReadonlyMap<PublicKey, RemotePeer>;
   readonly emit: (output: NodeOutput) => void;
   readonly touch: (peer: RemotePeer) => void;
-  /** Tells the peer, and forgets it. */
-  readonly expel: (now: number, peer: RemotePeer, reason: string) => void;
+  /** Tells the peer, with the deny lists that prove it, and forgets it. */
+  readonly expel: (now: number, peer: RemotePeer, reason: string, proofs: readonly Uint8Array[]) => void;
 }
 
 export class Denials {
@@ -63,11 +63,11 @@ export class Denials {
   isOver(now: number, peer: RemotePeer): boolean {
     if (now < peer.holdsUntil) return false;
     if (peer.authorization?.type === 'guest') {
-      this.o.expel(now, peer, 'it had its time to ask for a certificate');
+      this.o.expel(now, peer, 'it had its time to ask for a certificate', []);
       return true;
     }
     if (!this.holds(now, peer)) {
-      this.o.expel(now, peer, 'its certificate has expired');
+      this.o.expel(now, peer, 'its certificate has expired', []);
       return true;
     }
     this.watch(now, peer);
@@ -110,9 +110,16 @@ export class Denials {
     for (const peer of this.o.peers.values()) {
       if (!peer.isMember || this.holds(now, peer)) continue;
       closed.push(peer.key);
-      this.o.expel(now, peer, 'it is no member any more');
+      this.o.expel(now, peer, 'it is no member any more', this.proofs(peer));
     }
     return closed;
+  }
+
+  /** Those in which it stands, or who has certified it. None where it was taken from a list of pins. */
+  private proofs({ publicKey, authorization }: RemotePeer): readonly Uint8Array[] {
+    const issuer = authorization?.type === 'member' ? authorization.certificate?.issuer?.publicKey : undefined;
+    const keys = issuer === undefined ? [publicKey] : [publicKey, issuer];
+    return this.o.options.denyLists?.denying(...keys).map(({ bytes }) => bytes) ?? [];
   }
 
   private holds(now: number, peer: RemotePeer): boolean {
@@ -131,7 +138,7 @@ export class Denials {
     this.quietly(peer, () => peer.connection.control(now, { type: 'control', code: CONTROL.denylist, bytes: writer.written() }));
   }
 
-  private send(now: number, peer: RemotePeer, { caKey, number, bytes }: ReturnType<DenyLists['heads']>[number]): void {
+  private send(now: number, peer: RemotePeer, { caKey, number, bytes }: DenyListHead): void {
     const { connection } = peer;
     const sent = this.sent.get(connection) ?? new Map<string, number>();
     if (number <= (sent.get(caKey) ?? 0)) return;

@@ -25,6 +25,7 @@ import { CONTROL, parseFrames, type ChannelMode } from '../wire/frames.ts';
 import { DATA_OVERHEAD_BYTES } from '../wire/packets.ts';
 import { Agenda } from './agenda.ts';
 import { Carrier } from './carrier.ts';
+import { DENY_LIST_CHANNEL } from './channels.ts';
 import { Denials } from './denials.ts';
 import type { NodeOptions, NodeOutput, NodeView, Ticket } from './ports.ts';
 import { Inbound, type ClosedOutput } from './inbound.ts';
@@ -86,7 +87,7 @@ export class OverlayNode {
     this.traversal = new Traversal({ ...shared, relays: () => this.relaying.ready() });
     const { relaying, traversal } = this;
     this.steering = new Steering({ ...shared, sessions, relaying, traversal, nameOf: (peer) => this.nameOf(peer) });
-    this.denials = new Denials({ ...shared, expel: (now, peer, reason) => this.expel(now, peer, reason) });
+    this.denials = new Denials({ ...shared, expel: (now, peer, reason, proofs) => this.expel(now, peer, reason, proofs) });
     const { denials } = this;
     const closed = (now: number, peer: RemotePeer, output: ClosedOutput): void => this.onClosed(now, peer, output);
     this.inbound = new Inbound({ drops, relaying, traversal, denials, emit, closed });
@@ -460,8 +461,12 @@ export class OverlayNode {
     return peer;
   }
 
-  /** Who is let in no more is told once, as it still has keys; then it meets silence, as strangers do. */
-  private expel(now: number, peer: RemotePeer, reason: string): void {
+  /**
+   * Who is let in no more is told once, as it still has keys; then it meets silence, as strangers do. The lists that prove it go along as far as
+   * they go at once: with them it knows it for good, and not only that somebody has said so.
+   */
+  private expel(now: number, peer: RemotePeer, reason: string, proofs: readonly Uint8Array[]): void {
+    if (peer.connection.sendLast(now, DENY_LIST_CHANNEL, proofs)) this.fill(now, peer);
     peer.connection.expel(now);
     this.fill(now, peer);
     this.forget(now, peer, reason);
