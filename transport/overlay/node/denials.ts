@@ -1,17 +1,14 @@
 /**
- * Who is no member any more. Deny lists are told between all who are connected: each names the numbers that it has, and who has a higher one sends
- * that list, as a message, since a list may have 140 kB.
- *
- *   DENYLIST   the CA key [32] and the number u64 of each list, of up to four
+ * Who is no member any more. Deny lists are told between all who are connected: each names the numbers that it has in a DENYLIST
+ * (`deny-numbers.ts`), and who has a higher one sends that list, as a message, since a list may have 140 kB.
  */
 import { MeshError } from '../../../core/errors.ts';
 import type { Connection } from '../channels/connection.ts';
 import type { DenyListHead } from '../trust/deny-list.ts';
-import { CA_KEYS_MAX } from '../trust/descriptor.ts';
 import type { PublicKey } from '../session/output.ts';
-import { Reader, Writer } from '../wire/bytes.ts';
 import { CONTROL } from '../wire/frames.ts';
 import { DENY_LIST_CHANNEL } from './channels.ts';
+import { buildDenyNumbers, parseDenyNumbers } from './deny-numbers.ts';
 import type { NodeOptions, NodeOutput } from './ports.ts';
 import type { RemotePeer } from './remote-peer.ts';
 
@@ -34,6 +31,8 @@ export class Denials {
   private readonly o: DenialsOptions;
   /** By CA key the number of the list that was sent. It arrives, or the connection ends: whoever asks again does not get it twice. */
   private readonly sent = new WeakMap<Connection, Map<string, number>>();
+  /** Numbers of the peer that were answered by the own ones. Not twice: two who cannot get their lists through would tell each other for ever. */
+  private readonly answered = new WeakMap<Connection, Uint8Array>();
 
   constructor(o: DenialsOptions) {
     this.o = o;
@@ -77,7 +76,7 @@ export class Denials {
   /** Numbers of a peer: newer lists go there, and are asked for by telling the own numbers. */
   announced(now: number, peer: RemotePeer, bytes: Uint8Array): void {
     const { denyLists } = this.o.options;
-    const theirs = parseNumbers(bytes);
+    const theirs = parseDenyNumbers(bytes);
     if (denyLists === undefined || theirs === undefined) {
       this.o.options.drops.denylist_malformed += denyLists === undefined ? 0 : 1;
       return;
@@ -85,7 +84,10 @@ export class Denials {
     const own = new Map(denyLists.heads().map((head) => [head.caKey, head]));
     for (const head of own.values()) if (head.number > (theirs.get(head.caKey) ?? 0)) this.send(now, peer, head);
     const isBehind = [...theirs].some(([caKey, number]) => number > (own.get(caKey)?.number ?? 0));
-    if (isBehind) this.announce(now, peer);
+    const answered = this.answered.get(peer.connection);
+    if (!isBehind || (answered !== undefined && Buffer.compare(answered, bytes) === 0)) return;
+    this.answered.set(peer.connection, Uint8Array.from(bytes));
+    this.announce(now, peer);
   }
 
   /** Gives what became of it, as `DenyLists.install`. */
@@ -130,12 +132,8 @@ export class Denials {
   private announce(now: number, peer: RemotePeer): void {
     const { denyLists } = this.o.options;
     if (denyLists === undefined) return;
-    const writer = new Writer();
-    for (const { caKey, number } of denyLists.heads()) {
-      writer.bytes(Buffer.from(caKey, 'hex'));
-      writer.u64Safe(number);
-    }
-    this.quietly(peer, () => peer.connection.control(now, { type: 'control', code: CONTROL.denylist, bytes: writer.written() }));
+    const numbers = buildDenyNumbers(new Map(denyLists.heads().map(({ caKey, number }) => [caKey, number])));
+    this.quietly(peer, () => peer.connection.control(now, { type: 'control', code: CONTROL.denylist, bytes: numbers }));
   }
 
   private send(now: number, peer: RemotePeer, { caKey, number, bytes }: DenyListHead): void {
@@ -158,12 +156,4 @@ export class Denials {
     }
     this.o.touch(peer);
   }
-}
-
-function parseNumbers(bytes: Uint8Array): ReadonlyMap<string, number> | undefined {
-  const from = new Reader(bytes);
-  const numbers = new Map<string, number>();
-  while (from.left > 0 && !from.bad && numbers.size < CA_KEYS_MAX)
-    numbers.set(Buffer.from(from.bytes(32)).toString('hex'), from.u64Safe());
-  return from.bad || from.left > 0 ? undefined : numbers;
 }
