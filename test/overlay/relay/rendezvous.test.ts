@@ -263,29 +263,69 @@ describe('failure', () => {
     expect(a.of('home').at(-1)?.at).toBe(at + 500);
   });
 
-  test('of all: they are tried again, each after a longer time, and not all clients at once', () => {
+  /** How long the client waits between attempts that end after 10 s. */
+  const waitsAt = (client: Client, relay: Relay, from: number): number[] => {
+    const tries = client
+      .of('connect')
+      .slice(from)
+      .filter(({ relay: key }) => key === relay.key);
+    return tries.slice(1).map(({ at }, i) => at - (tries[i]?.at ?? 0) - 10_000);
+  };
+
+  test('of one of two: it is tried again, each time after longer', () => {
     const { lab: l, relays, a } = lab([10, 20]);
+    const [first, second] = relays as [Relay, Relay];
+    l.runFor(30_000);
+    const from = a.of('connect').length;
+    l.kill(first);
+    l.runFor(300_000);
+    const waits = waitsAt(a, first, from);
+    expect(waits.every((wait, i) => wait >= 0.75 * 500 * 2 ** i || wait >= 0.75 * 60_000)).toBe(true);
+    expect(waits.every((wait) => wait <= 1.25 * 60_000)).toBe(true);
+    expect(waits.length).toBeGreaterThan(5);
+    // Without the other it is pressed.
+    l.runFor(5_000);
+    l.kill(second);
+    first.isAlive = true;
+    l.runFor(500 + 1_250);
+    expect(a.rendezvous.ready()).toEqual([first.key]);
+  });
+
+  test('of all: they are tried again soon, for as long as it takes, and not by all clients at once', () => {
+    const { lab: l, relays, a } = lab([10, 20]);
+    const clients = [a, ...identities.slice(1, 3).map((identity, i) => l.addClient(identity, relays, `n${i}`))];
+    const [first] = relays as [Relay];
     l.runFor(30_000);
     const from = a.of('connect').length;
     for (const relay of relays) l.kill(relay);
     l.runFor(300_000);
-    const [first] = relays as [Relay];
-    const tries = a
-      .of('connect')
-      .slice(from)
-      .filter(({ relay }) => relay === first.key)
-      .map(({ at }) => at);
-    const waits = tries.slice(1).map((at, i) => at - (tries[i] as number) - 10_000);
-    expect(waits.every((wait, i) => wait >= 0.75 * 500 * 2 ** i || wait >= 0.75 * 60_000)).toBe(true);
-    expect(waits.every((wait) => wait <= 1.25 * 60_000)).toBe(true);
-    expect(waits.length).toBeGreaterThan(5);
+    const waits = waitsAt(a, first, from);
+    expect(waits.every((wait) => wait >= 0.75 * 500 && wait <= 1.25 * 750)).toBe(true);
+    expect(waits.length).toBeGreaterThan(20);
     expect(a.rendezvous.home()).toBeUndefined();
     expect(a.of('home').at(-1)?.relay).toBeUndefined();
+    expect(new Set(clients.map((client) => Math.round((client.of('connect').at(-1)?.at ?? 0) / 50))).size).toBe(3);
     for (const relay of relays) relay.isAlive = true;
-    // A change of the network does not wait for that.
+    // A change of the network does not even wait for that.
     l.input(a, (r) => r.networkChanged(l.now));
     l.runFor(100);
     expect(a.rendezvous.ready()).toEqual(relays.map(({ key }) => key));
+  });
+
+  test('by a refusal: one that does not let this node in is not pressed', () => {
+    const { lab: l, relays, a } = lab([20]);
+    const [relay] = relays as [Relay];
+    l.runFor(5_000);
+    relay.isAlive = false;
+    a.sessions.delete(relay.key);
+    a.asked.delete(relay.key);
+    const from = a.of('connect').length;
+    for (let i = 0; i < 100; i++) {
+      l.input(a, (r) => r.down(l.now, relay.key, true));
+      a.asked.delete(relay.key);
+      l.runFor(3_000);
+    }
+    expect(a.of('connect').length - from).toBeLessThan(15);
   });
 
   test('a relay that was restarted, and is met again before its end was seen, has the registration at once', () => {

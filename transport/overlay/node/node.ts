@@ -310,6 +310,7 @@ export class OverlayNode {
     this.expelledBy.delete(peer.key);
     peer.isConnecting = false;
     peer.connectBy = Infinity;
+    peer.retryAt = Infinity;
     peer.restsSince = Infinity;
     peer.endsAt = Infinity;
     this.authorized(now, peer, up.authorization);
@@ -349,7 +350,7 @@ export class OverlayNode {
     if (peer === undefined) return;
     peer.isUp = false;
     peer.restsSince = now;
-    this.relaying.down(now, peer);
+    this.relaying.down(now, peer, false);
     if (peer.connection.memory.outgoing > 0) this.reaching.begin(now, peer);
     this.touch(peer);
   }
@@ -404,7 +405,7 @@ export class OverlayNode {
     this.sessions.retire(peer.key);
     peer.endsAt = now + LINGER_MS;
     peer.endReason = reason === 'closed' ? 'closed' : detail;
-    this.relaying.down(now, peer);
+    this.relaying.down(now, peer, isExpelled);
     this.tellDown(peer, peer.endReason);
   }
 
@@ -481,7 +482,7 @@ export class OverlayNode {
     this.traversal.gone(peer);
     this.lose(peer, error ?? new MeshError('NET_CLOSED', `the association with ${peer.key} has ended: ${reason}`));
     peer.connection.dispose();
-    this.relaying.gone(now, peer);
+    this.relaying.gone(now, peer, error?.code === 'NET_PEER_REFUSED');
     if (peer.endsAt === Infinity) this.tellDown(peer, reason);
   }
 

@@ -13,7 +13,9 @@ import type { RemotePeer } from './remote-peer.ts';
 const CONNECT_MS = 10_000;
 /** Paths are tried anew while something waits and none is left: after so long, and twice as long each time. */
 const RETRY_MS = 1_000;
-const RETRY_MAX_MS = 16_000;
+const RETRY_MAX_MS = 2_000;
+/** A handshake that nobody answers goes again that often, and who is looked for is asked for anew: it may have come to a relay since. ±25 %. */
+const AGAIN_MS = 1_000;
 
 export interface ReachingOptions {
   readonly options: NodeOptions;
@@ -53,16 +55,26 @@ export class Reaching {
     // Relayed ones are known to `relaying`.
     for (const path of paths) if (kindOfPath(path) !== 'relayed') peer.hint(path);
     this.connect(now, peer, paths);
+    if (!peer.isUp) this.again(now, peer);
   }
 
-  /** There is no path left: everything is tried, as long as something waits. */
+  /** There are no keys yet, or there is no path left: everything is tried, as long as something waits. */
   retry(now: number, peer: RemotePeer): void {
     const { relaying } = this.o;
+    if (!peer.isUp) return this.retryToConnect(now, peer);
     this.look(now, peer, [...peer.hints, ...relaying.pathsTo(peer)]);
     relaying.doubt(now, peer);
     const isWanted =
       now < peer.wishedUntil || peer.connection.memory.outgoing > 0 || peer.connection.inFlight > 0 || relaying.isRelay(peer.key);
     peer.retryAt = isWanted ? now + Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** peer.retries++) : Infinity;
+  }
+
+  private retryToConnect(now: number, peer: RemotePeer): void {
+    peer.retryAt = Infinity;
+    if (!peer.isConnecting) return;
+    this.o.relaying.find(now, peer);
+    this.connect(now, peer, this.o.relaying.pathsTo(peer));
+    this.again(now, peer);
   }
 
   private connect(now: number, peer: RemotePeer, paths: readonly PathId[]): void {
@@ -71,6 +83,7 @@ export class Reaching {
       const all = [...new Set([...peer.hints, ...paths])];
       peer.isConnecting = true;
       if (peer.connectBy === Infinity) peer.connectBy = now + CONNECT_MS;
+      if (peer.retryAt === Infinity) peer.retryAt = this.againAt(now);
       if (all.length > 0) {
         this.o.sessions.connect(now, peer.key, all);
         this.o.drain(now);
@@ -79,11 +92,22 @@ export class Reaching {
     this.o.touch(peer);
   }
 
+  /** A handshake that is under way goes once more. */
+  private again(now: number, peer: RemotePeer): void {
+    this.o.sessions.again(now, peer.key);
+    this.o.drain(now);
+  }
+
+  private againAt(now: number): number {
+    const [byte = 0] = this.o.options.random(1);
+    return now + AGAIN_MS * (0.75 + byte / 510);
+  }
+
   /** Challenges paths. If there is none in use, new keys may be wanted as well: the peer may have started again. */
   private look(now: number, peer: RemotePeer, paths: readonly PathId[]): void {
     for (const path of paths) peer.paths?.probe(now, path);
     if (peer.paths?.active !== undefined) return;
     this.o.sessions.setPaths(peer.key, [...new Set([...peer.hints, ...paths])]);
-    this.o.drain(now);
+    this.again(now, peer);
   }
 }

@@ -73,6 +73,8 @@ export class Relaying {
   /** Ask where a peer is registered, and go there where it is no relay of this node. */
   find(now: number, peer: RemotePeer): void {
     if (this.rendezvous === undefined || this.isRelay(peer.key)) return;
+    // It is asked again and again as it is.
+    if ([...this.finding.values()].includes(peer.key)) return;
     this.finding.set(this.rendezvous.resolve(now, { key: peer.key }), peer.key);
   }
 
@@ -89,10 +91,13 @@ export class Relaying {
     if (peer.isMember && this.isRelay(peer.key)) this.rendezvous?.up(now, peer.key, peer.connection.rttMs);
   }
 
-  /** The session with this peer has ended, at least for what is new: nobody is registered, or reached, in it. */
-  down(now: number, peer: RemotePeer): void {
+  /**
+   * The session with this peer has ended, at least for what is new: nobody is registered, or reached, in it. `hasRefused`: one of both sides does
+   * not let the other in.
+   */
+  down(now: number, peer: RemotePeer, hasRefused: boolean): void {
     this.server?.gone(peer.key);
-    if (this.isRelay(peer.key)) this.rendezvous?.down(now, peer.key);
+    if (this.isRelay(peer.key)) this.rendezvous?.down(now, peer.key, hasRefused);
   }
 
   /** There is a sample of the round trip, or another path. */
@@ -107,10 +112,10 @@ export class Relaying {
     if (this.isRelay(peer.key)) this.rendezvous?.doubt(now, peer.key);
   }
 
-  gone(now: number, peer: RemotePeer): void {
+  gone(now: number, peer: RemotePeer, hasRefused: boolean): void {
     this.waiting.delete(peer.key);
     for (const relay of this.visits.end(peer.key)) this.rendezvous?.leave(now, relay);
-    this.down(now, peer);
+    this.down(now, peer, hasRefused);
   }
 
   /** The way to this relay is no UDP path, and it is time to look for one. */
@@ -275,8 +280,11 @@ export class Relaying {
     const isNew = ready.some((relay) => !this.readyBefore.includes(relay));
     this.readyBefore = ready;
     if (!isNew) return;
-    for (const peer of this.o.peers.values())
-      if ((peer.isConnecting || peer.isUp) && peer.endsAt === Infinity) this.o.reach(now, peer.key, this.pathsTo(peer));
+    for (const peer of this.o.peers.values()) {
+      if (peer.endsAt !== Infinity || !(peer.isConnecting || peer.isUp)) continue;
+      if (peer.isConnecting) this.find(now, peer);
+      this.o.reach(now, peer.key, this.pathsTo(peer));
+    }
   }
 
   private notHere(now: number, path: PathId, hash: string): void {

@@ -26,6 +26,8 @@ export const PATHS_MAX = 16;
 const ANSWERS_PER_PACKET = 2;
 /** Least time between challenges that `probe` asks for. */
 const PROBE_GAP_MS = 10;
+/** Challenges of a round that follow each other soon. */
+const PROMPT_CHALLENGES = 3;
 const DEAD_MS = 60_000;
 /** So long the last path is challenged before none is left. */
 const LAST_PATH_MS = 10_000;
@@ -133,13 +135,17 @@ export class Paths {
     this.settle(now);
   }
 
-  /** A candidate: a path by a relay, an endpoint of a configuration, a punched one. Challenged now, and in a round if it is in none. */
+  /**
+   * A candidate: a path by a relay, an endpoint of a configuration, a punched one. Challenged now, and in a round: in a new one, if it is in none
+   * or in one that nobody has answered for a while.
+   */
   probe(now: number, path: PathId): void {
     const probed = this.byId.get(path) ?? this.add(now, path, true);
     if (probed === undefined) return;
     probed.isWanted = true;
     if (probed.state === 'dead') probed.enter(now, 'probing');
-    if (probed.round === undefined) this.challengeAnew(now, probed);
+    const { round } = probed;
+    if (round === undefined || (probed.state === 'probing' && round.sent > PROMPT_CHALLENGES)) this.challengeAnew(now, probed);
     else if (now - probed.lastChallengeAt >= PROBE_GAP_MS) this.sendChallenge(now, probed, undefined);
   }
 

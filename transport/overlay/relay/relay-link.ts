@@ -28,6 +28,8 @@ export const CONNECT_MS = 12_000;
 /** The wait after the first failure; doubled after each further one. ±25 %. */
 const BACKOFF_MS = 500;
 const BACKOFF_MAX_MS = 60_000;
+/** The same where no relay serves at all: nobody can be found then, and a relay that is back is not to wait for that. ±25 %. */
+const HURRY_MS = 750;
 /** After the end of a session that served: so that not all clients of a relay come back at once. */
 const RETURN_MS = 250;
 /** A registration that held that long makes earlier failures forgotten. */
@@ -71,6 +73,8 @@ export class RelayLink {
   private renewAt = NEVER;
   private startedAt = 0;
   private dialAt = NEVER;
+  /** It would not serve this node when it was asked last: it is not pressed. */
+  private hasRefused = false;
   private doubtedAt = Number.NEGATIVE_INFINITY;
   private dialled = 0;
   private udp: string[] = [];
@@ -170,8 +174,9 @@ export class RelayLink {
     if (this.state === 'up') this.dialAt = NEVER;
   }
 
-  /** The session is no more, or the handshake failed. */
-  ended(now: number): void {
+  /** The session is no more, or the handshake failed. `hasRefused`: one of both sides does not let the other in. */
+  ended(now: number, hasRefused: boolean): void {
+    this.hasRefused ||= hasRefused;
     const served = this.state === 'up' && now - this.registeredAt >= SERVED_MS;
     const wasWanted = this.isOurs;
     this.unregister();
@@ -184,7 +189,8 @@ export class RelayLink {
   }
 
   /** It does not serve: another one may. A session is kept for the next attempt, unless it is not wanted any more. */
-  failed(now: number, why: string): void {
+  failed(now: number, why: string, hasRefused = false): void {
+    this.hasRefused ||= hasRefused;
     if (this.state === 'up') this.unregister();
     else this.release();
     this.back(now, why);
@@ -210,13 +216,21 @@ export class RelayLink {
     this.until = now + forMs;
     this.renewAt = now + Math.max(1_000, forMs / 2);
     this.isDoubtful = false;
+    this.hasRefused = false;
     this.why = '';
+  }
+
+  /** There is no other that serves: it is tried soon, unless it has refused. */
+  hurry(now: number): void {
+    if (this.hasRefused || this.retryAt <= now + 1.25 * HURRY_MS) return;
+    this.retryAt = now + HURRY_MS * (0.75 + this.chance() / 2);
   }
 
   /** Everything may be tried at once. */
   forgive(): void {
     this.tries = 0;
     this.retryAt = 0;
+    this.hasRefused = false;
   }
 
   /** Whether the record should be signed anew, for this relay's sake. */

@@ -85,9 +85,9 @@ export class Rendezvous {
     this.settle(now);
   }
 
-  /** The session has ended, or the handshake failed. */
-  down(now: number, relay: PublicKey): void {
-    this.links.get(relay)?.ended(now);
+  /** The session has ended, or the handshake failed. `hasRefused`: one of both sides does not let the other in. */
+  down(now: number, relay: PublicKey, hasRefused = false): void {
+    this.links.get(relay)?.ended(now, hasRefused);
     this.settle(now);
   }
 
@@ -219,6 +219,7 @@ export class Rendezvous {
     this.at = now;
     for (const link of this.links.values()) if (link.tick(now)) this.sendRegister(link);
     this.conclude(now);
+    if (this.home() === undefined) for (const link of this.links.values()) link.hurry(now);
     this.choose(now);
     for (const link of this.links.values()) this.drive(now, link);
     this.register(now);
@@ -366,7 +367,7 @@ export class Rendezvous {
     if (sent?.id !== body.id || sent.isAnswered) return sent !== undefined && body.id <= sent.id;
     sent.isAnswered = true;
     if (body.type === 'registered') link.registered(now, body.forMs);
-    else link.failed(now, `it refuses: ${body.reason}`);
+    else link.failed(now, `it refuses: ${body.reason}`, true);
     return true;
   }
 

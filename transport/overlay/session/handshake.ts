@@ -62,6 +62,8 @@ const ANSWER_BYTES_MAX = helloBytes({ observed: OBSERVED_MAX, certificate: new U
 const RETRANSMIT_MS = [250, 500, 1000, 2000, 4000] as const;
 const JITTER = 0.2;
 export const HANDSHAKE_MS = 10_000;
+/** Between two transmissions, whoever asks for one. */
+const AGAIN_MIN_MS = 100;
 
 export interface Datagram {
   readonly to: PathId;
@@ -88,6 +90,7 @@ export class Initiation {
   private transmissions = 0;
   private transmitAt: number;
 
+  private transmittedAt = Number.NEGATIVE_INFINITY;
   private constructor(
     own: Own,
     peer: Uint8Array,
@@ -154,8 +157,12 @@ export class Initiation {
     const [byte = 0] = this.own.random(1);
     this.transmitAt = interval === undefined ? Infinity : now + interval * (1 - JITTER + (2 * JITTER * byte) / 255);
     this.transmissions += 1;
-    this.answeredByCookie.clear();
-    return [...this.paths.keys()].map((path) => this.datagram(path));
+    return this.transmit(now);
+  }
+
+  /** The INIT on all paths once more, beside those that come by themselves: there is a reason to hope. */
+  again(now: number): Datagram[] {
+    return now < this.transmittedAt + AGAIN_MIN_MS ? [] : this.transmit(now);
   }
 
   /**
@@ -203,6 +210,12 @@ export class Initiation {
   }
 
   /** The INIT for a path now. */
+  private transmit(now: number): Datagram[] {
+    this.transmittedAt = now;
+    this.answeredByCookie.clear();
+    return [...this.paths.keys()].map((path) => this.datagram(path));
+  }
+
   datagram(to: PathId): Datagram {
     const bytes = Uint8Array.from(this.init);
     const cookie = this.paths.get(to);

@@ -126,6 +126,11 @@ export class Sessions {
     const keys = known?.current;
     if (known === undefined || keys === undefined) return undefined;
     if (keys.isSpent(now)) {
+  /** The INIT of a handshake that is under way goes again at once: what it met with before may be otherwise now. */
+  again(now: number, peer: PublicKey): void {
+    this.send(this.peers.get(peer)?.initiation?.again(now) ?? []);
+  }
+
       this.goDown(known);
       return undefined;
     }
