@@ -1,6 +1,6 @@
 /**
- * Messages for people: of each channel that somebody listens to, and of the channel `text` from the beginning. What nobody has listened to
- * yet waits, so that a message is not lost for coming a minute early. It waits in memory, and not for ever: see the bounds.
+ * Messages for people. What nobody has listened to yet waits, so that a message is not lost for coming a minute early, on whatever channel. It
+ * waits in memory, and not for ever: see the bounds.
  */
 import { MeshError } from '../../core/errors.ts';
 import type { PeerRef } from '../../transport/overlay/overlay.ts';
@@ -12,6 +12,8 @@ export const DEFAULT_CHANNEL = 'text';
 const MESSAGES_MAX = 1_000;
 const BYTES_MAX = 4 * 1024 * 1024;
 const NAME_BYTES_MAX = 200;
+/** On which messages wait and nobody listens, besides `text`; the one that has been quiet for longest goes first. */
+const CHANNELS_MAX = 16;
 /** Channels of Reprise itself. */
 const RESERVED = /^(?:net|mcp)\//;
 
@@ -30,30 +32,32 @@ export interface InboxGap {
   readonly skipped: number;
 }
 
+const isName = (name: string): boolean => name !== '' && Buffer.byteLength(name) <= NAME_BYTES_MAX;
+const isForPeople = (name: string): boolean => isName(name) && !RESERVED.test(name);
+
 /** Throws USAGE. */
 export function checkChannel(name: string): string {
-  if (name === '' || Buffer.byteLength(name) > NAME_BYTES_MAX)
-    throw new MeshError('USAGE', `a channel has a name of 1 to ${NAME_BYTES_MAX} bytes`);
+  if (!isName(name)) throw new MeshError('USAGE', `a channel has a name of 1 to ${NAME_BYTES_MAX} bytes`);
   if (RESERVED.test(name))
     throw new MeshError('USAGE', `channels that begin with net/ or mcp/ are those of Reprise itself, not '${name}'`);
   return name;
 }
 
 export class Inbox implements Disposable {
-  private readonly overlay: Pick<NetOverlay, 'onMessage'>;
   private readonly wallClock: () => number;
   private readonly onUnheard: (message: InboxMessage) => void;
+  private readonly end: () => void;
+  /** Those that somebody listens to, or on which something waits; the one that was spoken on last is the last. */
   private readonly channels = new Map<string, Channel>();
 
   /** `onUnheard`: a message has come to which nobody listens. */
-  constructor(overlay: Pick<NetOverlay, 'onMessage'>, wallClock: () => number, onUnheard: (message: InboxMessage) => void) {
-    this.overlay = overlay;
+  constructor(overlay: Pick<NetOverlay, 'onUnclaimed'>, wallClock: () => number, onUnheard: (message: InboxMessage) => void) {
     this.wallClock = wallClock;
     this.onUnheard = onUnheard;
-    this.channel(DEFAULT_CHANNEL);
+    this.end = overlay.onUnclaimed((name, from, bytes) => this.received(name, from, bytes));
   }
 
-  /** What waits, then what comes, until the signal. */
+  /** What waits, then what comes, until the signal. Throws USAGE for a channel that is none for people. */
   async *listen(name: string, signal: AbortSignal): AsyncGenerator<InboxMessage | InboxGap> {
     const channel = this.channel(checkChannel(name));
     channel.listeners++;
@@ -61,36 +65,44 @@ export class Inbox implements Disposable {
       yield* channel.read(signal);
     } finally {
       channel.listeners--;
-      if (channel.listeners === 0 && name !== DEFAULT_CHANNEL) this.drop(name, channel);
+      if (channel.listeners === 0 && !channel.isWaiting) this.channels.delete(name);
     }
   }
 
   [Symbol.dispose](): void {
-    for (const [name, channel] of this.channels) this.drop(name, channel);
+    this.end();
+    this.channels.clear();
+  }
+
+  /** False: it is none for people. */
+  private received(name: string, from: PeerRef, bytes: Uint8Array): boolean {
+    if (!isForPeople(name)) return false;
+    const channel = this.channel(name);
+    this.channels.delete(name);
+    this.channels.set(name, channel);
+    const message = messageOf(this.wallClock(), name, from, bytes);
+    channel.push(message);
+    if (channel.listeners > 0) return true;
+    this.forgetQuietest();
+    this.onUnheard(message);
+    return true;
   }
 
   private channel(name: string): Channel {
-    const there = this.channels.get(name);
-    if (there !== undefined) return there;
-    const channel = new Channel();
-    channel.end = this.overlay.onMessage(name, (from, bytes) => {
-      const message = messageOf(this.wallClock(), name, from, bytes);
-      channel.push(message);
-      if (channel.listeners === 0) this.onUnheard(message);
-    });
+    const channel = this.channels.get(name) ?? new Channel();
     this.channels.set(name, channel);
     return channel;
   }
 
-  private drop(name: string, channel: Channel): void {
-    channel.end();
-    this.channels.delete(name);
+  /** A member may speak on as many channels as it likes; `text` does not give way to others. */
+  private forgetQuietest(): void {
+    const unheard = [...this.channels].filter(([name, { listeners }]) => listeners === 0 && name !== DEFAULT_CHANNEL);
+    for (const [name] of unheard.slice(0, -CHANNELS_MAX)) this.channels.delete(name);
   }
 }
 
 class Channel {
   listeners = 0;
-  end: () => void = () => undefined;
   private readonly kept: InboxMessage[] = [];
   private bytes = 0;
   /** Messages that came before those that are kept. */
@@ -98,6 +110,11 @@ class Channel {
   /** Number of the first message that nobody has got. */
   private unheard = 0;
   private readonly waiting = new Set<() => void>();
+
+  /** Nobody has got the last message yet. */
+  get isWaiting(): boolean {
+    return this.unheard < this.gone + this.kept.length;
+  }
 
   push(message: InboxMessage): void {
     this.kept.push(message);

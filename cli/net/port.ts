@@ -8,6 +8,7 @@ export type NetOverlay = Pick<
   | 'connect'
   | 'send'
   | 'onMessage'
+  | 'onUnclaimed'
   | 'onEvent'
   | 'ping'
   | 'peers'

@@ -58,4 +58,14 @@ test('on channels of the overlay nobody else sends', async () => {
   from.post(to.publicKey, 'net/deny-list', Buffer.of(1));
   await from.send(to.publicKey, 'x', Buffer.of(1));
   expect(to.status().drops).toMatchObject({ denylist_malformed: 0, channel_unheard: 1 });
+  const claimed: string[] = [];
+  const end = to.onUnclaimed((channel, ref, bytes) => {
+    claimed.push(`${channel} ${ref.publicKey === from.publicKey} ${bytes.length}`);
+    return channel === 'x';
+  });
+  for (const channel of ['x', 'y']) await from.send(to.publicKey, channel, Buffer.of(1));
+  end();
+  await from.send(to.publicKey, 'x', Buffer.of(1));
+  expect(claimed).toEqual(['x true 1', 'y true 1']);
+  expect(to.status().drops).toMatchObject({ channel_unheard: 3 });
 });

@@ -14,7 +14,7 @@ import { WebSocketEndpoint } from './endpoint/websocket.ts';
 import { Dials } from './host/dials.ts';
 import { Members } from './host/members.ts';
 import { Pending, type Resolution } from './host/pending.ts';
-import type { Overlay, OverlayOptions, OverlayStatus, PeerRef, Pong } from './host/ports.ts';
+import type { Overlay, OverlayOptions, OverlayStatus, PeerRef, Pong, UnclaimedHandler } from './host/ports.ts';
 import { Reaching } from './host/reaching.ts';
 import { registered } from './host/registered.ts';
 import { Targets } from './host/targets.ts';
@@ -62,6 +62,7 @@ class RunningOverlay implements Overlay {
   private readonly reaching: Reaching;
   private readonly membership: Members;
   private readonly handlers = new Map<string, (from: PeerRef, bytes: Uint8Array) => void>();
+  private unclaimed: UnclaimedHandler | undefined;
   private readonly listeners = new Set<(event: OverlayEvent) => void>();
   private listening: readonly Endpoint[] = [];
   private served: Endpoint | undefined;
@@ -200,6 +201,13 @@ class RunningOverlay implements Overlay {
     this.handlers.set(channel, handler);
     return () => {
       if (this.handlers.get(channel) === handler) this.handlers.delete(channel);
+    };
+  }
+
+  onUnclaimed(handler: UnclaimedHandler): () => void {
+    this.unclaimed = handler;
+    return () => {
+      if (this.unclaimed === handler) this.unclaimed = undefined;
     };
   }
 
@@ -425,8 +433,11 @@ class RunningOverlay implements Overlay {
   private onIncoming(from: PublicKey, channel: string, bytes: Uint8Array): void {
     if (channel === JOIN_CHANNEL) return this.membership.received(from, bytes);
     const handler = this.handlers.get(channel);
-    if (handler === undefined) this.drops.channel_unheard += 1;
-    else aside(() => handler(this.targets.refOf(from), bytes));
+    if (handler !== undefined) return aside(() => handler(this.targets.refOf(from), bytes));
+    aside(() => {
+      if (isReserved(channel) || this.unclaimed?.(channel, this.targets.refOf(from), bytes) !== true)
+        this.drops.channel_unheard += 1;
+    });
   }
 
   private lookUp(peer: PublicKey, endpoints: readonly string[]): void {

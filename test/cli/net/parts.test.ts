@@ -93,16 +93,15 @@ test('the fingerprint of a key is base32 of 16 bytes of its SHA-256', () => {
 });
 
 describe('messages wait for who listens', () => {
-  type Handler = (from: PeerRef, bytes: Uint8Array) => void;
   const FROM: PeerRef = { publicKey: 'aa', name: 'bob', address: undefined };
 
   function inbox() {
-    const handlers = new Map<string, Handler>();
+    let handler: Parameters<NetOverlay['onUnclaimed']>[0] | undefined;
     const unheard: InboxMessage[] = [];
-    const overlay: Pick<NetOverlay, 'onMessage'> = {
-      onMessage: (channel, handler) => {
-        handlers.set(channel, handler);
-        return () => void handlers.delete(channel);
+    const overlay: Pick<NetOverlay, 'onUnclaimed'> = {
+      onUnclaimed: (given) => {
+        handler = given;
+        return () => (handler = undefined);
       },
     };
     const box = new Inbox(
@@ -110,8 +109,9 @@ describe('messages wait for who listens', () => {
       () => 7,
       (message) => void unheard.push(message),
     );
-    const come = (bytes: Uint8Array | string, channel = 'text'): void => handlers.get(channel)?.(FROM, Buffer.from(bytes));
-    return { box, come, unheard, handlers };
+    const come = (bytes: Uint8Array | string, channel = 'text'): boolean | undefined =>
+      handler?.(channel, FROM, Buffer.from(bytes));
+    return { box, come, unheard };
   }
   const texts = (items: readonly (InboxMessage | InboxGap)[]) =>
     items.map((item) => ('skipped' in item ? item.skipped : (item.text ?? item.base64)));
@@ -153,15 +153,33 @@ describe('messages wait for who listens', () => {
     }
   });
 
-  test('of other channels nothing is kept, and of those of Reprise nothing is heard', async () => {
-    const { box, come, handlers } = inbox();
-    const next = take(box, 1, 'jobs');
-    await Promise.resolve();
-    come('x', 'jobs');
-    expect(await next).toEqual(['x']);
-    expect([...handlers.keys()]).toEqual(['text']);
-    for (const name of ['net/join', 'mcp/names', '', 'x'.repeat(201)])
+  test('on whatever channel, but for those of Reprise itself', async () => {
+    const { box, come } = inbox();
+    for (const job of ['a', 'b']) expect(come(job, 'jobs')).toBe(true);
+    expect(await take(box, 1, 'jobs')).toEqual(['a']);
+    expect(await take(box, 1, 'jobs')).toEqual(['b']);
+    for (const name of ['net/join', 'mcp/names', '', 'x'.repeat(201)]) {
+      expect(come('x', name), name).toBe(false);
       await expect(box.listen(name, AbortSignal.abort()).next(), name).rejects.toMatchObject({ code: 'USAGE' });
+    }
+    box[Symbol.dispose]();
+    expect(come('x')).toBeUndefined();
+  });
+
+  test('on sixteen channels besides text: the one that has been quiet for longest is forgotten', async () => {
+    const { box, come } = inbox();
+    come('first');
+    for (let n = 0; n <= 15; n++) come(`of ${n}`, `c${n}`);
+    come('again', 'c0');
+    come('one more', 'c16');
+    expect(await take(box, 2, 'c0')).toEqual(['of 0', 'again']);
+    expect(await take(box, 1)).toEqual(['first']);
+    const listened = take(box, 1, 'c1');
+    await Promise.resolve();
+    // It was forgotten; and one to which somebody listens is not.
+    for (let n = 20; n < 40; n++) come('x', `c${n}`);
+    come('new', 'c1');
+    expect(await listened).toEqual(['new']);
   });
 });
 

@@ -65,6 +65,8 @@ export interface PeerRef {
   readonly address: OverlayAddress | undefined;
 }
 
+export type UnclaimedHandler = (channel: string, from: PeerRef, bytes: Uint8Array) => boolean;
+
 export interface Pong {
   readonly path: PathId;
   readonly kind: PathKind;
@@ -105,6 +107,8 @@ export interface Overlay extends AsyncDisposable {
   post(target: string, channel: string, bytes: Uint8Array): void;
   /** One handler a channel, which must not throw. Returns what ends it. */
   onMessage(channel: string, handler: (from: PeerRef, bytes: Uint8Array) => void): () => void;
+  /** Messages on channels that have no handler, but for those of the overlay itself; one handler. What it does not take (false) is dropped, and counted. */
+  onUnclaimed(handler: UnclaimedHandler): () => void;
   onEvent(listener: (event: OverlayEvent) => void): () => void;
   /** Rejects with NET_PEER_UNREACHABLE when no answer comes within `timeoutMs` (5,000). */
   ping(target: string, options?: { readonly timeoutMs?: number }): Promise<Pong>;
