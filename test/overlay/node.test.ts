@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { addRelay, identity, keyOf, World, type NodeSetup, type SimNode } from './world.ts';
-import { seeds } from './seeds.ts';
+import { eachSeed } from './seeds.ts';
 import type { NatKind } from './nat-model.ts';
 
 const MESSAGES = 30;
@@ -32,7 +32,7 @@ describe('two nodes that reach each other', () => {
   };
 
   test('exchange messages, in order and once, for many seeds of loss up to 40 %, duplication and jitter', async () => {
-    for (let seed = 1; seed <= seeds(40, 2_000); seed++) {
+    for (const seed of eachSeed(40, 2_000)) {
       const { world, a, b } = start(seed, { loss: (seed % 5) * 0.1, duplication: 0.1, jitterMs: 20, latencyMs: 10 });
       // A handshake of six tries may find no hole in such weather.
       await world.until('a session', () => {
@@ -87,7 +87,7 @@ describe('two nodes that reach each other', () => {
   });
 
   test('an orderly end overtakes no message, and both forget each other', async () => {
-    for (let seed = 1; seed <= seeds(15, 500); seed++) {
+    for (const seed of eachSeed(15, 500)) {
       const { world, a, b } = start(seed, { loss: 0.2, jitterMs: 10 });
       talk(world, a, b, 0);
       await allHeard(world, a, b, MESSAGES);
@@ -99,7 +99,7 @@ describe('two nodes that reach each other', () => {
   });
 
   test('A23 a restart of either side is seen within a second, and nothing of the old association is taken for the new one', async () => {
-    for (let seed = 1; seed <= seeds(25, 1_000); seed++) {
+    for (const seed of eachSeed(25, 1_000)) {
       const { world, a, b } = start(seed, { latencyMs: 15, loss: 0.05 });
       talk(world, a, b, 0);
       await allHeard(world, a, b, MESSAGES);
@@ -201,7 +201,7 @@ describe('two nodes behind NATs with a relay', () => {
   ];
   test.each(D)('%s x %s becomes direct, and no message is lost or doubled on the way there', async (one, other) => {
     expect.hasAssertions();
-    for (let seed = 1; seed <= seeds(2, 200); seed++) {
+    for (const seed of eachSeed(2, 200)) {
       const { world, a, b } = start(seed, seed % 2 === 0 ? [one, other] : [other, one], { loss: 0.02, jitterMs: 5 });
       let sent = 0;
       world.run(500);
@@ -256,7 +256,7 @@ describe('two nodes behind NATs with a relay', () => {
   });
 
   test('a NAT that forgets, another address, and a relay that dies: exactly once and in order, 5 % loss', async () => {
-    for (let seed = 1; seed <= seeds(6, 300); seed++) {
+    for (const seed of eachSeed(6, 300)) {
       const { world, a, b } = start(seed, ['port', 'port'], { loss: 0.05, jitterMs: 5 });
       world.run(1_000);
       let sent = 0;

@@ -1,5 +1,6 @@
 /** A22: both sides begin at once, on networks that lose, double and reorder. */
 import { describe, expect, test } from 'vitest';
+import { eachSeed } from '../seeds.ts';
 import { connected, high, low, Node, ofType, randomOf, two, TYPE, type Lab } from './lab.ts';
 
 /** Both talk until each has heard the other `texts` times; connects where there are no keys, as a node does. */
@@ -109,9 +110,10 @@ describe('A22: simultaneous open', () => {
     expect(ofType(lab.sent.slice(sent), 'init')).toEqual([]);
   });
 
-  test('leaves exactly one session current on both sides, for 300 seeds of loss, doubling and reordering', () => {
+  test('leaves exactly one session current on both sides, for many seeds of loss, doubling and reordering', () => {
+    const tried = eachSeed(60, 3_000);
     let crossed = 0;
-    for (let seed = 1; seed <= 300; seed++) {
+    for (const seed of tried) {
       const { lab, a, b } = two(seed);
       const chance = randomOf(seed + 1000);
       const most = 20 + 400 * chance();
@@ -134,11 +136,11 @@ describe('A22: simultaneous open', () => {
       expect([a.texts.length, b.texts.length]).toEqual(before.map((count) => count + 20));
       crossed += a.drops.init_crossed;
     }
-    expect(crossed).toBeGreaterThan(100);
+    expect(crossed).toBeGreaterThan(tried.length / 3);
   });
 
   test('of new keys, too, under the same weather', () => {
-    for (let seed = 1; seed <= 20; seed++) {
+    for (const seed of eachSeed(8, 200)) {
       const { lab, a, b } = connected(seed, { keyLimits: { rekeyMs: 1000, stopMs: 20_000 } });
       lab.weather = { loss: 0.2, doubled: 0.1, delay: [5, 100] };
       talk(lab, a, b, 20);
