@@ -2,15 +2,17 @@
  * A node on the network: an `OverlayNode` with sockets, clock and names. All of its I/O is here and in `endpoint/`.
  *
  *   sockets -> node.receive        users -> node.send, connect
- *   timer   -> node.tick           and once a turn of the event loop: node.take -> sockets, users
+ *   turns   -> node.tick, and node.take -> sockets, users
  */
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { isIP } from 'node:net';
 import { isMeshError, MeshError } from '../../core/errors.ts';
 import { noDrops, type Drops } from './drops.ts';
 import type { EndpointFault } from './endpoint/events.ts';
+import { SleepWatch } from './endpoint/sleep.ts';
 import { UdpEndpoint } from './endpoint/udp.ts';
 import { WebSocketEndpoint } from './endpoint/websocket.ts';
+import { Addresses } from './host/addresses.ts';
 import { Dials } from './host/dials.ts';
 import { Members } from './host/members.ts';
 import { Pending, type Resolution } from './host/pending.ts';
@@ -18,6 +20,7 @@ import type { Overlay, OverlayOptions, OverlayStatus, PeerRef, Pong, UnclaimedHa
 import { Reaching } from './host/reaching.ts';
 import { registered } from './host/registered.ts';
 import { Targets } from './host/targets.ts';
+import { Turns } from './host/turns.ts';
 import { addressOf, type OverlayAddress } from './identity/address.ts';
 import { isReserved, JOIN_CHANNEL } from './node/channels.ts';
 import { OverlayNode } from './node/node.ts';
@@ -34,7 +37,6 @@ const ANY = [{ host: '0.0.0.0', port: 0 }] as const;
 const PING_MS = 5_000;
 const CONNECT_MS = 15_000;
 const STOP_MS = 1_000;
-const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** Throws TRANSPORT_UNAVAILABLE where it cannot listen. */
 export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
@@ -64,15 +66,13 @@ class RunningOverlay implements Overlay {
   private readonly handlers = new Map<string, (from: PeerRef, bytes: Uint8Array) => void>();
   private unclaimed: UnclaimedHandler | undefined;
   private readonly listeners = new Set<(event: OverlayEvent) => void>();
+  private readonly addresses: Addresses;
+  private readonly turns: Turns;
+  private readonly sleep: SleepWatch;
   private listening: readonly Endpoint[] = [];
   private served: Endpoint | undefined;
-  private isFlushDue = false;
-  private isFlushing = false;
-  /** Something came of the outputs of a flush. */
-  private isWanted = false;
+  private stopping: Promise<void> | undefined;
   private isStopped = false;
-  private timer: NodeJS.Timeout | undefined;
-  private timerAt = Infinity;
 
   constructor(options: OverlayOptions) {
     const { identity, network, peers, proxy, ca } = options;
@@ -83,28 +83,41 @@ class RunningOverlay implements Overlay {
     this.node = new OverlayNode({
       ...options,
       drops,
-      random: (bytes) => new Uint8Array(randomBytes(bytes)),
+      // Secrets are among them, which are wiped after use: so there is no other copy.
+      random: (bytes) => randomFillSync(new Uint8Array(bytes)),
       wallClock: () => Date.now(),
+    });
+    this.turns = new Turns({
+      now: () => this.now(),
+      nextAt: () => this.node.nextAt(),
+      tick: (now) => this.node.tick(now),
+      act: (now) => {
+        for (const output of this.node.take(now)) this.act(output);
+      },
     });
     const onDatagram = (path: PathId, bytes: Uint8Array): void => {
       this.node.receive(this.now(), path, bytes);
-      this.soon();
+      this.turns.soon();
     };
     const onError = (path: PathId | undefined, socket: string, fault: EndpointFault): void => {
       if (fault === 'other') return;
       if (path !== undefined && socket === 'ws') this.dials.closed(path);
       this.node.pathFailed(this.now(), path, socket, fault);
-      this.soon();
+      this.turns.soon();
     };
     const onNetworkChanged = (): void => {
       this.node.networkChanged(this.now(), this.udp.addresses());
-      this.soon();
+      this.turns.soon();
     };
     this.udp = new UdpEndpoint({ drops, events: { onDatagram, onError, onNetworkChanged } });
+    this.sleep = new SleepWatch({ now: () => this.now(), wall: () => Date.now() }, () => {
+      onNetworkChanged();
+      this.reauthorize();
+    });
     const onOpen = (path: PathId): void => {
       const peer = this.dials.opened(path);
       if (peer !== undefined) this.node.opened(this.now(), peer, path);
-      this.soon();
+      this.turns.soon();
     };
     this.webSockets = new WebSocketEndpoint({
       drops,
@@ -127,13 +140,20 @@ class RunningOverlay implements Overlay {
       known: (target) => this.targets.known(target),
       connect: async (target) => (await this.connect(target)).publicKey,
     });
+    this.addresses = new Addresses({
+      compute: (key) => addressOf(key, network?.addressProfile),
+      found: (key, address) => {
+        this.node.addressIs(this.now(), key, address);
+        this.turns.soon();
+      },
+    });
     this.membership = new Members({
       ...options,
       drops,
       publicKey: this.publicKey,
       onReadmitted: () => {
         this.node.beginAnew(this.now());
-        this.soon();
+        this.turns.soon();
       },
       candidates: () => this.authorities(),
       ask: (peer, request) => this.ask(peer, request),
@@ -157,7 +177,7 @@ class RunningOverlay implements Overlay {
     const families = sockets.map(({ name, at }) => ({ name, family: isIP(at.host) === 6 ? (6 as const) : (4 as const) }));
     this.node.listening(families, this.udp.addresses());
     this.membership.start();
-    this.soon();
+    this.turns.soon();
   }
 
   async connect(target: string, { timeoutMs = CONNECT_MS }: { readonly timeoutMs?: number } = {}): Promise<PeerView> {
@@ -165,7 +185,7 @@ class RunningOverlay implements Overlay {
     this.mustRun();
     const connected = this.pending.connection(key, timeoutMs);
     this.node.connect(this.now(), key);
-    this.soon();
+    this.turns.soon();
     await connected;
     const peer = this.node.view().peers.find(({ publicKey }) => publicKey === key);
     if (peer === undefined) throw new MeshError('NET_PEER_UNREACHABLE', `${target} was reached, and is gone again`);
@@ -220,7 +240,7 @@ class RunningOverlay implements Overlay {
     const { publicKey } = await this.connect(target, { timeoutMs });
     const pong = this.pending.pong(publicKey, timeoutMs);
     this.node.ping(this.now(), publicKey);
-    this.soon();
+    this.turns.soon();
     const { path, rttMs } = await pong;
     return { path, rttMs, kind: kindOfPath(path) };
   }
@@ -261,33 +281,38 @@ class RunningOverlay implements Overlay {
 
   installDenyList(list: Uint8Array): string {
     const taken = this.node.installDenyList(this.now(), list);
-    this.soon();
+    this.turns.soon();
     return taken;
   }
 
   reauthorize(): void {
     this.node.reauthorize(this.now());
-    this.soon();
+    this.turns.soon();
   }
 
-  async stop(): Promise<void> {
-    if (this.isStopped) return;
-    this.membership.stop();
-    this.dials.stop();
-    this.node.close(this.now());
-    for (const until = this.now() + STOP_MS; this.now() < until && !this.node.isClosed;) {
-      this.flush();
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    this.flush();
-    this.isStopped = true;
-    clearTimeout(this.timer);
-    this.pending.stop(new MeshError('NET_CLOSED', 'this node has stopped'));
-    await Promise.all([this.udp.stop(), this.webSockets.stop()]);
+  stop(): Promise<void> {
+    this.stopping ??= this.end();
+    return this.stopping;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  private async end(): Promise<void> {
+    this.sleep.stop();
+    this.membership.stop();
+    this.dials.stop();
+    this.node.close(this.now());
+    for (const until = this.now() + STOP_MS; this.now() < until && !this.node.isClosed;) {
+      this.turns.run();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    this.turns.run();
+    this.isStopped = true;
+    this.turns.stop();
+    this.pending.stop(new MeshError('NET_CLOSED', 'this node has stopped'));
+    await Promise.all([this.udp.stop(), this.webSockets.stop()]);
   }
 
   private now(): number {
@@ -300,7 +325,7 @@ class RunningOverlay implements Overlay {
 
   private resolve(query: Query): Promise<Resolution> {
     const id = this.node.resolve(this.now(), query);
-    this.soon();
+    this.turns.soon();
     return id < 0 ? Promise.resolve({ records: [], next: undefined }) : this.pending.resolution(id);
   }
 
@@ -325,59 +350,8 @@ class RunningOverlay implements Overlay {
       if (isMeshError(error, 'NET_BACKPRESSURE')) this.pending.isFull(key);
       throw error;
     } finally {
-      this.soon();
+      this.turns.soon();
     }
-  }
-
-  /** What a turn of the event loop brings shares packets, and ACKs. */
-  private soon(): void {
-    if (this.isFlushing) this.isWanted = true;
-    if (this.isFlushDue || this.isFlushing || this.isStopped) return;
-    this.isFlushDue = true;
-    setImmediate(() => {
-      this.isFlushDue = false;
-      if (!this.isStopped) this.flush();
-    });
-  }
-
-  private flush(): void {
-    const { node } = this;
-    const now = this.now();
-    if (node.nextAt() <= now) node.tick(now);
-    this.isFlushing = true;
-    try {
-      this.actOnAll(now);
-      // What a handler has sent meanwhile goes at once, and not a turn later.
-      if (this.isWanted) this.actOnAll(now);
-    } finally {
-      this.isFlushing = false;
-    }
-    if (this.isWanted) this.soon();
-    this.arm();
-  }
-
-  private actOnAll(now: number): void {
-    this.isWanted = false;
-    for (const output of this.node.take(now)) this.act(output);
-  }
-
-  private arm(): void {
-    const at = this.node.nextAt();
-    const wait = at - this.now();
-    // A timer of less than a ms takes one all the same: pacing has room for that, and turns without work would cost more.
-    if (wait <= 0) return this.soon();
-    // A timer that goes off too early costs less than setting one for each packet.
-    if (this.timerAt <= at || wait === Infinity) return;
-    clearTimeout(this.timer);
-    this.timerAt = at;
-    this.timer = setTimeout(
-      () => {
-        this.timerAt = Infinity;
-        this.timer = undefined;
-        if (!this.isStopped) this.flush();
-      },
-      Math.min(wait, TIMER_MAX_MS),
-    );
   }
 
   private act(output: NodeOutput): void {
@@ -413,7 +387,7 @@ class RunningOverlay implements Overlay {
       case 'resolved':
         return this.pending.resolved(output.id, output);
       case 'address_wanted':
-        return this.computeAddress(output.publicKey);
+        return void this.addresses.want(output.publicKey);
       case 'signed':
         return aside(() => this.options.onSeq?.(output.seq));
       case 'deny_lists':
@@ -444,15 +418,7 @@ class RunningOverlay implements Overlay {
     void this.dials.lookUp(peer, endpoints, (found) => {
       if (this.isStopped || found.length === 0) return;
       this.node.hints(this.now(), peer, found);
-      this.soon();
-    });
-  }
-
-  private computeAddress(key: PublicKey): void {
-    void addressOf(Buffer.from(key, 'hex'), this.options.network?.addressProfile ?? 'standard').then((address) => {
-      if (address === undefined || this.isStopped) return;
-      this.node.addressIs(this.now(), key, address);
-      this.soon();
+      this.turns.soon();
     });
   }
 
