@@ -12,6 +12,8 @@ export const MESH_FILE = 'mesh.yaml';
 /** The folder of a network where none is named. */
 export const NET_FOLDER = '.reprise/net';
 
+const COMMAND = /`reprise(?: ([^`]+))?`(, where the network was made)?/g;
+
 const TAKES_FILE: ReadonlySet<string> = new Set(VERBS.map(({ name }) => name));
 
 export class Invocation {
@@ -40,12 +42,21 @@ export class Invocation {
     return `${this.program} ${typed}${isWhole ? '' : ` ${verb === 'logs' ? '--file' : '-f'} ${this.file}`}`;
   }
 
-  /** A text with its commands in backquotes as they have to be typed, and ACTOR in them by its name, where that is known. */
+  /**
+   * A text with its commands in backquotes as they have to be typed, and ACTOR in them by its name, where that is known. The folder of this node
+   * is of no use to a command that is for another: one that is to be typed `, where the network was made`.
+   */
   text(text: string, actor?: Address): string {
-    return text.replaceAll(/`reprise(?: ([^`]+))?`/g, (_, typed: string | undefined) => {
-      if (typed === undefined) return `\`${this.program}\``;
+    return text.replaceAll(COMMAND, (_, typed: string | undefined, elsewhere = '') => {
+      if (typed === undefined) return `\`${this.program}\`${elsewhere}`;
+      if (elsewhere !== '') return `\`${this.elsewhere(typed)}\`${elsewhere}`;
       return `\`${this.command(actor === undefined ? typed : typed.replace(/\bACTOR\b/, () => actor))}\``;
     });
+  }
+
+  /** A command that is for another folder, on another machine perhaps. */
+  elsewhere(typed: string): string {
+    return `${this.program} ${typed}`;
   }
 }
 

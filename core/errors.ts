@@ -150,7 +150,7 @@ export const CODES = {
   ),
   NET_AUTHORITY_INVALID: row(
     'The key may not do this for the network: it is no CA key, or its certificate does not hold or does not allow it.',
-    'Do it where a CA key of the network is: on the machine, and in the folder, where `reprise net init` was called. Or let its holder certify this key again with the roles that it needs. If the certificate has expired, look at the clock first.',
+    'Do it where a CA key of the network is: on the machine, and in the folder, where the network was made (`ca.pem` is there). Or let its holder certify this key again with the roles that it needs. If the certificate has expired, look at the clock first.',
   ),
   NET_BACKPRESSURE: row(
     'Too much waits for this peer already.',
@@ -196,7 +196,7 @@ export const CODES = {
   ),
   NET_JOIN_REFUSED: row(
     'The network did not take this node in, or its answer does not hold.',
-    'The message says why. An invite is good once, for the first key that uses it: ask for a new one (`reprise net invite`). Nothing was kept of the answer.',
+    'The message says why. An invite is good once, for the first key that uses it: ask for a new one (`reprise net invite`, where the network was made). Nothing was kept of the answer.',
   ),
   NET_KEY_EXISTS: row(
     'A key file was to be made where one is.',

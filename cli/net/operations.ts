@@ -5,6 +5,7 @@ import type { Operation } from '../control/server.ts';
 import { checkChannel } from './inbox.ts';
 import { revokedText } from './node-id.ts';
 import { isName, viaOf } from './status.ts';
+import { otherMembers } from './others.ts';
 import { examined } from './examination.ts';
 import { trace } from './tracing.ts';
 import type { RunningNode } from './running-node.ts';
@@ -43,7 +44,7 @@ export function netOperations(node: RunningNode): Readonly<Record<string, Operat
 const operationsOf = (node: RunningNode): Readonly<Record<string, Operation>> => ({
   hello: () => ({ pid: process.pid }),
   status: () => node.status(),
-  peers: async () => ({ ...node.status(), members: await node.others() }),
+  peers: async () => ({ ...node.status(), members: await otherMembers(node.overlay) }),
   ping: async (p) => {
     const { path, ...pong } = await node.overlay.ping(node.other(text(p, 'peer')));
     return { ...pong, via: viaOf(path, node.names()) };

@@ -1,9 +1,7 @@
 /** One run of a node under `reprise net up`: its folder locked, the overlay started, and opened to the CLI. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errorData, isMeshError, MeshError } from '../../core/errors.ts';
 import type { OverlayMcp } from '../../transport/overlay/mcp/overlay-mcp.ts';
 import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
-import type { PeerRef } from '../../transport/overlay/overlay.ts';
 import type { Authority } from '../../transport/overlay/trust/authority.ts';
 import { type ControlServer, serveControl } from '../control/server.ts';
 import { type KnownPeer, knownPeer, type NetConfig } from './config.ts';
@@ -20,7 +18,7 @@ import type { NetOverlay, StartOverlay } from './port.ts';
 import { controlOf } from './reach.ts';
 import { partingText } from './render.ts';
 import { type NodePlan, nodePlan, plainWebSocket, startOptions, type TypedPlan } from './start-options.ts';
-import { type MemberRow, type Names, namesOf, type NetStatus, statusOf } from './status.ts';
+import { type Names, namesOf, type NetStatus, statusOf } from './status.ts';
 
 export interface RunOptions extends TypedPlan {
   readonly onEvent: (event: OverlayEvent, names: Names) => void;
@@ -31,8 +29,6 @@ export interface RunOptions extends TypedPlan {
 }
 
 const MET_MAX = 4_096;
-/** ms that the relays have to say whom they know. */
-const OTHERS_MS = 3_000;
 
 export class RunningNode {
   readonly overlay: NetOverlay;
@@ -125,21 +121,6 @@ export class RunningNode {
       isRelay: plan.isRelay,
       partings: this.partings,
     });
-  }
-
-  /** Members that the relays know of, and that this node is not connected to. None where no relay answers in time. */
-  async others(): Promise<readonly MemberRow[]> {
-    const met = new Set(this.overlay.status().peers.map(({ publicKey }) => publicKey));
-    const none: readonly PeerRef[] = [];
-    const late = new AbortController();
-    const found = await Promise.race([
-      this.overlay.members().catch(() => none),
-      sleep(OTHERS_MS, none, { signal: late.signal }).catch(() => none),
-    ]);
-    late.abort();
-    return found
-      .filter(({ publicKey }) => !met.has(publicKey))
-      .map(({ publicKey: key, name, address }) => ({ key, name, address }));
   }
 
   /** `endpoints`: none: those of the configuration, or where this node is as far as it knows. Throws as `makeInvite`. */

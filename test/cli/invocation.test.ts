@@ -27,6 +27,15 @@ test('a command of `net` has the folder of the network, and no mesh file', () =>
   expect(new Invocation({}, undefined, './.reprise/net').command('net ping hub')).toBe('reprise net ping hub');
 });
 
+test('a command for another folder, on another machine perhaps, has not the one that was typed here', () => {
+  const reprise = new Invocation(NPX, undefined, 'alice');
+  expect(reprise.text('ask for one (`reprise net invite`, where the network was made), or see `reprise net doctor`')).toBe(
+    'ask for one (`npx reprise net invite`, where the network was made), or see `npx reprise net doctor --dir alice`',
+  );
+  expect(reprise.text('`reprise net join INVITE --dir FOLDER`')).toBe('`npx reprise net join INVITE --dir FOLDER`');
+  expect(reprise.elsewhere('net connect-mcp files')).toBe('npx reprise net connect-mcp files');
+});
+
 test('in texts, only commands in backquotes are', () => {
   const reprise = new Invocation(NPX, 'b.yaml');
   expect(

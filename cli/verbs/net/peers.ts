@@ -7,6 +7,8 @@ import type { MemberRow, NetStatus } from '../../net/status.ts';
 import { table } from '../../render/text.ts';
 import { counted } from '../../words.ts';
 
+/** ms after which a person is told what is waited for. */
+const NOTE_MS = 500;
 /** Reasons of drops that are named. */
 const REASONS_MAX = 5;
 /** What belongs to how paths are looked for, and to packets that come late or twice: --json has them. */
@@ -27,7 +29,11 @@ const HARMLESS: ReadonlySet<string> = new Set<DropReason>([
 
 export async function run(call: Call): Promise<void> {
   const { io } = call;
-  const status = await (await nodeOf(call)).call<NetStatus & { readonly members: readonly MemberRow[] }>('peers');
+  const node = await nodeOf(call);
+  const patience = call.isJson ? undefined : setTimeout(() => io.note('asking the relays who else is there …'), NOTE_MS);
+  const status = await node
+    .call<NetStatus & { readonly members: readonly MemberRow[] }>('peers')
+    .finally(() => clearTimeout(patience));
   if (call.isJson) return io.json(status);
   const around = surroundings(status);
   if (around !== '') io.note(around);

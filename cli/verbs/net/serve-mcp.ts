@@ -3,6 +3,7 @@ import { isMeshError, MeshError } from '../../../core/errors.ts';
 import type { Call } from '../../command.ts';
 import type { ControlClient } from '../../control/client.ts';
 import { EXIT } from '../../exit.ts';
+import type { Invocation } from '../../invocation.ts';
 import { Serving, type ServingEvent } from '../../net/mcp/serving.ts';
 import { folderOf, nodeAgain, nodeOf } from '../../net/reach.ts';
 import { StopSignals } from '../../stop-signals.ts';
@@ -20,7 +21,7 @@ export async function run(call: Call): Promise<number> {
   const signals = new StopSignals();
   const stop = new AbortController();
   void signals.asked.then(() => stop.abort());
-  const onEvent = (event: ServingEvent): void => (call.isJson ? io.json(event) : io.out(eventText(event)));
+  const onEvent = (event: ServingEvent): void => (call.isJson ? io.json(event) : io.out(eventText(event, call.reprise)));
   io.lasts({ dropped: (lines) => `(${lines} lines were not read)`, gone: 'nobody reads what serve-mcp prints; it goes on' });
   const options = { name, command, args, allow: call.texts('allow'), sessionsMax, onEvent };
   for (let node: ControlClient | undefined = client; node !== undefined;) {
@@ -37,10 +38,10 @@ export async function run(call: Call): Promise<number> {
   return EXIT.ok;
 }
 
-function eventText(event: ServingEvent): string {
+export function eventText(event: ServingEvent, reprise: Invocation): string {
   switch (event.type) {
     case 'serving':
-      return `'${event.name}' is served; on another node an MCP client finds it by \`reprise net connect-mcp ${event.name}\``;
+      return `'${event.name}' is served; on another node an MCP client finds it by \`${reprise.elsewhere(`net connect-mcp ${event.name}`)}\``;
     case 'session':
       return `${event.from} has connected: process ${event.pid ?? 'none'}`;
     case 'session_ended':

@@ -5,12 +5,14 @@ import { parseNetConfig } from '../../../cli/net/config.ts';
 import { listenFor, parseListen, reachableAt } from '../../../cli/net/endpoints.ts';
 import { Inbox, type InboxGap, type InboxMessage } from '../../../cli/net/inbox.ts';
 import { liveReport } from '../../../cli/net/live-report.ts';
+import { otherMembers } from '../../../cli/net/others.ts';
 import { typedName } from '../../../cli/net/names.ts';
 import { fingerprintOf } from '../../../cli/net/node-id.ts';
 import type { NetOverlay } from '../../../cli/net/port.ts';
 import { proxyOf } from '../../../cli/net/proxy.ts';
 import { bytesText, eventText, oneLine, rttText, surroundings } from '../../../cli/net/render.ts';
 import { lineReport } from '../../../cli/net/report.ts';
+import { eventText as servingText } from '../../../cli/verbs/net/serve-mcp.ts';
 import type { OverlayEvent } from '../../../transport/overlay/node/ports.ts';
 import type { PeerRef } from '../../../transport/overlay/overlay.ts';
 import { captured } from '../processes.ts';
@@ -183,6 +185,25 @@ describe('messages wait for who listens', () => {
   });
 });
 
+describe('other members', () => {
+  const MEMBERS: readonly PeerRef[] = ['aa', 'bb'].map((publicKey) => ({ publicKey, name: publicKey, address: undefined }));
+  function overlay(relays: readonly { readonly state: string }[], members: () => Promise<readonly PeerRef[]>) {
+    return { status: () => ({ peers: [{ publicKey: 'aa' }], relays }) as never, members };
+  }
+  test('are asked of relays that serve this node, or of the one that it is, and of no others', async () => {
+    const given = (): Promise<readonly PeerRef[]> => Promise.resolve(MEMBERS);
+    for (const relays of [[], [{ state: 'connecting' }, { state: 'registered' }]])
+      expect(await otherMembers(overlay(relays, given))).toEqual([{ key: 'bb', name: 'bb', address: undefined }]);
+    let asked = 0;
+    const cutOff = overlay([{ state: 'connecting' }], () => given().finally(() => asked++));
+    expect([await otherMembers(cutOff), asked]).toEqual([[], 0]);
+  });
+  test('are none where no answer comes, or an error', async () => {
+    for (const members of [() => new Promise<never>(() => undefined), () => Promise.reject(new Error('no'))])
+      expect(await otherMembers(overlay([{ state: 'registered' }], members), 5)).toEqual([]);
+  });
+});
+
 describe('what is printed', () => {
   test('texts of others stay on their line, and move no cursor', () => {
     expect(oneLine('hi\u001b[2J\u009b1A\u202ethere\r\n')).toBe('hi\\u001b[2J\\u009b1A\\u202ethere');
@@ -240,6 +261,12 @@ describe('what is printed', () => {
     [{ type: 'deny_list', closed: [] }, 'a new deny list is in force'],
   ])('$0.type', (event, text) => {
     expect(eventText(event, names)).toBe(text);
+  });
+
+  test('how a served name is reached, as it has to be typed on another node', () => {
+    expect(servingText({ type: 'serving', name: 'files' }, new Invocation({ npm_command: 'exec' }, undefined, 'hub'))).toBe(
+      "'files' is served; on another node an MCP client finds it by `npx reprise net connect-mcp files`",
+    );
   });
 
   test('where no terminal is: a line for what is new, and none for what is not', () => {

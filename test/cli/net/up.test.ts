@@ -131,6 +131,8 @@ describe('a network of three', () => {
       code: 'NET_JOIN_REFUSED',
       data: { reason: 'name_taken' },
     });
+    const { stderr } = await lab.net('carol', 'join', invite, '--name', 'bob');
+    expect(stderr).toContain('ask for a new one (`reprise net invite`, where the network was made)');
     // Whose it is may ask again: its answer may have been lost.
     for (const _time of [1, 2]) expect((await lab.json<Id>('carol', 'join', invite, '--name', 'carol')).name).toBe('carol');
     // Both are found out by waiting.
@@ -160,6 +162,14 @@ describe('a network of three', () => {
       exit: 2,
       message: expect.stringContaining('--role relay') as string,
     });
+  });
+
+  test('peers says what it waits for where a relay does not answer', async () => {
+    hub?.process.kill('SIGSTOP');
+    const { stderr, stdout } = await lab.net('alice', 'peers');
+    hub?.process.kill('SIGCONT');
+    expect(stderr).toMatch(/^asking the relays who else is there …\n/);
+    expect(stdout).toMatch(/^hub /m);
   });
 
   test('who is revoked is shut out at once, and for good', async () => {
