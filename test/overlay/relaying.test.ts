@@ -113,6 +113,42 @@ describe('visits', () => {
   });
 });
 
+describe('the way to a relay at which a node is registered', () => {
+  test('is kept open every 15 s, though nobody says anything: NATs forget after 30; and its round-trip time is fresh', () => {
+    const w = new World(3, { latencyMs: 15 });
+    const { sim: r, at } = addRelay(w);
+    w.internet.nat('na', { kind: 'port', address: '203.0.113.10' });
+    const a = w.add('a', { nat: 'na', addresses: ['192.168.1.5'], relays: [at] });
+    w.run(30_000);
+    const sentAt: number[] = [];
+    w.cut = (from) => {
+      if (from === a) sentAt.push(w.now);
+      return false;
+    };
+    w.internet.weather = { ...w.internet.weather, latencyMs: 60 };
+    w.run(600_000);
+    const gaps = sentAt.slice(1).map((when, i) => when - (sentAt[i] ?? 0));
+    expect([Math.max(...gaps) <= 16_000, sentAt.length < 600]).toEqual([true, true]);
+    expect([a, r].flatMap(({ node }) => node.view().peers.map(({ rttMs }) => Math.round(rttMs ?? 0)))).toEqual([120, 120]);
+  });
+});
+
+test('a ping measures the path that it went by', async () => {
+  const w = new World(4, { latencyMs: 15 });
+  const b = w.add('b', { addresses: ['203.0.113.2'] });
+  const a = w.add('a', { addresses: ['203.0.113.1'], peers: [{ publicKey: b.key, endpoints: ['203.0.113.2:4000'] }] });
+  w.send(a, b, 'hello');
+  await w.until('it arrives', () => b.heard.length === 1);
+  w.run(100_000);
+  w.internet.weather = { ...w.internet.weather, latencyMs: 45 };
+  for (let i = 0; i < 12; i++) {
+    a.node.ping(w.now, b.key);
+    w.run(1_000);
+  }
+  expect(a.pongs.map(({ rttMs }) => rttMs)).toEqual(Array.from({ length: 12 }, () => 90));
+  expect(a.node.view().peers[0]?.rttMs).toBeGreaterThan(80);
+});
+
 describe('a peer that has other relays', () => {
   const stateAt = (node: SimNode, at: SimNode): string | undefined =>
     node.node.view().relays.find(({ relay }) => relay === at.key)?.state;

@@ -1,7 +1,7 @@
 /** The paths of one peer, input by input. */
 import { describe, expect, test } from 'vitest';
 import { PATHS_MAX, type Paths } from '../../../transport/overlay/paths/paths.ts';
-import { OTHER, newPaths, isSend, sends, challenges, stateOf, runTo, answer, begun, proved, type Send } from './drive.ts';
+import { OTHER, newPaths, isSend, sends, challenges, stateOf, runTo, answer, begun, proved, live, type Send } from './drive.ts';
 import { DIRECT, RELAY } from './lab.ts';
 
 describe('begin', () => {
@@ -222,7 +222,7 @@ describe('a change of the network', () => {
     paths.begin(0, DIRECT, true);
     for (const send of challenges(paths)) answer(paths, 30, send);
     paths.probe(100, OTHER);
-    runTo(paths, 3_000);
+    live(paths, 101, 3_000, (path) => (path === OTHER ? Infinity : 30));
     expect([stateOf(paths, OTHER), paths.datagram(DIRECT)]).toEqual(['dead', 1_452]);
     paths.networkChanged(4_000);
     expect([stateOf(paths, OTHER), stateOf(paths, DIRECT), paths.datagram(DIRECT)]).toEqual(['probing', 'suspect', 1_200]);

@@ -254,6 +254,36 @@ describe('keepalives', () => {
   });
 });
 
+describe('the round-trip time of a path in use', () => {
+  const rttOf = (paths: Paths): number => paths.view().find(({ isActive }) => isActive)?.rttMs ?? Number.NaN;
+
+  test('is not that of the handshake for long, though nobody says anything', () => {
+    const { paths } = begun(DIRECT, 126);
+    expect(rttOf(paths)).toBe(126);
+    live(paths, 126.001, 5_000, () => 30);
+    expect(rttOf(paths)).toBeCloseTo(30, 0);
+    expect(paths.nextAt()).toBe(Infinity);
+  });
+
+  test('follows the network within 90 s of keepalives, and by a quarter of a single late answer', () => {
+    const { paths } = begun(DIRECT, 30);
+    const talk = (from: number, to: number, rttMs: (at: number) => number): void => {
+      for (let now = from; now < to; now += 30_000) {
+        paths.traffic(now);
+        live(paths, now + 0.001, now + 30_000, (_, at) => rttMs(at));
+      }
+    };
+    talk(31, 60_031, () => 30);
+    talk(60_031, 150_031, () => 80);
+    expect([rttOf(paths) > 60, rttOf(paths) <= 80]).toEqual([true, true]);
+    talk(150_031, 300_031, () => 30);
+    const before = rttOf(paths);
+    let late = 1;
+    talk(300_031, 320_031, () => (late-- > 0 ? 130 : 30));
+    expect([before < 35, rttOf(paths) > before, rttOf(paths) < before + 25]).toEqual([true, true, true]);
+  });
+});
+
 describe('an idle peer', () => {
   test('costs nothing: keepalives stop a minute after the last traffic, and then no timer is left', () => {
     const { paths } = begun(RELAY, 50);
@@ -274,7 +304,7 @@ describe('an idle peer', () => {
 
   test('that looks for a direct path does so five times, and rests', () => {
     const { paths } = begun(RELAY);
-    const wanted = runTo(paths, 10_000_000).filter(({ output }) => output.type === 'want_direct');
+    const wanted = live(paths, 0.001, 10_000_000, () => 30).filter(({ output }) => output.type === 'want_direct');
     expect(wanted.map(({ at }) => at)).toEqual([1, 1_000, 5_000, 15_000, 60_000]);
     expect(paths.nextAt()).toBe(Infinity);
   });

@@ -100,9 +100,10 @@ export class Relaying {
     if (this.isRelay(peer.key)) this.rendezvous?.down(now, peer.key, hasRefused);
   }
 
-  /** There is a sample of the round trip, or another path. */
+  /** There is a sample of the round trip, or another path. Where this node is registered, keepalives go on: NATs forget who is silent for 30 s. */
   measured(now: number, peer: RemotePeer): void {
     if (!this.isRelay(peer.key)) return;
+    if (this.readyBefore.includes(peer.key)) peer.paths?.traffic(now);
     const rttMs = peer.activePath?.rttMs;
     if (rttMs !== undefined) this.rendezvous?.rtt(now, peer.key, rttMs);
   }

@@ -58,6 +58,7 @@ export class Steering {
       const ping = peer.pings.get(name);
       if (ping?.path === path) {
         peer.pings.delete(name);
+        peer.paths?.measured(path, now - ping.at);
         this.o.emit({ type: 'pong', peer: peer.key, path, rttMs: now - ping.at });
       } else if (!this.o.traversal.response(now, peer, path, frame.data)) peer.paths?.response(now, path, frame.data);
       this.o.relaying.measured(now, peer);

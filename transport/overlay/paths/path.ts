@@ -23,6 +23,8 @@ const RTT_ASSUMED_MS = 333;
 /** RTTs are compared where there are so many samples; until then the path is measured every second. */
 export const SAMPLES_MIN = 8;
 const MEASURE_SOON_MS = 1_000;
+/** Samples that a round-trip time is made of, more or less. */
+const SMOOTHED = 4;
 const KEEPALIVE_MS = 15_000;
 /** A path that was left for not working is not come back to for a second; for twice that the next time, up to a minute. */
 const HOLD_MS = 1_000;
@@ -234,11 +236,11 @@ export class Path {
     this.loss.record(false);
   }
 
-  /** The mean of the first samples; later ones count for an eighth. */
-  private measured(rttMs: number): void {
+  /** The first sample has much in it that is not the path's, as a handshake, so it counts until there is another. Then means; later ones count for a quarter. */
+  measured(rttMs: number): void {
     this.samples++;
-    this.rttMs ??= rttMs;
-    this.rttMs += (rttMs - this.rttMs) / Math.min(this.samples, 8);
+    if (this.rttMs === undefined || this.samples <= 2) this.rttMs = rttMs;
+    else this.rttMs += (rttMs - this.rttMs) / Math.min(this.samples - 1, SMOOTHED);
   }
 
   private measureLoss(now: number, challenge: Challenge): void {

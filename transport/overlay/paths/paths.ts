@@ -32,6 +32,8 @@ const DEAD_MS = 60_000;
 /** So long the last path is challenged before none is left. */
 const LAST_PATH_MS = 10_000;
 const TRAFFIC_MS = 60_000;
+/** A path that comes into use is measured a few times, whether there is traffic or not. */
+const MEASURED_MS = 4_500;
 /** Probe timeouts of the connection at which all paths are challenged, and at which the active one is left. */
 const TIMEOUTS_DOUBT = 2;
 const TIMEOUTS_LEAVE = 3;
@@ -202,6 +204,11 @@ export class Paths {
   /** The user sent something, or a peer is to be kept at hand: keepalives run for a minute. */
   traffic(now: number): void {
     this.trafficUntil = now + TRAFFIC_MS;
+  }
+
+  /** A round trip on this path that was measured by another challenge than its own. */
+  measured(path: PathId, rttMs: number): void {
+    this.byId.get(path)?.measured(rttMs);
   }
 
   /** Interfaces changed: nothing that was proved holds for sure. */
@@ -416,6 +423,7 @@ export class Paths {
     if (current !== undefined && (reason === 'timeouts' || reason === 'silent' || current.loss.isLossy)) current.hold(now);
     this.current = path;
     this.switchedAt = now;
+    if (path !== undefined) this.trafficUntil = Math.max(this.trafficUntil, now + MEASURED_MS);
     this.isGivenUp = false;
     this.isTimedOut = false;
     if (this.roaming?.path === path) this.roaming = undefined;
