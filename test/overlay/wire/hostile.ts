@@ -19,19 +19,27 @@ export function* disturbed(bytes: Uint8Array): Generator<Uint8Array> {
  * fields together are at most its length.
  */
 export function assertWithin(input: Uint8Array, parsed: unknown): void {
-  expect(weight(input, parsed)).toBeLessThanOrEqual(input.length);
+  expect(views(parsed).every((bytes) => bytes.length === 0 || bytes.buffer === input.buffer)).toBe(true);
+  expect(weight(parsed)).toBeLessThanOrEqual(input.length);
 }
 
-function weight(input: Uint8Array, value: unknown): number {
-  if (value instanceof Uint8Array) {
-    if (value.length > 0) expect(value.buffer).toBe(input.buffer);
-    return value.length;
-  }
-  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + Math.max(1, weight(input, item)), 0);
+/** As `assertWithin`, of a parser that copies: what it read, all of the input beside it, and a hash or two. */
+export function assertPaidFor(input: Uint8Array, parsed: unknown): void {
+  expect(weight(parsed)).toBeLessThanOrEqual(2 * input.length + 64);
+}
+
+function views(value: unknown): readonly Uint8Array[] {
+  if (value instanceof Uint8Array) return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(views) : [];
+}
+
+function weight(value: unknown): number {
+  if (value instanceof Uint8Array) return value.length;
+  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + Math.max(1, weight(item)), 0);
   if (typeof value !== 'object' || value === null) return 0;
   // A `type` is a constant of the parser's, and a name is text that was made of bytes.
   return Object.entries(value).reduce(
-    (sum, [key, item]) => sum + (key === 'type' ? 0 : typeof item === 'string' ? Buffer.byteLength(item) : weight(input, item)),
+    (sum, [key, item]) => sum + (key === 'type' ? 0 : typeof item === 'string' ? Buffer.byteLength(item) : weight(item)),
     0,
   );
 }
