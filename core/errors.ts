@@ -247,7 +247,7 @@ export const CODES = {
   NET_MCP_TAKEN: row('An MCP server is served under this name on this node already.', 'Stop that one, or choose another name.'),
   NET_MCP_UNKNOWN: row(
     'No MCP server of this name is served to this node.',
-    'Check the spelling, and that the node which serves it runs and knows this one; the message says who was asked.',
+    'Check the spelling, and that the node which serves it runs and knows this one; the message says who was asked, and who has not answered.',
   ),
   NET_NAME_UNKNOWN: row(
     'No relay knows a node of this name, address or key, and nothing is configured for it.',

@@ -152,8 +152,13 @@ it('a name alone: the one node that serves it; two are named; none that is conne
   expect((await open()).session.peer.name).toBe('box');
   server.overlay.isCut = true;
   const began = clock.monotonic();
-  await expect(open()).rejects.toMatchObject({ code: 'NET_MCP_UNKNOWN', message: expect.stringContaining('asked: spare, box') });
+  await expect(open()).rejects.toMatchObject({
+    code: 'NET_MCP_UNKNOWN',
+    message: "no node serves an MCP server 'files' to this one; asked: spare; no answer from box",
+  });
   expect(clock.monotonic() - began).toBeLessThan(2 * MCP_LIMITS.findMs + 100);
+  client.overlay.isCut = true;
+  await expect(open()).rejects.toMatchObject({ message: expect.stringMatching(/; nobody has answered; no answer from spare, box$/) });
 });
 
 it('nobody that it knows serves the name: all members are asked, and named as their certificates say', async () => {
@@ -163,7 +168,7 @@ it('nobody that it knows serves the name: all members are asked, and named as th
   node('spare').mcp.serve('files', { onSession: (session) => void new Heard(session) });
   await expect(open()).rejects.toMatchObject({ message: expect.stringContaining('box/files, spare/files') });
   for (let n = 0; n < 70; n++) node(`n${n}`);
-  const told = expect.stringMatching(/^no node serves an MCP server 'nothing'.*; 8 more were not, NODE\/NAME asks one$/);
+  const told = expect.stringMatching(/^no node serves an MCP server 'nothing'.*; 8 more were not asked, NODE\/NAME asks one$/);
   await expect(open('nothing')).rejects.toMatchObject({ code: 'NET_MCP_UNKNOWN', message: told });
 });
 

@@ -15,9 +15,18 @@ export interface NamesOptions {
   readonly isServedTo: (name: string, peer: McpPeer) => boolean;
 }
 
+/** What a node says to WHO. `silent`: nothing, in time. */
+type Answer = 'serves' | 'does not serve' | 'silent';
+
 interface Question {
   readonly publicKey: string;
-  readonly answer: (server: McpPeer | undefined) => void;
+  /** `from`: as the certificate names it: a record only says how it calls itself. */
+  readonly answer: (answer: Answer, from?: McpPeer) => void;
+}
+
+interface Asked {
+  readonly peer: McpPeer;
+  readonly answer: Answer;
 }
 
 export class Names {
@@ -36,21 +45,24 @@ export class Names {
    * The one node that serves it: of those that are connected, or else of all others that this node or its relays know. One that does not answer
    * in time does not serve it.
    *
-   * Throws NET_MCP_UNKNOWN, NET_MCP_AMBIGUOUS; both name the nodes.
+   * Throws NET_MCP_UNKNOWN, which tells those that have answered from those that have not; NET_MCP_AMBIGUOUS, which names the nodes.
    */
   async find(name: string): Promise<McpPeer> {
     const near = this.overlay.peers().filter(({ isConnected }) => isConnected);
     const nearest = await this.askAll(near, name);
-    if (nearest !== undefined) return nearest;
+    const server = theOne(nearest, name);
+    if (server !== undefined) return server;
     const others = await this.others(near);
-    const found = await this.askAll(others.slice(0, ASKED_MAX), name);
+    const farther = await this.askAll(others.slice(0, ASKED_MAX), name);
+    const found = theOne(farther, name);
     if (found !== undefined) return found;
-    throw new MeshError('NET_MCP_UNKNOWN', `no node serves an MCP server '${name}' to this one; ${whoWasAsked(near, others)}`);
+    const who = whoWasAsked([...nearest, ...farther], others.length - farther.length);
+    throw new MeshError('NET_MCP_UNKNOWN', `no node serves an MCP server '${name}' to this one; ${who}`);
   }
 
   stop(): void {
     this.unsubscribe();
-    for (const { answer } of [...this.questions.values()]) answer(undefined);
+    for (const { answer } of [...this.questions.values()]) answer('silent');
   }
 
   /** Those of the configuration, and those that are registered at the relays, but for `asked`: one of a key. */
@@ -61,30 +73,23 @@ export class Names {
     return [...others.values()];
   }
 
-  /** The only one of these who serves it; undefined: none does. Throws NET_MCP_AMBIGUOUS. */
-  private async askAll(peers: readonly McpPeer[], name: string): Promise<McpPeer | undefined> {
-    const answers = await Promise.all(peers.map((peer) => this.ask(peer, name)));
-    const found = answers.filter((peer) => peer !== undefined);
-    if (found.length > 1)
-      throw new MeshError(
-        'NET_MCP_AMBIGUOUS',
-        `'${name}' is served by more than one node: ${found.map((peer) => `${nodeTarget(peer)}/${name}`).join(', ')}`,
-      );
-    return found[0];
+  private askAll(peers: readonly McpPeer[], name: string): Promise<readonly Asked[]> {
+    return Promise.all(peers.map((peer) => this.ask(peer, name)));
   }
 
-  /** The node as its certificate names it, if it serves this: a record only says how it calls itself. */
-  private async ask({ publicKey }: McpPeer, name: string): Promise<McpPeer | undefined> {
+  private async ask(peer: McpPeer, name: string): Promise<Asked> {
+    const { publicKey } = peer;
     const { clock, newId, findMs } = this.options;
     const id = newId();
-    const { promise, resolve } = Promise.withResolvers<McpPeer | undefined>();
-    this.questions.set(id, { publicKey, answer: resolve });
-    const cancel = clock.after(findMs, () => resolve(undefined));
-    this.overlay.send(publicKey, CHANNEL, buildMcpFrame({ type: 'who', id, name })).catch(() => resolve(undefined));
-    const server = await promise;
+    const { promise, resolve } = Promise.withResolvers<Asked>();
+    const answer: Question['answer'] = (what, from = peer) => resolve({ peer: from, answer: what });
+    this.questions.set(id, { publicKey, answer });
+    const cancel = clock.after(findMs, () => answer('silent'));
+    this.overlay.send(publicKey, CHANNEL, buildMcpFrame({ type: 'who', id, name })).catch(() => answer('silent'));
+    const asked = await promise;
     cancel();
     this.questions.delete(id);
-    return server;
+    return asked;
   }
 
   private received(from: McpPeer, bytes: Uint8Array): void {
@@ -95,13 +100,32 @@ export class Names {
       void this.overlay.send(from.publicKey, CHANNEL, here).catch(() => undefined);
     }
     const question = frame?.type === 'here' ? this.questions.get(frame.id) : undefined;
-    if (frame?.type === 'here' && question?.publicKey === from.publicKey) question.answer(frame.isServed ? from : undefined);
+    if (frame?.type === 'here' && question?.publicKey === from.publicKey)
+      question.answer(frame.isServed ? 'serves' : 'does not serve', from);
   }
 }
 
-function whoWasAsked(near: readonly McpPeer[], others: readonly McpPeer[]): string {
-  const asked = [...near, ...others.slice(0, ASKED_MAX)];
+/** The only one of these who serves it; undefined: none does. Throws NET_MCP_AMBIGUOUS. */
+function theOne(asked: readonly Asked[], name: string): McpPeer | undefined {
+  const [first, ...more] = asked.filter(({ answer }) => answer === 'serves').map(({ peer }) => peer);
+  if (first === undefined || more.length === 0) return first;
+  const all = [first, ...more].map((peer) => `${nodeTarget(peer)}/${name}`).join(', ');
+  throw new MeshError('NET_MCP_AMBIGUOUS', `'${name}' is served by more than one node: ${all}`);
+}
+
+/** `left`: how many were not asked. */
+function whoWasAsked(asked: readonly Asked[], left: number): string {
   if (asked.length === 0) return 'this node and its relays know no other';
-  const more = others.length - ASKED_MAX;
-  return `asked: ${asked.map(nodeText).join(', ')}${more > 0 ? `; ${more} more were not, NODE/NAME asks one` : ''}`;
+  const those = (isMeant: (answer: Answer) => boolean): string =>
+    asked
+      .filter(({ answer }) => isMeant(answer))
+      .map(({ peer }) => nodeText(peer))
+      .join(', ');
+  const answered = those((answer) => answer !== 'silent');
+  const silent = those((answer) => answer === 'silent');
+  return [
+    answered === '' ? 'nobody has answered' : `asked: ${answered}`,
+    ...(silent === '' ? [] : [`no answer from ${silent}`]),
+    ...(left === 0 ? [] : [`${left} more were not asked, NODE/NAME asks one`]),
+  ].join('; ');
 }
