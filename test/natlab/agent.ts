@@ -9,8 +9,7 @@ import { isMeshError } from '../../core/errors.ts';
 import type { RelayAddress } from '../../transport/overlay/relay/ports.ts';
 import type { OverlayEvent, PeerView } from '../../transport/overlay/node/ports.ts';
 import { startOverlay, type Overlay, type OverlayStatus } from '../../transport/overlay/overlay.ts';
-import { RELAY_ADDRESSES } from './lab.ts';
-import { readMember, UDP_PORT, WEBSOCKET_PORT, type Member } from './members.ts';
+import { listenAt, readMember, WEBSOCKET_PORT, type Member } from './members.ts';
 
 export interface AgentConfig {
   readonly member: Member;
@@ -215,13 +214,12 @@ async function obey(overlay: Overlay, { received, watch }: Seen, command: AgentC
 
 async function start({ member, isRelay, relays, birthday, proxy }: AgentConfig): Promise<Overlay> {
   const { identity, network, trust } = await readMember(member);
-  const addresses = isRelay ? RELAY_ADDRESSES[member.name as keyof typeof RELAY_ADDRESSES] : ['0.0.0.0'];
   return startOverlay({
     identity,
     network,
     trust,
     name: member.name,
-    listen: addresses.map((host) => ({ host, port: UDP_PORT })),
+    listen: listenAt(member.name),
     ...(isRelay && { webSocket: { host: '0.0.0.0', port: WEBSOCKET_PORT } }),
     relay: isRelay,
     relays,

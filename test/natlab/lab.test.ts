@@ -6,11 +6,12 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '../servers.ts';
-import { NatLab, RELAY_ADDRESSES, type Place } from './lab.ts';
+import { NatLab } from './lab.ts';
 import type { LabProcess } from './lab-process.ts';
 import type { NatKind } from './nat.ts';
 import type { ProbeCommand, ProbeLine, SayUdp } from './probe.ts';
 import { labTools, type Tools } from './tools.ts';
+import { RELAY_ADDRESSES, type LabNet, type Place } from './topology.ts';
 
 const tools = labTools();
 const WAN_A = '203.0.113.10';
@@ -31,9 +32,12 @@ interface Probe {
 
 type Probes<P extends Place> = Readonly<Record<P, Probe>> & { readonly lab: NatLab } & AsyncDisposable;
 
-/** A lab with a probe at each of these hosts. */
-async function probes<P extends Place>(a: NatKind, b: NatKind, ...places: readonly P[]): Promise<Probes<P>> {
-  const lab = await NatLab.open(tools as Tools, { a, b });
+/** A lab with a home on each side, and a probe at each of these hosts. */
+const probes = <P extends Place>(a: NatKind, b: NatKind, ...places: readonly P[]): Promise<Probes<P>> =>
+  probesIn({ a, b }, ...places);
+
+async function probesIn<P extends Place>(net: LabNet, ...places: readonly P[]): Promise<Probes<P>> {
+  const lab = await NatLab.open(tools as Tools, net);
   const dispose = (): Promise<void> => lab[Symbol.asyncDispose]();
   try {
     const all = await Promise.all(places.map(async (place) => [place, await probe(lab, place)] as const));
@@ -192,7 +196,7 @@ describe.skipIf(tools === undefined)('a NAT box', () => {
     const { lab, a, relay1 } = net;
     await seen(net);
     const address = await lab.changeAddress('a');
-    expect(address).toBe('198.18.1.3');
+    expect(address).toBe(kind === 'none' ? '198.18.1.3' : '192.168.1.3');
     const [one] = await seen(net);
     expect(one.startsWith(`${lab.publicAddress('a')}:`)).toBe(true);
     await relay1.send(one, 'answer');
@@ -216,6 +220,122 @@ describe.skipIf(tools === undefined)('a NAT box', () => {
       await relay1.send(await greet(host), 'again');
       expect(await host.until('again')).toEqual(['in time', 'again']);
     }
+  });
+});
+
+describe.skipIf(tools === undefined)('boxes behind boxes', () => {
+  test.each([
+    ['port/port', true],
+    ['full/addr', true],
+    ['port/sym', false],
+    ['sym/port', false],
+  ] as const)('%s: a socket is one endpoint to all, that of the outer box: %s', async (chain, isOne) => {
+    await using net = await probesIn({ a: chain, b: 'none' }, 'a', 'relay1', 'relay2');
+    const { a, relay1 } = net;
+    const [one, other] = await seen(net);
+    expect([one, other].map((endpoint) => endpoint.split(':')[0])).toEqual([WAN_A, WAN_A]);
+    expect(one === other).toBe(isOne);
+    await relay1.send(one, 'answer');
+    expect(await a.until('answer')).toEqual(['answer']);
+  });
+
+  test('full/port and port/full: the stricter box decides who gets through', async () => {
+    for (const chain of ['full/port', 'port/full'] as const) {
+      await using net = await probesIn({ a: chain, b: 'none' }, 'a', 'relay1', 'relay2');
+      const { a, relay1, relay2 } = net;
+      await a.send(`${RELAY1}:4000`, 'hi');
+      const { from } = await relay1.heard();
+      await relay2.send(from, 'another address');
+      await relay1.send(from, 'the endpoint');
+      expect(await a.until('the endpoint')).toEqual(['the endpoint']);
+    }
+  });
+
+  test('rebind: both boxes forget', async () => {
+    await using net = await probesIn({ a: 'full/full', b: 'none' }, 'a', 'relay1', 'relay2');
+    const { lab, a, relay1 } = net;
+    const [before] = await seen(net);
+    await lab.rebind('a');
+    await relay1.send(before, 'lost');
+    await seen(net);
+    await relay1.send(before, 'arrives');
+    expect(await a.until('arrives')).toEqual(['arrives']);
+  });
+
+  test('renumber changes the public address, which is that of the carrier', async () => {
+    await using net = await probesIn({ a: 'port/port', b: 'none' }, 'a', 'relay1', 'relay2');
+    const { lab } = net;
+    await seen(net);
+    await lab.renumber('a');
+    const [one] = await seen(net);
+    expect(one.split(':')[0]).toBe('203.0.113.41');
+    expect(lab.publicAddress('a')).toBe('203.0.113.41');
+  });
+});
+
+describe.skipIf(tools === undefined)('hosts behind one box', () => {
+  const HOME = { a: 'port', b: 'port', shares: 'home' } as const;
+
+  test('reach each other by their own addresses, and have one public address', async () => {
+    await using net = await probesIn(HOME, 'a', 'b', 'relay1');
+    const { lab, a, b, relay1 } = net;
+    await a.send(`${lab.address('b')}:4000`, 'near');
+    expect(await b.heard()).toMatchObject({ text: 'near', from: '192.168.1.2:4000' });
+    await a.send(`${RELAY1}:4000`, 'hi');
+    await b.send(`${RELAY1}:4000`, 'hi', { port: 4001 });
+    expect([(await relay1.heard()).from, (await relay1.heard()).from].toSorted()).toEqual([`${WAN_A}:4000`, `${WAN_A}:4001`]);
+  });
+
+  test('isolated: not by their own addresses', async () => {
+    await using net = await probesIn({ ...HOME, isolated: true }, 'a', 'b', 'relay1');
+    const { lab, a, b, relay1 } = net;
+    await a.send(`${lab.address('b')}:4000`, 'lost');
+    await b.send(`${RELAY1}:4000`, 'hi');
+    await relay1.send((await relay1.heard()).from, 'end');
+    expect(await b.until('end')).toEqual(['end']);
+  });
+
+  /** What `b`, at 4001, hears of what `a`, at 4000, sends to the address of the box, before `b` has sent anything there, and after. */
+  async function hairpin(net: LabNet, text: string): Promise<readonly string[]> {
+    await using probesOf = await probesIn(net, 'a', 'b', 'relay1');
+    const { lab, a, b, relay1 } = probesOf;
+    await b.send(`${RELAY1}:4000`, 'hi', { port: 4001 });
+    const { from } = await relay1.heard();
+    const to = `${lab.publicAddress('a')}:4001`;
+    await a.send(to, `${text} early`);
+    await b.send(`${lab.publicAddress('b')}:9`, 'opens the address', { port: 4001 });
+    await a.send(to, `${text} by address`);
+    await b.send(`${lab.publicAddress('b')}:4000`, 'opens the endpoint', { port: 4001 });
+    await a.send(to, `${text} by endpoint`);
+    await relay1.send(from, 'end');
+    return b.until('end');
+  }
+
+  test.each([
+    ['full', ['x early', 'x by address', 'x by endpoint', 'end']],
+    ['addr', ['x by address', 'x by endpoint', 'end']],
+    ['port', ['x by endpoint', 'end']],
+  ] as const)('%s: by the public address with a hairpin, as from outside; else not', async (kind, heard) => {
+    for (const net of [
+      { a: kind, b: kind, shares: 'home', isolated: true },
+      { a: `port/${kind}`, b: `port/${kind}`, shares: 'carrier' },
+    ] as const) {
+      expect(await hairpin(net, 'x')).toEqual(['end']);
+      const isStrict = net.shares === 'carrier';
+      const expected = isStrict ? ['x by endpoint', 'end'] : heard;
+      expect(await hairpin({ ...net, hairpin: true }, 'x')).toEqual(expected);
+    }
+  });
+
+  test('who cannot share a box is told', async () => {
+    await expect(NatLab.open(tools as Tools, { a: 'port', b: 'sym', shares: 'home' })).rejects.toThrow('cannot share');
+    await expect(NatLab.open(tools as Tools, { a: 'port/sym', b: 'port/full', shares: 'carrier' })).rejects.toThrow(
+      'cannot share',
+    );
+    await expect(NatLab.open(tools as Tools, { a: 'port/sym', b: 'port/sym', shares: 'home' })).rejects.toThrow('cannot share');
+    await expect(NatLab.open(tools as Tools, { a: 'sym', b: 'sym', shares: 'home', hairpin: true })).rejects.toThrow(
+      'no hairpin',
+    );
   });
 });
 

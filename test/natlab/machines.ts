@@ -8,20 +8,23 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { main } from '../../cli/dispatch.ts';
-import type { PeerRow } from '../../cli/net/status.ts';
+import type { NetStatus, PeerRow } from '../../cli/net/status.ts';
 import { captured } from '../cli/processes.ts';
-import { NatLab, nodeCommand, RELAY_ADDRESSES, type Place, type Side } from './lab.ts';
+import { NatLab, nodeCommand } from './lab.ts';
 import type { LabProcess, Line } from './lab-process.ts';
 import type { NatKind } from './nat.ts';
 import type { Tools } from './tools.ts';
+import { RELAY_ADDRESSES, SIDES, type Place, type Side } from './topology.ts';
 
 const CLI = '../../cli/main.ts';
 const [RELAY, RELAY_OTHER] = RELAY_ADDRESSES.relay1;
 const UDP = 7337;
+const UDP_OTHER = 7338;
 const WEB_SOCKET = 443;
 const EVERYTHING = fileURLToPath(
   new URL('../../node_modules/@modelcontextprotocol/server-everything/dist/index.js', import.meta.url),
@@ -31,31 +34,39 @@ const LONG = 'x'.repeat(2_000_000);
 const SETTLE_MS = 15_000;
 const START_MS = 30_000;
 const POLL_MS = 50;
-const BOTH: readonly Side[] = ['a', 'b'];
+
+export interface MachinesOptions {
+  /** Who joins. Both by default. */
+  readonly sides?: readonly Side[];
+  /** Two addresses with one port each (the default), or one address with two ports, as docs/overlay.md has it. */
+  readonly relay?: 'addresses' | 'ports';
+}
 
 export class Machines implements AsyncDisposable {
   readonly lab: NatLab;
   private readonly path: string;
   private readonly hasTls: boolean;
+  private readonly options: Required<MachinesOptions>;
   /** Of the processes at a place. */
   private readonly environments = new Map<Place, readonly string[]>();
   private readonly clients: Client[] = [];
 
-  private constructor(lab: NatLab, path: string, hasTls: boolean) {
+  private constructor(lab: NatLab, path: string, hasTls: boolean, options: Required<MachinesOptions>) {
     this.lab = lab;
+    this.options = options;
     this.path = path;
     this.hasTls = hasTls;
   }
 
-  static async open(tools: Tools, kinds: Readonly<Record<Side, NatKind>>): Promise<Machines> {
+  static async open(tools: Tools, kinds: Readonly<Record<Side, NatKind>>, options: MachinesOptions = {}): Promise<Machines> {
+    const { sides = SIDES, relay = 'addresses' } = options;
     const path = mkdtempSync(join(tmpdir(), 'reprise-natlab-'));
-    const isProxied = (side: Side): boolean => kinds[side] === 'proxy';
-    const proxied = BOTH.filter(isProxied);
-    const machines = new Machines(await NatLab.open(tools, kinds), path, proxied.length > 0);
+    const hasTls = sides.some((side) => kinds[side] === 'proxy');
+    const machines = new Machines(await NatLab.open(tools, kinds), path, hasTls, { sides, relay });
     try {
-      for (const side of proxied) await machines.goByProxy(side);
+      for (const side of sides) await machines.equip(side, kinds[side]);
       await machines.found();
-      await Promise.all(BOTH.map((side) => machines.join(side)));
+      await Promise.all(sides.map((side) => machines.join(side)));
       return machines;
     } catch (error) {
       await machines[Symbol.asyncDispose]();
@@ -77,13 +88,17 @@ export class Machines implements AsyncDisposable {
     return client;
   }
 
-  /** How a place sees another. */
-  async peer(place: Place, other: Place): Promise<PeerRow | undefined> {
+  /** What the node at a place says of itself. */
+  async status(place: Place): Promise<NetStatus> {
     const { io, text } = captured({});
     const code = await main(['net', 'peers', '--json', '--dir', this.folder(place)], io);
     if (code !== 0) throw new Error(`net peers at ${place} ended with ${code}: ${text.stderr}`);
-    const { peers } = JSON.parse(text.stdout) as { readonly peers: readonly PeerRow[] };
-    return peers.find(({ name }) => name === other);
+    return JSON.parse(text.stdout) as NetStatus;
+  }
+
+  /** How a place sees another. */
+  async peer(place: Place, other: Place): Promise<PeerRow | undefined> {
+    return (await this.status(place)).peers.find(({ name }) => name === other);
   }
 
   /** Waits until a place sees the other in this way; gives how it does when `limitMs` are over. */
@@ -100,9 +115,11 @@ export class Machines implements AsyncDisposable {
     rmSync(this.path, { recursive: true, force: true });
   }
 
-  private async goByProxy(side: Side): Promise<void> {
-    const proxy = await this.lab.startProxy(side);
-    this.environments.set(side, [`HTTPS_PROXY=${proxy}`, `NODE_EXTRA_CA_CERTS=${join(this.path, 'cert.pem')}`]);
+  /** What the processes of a side are told by their environment. */
+  private async equip(side: Side, kind: NatKind): Promise<void> {
+    const proxy = kind === 'proxy' ? [`HTTPS_PROXY=${await this.lab.startProxy(side)}`] : [];
+    const trust = this.hasTls ? [`NODE_EXTRA_CA_CERTS=${join(this.path, 'cert.pem')}`] : [];
+    this.environments.set(side, [...proxy, ...trust]);
   }
 
   /** Options of a relay with a certificate that it has signed itself. */
@@ -115,9 +132,14 @@ export class Machines implements AsyncDisposable {
 
   /** relay1 makes the network, and relays. */
   private async found(): Promise<void> {
-    const endpoints = [`${RELAY}:${UDP}`, `${RELAY_OTHER}:${UDP}`, `${this.hasTls ? 'wss' : 'ws'}://${RELAY}:${WEB_SOCKET}`];
-    const listen = [RELAY, RELAY_OTHER].flatMap((host) => ['--listen', `${host}:${UDP}`]);
-    await this.run('relay1', ['init', 'natlab', '--name', 'relay1', ...listen, ...endpoints.flatMap((at) => ['--endpoint', at])]);
+    const udp =
+      this.options.relay === 'ports'
+        ? [`${RELAY}:${UDP}`, `${RELAY}:${UDP_OTHER}`]
+        : [`${RELAY}:${UDP}`, `${RELAY_OTHER}:${UDP}`];
+    const endpoints = [...udp, `${this.hasTls ? 'wss' : 'ws'}://${RELAY}:${WEB_SOCKET}`];
+    const listen = this.options.relay === 'ports' ? [UDP, UDP_OTHER].map((port) => `0.0.0.0:${port}`) : udp;
+    const at = [...listen.flatMap((here) => ['--listen', here]), ...endpoints.flatMap((there) => ['--endpoint', there])];
+    await this.run('relay1', ['init', 'natlab', '--name', 'relay1', ...at]);
     await this.goesOn('relay1', 'net.ready', ['relay', '--ws', `0.0.0.0:${WEB_SOCKET}`, ...(this.hasTls ? this.tls() : [])]);
   }
 
@@ -171,4 +193,37 @@ export async function callAcross(tools: Tools, a: NatKind, b: NatKind, kind: Pee
   const peer = await machines.settle('b', 'a', kind, SETTLE_MS);
   const answers = [atOnce, await call('echo', { message: LONG }), await call('get-sum', { a: 19, b: 23 })];
   return { answers, kinds: [peer?.kind, (await machines.peer('a', 'relay1'))?.kind] };
+}
+
+/** What `net up` says of where it is, when it talks to nobody but its relay. */
+export interface Surroundings {
+  readonly kind: NetStatus['nat']['kind'];
+  /** The hosts of the endpoints that the relay has seen. */
+  readonly hosts: readonly string[];
+  /** How the relay is reached. */
+  readonly relay: PeerRow['kind'];
+}
+
+const OUTSIDE = '203.0.113.10';
+/** By who has asked from two endpoints. Without UDP nobody is seen. */
+export const SEEN: Readonly<Record<NatKind, Surroundings>> = {
+  none: { kind: 'none', hosts: ['198.18.1.2'], relay: 'direct' },
+  full: { kind: 'eim', hosts: [OUTSIDE], relay: 'direct' },
+  addr: { kind: 'eim', hosts: [OUTSIDE], relay: 'direct' },
+  port: { kind: 'eim', hosts: [OUTSIDE], relay: 'direct' },
+  poison: { kind: 'eim', hosts: [OUTSIDE], relay: 'direct' },
+  sym: { kind: 'sym', hosts: [OUTSIDE], relay: 'direct' },
+  block: { kind: 'unknown', hosts: [], relay: 'tcp' },
+  proxy: { kind: 'unknown', hosts: [], relay: 'tcp' },
+};
+
+/** As soon as it is what it should be, else how it is after some seconds. */
+export async function surroundings(tools: Tools, kind: NatKind, relay: 'addresses' | 'ports'): Promise<Surroundings> {
+  await using machines = await Machines.open(tools, { a: kind, b: 'none' }, { sides: ['a'], relay });
+  for (const until = performance.now() + SETTLE_MS; ; await wait(POLL_MS)) {
+    const { nat, relays } = await machines.status('a');
+    const hosts = [...new Set(nat.reflexive.map((endpoint) => endpoint.split(':')[0] as string))];
+    const seen = { kind: nat.kind, hosts, relay: relays[0]?.kind };
+    if (isDeepStrictEqual(seen, SEEN[kind]) || performance.now() > until) return seen;
+  }
 }

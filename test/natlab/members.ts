@@ -1,14 +1,17 @@
 /** A network of the overlay for a lab: a CA, two relays and two nodes, each with its certificate. New keys each time. */
 import { randomBytes } from 'node:crypto';
 import { generateIdentity, identityFromSeed, type Identity } from '../../transport/overlay/identity/identity.ts';
+import type { Endpoint } from '../../transport/overlay/paths/endpoint.ts';
 import type { RelayAddress } from '../../transport/overlay/relay/ports.ts';
 import { Authority } from '../../transport/overlay/trust/authority.ts';
 import { DenyLists } from '../../transport/overlay/trust/deny-list.ts';
 import { LIMITS, networkOf, readNetwork, type Network } from '../../transport/overlay/trust/descriptor.ts';
 import { CertificateTrust } from '../../transport/overlay/trust/trust.ts';
-import { RELAY_ADDRESSES, type Place } from './lab.ts';
+import { RELAY_ADDRESSES, type Place, type RelayName } from './topology.ts';
 
-export const UDP_PORT = 7000;
+const RELAY_PORT = 7000;
+/** Another one on each side: behind one box that keeps ports the same would be taken. */
+const HOST_PORTS = { a: 7001, b: 7002 } as const;
 export const WEBSOCKET_PORT = 7443;
 
 /** What a member knows of itself and of its network, as JSON: bytes in hex. */
@@ -43,10 +46,16 @@ export async function readMember(member: Member): Promise<{ identity: Identity; 
   return { identity, network, trust };
 }
 
+/** Where a node listens for UDP: a relay at both of its addresses. */
+export function listenAt(place: Place): readonly Endpoint[] {
+  if (place === 'a' || place === 'b') return [{ host: '0.0.0.0', port: HOST_PORTS[place] }];
+  return RELAY_ADDRESSES[place].map((host) => ({ host, port: RELAY_PORT }));
+}
+
 /** Where the relay of this member is reached: at two addresses by UDP, and by WebSocket. */
 export function relayAddress(member: Member): RelayAddress {
-  const addresses = RELAY_ADDRESSES[member.name as keyof typeof RELAY_ADDRESSES];
-  const udp = addresses.map((address) => `${address}:${UDP_PORT}`);
+  const addresses = RELAY_ADDRESSES[member.name as RelayName];
+  const udp = addresses.map((address) => `${address}:${RELAY_PORT}`);
   return { publicKey: member.publicKey, endpoints: [...udp, `ws://${addresses[0]}:${WEBSOCKET_PORT}`] };
 }
 

@@ -11,7 +11,9 @@
  *            conntrack, so a flow of the host to the same endpoint is given another port later: an early probe closes the way that it was to open
  *   proxy    nothing of the host gets out; the box itself does, so a proxy that runs there is the only way
  *
- * `full` and `addr` keep ports (there is one host), and remember mappings themselves, for conntrack's are per pair of endpoints.
+ * `full` and `addr` keep ports, and remember mappings themselves, for conntrack's are per pair of endpoints; so hosts behind the same box
+ * are to use different ports. So does a box with hairpin: what a host sends to the public address of the box comes back to the host that has the
+ * port there, from the public address, if the kind of the box would let it in from outside. Symmetric boxes have none.
  */
 export const NAT_KINDS = ['none', 'full', 'addr', 'port', 'sym', 'block', 'poison', 'proxy'] as const;
 
@@ -23,6 +25,7 @@ export interface NatBox {
   readonly wan: string;
   /** How long `full` and `addr` remember a mapping that the host does not use. */
   readonly mappingSeconds: number;
+  readonly hairpin: boolean;
 }
 
 interface Rules {
@@ -53,17 +56,56 @@ const RULES: Readonly<Record<NatKind, (wan: string) => Rules>> = {
   proxy: () => ({ forward: 'drop' }),
 };
 
+/** What a packet that goes to the box's own address from inside has to be, to go on to the host that has the port. */
+const HAIRPINS = {
+  full: '',
+  addr: 'udp dport . ip daddr @talked',
+  port: 'udp dport . ip daddr . udp sport @spoken',
+} as const;
+
+export const HAIRPIN_KINDS = ['full', 'addr', 'port'] as const satisfies readonly (keyof typeof HAIRPINS)[];
+
+const hasHairpin = (kind: NatKind): kind is keyof typeof HAIRPINS => kind in HAIRPINS;
+
+interface HairpinRules {
+  readonly raw: string;
+  readonly input: string;
+  readonly pre: string;
+  readonly post: string;
+}
+
+/** What is not let in is dropped at once: conntrack would remember it, and nothing of its flow would come by `pre` again. */
+function hairpinRules(kind: NatKind, wan: string): HairpinRules {
+  if (!hasHairpin(kind)) throw new Error(`${kind} has no hairpin`);
+  return {
+    raw: `iifname "lan" meta l4proto udp update @mappings { udp sport : ip saddr } update @talked { udp sport . ip daddr } update @spoken { udp sport . ip daddr . udp dport }`,
+    input: `iifname "lan" ip daddr ${wan} meta l4proto udp drop`,
+    pre: `iifname "lan" ip daddr ${wan} meta l4proto udp ${HAIRPINS[kind]} ${TO_MAPPING}`,
+    post: `iifname "lan" oifname "lan" ct status dnat snat to ${wan}`,
+  };
+}
+
+const NO_HAIRPIN: HairpinRules = { raw: '', input: '', pre: '', post: '' };
+
 /** Replaces all rules of the box, and with them the mappings of `full` and `addr`. */
-export function natRules({ kind, wan, mappingSeconds }: NatBox): string {
+export function natRules({ kind, wan, mappingSeconds, hairpin }: NatBox): string {
   const { pre = '', forward = '', post = '' } = RULES[kind](wan);
   const input = kind === 'poison' ? '' : 'iifname "wan" ct state new drop';
+  const back = hairpin ? hairpinRules(kind, wan) : NO_HAIRPIN;
+  const kept = `flags dynamic,timeout; timeout ${mappingSeconds}s;`;
   return `flush ruleset
 table ip box {
-  map mappings { type inet_service : ipv4_addr; flags dynamic,timeout; timeout ${mappingSeconds}s; }
-  set talked { type inet_service . ipv4_addr; flags dynamic,timeout; timeout ${mappingSeconds}s; }
+  map mappings { type inet_service : ipv4_addr; ${kept} }
+  set talked { type inet_service . ipv4_addr; ${kept} }
+  set spoken { type inet_service . ipv4_addr . inet_service; ${kept} }
+  chain raw {
+    type filter hook prerouting priority -150
+    ${back.raw}
+  }
   chain input {
     type filter hook input priority 0
     ${input}
+    ${back.input}
   }
   chain forward {
     type filter hook forward priority 0
@@ -72,9 +114,11 @@ table ip box {
   chain pre {
     type nat hook prerouting priority -100
     ${pre}
+    ${back.pre}
   }
   chain post {
     type nat hook postrouting priority 100
+    ${back.post}
     ${post === '' ? '' : `oifname "wan" ${post}`}
   }
 }`;

@@ -4,9 +4,11 @@
  */
 import { describe, expect, test, vi } from 'vitest';
 import { exchangeWhile, move, type Exchange } from './scenarios.ts';
+import { labelOf, runPair } from './matrix.ts';
 import type { NatKind } from './nat.ts';
 import { Pair, type PairOptions, type PeerStatus } from './pair.ts';
 import { labTools, type Tools } from './tools.ts';
+import type { LabNet } from './topology.ts';
 
 // Each has four processes.
 vi.setConfig({ maxConcurrency: 3 });
@@ -65,6 +67,20 @@ describe.skipIf(tools === undefined).concurrent('the overlay', () => {
     expect(await pair.exchange({ count: 200 }, EXCHANGE.limitMs)).toEqual(ALL_ONCE);
     await expectPath(pair, isRelayed);
     expect(await relayPathKind(pair)).toBe('tcp');
+  });
+});
+
+const NEAR: readonly LabNet[] = [
+  { a: 'port/port', b: 'port/port' },
+  { a: 'port', b: 'port', shares: 'home' },
+  { a: 'port/port', b: 'port/port', shares: 'carrier', hairpin: true },
+  { a: 'port/port', b: 'port/port', shares: 'carrier' },
+];
+
+describe.skipIf(tools === undefined).concurrent('the overlay behind carriers, and behind one box', () => {
+  test.each(NEAR.map((net) => [labelOf(net), net] as const))('%s', async (_, net) => {
+    const found = await runPair(tools as Tools, net, { birthday: false, impairment: undefined, seconds: SETTLE_MS / 1_000 });
+    expect(found).toMatchObject({ isAsExpected: true, faults: [] });
   });
 });
 

@@ -1,11 +1,11 @@
 /** Two nodes of the overlay, each behind its NAT, and relays: what the matrix and the tests of the overlay in the lab are made of. */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AgentCommand, AgentConfig, AgentLine } from './agent.ts';
-import { NatLab, type Place, type RelayName, type Side } from './lab.ts';
+import { NatLab } from './lab.ts';
 import type { LabProcess } from './lab-process.ts';
 import { makeMembers, relayAddress, type Member } from './members.ts';
-import type { NatKind } from './nat.ts';
 import type { Tools } from './tools.ts';
+import { homeKind, type LabNet, type Place, type RelayName, type Side } from './topology.ts';
 
 export type Status = Extract<AgentLine, { type: 'status' }>['status'];
 export type PeerStatus = Status['peers'][number];
@@ -35,13 +35,13 @@ export class Pair implements AsyncDisposable {
   }
 
   /** All are started, and known to the relays; `a` and `b` are not connected yet. */
-  static async open(tools: Tools, kinds: Readonly<Record<Side, NatKind>>, options: PairOptions = {}): Promise<Pair> {
-    const lab = await NatLab.open(tools, kinds);
+  static async open(tools: Tools, net: LabNet, options: PairOptions = {}): Promise<Pair> {
+    const lab = await NatLab.open(tools, net);
     try {
       const { relays = ['relay1'], birthday = false } = options;
       const pair = new Pair(lab, await makeMembers(), { relays, birthday });
       const places: readonly Place[] = [...relays, 'a', 'b'];
-      await Promise.all(places.map((place) => pair.start(place, kinds)));
+      await Promise.all(places.map((place) => pair.start(place, net)));
       await Promise.all([pair.registered('a'), pair.registered('b')]);
       return pair;
     } catch (error) {
@@ -140,9 +140,9 @@ export class Pair implements AsyncDisposable {
   }
 
   /** Starts an agent, as it was: with the same key. */
-  async start(place: Place, kinds?: Readonly<Record<Side, NatKind>>): Promise<void> {
+  async start(place: Place, net?: LabNet): Promise<void> {
     const isHost = place === 'a' || place === 'b';
-    const proxy = isHost && kinds?.[place] === 'proxy' ? await this.lab.startProxy(place) : undefined;
+    const proxy = isHost && net !== undefined && homeKind(net[place]) === 'proxy' ? await this.lab.startProxy(place) : undefined;
     const others = this.options.relays.filter((relay) => relay !== place);
     const config: AgentConfig = {
       member: this.members[place],

@@ -1,20 +1,22 @@
 /**
- * `npm run natlab`: the matrix of NATs, or with two kinds one pair; or how long failovers take.
+ * `npm run natlab`: the matrix of NATs; or one pair, where `port/sym` is a home behind its carrier; or a list of such with NATs behind NATs, with two
+ * hosts in one home, or with two homes of one carrier (`matrix.ts`); or how long failovers take.
  *
  *   npm run natlab -- --timings [TEXT] [--times N] [--json]      only those whose name has TEXT; 3 times by default
- *   npm run natlab -- [A B] [--birthday] [--loss PERCENT] [--delay MS] [--jitter MS] [--dup PERCENT] [--secs N] [--times N] [--json]
+ *   npm run natlab -- [A B | stacked | same | carrier] [--birthday] [--loss PERCENT] [--delay MS] [--jitter MS] [--dup PERCENT] [--secs N] [--times N] [--json]
  *
  * Loss and the others are one way. Ends with 1 where a pair did not come to what it should.
  */
 import { parseArgs } from 'node:util';
-import { PAIRS, runPair, type Result, type RunOptions } from './matrix.ts';
-import { NAT_KINDS, type NatKind } from './nat.ts';
+import { inCommon, PAIRS, runPair, TOPOLOGIES, type Result, type RunOptions } from './matrix.ts';
+import { NAT_KINDS } from './nat.ts';
 import { timings, type Timing } from './timings.ts';
 import { labTools, type Tools } from './tools.ts';
+import type { Chain, LabNet } from './topology.ts';
 
-const USAGE = `npm run natlab -- [A B] [--birthday] [--loss PERCENT] [--delay MS] [--jitter MS] [--dup PERCENT] [--secs N] [--times N] [--json]
+const USAGE = `npm run natlab -- [A B | ${Object.keys(TOPOLOGIES).join(' | ')}] [--birthday] [--loss PERCENT] [--delay MS] [--jitter MS] [--dup PERCENT] [--secs N] [--times N] [--json]
 npm run natlab -- --timings [TEXT] [--times N] [--json]
-A and B: ${NAT_KINDS.join(', ')}`;
+A and B: ${NAT_KINDS.join(', ')}; or two of them, as port/sym: of a home, and of its carrier`;
 
 const { values, positionals } = readArgs(() =>
   parseArgs({
@@ -60,9 +62,9 @@ async function showTimings(tools: Tools | undefined): Promise<number> {
 }
 
 async function showPairs(): Promise<number> {
-  const pairs = pairsOf(positionals);
-  if (pairs === undefined) {
-    console.error(`two of ${NAT_KINDS.join(', ')}, or none for all pairs; not '${positionals.join(' ')}'`);
+  const nets = netsOf(positionals);
+  if (nets === undefined) {
+    console.error(`not '${positionals.join(' ')}'\n${USAGE}`);
     return 2;
   }
   const tools = labTools();
@@ -70,9 +72,9 @@ async function showPairs(): Promise<number> {
   const options: RunOptions = { birthday: values.birthday, impairment: impairmentOf(), seconds: Number(values.secs) };
   const results: Result[] = [];
   if (!values.json) console.log(HEAD);
-  for (const [a, b] of pairs)
+  for (const net of nets)
     for (let n = 0; n < Number(values.times ?? '1'); n++) {
-      const result = await runPair(tools, a, b, options);
+      const result = await runPair(tools, net, options);
       results.push(result);
       console.log(values.json ? JSON.stringify(result) : row(result));
     }
@@ -81,10 +83,17 @@ async function showPairs(): Promise<number> {
   return good === results.length ? 0 : 1;
 }
 
-function pairsOf(kinds: readonly string[]): readonly (readonly [NatKind, NatKind])[] | undefined {
-  if (kinds.length === 0) return PAIRS;
-  const [a, b] = kinds.map((text) => NAT_KINDS.find((kind) => kind === text));
-  return kinds.length === 2 && a !== undefined && b !== undefined ? [[a, b]] : undefined;
+/** Undefined: these words name none. */
+function netsOf(words: readonly string[]): readonly LabNet[] | undefined {
+  const [first, second, third] = words;
+  if (first === undefined) return PAIRS.map(([a, b]) => ({ a, b }));
+  if (second === undefined) return Object.entries(TOPOLOGIES).find(([name]) => name === first)?.[1];
+  return isChain(first) && isChain(second) && third === undefined ? [{ a: first, b: second }] : undefined;
+}
+
+function isChain(text: string): text is Chain {
+  const kinds = text.split('/');
+  return kinds.length <= 2 && kinds.every((word) => NAT_KINDS.some((kind) => kind === word));
 }
 
 function impairmentOf(): RunOptions['impairment'] {
@@ -103,16 +112,16 @@ function timingRow({ what, goalMs, runs }: Timing): string {
 const TIMING_COLUMNS = [40, 10, 10, 10, 10, 8] as const;
 const TIMINGS_HEAD = cells(['', 'goal', 'min', 'median', 'max', 'within'], TIMING_COLUMNS);
 
-const COLUMNS = [8, 8, 9, 10, 12, 10, 14] as const;
-const HEAD = cells(['A', 'B', 'expected', 'found', 'connected', 'direct', 'NATs seen', 'faults']);
+const COLUMNS = [12, 12, 30, 9, 10, 12, 10, 14] as const;
+const HEAD = cells(['A', 'B', 'in common', 'expected', 'found', 'connected', 'direct', 'NATs seen', 'faults']);
 
 function row(result: Result): string {
-  const { a, b, expected, isAsExpected, connectMs, directMs, faults, sides } = result;
+  const { net, expected, isAsExpected, connectMs, directMs, faults, sides } = result;
   const found = sides.a?.peer?.kind ?? 'none';
   const nats = `${sides.a?.nat ?? '?'}/${sides.b?.nat ?? '?'}`;
   const why = isAsExpected ? '' : [...faults, sides.a?.peer?.whyRelayed ?? ''].filter((text) => text !== '').join('; ');
   const mark = isAsExpected ? found : `${found} !`;
-  return cells([a, b, expected, mark, ms(connectMs), ms(directMs), nats, why]);
+  return cells([net.a, net.b, inCommon(net).join(', '), expected, mark, ms(connectMs), ms(directMs), nats, why]);
 }
 
 function ms(value: number | undefined): string {

@@ -4,10 +4,10 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AgentLine } from './agent.ts';
-import type { Side } from './lab.ts';
 import type { NatKind } from './nat.ts';
 import { Pair, type PairOptions, type PeerStatus } from './pair.ts';
 import type { Tools } from './tools.ts';
+import { SIDES, type Side } from './topology.ts';
 
 export interface Timing {
   readonly what: string;
@@ -42,16 +42,15 @@ const WATCH_MS = 2_500;
 const LONG_WATCH_MS = 6_000;
 const SETTLE_MS = 70_000;
 const DIRECT_MS = 10_000;
-const BOTH: readonly Side[] = ['a', 'b'];
 
 /** The longest silence around what happens. */
 const gap =
   (happens: (pair: Pair) => Promise<unknown>, watchMs = WATCH_MS) =>
   async (pair: Pair): Promise<number> => {
-    await Promise.all(BOTH.map((side) => watched(pair, side)));
+    await Promise.all(SIDES.map((side) => watched(pair, side)));
     await happens(pair);
     await wait(watchMs);
-    const both = await Promise.all(BOTH.map((side) => watched(pair, side)));
+    const both = await Promise.all(SIDES.map((side) => watched(pair, side)));
     return Math.max(...both.map(({ longestMs }) => longestMs));
   };
 
@@ -155,7 +154,7 @@ async function runsOf(tools: Tools, scenario: Scenario, times: number): Promise<
 async function runsOn(tools: Tools, scenario: Scenario, times: number): Promise<readonly number[]> {
   await using pair = await opened(tools, scenario);
   await pair.connect();
-  for (const side of BOTH) stream(pair, side);
+  for (const side of SIDES) stream(pair, side);
   const runs: number[] = [];
   for (let n = 0; n < times; n++) {
     const wanted = scenario.kind ?? 'direct';
