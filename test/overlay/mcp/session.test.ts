@@ -158,7 +158,9 @@ it('a name alone: the one node that serves it; two are named; none that is conne
   });
   expect(clock.monotonic() - began).toBeLessThan(2 * MCP_LIMITS.findMs + 100);
   client.overlay.isCut = true;
-  await expect(open()).rejects.toMatchObject({ message: expect.stringMatching(/; nobody has answered; no answer from spare, box$/) });
+  await expect(open()).rejects.toMatchObject({
+    message: expect.stringMatching(/; nobody has answered; no answer from spare, box$/),
+  });
 });
 
 it('nobody that it knows serves the name: all members are asked, and named as their certificates say', async () => {
@@ -369,4 +371,42 @@ it('a close is over in time, although the peer takes nothing', async () => {
   const began = clock.monotonic();
   await clock.run(heard.session.close());
   expect(clock.monotonic() - began).toBeLessThanOrEqual(MCP_LIMITS.endMs + 100);
+});
+
+it('who closes what is being closed already waits for the same end', async () => {
+  const { clock, client, open } = pair();
+  const heard = await open();
+  client.overlay.refusals = Number.POSITIVE_INFINITY;
+  const ends: string[] = [];
+  void heard.session.close().then(() => ends.push('first'));
+  void heard.session.close().then(() => ends.push('second'));
+  await clock.advance(MCP_LIMITS.endMs - 1);
+  expect(ends).toEqual([]);
+  await clock.advance(1);
+  expect(ends).toEqual(['first', 'second']);
+  expect(clock.pending()).toBeLessThanOrEqual(1); // The last try to send.
+});
+
+it('who stops does not wait for lines that came before an end of the peer, and leaves no timer', async () => {
+  const { clock, client, sessions, open } = pair();
+  const heard = await open();
+  heard.gate = new Promise(() => undefined);
+  const said = sessions[0]?.session;
+  await clock.run(Promise.all([said?.write(message(1)), said?.write(message(2)), said?.close('failed', 'out of paper')]));
+  await clock.advance(100);
+  expect([heard.lines.length, heard.ended]).toEqual([1, undefined]);
+  await client.mcp.stop();
+  expect(heard.ended).toEqual(failed('NET_MCP_ENDED', 'it failed at node box: out of paper'));
+  expect(clock.pending()).toBe(0);
+});
+
+it('nothing is opened any more by who has stopped, not even what was asked for just before', async () => {
+  const { clock, client, sessions } = pair();
+  const late = client.mcp.open('box/files');
+  await client.mcp.stop();
+  await expect(late).rejects.toMatchObject({ code: 'NET_CLOSED' });
+  for (const target of ['files', 'box/files'])
+    await expect(client.mcp.open(target)).rejects.toMatchObject({ code: 'NET_CLOSED' });
+  await clock.advance(MCP_LIMITS.openMs);
+  expect([sessions.length, clock.pending()]).toEqual([0, 0]);
 });

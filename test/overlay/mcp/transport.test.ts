@@ -4,6 +4,8 @@ import { Client } from '@modelcontextprotocol/client';
 import { McpServer } from '@modelcontextprotocol/server';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import type { OverlayMcp } from '../../../transport/overlay/mcp/overlay-mcp.ts';
+import type { Session, SessionHandlers } from '../../../transport/overlay/mcp/session.ts';
 import { overlayClientTransport, type OverlayTransport, serveOverlay } from '../../../transport/overlay/mcp/transport.ts';
 import { type Machine, machine } from './loopback.ts';
 
@@ -181,3 +183,24 @@ async function silenced({ overlay }: Machine): Promise<void> {
   inside.udp.send = () => undefined;
   await overlay.stop();
 }
+
+it('a transport that is closed while it is opened hears nothing any more', async () => {
+  const opened = Promise.withResolvers<Session>();
+  const mcp = { open: () => opened.promise } as unknown as OverlayMcp;
+  const transport = overlayClientTransport(mcp, 'box/tools');
+  const heard: unknown[] = [];
+  transport.onmessage = (said) => heard.push(said);
+  transport.onclose = () => heard.push('closed');
+  const started = transport.start();
+  await transport.close();
+  let isClosed = false;
+  opened.resolve({
+    start: ({ onLine }: SessionHandlers) => void onLine('', { jsonrpc: '2.0', method: 'notifications/x' }),
+    close: () => {
+      isClosed = true;
+      return Promise.resolve();
+    },
+  } as unknown as Session);
+  await started;
+  expect([heard, isClosed]).toEqual([['closed'], true]);
+});

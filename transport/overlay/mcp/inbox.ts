@@ -65,7 +65,7 @@ export class Inbox {
     return total;
   }
 
-  /** Resolves when every line that has come is handled; not later than `endMs`. */
+  /** Resolves when every line that has come is handled, or none will be any more; not later than `endMs`. */
   async settled(clock: Clock): Promise<void> {
     if (!this.isHandling && this.waiting.length === 0) return;
     await new Promise<void>((resolve) => {
@@ -82,6 +82,7 @@ export class Inbox {
     this.isClosed = true;
     this.waiting = [];
     this.hold(-this.held);
+    this.wake();
   }
 
   private handle(): void {
@@ -101,6 +102,10 @@ export class Inbox {
     }
     // In the same turn as the last look at what waits: or a line that came in between would wait for ever.
     this.isHandling = false;
+    this.wake();
+  }
+
+  private wake(): void {
     for (const resolve of this.idle.splice(0)) resolve();
   }
 

@@ -60,6 +60,7 @@ export class OverlayMcp {
   private readonly sessions = new Map<string, Placed>();
   private readonly names: Names;
   private readonly unsubscribe: (() => void)[];
+  private isStopped = false;
 
   constructor(overlay: McpOverlay, options: McpOptions) {
     this.overlay = overlay;
@@ -109,12 +110,14 @@ export class OverlayMcp {
   /**
    * A session with the server that `target` names: NODE/NAME, or NAME alone when one node serves it.
    *
-   * Throws NET_MCP_UNKNOWN, NET_MCP_AMBIGUOUS, NET_MCP_REFUSED, NET_MCP_BUSY, NET_MCP_ENDED; what the overlay throws when it does not reach NODE.
+   * Throws NET_MCP_UNKNOWN, NET_MCP_AMBIGUOUS, NET_MCP_REFUSED, NET_MCP_BUSY, NET_MCP_ENDED, NET_CLOSED after `stop`; what the overlay throws when it does
+   * not reach NODE.
    */
   async open(target: string): Promise<Session> {
     const at = target.lastIndexOf('/');
     const name = target.slice(at + 1);
     checkName(name);
+    if (this.isStopped) throw stopped();
     const peer =
       at < 0 ? await this.names.find(name) : await this.overlay.connect(target.slice(0, at), { timeoutMs: this.limits.openMs });
     try {
@@ -128,6 +131,7 @@ export class OverlayMcp {
 
   /** Ends all that there is. */
   async stop(): Promise<void> {
+    this.isStopped = true;
     for (const end of this.unsubscribe.splice(0)) end();
     this.names.stop();
     this.served.clear();
@@ -135,6 +139,7 @@ export class OverlayMcp {
   }
 
   private async openAt(peer: McpPeer, name: string): Promise<Session> {
+    if (this.isStopped) throw stopped();
     const session = this.add({ side: 'client', slot: this.freeSlot(peer), peer: peer.publicKey }, this.newId(), name, peer);
     await session.open();
     return session;
@@ -209,6 +214,8 @@ export class OverlayMcp {
     return Buffer.from(this.options.random(ID_BYTES)).toString('hex');
   }
 }
+
+const stopped = (): MeshError => new MeshError('NET_CLOSED', 'this node has ended all of its MCP sessions, and opens no more');
 
 /** `closed` is a word of the overlay, all else are its words for people. */
 const goneText = (reason: string): string => (reason === 'closed' ? 'it said goodbye' : reason);

@@ -52,6 +52,7 @@ export class Session {
   /** That with which it will end, once it is ending. */
   private failure: MeshError | undefined;
   private ended: { readonly error: MeshError | undefined } | undefined;
+  private closing: Promise<void> | undefined;
   private isPumping = false;
   private heardAt: number;
   private sentAt: number;
@@ -118,19 +119,10 @@ export class Session {
     await written;
   }
 
-  /** What was written goes first, for a moment at most. Resolves when the peer has been told, or cannot be. */
-  async close(reason: EndReason = 'done', text = ''): Promise<void> {
-    if (this.state === 'ending' || this.state === 'ended') return;
-    this.state = 'ending';
-    this.inbox.close();
-    this.settle(undefined);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const cancel = this.parts.clock.after(this.parts.limits.endMs, resolve);
-    this.outbox.end({ type: 'end', reason, text }, resolve);
-    this.pump();
-    await promise;
-    cancel();
-    this.over(undefined);
+  /** What was written goes first, for a moment at most. Resolves when the peer has been told, or cannot be. What came and waits is dropped. */
+  close(reason: EndReason = 'done', text = ''): Promise<void> {
+    this.closing ??= this.endHere(reason, text);
+    return this.closing;
   }
 
   // ---- from the peer ---------------------------------------------------------------------------------------------------
@@ -177,6 +169,22 @@ export class Session {
   }
 
   // ---- inside ----------------------------------------------------------------------------------------------------------
+
+  private async endHere(reason: EndReason, text: string): Promise<void> {
+    // The peer has ended it before, and some of what came first waits for its handler: nobody wants that now.
+    if (this.state === 'ending') this.over(this.failure);
+    if (this.state === 'ended') return;
+    this.state = 'ending';
+    this.inbox.close();
+    this.settle(undefined);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.parts.clock.after(this.parts.limits.endMs, resolve);
+    this.outbox.end({ type: 'end', reason, text }, resolve);
+    this.pump();
+    await promise;
+    cancel();
+    this.over(undefined);
+  }
 
   private get peerText(): string {
     return `node ${nodeText(this.peer)}`;

@@ -45,6 +45,8 @@ export class OverlayTransport implements Transport {
     if (this.isStarted) throw new MeshError('USAGE', 'a transport is started once');
     this.isStarted = true;
     const session = await this.open();
+    // Closed while it was opened.
+    if (this.isClosed) return session.close();
     this.session = session;
     session.start({
       onLine: (_line, value) => this.received(session, value),
@@ -53,8 +55,6 @@ export class OverlayTransport implements Transport {
         this.closed();
       },
     });
-    // Closed while it was opened.
-    if (this.isClosed) await session.close();
   }
 
   /**
