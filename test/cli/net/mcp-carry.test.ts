@@ -9,7 +9,7 @@ import { ControlClient } from '../../../cli/control/client.ts';
 import { Duplex } from '../../../cli/control/duplex.ts';
 import { type ControlServer, serveControl } from '../../../cli/control/server.ts';
 import { main } from '../../../cli/dispatch.ts';
-import { bridge } from '../../../cli/net/mcp/bridge.ts';
+import { bridge, type BridgePatience } from '../../../cli/net/mcp/bridge.ts';
 import { mcpOperations } from '../../../cli/net/mcp/operations.ts';
 import { ServerProcess } from '../../../cli/net/mcp/server-process.ts';
 import { Serving, type ServingEvent } from '../../../cli/net/mcp/serving.ts';
@@ -69,11 +69,10 @@ class Bridged {
   readonly notes: string[] = [];
   readonly over: Promise<unknown>;
 
-  constructor(target: string) {
+  constructor(target: string, patience: Partial<BridgePatience> = {}) {
     const out = (line: string): Promise<unknown> => Promise.resolve(this.lines.push(line));
-    this.over = bridge(laptop.client, target, { stdin: this.stdin, out, note: (text) => this.notes.push(text) }).catch(
-      (error: unknown) => error,
-    );
+    const io = { stdin: this.stdin, out, note: (text: string) => this.notes.push(text) };
+    this.over = bridge(laptop.client, target, io, { findMs: 0, answerMs: 60_000, ...patience }).catch((error: unknown) => error);
   }
   say(...lines: readonly string[]): void {
     this.stdin.write(lines.map((line) => `${line}\n`).join(''));
@@ -89,13 +88,60 @@ describe('connect-mcp', () => {
     bridged.say(request(1), '', request(2));
     await until('both have come', () => sessions[0]?.lines.length === 2);
     await sessions[0]?.session.write(answer(1));
-    await until('an answer', () => bridged.lines.length === 1);
+    await sessions[0]?.session.write(answer(2));
+    await until('answers', () => bridged.lines.length === 2);
     bridged.stdin.end();
     expect(await bridged.over).toBeUndefined();
-    expect(bridged.lines).toEqual([answer(1)]);
+    expect(bridged.lines).toEqual([answer(1), answer(2)]);
     expect(bridged.notes).toEqual(["connected to 'here' at hub"]);
     await until('the server hears of it', () => sessions[0]?.ended !== undefined);
     expect(sessions[0]).toMatchObject({ lines: [request(1), request(2)], ended: { error: undefined } });
+  });
+
+  it('a client that has closed its end gets the answers to what it has asked', async () => {
+    serveHere();
+    const bridged = new Bridged('here');
+    const cancelled = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 3 } };
+    const batch = `[${request(4)},{"jsonrpc":"2.0","method":"a notification"}]`;
+    bridged.say(request(1), request(2), request(3), JSON.stringify(cancelled), batch);
+    bridged.stdin.end();
+    await until('all has come', () => sessions[0]?.lines.length === 5);
+    await sessions[0]?.session.write(answer(2));
+    // A request of the server with the same id is no answer.
+    await sessions[0]?.session.write(request(1));
+    await sessions[0]?.session.write(`[${answer(4)},${answer(1)}]`);
+    expect(await bridged.over).toBeUndefined();
+    expect(bridged.lines).toEqual([answer(2), request(1), `[${answer(4)},${answer(1)}]`]);
+    await until('the server hears of it', () => sessions[0]?.ended !== undefined);
+    expect(bridged.notes).toEqual(["connected to 'here' at hub"]);
+  });
+
+  it('but does not wait for them for ever, nor longer than the server is there', async () => {
+    serveHere();
+    const late = new Bridged('here', { answerMs: 20 });
+    late.say(request(1));
+    late.stdin.end();
+    expect(await late.over).toBeUndefined();
+    expect(late.notes.at(-1)).toBe('1 request of the client had no answer for 0.02 s after it closed its end');
+    const left = new Bridged('here');
+    left.say(request(1));
+    left.stdin.end();
+    await until('it is asked', () => sessions[1]?.lines.length === 1);
+    await sessions[1]?.session.close();
+    expect(await left.over).toBeUndefined();
+  });
+
+  it('looks for a while for a server that nobody serves yet, and says so', async () => {
+    for (const target of ['here', 'hub/here']) {
+      const bridged = new Bridged(target, { findMs: 60_000 });
+      await until('it says so', () => bridged.notes.length > 0);
+      const end = hub.mcp.serve('here', { onSession: (session) => sessions.push(new Heard(session)) });
+      await until('it is found', () => bridged.notes.length > 1);
+      expect(bridged.notes).toEqual([`'${target}' is not found yet: this looks for it for 60 s`, "connected to 'here' at hub"]);
+      bridged.stdin.end();
+      expect(await bridged.over).toBeUndefined();
+      end();
+    }
   });
 
   it('what is no JSON-RPC goes nowhere; what is too long is answered here', async () => {

@@ -76,6 +76,22 @@ describe('an MCP client whose server runs on another node', () => {
     await until('both are gone', () => !isAlive(one) && !isAlive(two));
   });
 
+  it('a client that has closed its end gets what it has asked for, and then it ends', async () => {
+    const child = machines.cli('connect-mcp', 'everything', '--dir', join(machines.path, 'laptop'));
+    let stdout = '';
+    child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    const say = (message: object): void => void child.stdin?.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+    const clientInfo = { name: 'pipe', version: '1' };
+    say({ id: 1, method: 'initialize', params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo } });
+    say({ method: 'notifications/initialized' });
+    const long = { name: 'trigger-long-running-operation', arguments: { duration: 0.3, steps: 1 } };
+    say({ id: 2, method: 'tools/call', params: long });
+    child.stdin?.end();
+    expect(await once(child, 'close')).toEqual([0, null]);
+    const answered = stdout.split('\n').flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as { id?: number }).id]));
+    expect(answered).toEqual(expect.arrayContaining([1, 2]));
+  });
+
   it('a server that is killed in the middle of a call: the client is told, and why', async () => {
     const connected = await machines.connect('everything');
     const call = connected.call('trigger-long-running-operation', { duration: 60, steps: 2 });
@@ -146,6 +162,14 @@ it('a node that stops ends the sessions; its names are served again when it runs
   await until('it is served again', () => everything.events.filter(({ type }) => type === 'serving').length > served);
   const again = await machines.connect('everything');
   expect(await again.call('echo', { message: 'back' })).toContain('back');
+  // A client may come before it is served, or the node is met, again.
+  const early = machines.client('everything');
+  await machines.stopHub();
+  const connecting = early.client.connect(early.transport);
+  await until('it looks', () => early.stderr.includes('is not found yet'));
+  await machines.startHub();
+  await connecting;
+  expect(await early.call('echo', { message: 'early' })).toContain('early');
   // A person ends it, while the node is away as well.
   await machines.stopHub();
   await until('it waits once more', () => (everything.stderr.match(/this waits for/g)?.length ?? 0) > 1);
