@@ -68,6 +68,8 @@ export class Carrier {
     const sealed = this.seal(now, to, path, frames, padTo);
     if (sealed === undefined) return false;
     to.connection.skip(sealed.pn);
+    const active = to.paths?.active;
+    if ((active === undefined || active === path) && frames.some(({ type }) => type === 'path_challenge')) to.asked(now);
     this.transmit(now, path, sealed.packet, ttl);
     return true;
   }

@@ -318,6 +318,7 @@ export class OverlayNode {
     const maxDatagram = Math.min(up.maxDatagram, this.options.maxDatagram ?? MAX_DATAGRAM);
     peer.paths = new Paths({ random: this.options.random, maxDatagram, drops: this.options.drops });
     if (!isAnother) peer.connection.pathChanged(now);
+    peer.askedSince = Infinity;
     peer.paths.begin(now, up.from, up.isInitiator, up.handshake);
     for (const path of [...peer.hints, ...this.relaying.pathsTo(peer)]) if (path !== up.from) peer.paths.probe(now, path);
     this.traversal.observed(now, peer, up.from, parseEndpointBytes(up.observed));
@@ -325,6 +326,8 @@ export class OverlayNode {
     this.tell({ type: 'peer_up', peer: peer.key, name: this.nameOf(peer), path: up.from });
     this.relaying.up(now, peer);
     this.denials.up(now, peer);
+    // Of whoever wanted it.
+    peer.paths.traffic(peer.trafficAt);
     if (peer.isMember && peer.certifiedAddress === undefined) this.addressFor(peer.key);
     this.touch(peer);
   }
@@ -380,6 +383,7 @@ export class OverlayNode {
     if (first?.type === 'control' && first.code === CONTROL.relay) this.relaying.relay(now, peer, first.bytes);
     else {
       for (const frame of frames) this.steering.received(now, peer, payload.from, frame);
+    peer.askedSince = Infinity;
       if (own.length > 0 && !peer.connection.receive(now, payload.pn, own, bytes)) this.options.drops.not_taken += 1;
     }
     this.touch(peer);
@@ -429,6 +433,7 @@ export class OverlayNode {
   private tickPeer(now: number, peer: RemotePeer): void {
     if (now >= peer.endsAt) return this.forget(now, peer, peer.endReason);
     if (now >= peer.idleAt) return this.forget(now, peer, 'idle');
+      if (packet.isEliciting) peer.asked(now);
     if (now >= peer.connectBy && !peer.isUp)
       return this.onFailed(now, peer.key, new MeshError('NET_PEER_UNREACHABLE', this.relaying.whyUnreachable(peer)));
     if (this.denials.isOver(now, peer)) return;
@@ -436,6 +441,7 @@ export class OverlayNode {
     peer.paths?.tick(now);
     peer.punching?.tick(now);
     if (now >= peer.retryAt) this.reaching.retry(now, peer);
+    if (now >= peer.silentAt) return this.forget(now, peer, 'it does not answer');
     this.touch(peer);
   }
 

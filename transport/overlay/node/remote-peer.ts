@@ -1,7 +1,7 @@
 /** What a node keeps of one peer: the reliable layer, the paths, and who it is. Who moves what is node.ts. */
 import { Connection } from '../channels/connection.ts';
 import type { CongestionController } from '../congestion/controller.ts';
-import type { ConnectionLimits } from '../channels/limits.ts';
+import { CONNECTION_LIMITS, type ConnectionLimits } from '../channels/limits.ts';
 import type { ReassemblyBudget } from '../channels/reassembly.ts';
 import type { OverlayAddress } from '../identity/address.ts';
 import type { Paths, PathView } from '../paths/paths.ts';
@@ -53,6 +53,11 @@ export class RemotePeer {
   wishedUntil = Number.NEGATIVE_INFINITY;
   /** When the user last sent something or got something. */
   trafficAt: number;
+  /**
+   * When it was first asked for an answer, by data or by a challenge on the path in use (on any, where there is none), since anything came of it.
+   * Infinity: it owes none.
+   */
+  askedSince = Number.POSITIVE_INFINITY;
   /** When keys ended, Infinity while there are any. */
   restsSince = Number.POSITIVE_INFINITY;
   sentBytes = 0;
@@ -116,6 +121,16 @@ export class RemotePeer {
     if (this.hints.size > HINTS_MAX) this.hints.delete(this.hints.values().next().value as PathId);
   }
 
+  /** It is to answer. */
+  asked(now: number): void {
+    this.askedSince = Math.min(this.askedSince, now);
+  }
+
+  /** When it is given up, because nothing came of it since it was asked. */
+  get silentAt(): number {
+    return this.isUp ? this.askedSince + CONNECTION_LIMITS.silenceMs : Infinity;
+  }
+
   /** When it is forgotten, because nothing was said since its keys ended. */
   get idleAt(): number {
     return this.isConnecting ? Infinity : this.restsSince + FORGET_MS;
@@ -135,6 +150,7 @@ export class RemotePeer {
       this.connectBy,
       this.holdsUntil,
       this.idleAt,
+      this.silentAt,
     );
   }
 

@@ -203,7 +203,7 @@ export class Paths {
 
   /** The user sent something, or a peer is to be kept at hand: keepalives run for a minute. */
   traffic(now: number): void {
-    this.trafficUntil = now + TRAFFIC_MS;
+    this.trafficUntil = Math.max(this.trafficUntil, now + TRAFFIC_MS);
   }
 
   /** A round trip on this path that was measured by another challenge than its own. */
