@@ -1,4 +1,5 @@
 /** What a running mesh has to say, kept for a while: `reprise logs` prints it and follows it. Lines are for people; the truth is in the logs of the actors. */
+import { EventEmitter, once } from 'node:events';
 import type { NodeEvent } from '../../core/node/news.ts';
 
 /** A line, with when it was said (ms since 1970). */
@@ -20,6 +21,9 @@ export interface LogQuery {
 const LINES_MAX = 2_000;
 const BYTES_MAX = 16 * 1024 * 1024;
 
+/** A line was said. */
+const NEWS = 'news';
+
 interface Kept {
   readonly line: LogLine;
   readonly bytes: number;
@@ -30,7 +34,8 @@ export class MeshLog {
   private bytes = 0;
   /** Lines that were said before those that are kept. */
   private gone = 0;
-  private readonly waiting = new Set<() => void>();
+  /** As many readers as like to. */
+  private readonly news = new EventEmitter().setMaxListeners(0);
 
   say(event: NodeEvent, ts: number): void {
     const line = { ts, ...event };
@@ -41,7 +46,7 @@ export class MeshLog {
       this.bytes -= this.kept.shift()?.bytes ?? 0;
       this.gone++;
     }
-    for (const wake of this.waiting) wake();
+    this.news.emit(NEWS);
   }
 
   /** Reads at the pace of whoever asks, and holds nothing for those who are slow. Ends with what there is, or with the signal. */
@@ -53,7 +58,7 @@ export class MeshLog {
         next = this.gone;
       }
       const line = this.kept[next - this.gone]?.line;
-      if (line === undefined) await this.more(signal);
+      if (line === undefined) await once(this.news, NEWS, { signal }).catch(() => undefined);
       else {
         next++;
         if (concerns(line, actor)) yield line;
@@ -66,18 +71,6 @@ export class MeshLog {
     let first = this.kept.length;
     for (let left = count; left > 0 && first > 0; first--) if (concerns((this.kept[first - 1] as Kept).line, actor)) left--;
     return this.gone + first;
-  }
-
-  private more(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.waiting.delete(wake);
-        signal.removeEventListener('abort', wake);
-        resolve();
-      };
-      this.waiting.add(wake);
-      signal.addEventListener('abort', wake);
-    });
   }
 }
 

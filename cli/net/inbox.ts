@@ -2,6 +2,7 @@
  * Messages for people. What nobody has listened to yet waits, so that a message is not lost for coming a minute early, on whatever channel. It
  * waits in memory, and not for ever: see the bounds.
  */
+import { EventEmitter, once } from 'node:events';
 import { MeshError } from '../../core/errors.ts';
 import type { PeerRef } from '../../transport/overlay/overlay.ts';
 import type { NetOverlay } from './port.ts';
@@ -101,6 +102,9 @@ export class Inbox implements Disposable {
   }
 }
 
+/** A message has come. */
+const NEWS = 'news';
+
 class Channel {
   listeners = 0;
   private readonly kept: InboxMessage[] = [];
@@ -109,7 +113,8 @@ class Channel {
   private gone = 0;
   /** Number of the first message that nobody has got. */
   private unheard = 0;
-  private readonly waiting = new Set<() => void>();
+  /** As many readers as like to. */
+  private readonly news = new EventEmitter().setMaxListeners(0);
 
   /** Nobody has got the last message yet. */
   get isWaiting(): boolean {
@@ -123,7 +128,7 @@ class Channel {
       this.bytes -= this.kept.shift()?.bytes ?? 0;
       this.gone++;
     }
-    for (const wake of this.waiting) wake();
+    this.news.emit(NEWS);
   }
 
   /** Reads at the pace of whoever asks, and holds nothing for those who are slow. */
@@ -134,25 +139,13 @@ class Channel {
         next = this.gone;
       }
       const message = this.kept[next - this.gone];
-      if (message === undefined) await this.more(signal);
+      if (message === undefined) await once(this.news, NEWS, { signal }).catch(() => undefined);
       else {
         yield message;
         next++;
         this.unheard = Math.max(this.unheard, next);
       }
     }
-  }
-
-  private more(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.waiting.delete(wake);
-        signal.removeEventListener('abort', wake);
-        resolve();
-      };
-      this.waiting.add(wake);
-      signal.addEventListener('abort', wake);
-    });
   }
 }
 

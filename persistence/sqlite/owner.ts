@@ -1,4 +1,5 @@
 /** The store as its owner has it: the one process that writes. */
+import { EventEmitter, once } from 'node:events';
 import type { DatabaseSync } from 'node:sqlite';
 import { type Address, isImported, type Shard } from '../../core/address.ts';
 import { assert, MeshError } from '../../core/errors.ts';
@@ -45,6 +46,8 @@ const PAGE_BYTES = 4_096;
 const WAL_BYTES_MAX = 64 * 1024 * 1024;
 /** Streams whose heads are kept in memory. */
 const KNOWN_MAX = 100_000;
+/** Something was committed, or the store was closed. */
+const NEWS = 'news';
 /** Records that one commit removes or imports, so that none of them takes long. */
 const CHUNK = 5_000;
 
@@ -59,7 +62,8 @@ export class SqliteOwner extends ReadStore implements EventStore, BlobStore, Sto
   private readonly directory: LocalDirectory;
   private readonly known = new Map<Shard, Map<Address, Known>>();
   private knownCount = 0;
-  private readonly waiting = new Set<() => void>();
+  /** As many readers as like to. */
+  private readonly news = new EventEmitter().setMaxListeners(0);
 
   constructor({ path, lock, now, bytesMax }: OwnerOptions) {
     super(path);
@@ -124,19 +128,11 @@ export class SqliteOwner extends ReadStore implements EventStore, BlobStore, Sto
     }
   }
 
-  protected moved(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.waiting.delete(wake);
-        signal.removeEventListener('abort', wake);
-        resolve();
-      };
-      this.waiting.add(wake);
-      signal.addEventListener('abort', wake);
-    });
+  protected async moved(signal: AbortSignal): Promise<void> {
+    await once(this.news, NEWS, { signal }).catch(() => undefined);
   }
   private wake(): void {
-    for (const wake of this.waiting) wake();
+    this.news.emit(NEWS);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 /** The control socket: who may connect, what is read from it, and what ends a connection. */
+import type { EventEmitter } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -258,7 +259,8 @@ describe('a follower', () => {
       return 'ended';
     };
     const clean = followed(await serve({ logs }));
-    await vi.waitFor(() => expect(log).toMatchObject({ waiting: { size: 1 } }));
+    // A reader waits for the next line.
+    await vi.waitFor(() => expect((log as unknown as { readonly news: EventEmitter }).news.listenerCount('news')).toBe(1));
     await open.pop()?.close();
     expect(await clean).toBe('ended');
 
