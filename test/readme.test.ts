@@ -2,12 +2,13 @@
  * The README is run: files of its fences are written, transcripts are typed, and what they print is compared (`…` stands for anything).
  * Types of its agents are checked. `npx reprise` is the CLI of this checkout.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
-import { promisify, stripVTControlCharacters } from 'node:util';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { begun, fencesOf, killGroup, patternOf, shown, transcriptOf } from './transcript.ts';
 
 const run = promisify(execFile);
 const README = readFileSync('README.md', 'utf8');
@@ -20,68 +21,22 @@ const env = {
   NODE_OPTIONS: '--conditions=reprise-source',
 };
 
-interface Fence {
-  readonly language: string;
-  readonly file: string | undefined;
-  readonly text: string;
-}
-const fences: Fence[] = [...README.matchAll(/^```(\w*) ?(\S*)\n([\s\S]*?)^```$/gm)].map(
-  ([, language = '', file = '', text = '']) => ({
-    language,
-    file: file === '' ? undefined : file,
-    text,
-  }),
-);
-const transcript = fences
-  .filter((f) => f.language === 'console')
-  .flatMap((f) => f.text.split(/^\$ /m).slice(1))
-  .map((part) => {
-    const [command = '', ...output] = part.split('\n');
-    return { command, output: output.join('\n').trimEnd() };
-  });
-
-/** A pattern in which `…` stands for anything within a line, as a line of its own for the rest; and the number of a process for any. */
-function patternOf(expected: string): RegExp {
-  const lines = expected
-    .replaceAll(/^pid \d+/gm, 'pid …')
-    .split('\n')
-    .map((line) =>
-      line === '…'
-        ? '[\\s\\S]*'
-        : line
-            .split('…')
-            .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-            .join('.*'),
-    );
-  return new RegExp(`^${lines.join('\\n')}$`);
-}
-/** Columns of tables move with what is in them. */
-const shown = (text: string): string => text.replaceAll(/[ \t]+$/gm, '').trimEnd();
+const fences = fencesOf(README);
+const transcript = transcriptOf(README);
 
 let mesh: ChildProcess | undefined;
-/** As on a terminal: `script` gives it one. Returns its first lines, up to that with its pid. */
+/** Returns its first lines, up to that with its pid. */
 async function up(command: string): Promise<string> {
   kill();
-  const child = spawn('script', ['-qec', command, '/dev/null'], {
-    cwd: folder,
-    env,
-    stdio: ['pipe', 'pipe', 'inherit'],
-    detached: true,
+  const { child, said } = begun(command, { cwd: folder, env }, (lines) => {
+    const last = lines.findIndex((line) => line.startsWith('pid '));
+    return last < 0 ? undefined : last + 1;
   });
   mesh = child;
-  return new Promise<string>((ready, failed) => {
-    let said = '';
-    child.stdout.on('data', (bytes: Buffer) => {
-      said += bytes.toString();
-      const lines = stripVTControlCharacters(said).split(/\r?\n/);
-      const last = lines.slice(0, -1).findIndex((line) => line.startsWith('pid '));
-      if (last >= 0) ready(lines.slice(0, last + 1).join('\n'));
-    });
-    child.on('exit', (code) => failed(new Error(`reprise up ended with ${code}: ${said}`)));
-  });
+  return said;
 }
 function kill(): void {
-  if (mesh?.pid !== undefined) process.kill(-mesh.pid, 'SIGKILL');
+  if (mesh !== undefined) killGroup(mesh);
   mesh = undefined;
 }
 /** What a line of a transcript prints. */

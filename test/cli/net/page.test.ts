@@ -5,8 +5,9 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
-import { promisify, stripVTControlCharacters } from 'node:util';
+import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
+import { begun, killGroup, patternOf, shown, transcriptOf } from '../../transcript.ts';
 
 const run = promisify(execFile);
 const PAGE = readFileSync('docs/overlay.md', 'utf8');
@@ -22,61 +23,24 @@ const env = {
 const running: ChildProcess[] = [];
 
 afterAll(() => {
-  for (const { pid } of running) if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  for (const child of running) killGroup(child);
   rmSync(folder, { recursive: true, force: true });
 });
 
-const transcript = [...PAGE.matchAll(/^```console\n([\s\S]*?)^```$/gm)]
-  .flatMap(([, text = '']) => text.split(/^\$ /m).slice(1))
-  .map((part) => {
-    const [command = '', ...output] = part.split('\n');
-    return { command, output: output.join('\n').trimEnd() };
-  });
-
-/** `…` stands for anything within a line, as a line of its own for all that follows or lies between. */
-const patternOf = (expected: string): RegExp =>
-  new RegExp(
-    `^${expected
-      .split('\n')
-      .map((line) =>
-        line === '…'
-          ? '[\\s\\S]*'
-          : line
-              .split('…')
-              .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-              .join('.*'),
-      )
-      .join('\\n')}$`,
-  );
-
-/** A command that goes on, as on a terminal, until it has printed so many lines. */
-async function begun(command: string, lines: number): Promise<string> {
-  const child = spawn('script', ['-qec', `stty cols 200; ${command}`, '/dev/null'], {
-    cwd: folder,
-    env,
-    stdio: ['pipe', 'pipe', 'inherit'],
-    detached: true,
-  });
-  running.push(child);
-  return new Promise((resolve, reject) => {
-    let said = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-      const whole = stripVTControlCharacters(said).split(/\r?\n/).slice(0, -1);
-      if (whole.length >= lines) resolve(whole.slice(0, lines).join('\n'));
-    });
-    child.once('exit', () => reject(new Error(`${command} ended: ${said}`)));
-  });
-}
+const transcript = transcriptOf(PAGE);
 
 async function typed(command: string, lines: number): Promise<string> {
-  if (/net (?:up|listen) [^>]*$/.test(command)) return begun(command, lines);
+  if (/net (?:up|listen) [^>]*$/.test(command)) {
+    const { child, said } = begun(command, { cwd: folder, env }, (printed) => (printed.length >= lines ? lines : undefined));
+    running.push(child);
+    return said;
+  }
   if (command.endsWith('&')) {
     running.push(spawn('bash', ['-c', command.replace(/ &$/, '')], { cwd: folder, env, stdio: 'ignore', detached: true }));
     return '';
   }
   const { stdout } = await run('bash', ['-c', `{ ${command}; } 2>&1`], { cwd: folder, env });
-  return stdout.replaceAll(/[ \t]+$/gm, '').trimEnd();
+  return shown(stdout);
 }
 
 async function freePort(): Promise<number> {
@@ -109,5 +73,12 @@ test('three terminals print what the page says', { timeout: 90_000 }, async () =
         },
       )
       .toMatch(patternOf(expected));
+  }
+});
+
+test('what the pages of the overlay have to be typed is written with `npx`, as a folder with the package needs it', () => {
+  for (const page of ['overlay.md', 'overlay-mcp.md', 'overlay-trust.md', 'overlay-wire.md']) {
+    const typed = readFileSync(`docs/${page}`, 'utf8').match(/(?:^|`|\$ |\| )reprise [a-z].*/gm) ?? [];
+    expect(typed, page).toEqual([]);
   }
 });
