@@ -32,6 +32,7 @@ import { CERTIFICATE_BYTES_MAX } from '../../../transport/overlay/trust/certific
 import { DENIED_KEYS_MAX } from '../../../transport/overlay/trust/deny-list.ts';
 import { DESCRIPTOR_BYTES_MAX, LIMITS } from '../../../transport/overlay/trust/descriptor.ts';
 import { ENDPOINTS_MAX, TOKEN_BYTES } from '../../../transport/overlay/trust/invite.ts';
+import { JOIN_ANSWER_BYTES_MAX } from '../../../transport/overlay/trust/join.ts';
 import { NAMES_MAX, NAMES_OF_KEY_MAX } from '../../../transport/overlay/trust/names.ts';
 import { RECORD_BYTES_MAX, RECORD_RELAYS_MAX } from '../../../transport/overlay/trust/record.ts';
 import { RECORD_SKEW_MS } from '../../../transport/overlay/trust/records.ts';
@@ -74,6 +75,8 @@ describe('docs/overlay-wire.md', () => {
     `a multiple of ${CELL}`,
     `There are at most ${n(channelsMax)} channels`,
     `its bytes and ${MESSAGE_COST} more, against MAX_DATA, which begins at ${windowBytes / 2 ** 20} MiB`,
+    `may have ${n(JOIN_ANSWER_BYTES_MAX)} bytes all the same`,
+    `and than ${n(JOIN_ANSWER_BYTES_MAX)} bytes`,
     `MAX_MSGS, which begins at ${n(windowMessages)}`,
     `at most ${partialsMax} messages in fragments`,
     `None stands still for ${seconds(partialIdleMs)} s`,

@@ -21,11 +21,12 @@ import type { Query } from '../relay/ports.ts';
 import type { PayloadOutput, PublicKey, SessionOutput, UpOutput } from '../session/output.ts';
 import { Sessions } from '../session/sessions.ts';
 import type { PathId } from '../session/source.ts';
+import { JOIN_ANSWER_BYTES_MAX } from '../trust/join.ts';
 import { CONTROL, parseFrames, type ChannelMode } from '../wire/frames.ts';
 import { DATA_OVERHEAD_BYTES } from '../wire/packets.ts';
 import { Agenda } from './agenda.ts';
 import { Carrier } from './carrier.ts';
-import { DENY_LIST_CHANNEL } from './channels.ts';
+import { DENY_LIST_CHANNEL, isReserved } from './channels.ts';
 import { Denials } from './denials.ts';
 import type { NodeOptions, NodeOutput, NodeView, Ticket } from './ports.ts';
 import { Inbound, type ClosedOutput } from './inbound.ts';
@@ -49,6 +50,8 @@ const PEERS_MAX = 65_536;
 export class OverlayNode {
   private readonly options: NodeOptions;
   private readonly limits: ConnectionLimits;
+  /** Of users. */
+  private readonly messageBytesMax: number;
   private readonly budget = reassemblyBudget(REASSEMBLY_BYTES);
   private readonly peers = new Map<PublicKey, RemotePeer>();
   private readonly agenda = new Agenda<RemotePeer>();
@@ -70,7 +73,9 @@ export class OverlayNode {
   constructor(options: NodeOptions) {
     const { identity, trust, random, wallClock, drops, network, keyLimits = {}, maxDatagram = MAX_DATAGRAM } = options;
     this.options = options;
-    this.limits = connectionLimits(network?.limits.messageBytesMax ?? CONNECTION_LIMITS.messageBytesMax);
+    this.messageBytesMax = network?.limits.messageBytesMax ?? CONNECTION_LIMITS.messageBytesMax;
+    // Deny lists and certificates get through whatever the network allows its users.
+    this.limits = connectionLimits(Math.max(this.messageBytesMax, JOIN_ANSWER_BYTES_MAX));
     const observed = (from: PathId): Uint8Array => observedBytes(from);
     this.sessions = new Sessions({ identity, trust, random, wallClock, drops, maxDatagram, observed, keyLimits });
     const emit = (output: NodeOutput): void => void this.outputs.push(output);
@@ -164,6 +169,8 @@ export class OverlayNode {
    * Throws: NET_BACKPRESSURE ('writable' follows), NET_CLOSED, NET_CHANNEL_REFUSED, PAYLOAD_TOO_LARGE, NET_PEER_REFUSED where this node may not.
    */
   send(now: number, key: PublicKey, channel: string, bytes: Uint8Array, mode: ChannelMode = 0): Ticket {
+    if (bytes.length > this.messageBytesMax && !isReserved(channel))
+      throw new MeshError('PAYLOAD_TOO_LARGE', `a message of ${bytes.length} bytes; at most ${this.messageBytesMax} may be sent`);
     const peer = this.peerFor(now, key);
     if (peer === undefined)
       throw new MeshError('NET_BACKPRESSURE', `this node has ${PEERS_MAX} peers, which is all that it takes`);
@@ -311,6 +318,7 @@ export class OverlayNode {
     peer.isConnecting = false;
     peer.connectBy = Infinity;
     peer.retryAt = Infinity;
+    peer.askedSince = Infinity;
     peer.restsSince = Infinity;
     peer.endsAt = Infinity;
     this.authorized(now, peer, up.authorization);
@@ -318,7 +326,8 @@ export class OverlayNode {
     const maxDatagram = Math.min(up.maxDatagram, this.options.maxDatagram ?? MAX_DATAGRAM);
     peer.paths = new Paths({ random: this.options.random, maxDatagram, drops: this.options.drops });
     if (!isAnother) peer.connection.pathChanged(now);
-    peer.askedSince = Infinity;
+    // Of whoever wanted it.
+    peer.paths.traffic(peer.trafficAt);
     peer.paths.begin(now, up.from, up.isInitiator, up.handshake);
     for (const path of [...peer.hints, ...this.relaying.pathsTo(peer)]) if (path !== up.from) peer.paths.probe(now, path);
     this.traversal.observed(now, peer, up.from, parseEndpointBytes(up.observed));
@@ -326,8 +335,6 @@ export class OverlayNode {
     this.tell({ type: 'peer_up', peer: peer.key, name: this.nameOf(peer), path: up.from });
     this.relaying.up(now, peer);
     this.denials.up(now, peer);
-    // Of whoever wanted it.
-    peer.paths.traffic(peer.trafficAt);
     if (peer.isMember && peer.certifiedAddress === undefined) this.addressFor(peer.key);
     this.touch(peer);
   }
@@ -376,6 +383,7 @@ export class OverlayNode {
     this.steering.prove(peer, payload.from);
     const bytes = payload.bytes.length + DATA_OVERHEAD_BYTES;
     peer.receivedBytes += bytes;
+    peer.askedSince = Infinity;
     const own = frames.filter((frame) => !isOfPath(frame));
     // A packet of path frames alone comes by a path that is only looked at: it moves nothing there.
     peer.paths.received(now, payload.from, bytes, payload.isNewest && own.length > 0);
@@ -383,7 +391,6 @@ export class OverlayNode {
     if (first?.type === 'control' && first.code === CONTROL.relay) this.relaying.relay(now, peer, first.bytes);
     else {
       for (const frame of frames) this.steering.received(now, peer, payload.from, frame);
-    peer.askedSince = Infinity;
       if (own.length > 0 && !peer.connection.receive(now, payload.pn, own, bytes)) this.options.drops.not_taken += 1;
     }
     this.touch(peer);
@@ -426,6 +433,7 @@ export class OverlayNode {
       // Without keys its frames come again, under the next.
       if (sealed === undefined) return this.drain(now);
       connection.sent(now, sealed.pn, packet, sealed.packet.length);
+      if (packet.isEliciting) peer.asked(now);
       this.carrier.transmit(now, path, sealed.packet);
     }
   }
@@ -433,7 +441,7 @@ export class OverlayNode {
   private tickPeer(now: number, peer: RemotePeer): void {
     if (now >= peer.endsAt) return this.forget(now, peer, peer.endReason);
     if (now >= peer.idleAt) return this.forget(now, peer, 'idle');
-      if (packet.isEliciting) peer.asked(now);
+    if (now >= peer.silentAt) return this.forget(now, peer, 'it does not answer');
     if (now >= peer.connectBy && !peer.isUp)
       return this.onFailed(now, peer.key, new MeshError('NET_PEER_UNREACHABLE', this.relaying.whyUnreachable(peer)));
     if (this.denials.isOver(now, peer)) return;
@@ -441,7 +449,6 @@ export class OverlayNode {
     peer.paths?.tick(now);
     peer.punching?.tick(now);
     if (now >= peer.retryAt) this.reaching.retry(now, peer);
-    if (now >= peer.silentAt) return this.forget(now, peer, 'it does not answer');
     this.touch(peer);
   }
 

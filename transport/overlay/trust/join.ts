@@ -52,6 +52,8 @@ export interface Membership {
 
 /** Of the longest request: to renew, and some to spare. */
 export const JOIN_REQUEST_BYTES_MAX = CERTIFICATE_BYTES_MAX + 16;
+/** Of the longest answer, which is the longest message of the overlay itself. */
+export const JOIN_ANSWER_BYTES_MAX = DESCRIPTOR_BYTES_MAX + CERTIFICATE_BYTES_MAX + CA_KEYS_MAX * (DENY_LIST_BYTES_MAX + 5) + 32;
 
 const FORMAT = 1;
 const NAME_MAX = 63;
