@@ -80,8 +80,11 @@ export class SigningKey {
   constructor(seed: Uint8Array) {
     this.#secret = privateKey(ED25519_PRIVATE, seed);
     this.publicKey = rawPublicKey(this.#secret);
-    const scalar = ed25519.utils.toMontgomerySecret(Uint8Array.from(seed));
+    // A copy, for noble takes slices, which of a Buffer are views.
+    const copy = Uint8Array.from(seed);
+    const scalar = ed25519.utils.toMontgomerySecret(copy);
     this.exchange = new ExchangeKey(scalar);
+    copy.fill(0);
     scalar.fill(0);
   }
 
