@@ -102,6 +102,16 @@ export class Machine {
     return this;
   }
 
+  /** Runs for `ms` on a machine that gets to it only so often. */
+  waitBusy(ms: number, everyMs: number): this {
+    for (const until = this.now + ms; this.now < until;) {
+      this.now += everyMs;
+      if (this.punching.nextAt() <= this.now) this.punching.tick(this.now);
+      this.collect();
+    }
+    return this;
+  }
+
   /** Offers that this side made. */
   get offered(): readonly Offer[] {
     return this.controls(CONTROL.candidates).flatMap((bytes) => parseOffer(bytes) ?? []);

@@ -227,6 +227,21 @@ test('stop closes all sockets', () => {
 });
 
 describe('guessing', () => {
+  /** The guesses of this side on a busy machine, and when it ended, in ms from the start of the attempt. */
+  function guessedBusily(
+    kind: 'sym' | 'eim',
+    everyMs: number,
+  ): { guesses: Machine['probes']; endedAt: number; open: Machine['open'] } {
+    const machine = new Machine({ kind })
+      .start()
+      .offers({ kind: kind === 'sym' ? 'eim' : 'sym' })
+      .wait(370)
+      .waitBusy(8_000, everyMs);
+    const guesses = machine.probes.filter(({ path }) => path.startsWith('udp:b') || !path.endsWith(':4000'));
+    const endedAt = machine.log.findLast(({ output }) => output.type === 'ended')?.at ?? 0;
+    return { guesses, endedAt, open: machine.open };
+  }
+
   test('once a peer in 10 minutes, on either side', () => {
     for (const kind of ['sym', 'eim'] as const) {
       const machine = new Machine({ kind });
@@ -286,6 +301,28 @@ describe('guessing', () => {
     const machine = new Machine({ kind: 'sym' }).start().offers().wait(10_000);
     expect(machine.log.at(-1)).toMatchObject({ at: 20 + 350 + 2500, output: { type: 'ended', result: 'relayed' } });
     expect(machine.probes.filter(({ path }) => path.startsWith('udp:0/'))).toHaveLength(30);
+  });
+
+  test.each([
+    ['sym', 30],
+    ['sym', 70],
+    ['eim', 40],
+  ] as const)(
+    '%s: goes on until all is sent where the machine gets to it each %s ms only, and waits for an answer',
+    (kind, everyMs) => {
+      const { guesses, endedAt, open } = guessedBusily(kind, everyMs);
+      expect(guesses).toHaveLength(1024);
+      const wait = endedAt - (guesses.at(-1)?.at ?? 0);
+      expect([wait >= 250, wait <= 250 + everyMs]).toEqual([true, true]);
+      expect(open).toEqual([]);
+    },
+  );
+
+  test('ends after 5 s in any case', () => {
+    const { guesses, endedAt, open } = guessedBusily('sym', 200);
+    expect(guesses.length).toBeLessThan(1024);
+    expect([endedAt >= 5_370, endedAt <= 5_600]).toEqual([true, true]);
+    expect(open).toEqual([]);
   });
 
   test('another attempt of the peer ends it, and closes its sockets', () => {

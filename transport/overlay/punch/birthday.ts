@@ -13,6 +13,8 @@ export const SOCKETS = 256;
 export const PORTS = 1024;
 /** From start to end, on both sides: 2.1 s of probes, and time for an answer. */
 export const BIRTHDAY_MS = 2500;
+/** A machine that is busy is later than it means to be: a side goes on until it has sent what it has to send, and at most this long. */
+export const BIRTHDAY_MS_MAX = 2 * BIRTHDAY_MS;
 
 const BATCH = 16;
 const SYM_BATCH_MS = 10;
@@ -20,6 +22,8 @@ const PORT_BATCH_MS = 20;
 /** The symmetric side opens its ports first: 160 ms of batches, and longer where its machine is busy. What comes before is a guess in vain. */
 const PORTS_AFTER_MS = 250;
 const PORT_MIN = 1024;
+/** What is later than this is not made up for by sending faster. */
+const LATE_MS = 100;
 /** When each socket sends, and how far. The other side is done after 250 + 64 x 20 ms. */
 const PASSES: readonly { readonly atMs: number; readonly ttl: number | undefined }[] = [
   { atMs: 0, ttl: OPENER_TTL },
@@ -47,6 +51,9 @@ export interface BirthdaySide {
   step(now: number): Guesses;
 }
 
+/** When the next batch is due. */
+const after = (at: number, everyMs: number, now: number): number => Math.max(at + everyMs, now - LATE_MS);
+
 /** The side behind the symmetric NAT. */
 export class ManySockets implements BirthdaySide {
   private readonly began: number;
@@ -73,7 +80,7 @@ export class ManySockets implements BirthdaySide {
     const open = this.pass === 0 ? names : [];
     const ttl = PASSES[this.pass]?.ttl;
     this.batch += 1;
-    this.at = now + SYM_BATCH_MS;
+    this.at = after(this.at, SYM_BATCH_MS, now);
     if (this.batch * BATCH >= this.names.length) {
       this.pass += 1;
       this.batch = 0;
@@ -110,7 +117,7 @@ export class ManyPorts implements BirthdaySide {
       target: { host: this.host, port },
       ttl: undefined,
     }));
-    this.at = this.tried.size < PORTS ? now + PORT_BATCH_MS : Infinity;
+    this.at = this.tried.size < PORTS ? after(this.at, PORT_BATCH_MS, now) : Infinity;
     return { open: [], guesses };
   }
 

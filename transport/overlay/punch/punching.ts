@@ -14,7 +14,7 @@
 import { CONTROL } from '../wire/frames.ts';
 import { parseUdpPath, udpPath, type Endpoint } from '../paths/endpoint.ts';
 import type { PathId } from '../session/source.ts';
-import { BIRTHDAY_MS, ManyPorts, ManySockets, SOCKETS, type BirthdaySide } from './birthday.ts';
+import { BIRTHDAY_MS, BIRTHDAY_MS_MAX, ManyPorts, ManySockets, SOCKETS, type BirthdaySide } from './birthday.ts';
 import {
   familyOf,
   isPrivate,
@@ -37,7 +37,7 @@ const POLL_MS = 25;
 const POLLS_PER_VANTAGE = 4;
 /** For CANDIDATES and for PUNCH: a relayed round trip, and the time in which what was lost is sent again. */
 const ANSWER_MS = 3000;
-/** An answer to the last volley. */
+/** An answer to the last volley, or to late guesses. */
 const LAST_ANSWER_MS = 250;
 /** Of a relayed round trip, where neither side knows it; and more than this is waited for in no case. */
 const RTT_UNKNOWN_MS = 100;
@@ -85,6 +85,8 @@ export class Punching {
   /** The guessing is planned, or under way in state 'birthday'. */
   private willGuess = false;
   private birthday: BirthdaySide | undefined;
+  /** More time than to here the guessing is not given. */
+  private latest = 0;
   /** Own fresh and birthday sockets. */
   private readonly open = new Set<string>();
   /** The direct path in use. */
@@ -348,6 +350,7 @@ export class Punching {
     if (target === undefined || socket === undefined) return;
     this.state = 'birthday';
     this.until = now + BIRTHDAY_MS;
+    this.latest = now + BIRTHDAY_MS_MAX;
     attempt.guessed = true;
     o.budget.beginBirthday(now, o.peer);
     this.birthday =
@@ -362,6 +365,7 @@ export class Punching {
 
   private guess(now: number, side: BirthdaySide): void {
     const { open, guesses } = side.step(now);
+    if (side.nextAt() === Infinity) this.until = Math.min(Math.max(this.until, now + LAST_ANSWER_MS), this.latest);
     if (open.length > 0) this.opens(open);
     for (const { socket, target, ttl } of guesses) this.outputs.push({ type: 'probe', path: udpPath(socket, target), ttl });
   }
@@ -375,7 +379,13 @@ export class Punching {
   private expired(now: number): void {
     if (this.state === 'gather' || this.state === 'fresh_port') this.gather(now);
     else if (this.state === 'fire') this.conclude(now);
+    else if (this.isLate(now)) this.until = Math.min(now + LAST_ANSWER_MS, this.latest);
     else this.end(this.reason());
+  }
+
+  /** Guesses still go out after their time. */
+  private isLate(now: number): boolean {
+    return this.state === 'birthday' && this.birthday?.nextAt() !== Infinity && now < this.latest;
   }
 
   /** The volleys of a round brought nothing. */
