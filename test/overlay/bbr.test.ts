@@ -45,6 +45,29 @@ describe('BBR', () => {
     expect(rttMs).toBeLessThan(70);
   });
 
+  /** On a loopback, whose lowest RTT is soon known, and then beside other work. */
+  function besideOtherWork(turnMs: number, turnBytes = Infinity): { used: number; waste: number } {
+    const sim = bulk({ latencyMs: 0.05, rate: 10_000, queueBytes: 4_000_000 });
+    sim.run(200);
+    sim.weather = { ...sim.weather, turnMs, turnBytes };
+    sim.run(400);
+    return measure(sim, 900, 10_000);
+  }
+
+  test.each([1, 3, 10, 30])('fills the path of nodes that look at it every %i ms only', (turnMs) => {
+    const { used, waste } = besideOtherWork(turnMs);
+    expect(used).toBeGreaterThan(0.9);
+    expect(waste).toBeLessThan(0.1);
+  });
+
+  test('sends little that a node which looks seldom has no room for', () => {
+    // Half of what would come in a turn.
+    const { used, waste } = besideOtherWork(10, 50_000);
+    expect(used).toBeGreaterThan(0.2);
+    expect(used).toBeLessThan(0.5);
+    expect(waste).toBeLessThan(0.15);
+  });
+
   test('follows a bottleneck that becomes four times narrower, and wide again', () => {
     const sim = bulk({ rate: 2_000, queueBytes: 100_000 });
     sim.run(2_000);

@@ -49,6 +49,10 @@ export interface Weather {
   /** Bytes per ms of the bottleneck, and bytes that queue before it. */
   readonly rate: number;
   readonly queueBytes: number;
+  /** Turns of the receiver's event loop: what has come is taken when one begins. 0: at once. */
+  readonly turnMs: number;
+  /** Bytes that wait for a turn, at most. */
+  readonly turnBytes: number;
 }
 export const CALM: Weather = {
   latencyMs: 15,
@@ -58,6 +62,8 @@ export const CALM: Weather = {
   reordering: 0,
   rate: Infinity,
   queueBytes: Infinity,
+  turnMs: 0,
+  turnBytes: Infinity,
 };
 
 /** Header and tag of a DATA packet. */
@@ -90,6 +96,8 @@ export class Side implements Bottleneck {
   /** Of the bottleneck before the other side. */
   freeAt = 0;
   lastArrival = 0;
+  /** Bytes that wait for the next turn of the other side, and when that is. */
+  waiting = { at: 0, bytes: 0 };
 
   constructor(connection: Connection) {
     this.connection = connection;
@@ -212,7 +220,7 @@ export class Simulation {
   }
 
   private carry(from: Side, pn: number, frames: readonly Frame[], bytes: number): void {
-    const { latencyMs, jitterMs, loss, duplication, reordering, rate, queueBytes } = this.weather;
+    const { latencyMs, jitterMs, loss, duplication, reordering, rate, queueBytes, turnMs, turnBytes } = this.weather;
     const [isLost, isDoubled] = [this.random() < loss, this.random() < duplication];
     const line = from === this.a ? this.bottleneck : from;
     const start = Math.max(this.now, line.freeAt);
@@ -222,6 +230,12 @@ export class Simulation {
       let at = line.freeAt + latencyMs + this.random() * jitterMs;
       if (this.random() < reordering) at += this.random() * 2 * latencyMs;
       else at = from.lastArrival = Math.max(at, from.lastArrival);
+      if (turnMs > 0) {
+        at = Math.ceil(at / turnMs) * turnMs;
+        if (from.waiting.at !== at) from.waiting = { at, bytes: 0 };
+        from.waiting.bytes += bytes;
+        if (from.waiting.bytes > turnBytes) continue;
+      }
       this.at(at, () => this.arrive(from === this.a ? this.b : this.a, pn, frames, bytes));
     }
   }

@@ -13,6 +13,7 @@ export const DROP_REASONS = {
   mac1_wrong: 'a handshake for another node or network, or by one who does not know which this is',
   cookie_required: 'an INIT without a cookie under load; it was answered with one',
   source_busy: 'more INITs of one source than 20 a second',
+  init_flooded: 'an INIT that made way for another before it was looked at: of its source, or because too many came',
   queue_full: 'more INITs wait than can be worked on',
   init_invalid: 'an INIT that is no handshake with this node',
   init_answered: 'an INIT again whose session is up: late, or a replay',

@@ -7,7 +7,7 @@ import {
   LOADED_QUEUE,
   type GateAnswer,
 } from '../../../transport/overlay/session/gate.ts';
-import { cookieTagKey, mac, mac1Key } from '../../../transport/overlay/session/macs.ts';
+import { cookieTagKey, mac, mac1Key, macKey } from '../../../transport/overlay/session/macs.ts';
 import { sourceOf } from '../../../transport/overlay/session/source.ts';
 import {
   buildPacket,
@@ -41,7 +41,7 @@ function init(cookie?: Uint8Array, key = mac1Key(publicKey, networkId, psk)): Ui
     mac2: zeros,
   });
   bytes.set(mac(key, bytes.subarray(0, mac1At(bytes.length))), mac1At(bytes.length));
-  if (cookie) bytes.set(mac(cookie, bytes.subarray(0, mac2At(bytes.length))), mac2At(bytes.length));
+  if (cookie) bytes.set(mac(macKey(cookie), bytes.subarray(0, mac2At(bytes.length))), mac2At(bytes.length));
   return bytes;
 }
 

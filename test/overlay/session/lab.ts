@@ -117,6 +117,7 @@ export class Lab {
   /** A datagram at a node now, as if it came from there. */
   inject(to: Node, from: string, bytes: Uint8Array): void {
     to.sessions.receive(this.now, from, bytes);
+    if (to.sessions.nextAt() <= this.now) to.sessions.tick(this.now);
     this.collect(to);
   }
 

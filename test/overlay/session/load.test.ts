@@ -1,7 +1,8 @@
 /** What many handshakes may cost: memory that comes back (A25), and a budget that holds (A10). */
 import { describe, expect, test } from 'vitest';
-import { mac, mac1Key } from '../../../transport/overlay/session/macs.ts';
+import { mac, mac1Key, macKey } from '../../../transport/overlay/session/macs.ts';
 import { QUEUE_MAX } from '../../../transport/overlay/session/intake.ts';
+import { PLACES } from '../../../transport/overlay/session/room.ts';
 import { SOURCES_MAX } from '../../../transport/overlay/session/buckets.ts';
 import type { Sessions } from '../../../transport/overlay/session/sessions.ts';
 import { buildPacket, INIT_BYTES_MIN, mac1At, parsePacket } from '../../../transport/overlay/wire/packets.ts';
@@ -88,6 +89,7 @@ describe('A10: a flood that does not end', () => {
     bytes.set(mac(key, bytes.subarray(0, mac1At(bytes.length))), mac1At(bytes.length));
     return bytes;
   }
+  const pool = Array.from({ length: 1000 }, forged);
   const sourceOf = (i: number): string => `udp:0/10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}:1`;
 
   /** As many in each ms at `b`, for so long; `each` may do something at each ms. */
@@ -122,6 +124,51 @@ describe('A10: a flood that does not end', () => {
     expect(back.every(({ bytes }) => bytes.length < INIT_BYTES_MIN)).toBe(true);
   });
 
+  test('DATA waits for no INIT that came before it in the same turn', () => {
+    const { lab, a, b } = connected();
+    const packet = a.sessions.seal(lab.now, b.name, Buffer.from('first'))?.packet as Uint8Array;
+    for (let i = 0; i < 1000; i++) b.sessions.receive(lab.now, sourceOf(i), pool[i] as Uint8Array);
+    b.sessions.receive(lab.now, a.path, packet);
+    expect(b.sessions.take().map(({ type }) => type)).toEqual(['payload']);
+    expect(b.drops.init_flooded).toBe(1000 - PLACES);
+    expect(b.sessions.nextAt()).toBe(lab.now);
+    b.sessions.tick(lab.now);
+    // No more than a turn is to spend on them; the rest waits for the next.
+    expect(b.drops.init_invalid).toBe(20);
+    expect([...sizes(b.sessions)].filter(([path]) => path.endsWith('.places')).map(([, size]) => size)).toEqual([PLACES - 32, 0]);
+    expect(b.sessions.nextAt()).toBeGreaterThan(lab.now);
+    expect(b.sessions.nextAt()).toBeLessThan(lab.now + 1);
+  });
+
+  test.each([
+    ['256 forged sources, more than can be looked at', (i: number) => sourceOf(i % 256), 200],
+    ['a forged source each, more than can be looked at', sourceOf, 2000],
+  ])('from %s: a newcomer is in within 2 s', (_, from, withinMs) => {
+    const { lab, a, b } = connected();
+    const newcomer = lab.add(new Node(low, 'udp:0/192.0.2.7:1', 'newcomer'));
+    // By then those that were let in before there was load are worked on.
+    const coming = 500;
+    let said = 0;
+    const sent = lab.sent.length;
+    let at = 0;
+    for (; at < coming + withinMs && newcomer.of('up').length === 0; at++) {
+      if (at < coming && at % 10 === 0) lab.say(a, b, `${said++}`);
+      if (at === coming) lab.connect(newcomer, b);
+      for (let i = 0; i < 20; i++) {
+        lab.inject(b, from(20 * at + i), pool[(20 * at + i) % pool.length] as Uint8Array);
+        lab.run(lab.now + 1 / 20);
+      }
+    }
+    expect(b.texts.slice(0, said)).toEqual(Array.from({ length: said }, (_unused, i) => `${i}`));
+    expect(newcomer.of('up').length).toBe(1);
+    // Half of 20,000 a second.
+    expect(b.drops.init_flooded).toBeGreaterThan(9 * at);
+    expect(b.drops.init_flooded).toBeLessThan(11 * at);
+    expect(ofType(lab.sent.slice(sent), 'cookie').length).toBeLessThan(11 * at);
+    for (const [path, size] of sizes(b.sessions))
+      expect([path, size <= (isSources(path) ? SOURCES_MAX : PLACES)]).toEqual([path, true]);
+  });
+
   test('from sources that have cookies: 200 in a second are worked on, the queue is full, and the session goes on', () => {
     const { lab, a, b } = connected();
     // Each source asks until it has its cookie, and comes back with it.
@@ -133,7 +180,7 @@ describe('A10: a flood that does not end', () => {
       const packet = cookie === undefined ? undefined : parsePacket(cookie.bytes);
       if (packet === undefined || typeof packet === 'string' || packet.type !== 'cookie') return;
       const again = Uint8Array.from(init);
-      again.set(mac(packet.cookie, again.subarray(0, again.length - 16)), again.length - 16);
+      again.set(mac(macKey(packet.cookie), again.subarray(0, again.length - 16)), again.length - 16);
       lab.inject(b, from, again);
     };
     let said = 0;

@@ -119,6 +119,7 @@ describe.each(handshakes)('a handshake with $name', (vector) => {
     initiator.connect(0, vector.responder.publicKey, ['r']);
     expect(datagrams(initiator.take())).toEqual([vector.init]);
     responder.receive(0, 'i', hex(vector.init));
+    responder.tick(responder.nextAt());
     expect(datagrams(responder.take())).toEqual([vector.resp]);
     initiator.receive(0, 'r', hex(vector.cookiePacket));
     expect(datagrams(initiator.take())).toEqual([vector.initWithCookie]);

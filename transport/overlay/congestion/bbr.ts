@@ -8,6 +8,7 @@
  *   and from any, when the lowest RTT is 10 s old: probe_rtt (half as much in flight for 200 ms, so that a queue of our own becomes visible)
  */
 import type { AckSample, CongestionController, LossSample } from './controller.ts';
+import { Pauses } from './pauses.ts';
 
 type Phase = 'startup' | 'drain' | 'cruise' | 'probe_rtt';
 
@@ -16,8 +17,6 @@ const WINDOW_INITIAL_PACKETS = 10;
 const WINDOW_MIN_PACKETS = 4;
 /** Sent in bursts, and acknowledged in pairs: so much is in flight beyond what the path holds. */
 const WINDOW_EXTRA_PACKETS = 16;
-/** Or so long at the highest rate, where that is more: both ends have turns of their event loops, of which the lowest RTT knows nothing. */
-const WINDOW_EXTRA_MS = 2;
 const STARTUP_GAIN = 2.77;
 const WINDOW_GAIN = 2;
 const CRUISE_GAINS = [1.25, 0.75, 1, 1, 1, 1, 1, 1] as const;
@@ -42,6 +41,7 @@ export class Bbr implements CongestionController {
   /** The highest rate of each of the last rounds, bytes per ms. */
   private rates: number[] = [0];
   private highestRate = 0;
+  private pauses = new Pauses();
   private minRttMs = Infinity;
   private minRttAt = 0;
   private rttMs = Infinity;
@@ -63,7 +63,7 @@ export class Bbr implements CongestionController {
     if (this.highestRate === 0) return this.initialWindow;
     const least = WINDOW_MIN_PACKETS * this.packet;
     if (this.phase === 'probe_rtt') return Math.max(PROBE_RTT_GAIN * this.product, least);
-    const extra = Math.max(WINDOW_EXTRA_PACKETS * this.packet, WINDOW_EXTRA_MS * this.highestRate);
+    const extra = Math.max(WINDOW_EXTRA_PACKETS * this.packet, this.pauses.ms * this.highestRate);
     const window = this.brake * (WINDOW_GAIN * this.product + extra);
     return Math.max(window, this.isFull ? least : this.initialWindow);
   }
@@ -86,6 +86,7 @@ export class Bbr implements CongestionController {
     if (isRound) this.rates = [0, ...this.rates.slice(0, RATE_ROUNDS - 1)];
     this.noteRate(sample);
     this.noteRtt(now, sample.rttMs);
+    this.pauses.onAcked(now, sample.sentAt, this.minRttMs);
     if (isRound) this.onRound(sample);
     this.advance(now, sample.inFlight);
   }
@@ -147,6 +148,7 @@ export class Bbr implements CongestionController {
     this.roundEnd = sample.delivered;
     const loss = this.roundLost / Math.max(1, this.roundLost + this.roundDelivered);
     const isOverflow = loss > BRAKE_LOSS && this.rttMs > BRAKE_RTT * this.minRttMs;
+    this.pauses.onRound(loss);
     this.brake = isOverflow ? Math.max(BRAKE_MIN, BRAKE * this.brake) : Math.min(1, RELEASE * this.brake);
     this.roundLost = 0;
     this.roundDelivered = 0;

@@ -7,9 +7,10 @@
  *
  * Load is more than 200 INITs in a second, or more than 64 that wait to be worked on.
  */
+import type { KeyObject } from 'node:crypto';
 import { buildPacket, mac1At, mac2At, type InitPacket } from '../wire/packets.ts';
 import { SourceBuckets } from './buckets.ts';
-import { cookieTagKey, mac, mac1Key, sameMac } from './macs.ts';
+import { cookieTagKey, mac, mac1Key, macKey, sameMac } from './macs.ts';
 import { sourceOf, type PathId } from './source.ts';
 
 const SECRET_BYTES = 32;
@@ -26,10 +27,10 @@ export type GateAnswer =
 
 export class Gate {
   private readonly random: (bytes: number) => Uint8Array;
-  private readonly mac1Key: Uint8Array;
-  private readonly cookieTagKey: Uint8Array;
+  private readonly mac1Key: KeyObject;
+  private readonly cookieTagKey: KeyObject;
   private readonly buckets = new SourceBuckets({ perSecond: 20, burst: 10 });
-  private secret: Uint8Array | undefined;
+  private secret: KeyObject | undefined;
   private secretAt = 0;
   /** INITs with a good mac1 in the second that began at `secondAt`, and whether the one before had too many. */
   private secondAt = Number.NEGATIVE_INFINITY;
@@ -54,7 +55,7 @@ export class Gate {
     if (this.isLoaded(now, queued)) {
       const cookie = this.cookie(now, from);
       // Zeros are what everyone sends first: not worth a comparison.
-      if (isZero(init.mac2) || !sameMac(init.mac2, mac(cookie, bytes.subarray(0, mac2At(bytes.length)))))
+      if (isZero(init.mac2) || !sameMac(init.mac2, mac(macKey(cookie), bytes.subarray(0, mac2At(bytes.length)))))
         return { drop: 'cookie_required', reply: this.cookiePacket(init, cookie) };
     }
     return this.buckets.take(now, sourceOf(from)) ? undefined : { drop: 'source_busy' };
@@ -74,7 +75,7 @@ export class Gate {
   /** What proves that one receives on this path, for as long as the secret lives. */
   private cookie(now: number, from: PathId): Uint8Array {
     if (this.secret === undefined || now - this.secretAt >= COOKIE_SECRET_MS) {
-      this.secret = this.random(SECRET_BYTES);
+      this.secret = macKey(this.random(SECRET_BYTES));
       this.secretAt = now;
     }
     return mac(this.secret, from);
@@ -85,4 +86,4 @@ export class Gate {
   }
 }
 
-const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
+export const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);

@@ -1,6 +1,7 @@
 /**
  * One handshake, from either side: what is in INIT and RESP, and what is checked before it counts. Who keeps what comes of it is sessions.ts.
  */
+import type { KeyObject } from 'node:crypto';
 import { ExchangeKey, exchangeKeyOf, KEY_BYTES } from '../curve.ts';
 import type { Identity } from '../identity/identity.ts';
 import { NoiseInitiator, NoiseResponder, type Transport } from '../noise.ts';
@@ -21,7 +22,7 @@ import {
   type RespPacket,
 } from '../wire/packets.ts';
 import { assert } from '../../../core/errors.ts';
-import { cookieTagKey, mac, mac1Key, sameMac } from './macs.ts';
+import { cookieTagKey, mac, mac1Key, macKey, sameMac } from './macs.ts';
 import type { PathId } from './source.ts';
 
 /** This node, as handshakes need it. */
@@ -61,9 +62,9 @@ const ANSWER_BYTES_MAX = helloBytes({ observed: OBSERVED_MAX, certificate: new U
 /** Intervals of transmissions, in ms: each is varied by a fifth either way. */
 const RETRANSMIT_MS = [250, 500, 1000, 2000, 4000] as const;
 const JITTER = 0.2;
-export const HANDSHAKE_MS = 10_000;
 /** Between two transmissions, whoever asks for one. */
 const AGAIN_MIN_MS = 100;
+export const HANDSHAKE_MS = 10_000;
 
 export interface Datagram {
   readonly to: PathId;
@@ -89,8 +90,8 @@ export class Initiation {
   private readonly answeredByCookie = new Set<PathId>();
   private transmissions = 0;
   private transmitAt: number;
-
   private transmittedAt = Number.NEGATIVE_INFINITY;
+
   private constructor(
     own: Own,
     peer: Uint8Array,
@@ -209,18 +210,18 @@ export class Initiation {
     this.noise.close();
   }
 
-  /** The INIT for a path now. */
   private transmit(now: number): Datagram[] {
     this.transmittedAt = now;
     this.answeredByCookie.clear();
     return [...this.paths.keys()].map((path) => this.datagram(path));
   }
 
+  /** The INIT for a path now. */
   datagram(to: PathId): Datagram {
     const bytes = Uint8Array.from(this.init);
     const cookie = this.paths.get(to);
     const at = mac2At(bytes.length);
-    if (cookie !== undefined) bytes.set(mac(cookie, bytes.subarray(0, at)), at);
+    if (cookie !== undefined) bytes.set(mac(macKey(cookie), bytes.subarray(0, at)), at);
     return { to, bytes };
   }
 }
@@ -330,6 +331,6 @@ const shownIn = ({ instanceId, maxDatagram, observed }: Hello, authorization: Me
   authorization,
 });
 
-function setMac1(packet: Uint8Array, key: Uint8Array): void {
+function setMac1(packet: Uint8Array, key: KeyObject): void {
   packet.set(mac(key, packet.subarray(0, mac1At(packet.length))), mac1At(packet.length));
 }

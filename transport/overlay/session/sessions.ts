@@ -14,6 +14,7 @@ import type { Transport } from '../noise.ts';
 import {
   buildPacket,
   HINT_BYTES,
+  isInit,
   parsePacket,
   type CookiePacket,
   type DataPacket,
@@ -24,7 +25,7 @@ import {
 import { SourceBuckets } from './buckets.ts';
 import { Gate } from './gate.ts';
 import { HANDSHAKE_MS, Initiation, readInit, type Datagram, type Own, type Shown } from './handshake.ts';
-import { Intake, type WaitingInit } from './intake.ts';
+import { Intake, type ArrivedInit } from './intake.ts';
 import { KeyTable } from './key-table.ts';
 import { KEY_LIMITS, PacketKeys, type KeyLimits } from './keys.ts';
 import type { PublicKey, SessionOutput, UpOutput } from './output.ts';
@@ -62,6 +63,8 @@ export class Sessions {
   private outputs: SessionOutput[] = [];
   /** No later than when `tick` has something to do. */
   private wakeAt = Infinity;
+  /** No later than when an INIT is to be looked at. */
+  private intakeAt = Infinity;
   private associations = 0;
 
   constructor(options: SessionsOptions) {
@@ -77,6 +80,11 @@ export class Sessions {
 
   /** A datagram of anyone. Keeps none of its bytes. */
   receive(now: number, from: PathId, bytes: Uint8Array): void {
+    if (isInit(bytes)) {
+      this.intake.put(from, bytes);
+      this.intakeAt = this.intake.nextAt(now);
+      return;
+    }
     const packet = parsePacket(bytes);
     if (typeof packet === 'string') {
       this.drops[packet] += 1;
@@ -86,7 +94,8 @@ export class Sessions {
       case 'data':
         return this.receiveData(now, from, packet, bytes);
       case 'init':
-        return this.receiveInit(now, from, packet, bytes);
+        // Waits in the intake.
+        return;
       case 'resp':
         return this.receiveResp(now, from, packet, bytes);
       case 'cookie':
@@ -120,17 +129,17 @@ export class Sessions {
     if (known.initiation !== undefined) this.send(known.initiation.add(paths));
   }
 
+  /** The INIT of a handshake that is under way goes again at once: what it met with before may be otherwise now. */
+  again(now: number, peer: PublicKey): void {
+    this.send(this.peers.get(peer)?.initiation?.again(now) ?? []);
+  }
+
   /** A DATA packet for this peer. Undefined: there are no keys. `pn` only rises within an association, by more than one now and then. */
   seal(now: number, peer: PublicKey, payload: Uint8Array): { readonly packet: Uint8Array; readonly pn: number } | undefined {
     const known = this.peers.get(peer);
     const keys = known?.current;
     if (known === undefined || keys === undefined) return undefined;
     if (keys.isSpent(now)) {
-  /** The INIT of a handshake that is under way goes again at once: what it met with before may be otherwise now. */
-  again(now: number, peer: PublicKey): void {
-    this.send(this.peers.get(peer)?.initiation?.again(now) ?? []);
-  }
-
       this.goDown(known);
       return undefined;
     }
@@ -158,13 +167,13 @@ export class Sessions {
 
   /** When `tick` may have something to do; Infinity: never. */
   nextAt(): number {
-    return this.wakeAt;
+    return Math.min(this.wakeAt, this.intakeAt);
   }
 
   tick(now: number): void {
+    if (now >= this.intakeAt) this.takeIn(now);
     if (now < this.wakeAt) return;
     this.wakeAt = Infinity;
-    this.workOnQueue(now);
     for (const peer of this.peers.values()) this.tickPeer(now, peer);
   }
 
@@ -175,23 +184,20 @@ export class Sessions {
     return taken;
   }
 
-  private receiveInit(now: number, from: PathId, init: InitPacket, bytes: Uint8Array): void {
-    const admitted = this.intake.admits(now, from, init, bytes);
-    if (admitted instanceof Uint8Array) this.send([{ to: from, bytes: admitted }]);
-    if (admitted !== true || this.answerAgain(from, init)) return;
-    this.intake.put(from, bytes);
-    this.workOnQueue(now);
-  }
-
-  private workOnQueue(now: number): void {
+  /** INITs that have come since the last time, as far as they may be looked at and worked on. */
+  private takeIn(now: number): void {
+    for (let seen = this.intake.look(now); seen !== undefined; seen = this.intake.look(now)) {
+      if ('cookie' in seen) this.send([{ to: seen.from, bytes: seen.cookie }]);
+      else if (!this.answerAgain(seen)) this.intake.admit(seen);
+    }
     for (let next = this.intake.next(now); next !== undefined; next = this.intake.next(now))
       // One that came twice may have been answered since.
-      if (!this.answerAgain(next.from, next.init)) this.work(now, next);
-    this.wake(this.intake.nextAt(now));
+      if (!this.answerAgain(next)) this.work(now, next);
+    this.intakeAt = this.intake.nextAt(now);
   }
 
   /** Whether this INIT has made keys that are still here. As long as they are tentative it gets the same RESP. */
-  private answerAgain(from: PathId, init: InitPacket): boolean {
+  private answerAgain({ from, init }: ArrivedInit): boolean {
     const entry = this.table.ofInit(initName(init));
     if (entry === undefined) return false;
     const tentative = entry.peer.tentative.find(({ keys }) => keys === entry.keys);
@@ -200,7 +206,7 @@ export class Sessions {
     return true;
   }
 
-  private work(now: number, { from, init, bytes }: WaitingInit): void {
+  private work(now: number, { from, init, bytes }: ArrivedInit): void {
     const received = readInit(this.own, init, bytes, this.wallClock(now));
     if (typeof received === 'string') {
       this.drops[received] += 1;

@@ -92,6 +92,10 @@ export interface HintPacket {
 /** Why a datagram is no packet: reasons of drops.ts. */
 export type PacketFault = 'packet_type' | 'packet_length' | 'packet_version' | 'packet_reserved' | 'packet_number';
 
+/** Whether it has the type and the size of an INIT: for who would rather not read it now. */
+export const isInit = (bytes: Uint8Array): boolean =>
+  bytes[0] === TYPES.init && bytes.length >= INIT_BYTES_MIN && bytes.length <= HANDSHAKE_BYTES_MAX;
+
 /** Keeps `bytes`: what it gives has views into them. */
 export function parsePacket(bytes: Uint8Array): Packet | PacketFault {
   switch (bytes[0]) {
