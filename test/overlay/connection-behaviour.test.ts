@@ -161,6 +161,26 @@ describe('send', () => {
     expect(sim.b.heard.length).toBe(84);
   });
 
+  test.each([10, 30, 64, 100, 1_000])('of %i bytes, refused, is told of room afterwards, wherever the queue ended', (bytes) => {
+    const sim = new Simulation({ seed: 1, limits: { queueBytesMax: 2 ** 16 } });
+    expect(() => {
+      for (;;) sim.a.connection.send(0, 'x', new Uint8Array(bytes));
+    }).toThrow(expect.objectContaining({ code: 'NET_BACKPRESSURE' }));
+    sim.run(60_000);
+    expect(sim.a.outputs.filter(({ type }) => type === 'writable').length).toBe(1);
+  });
+
+  test('refused is told of room when a peer that gives no credit makes it give up what waits', () => {
+    const sim = new Simulation({ seed: 1, limits: { queueBytesMax: 2 ** 21, windowBytes: 2 ** 18, windowBytesMax: 2 ** 18 } });
+    expect(() => {
+      for (;;) sim.a.connection.send(0, 'x', new Uint8Array(100_000));
+    }).toThrow(expect.objectContaining({ code: 'NET_BACKPRESSURE' }));
+    sim.b.isStuck = true;
+    sim.run(120_000);
+    expect(sim.a.outputs.filter(({ type }) => type === 'undelivered').length).toBeGreaterThan(0);
+    expect(sim.a.outputs.filter(({ type }) => type === 'writable').length).toBe(1);
+  });
+
   test('refuses what is too long, a second mode of a channel, and names that are too long', () => {
     const { connection } = new Simulation({ seed: 1 }).a;
     const code = (c: string): unknown => expect.objectContaining({ code: c });

@@ -9,7 +9,7 @@
  *
  * PATH_CHALLENGE and PATH_RESPONSE belong to no connection: a packet of these alone is neither counted, acknowledged nor sent from here.
  */
-import { assert, MeshError } from '../../../core/errors.ts';
+import { assert, isMeshError, MeshError } from '../../../core/errors.ts';
 import { Acks, type AckFrame } from '../recovery/acks.ts';
 import type { ChannelMode, Frame } from '../wire/frames.ts';
 import { Contents } from './contents.ts';
@@ -70,7 +70,7 @@ export class Connection {
       this.isReady = true;
       return number;
     } catch (error) {
-      if (this.contents.outgoing.queuedBytes + bytes.length > this.limits.queueBytesMax) this.wasRefused = true;
+      if (isMeshError(error, 'NET_BACKPRESSURE')) this.wasRefused = true;
       throw error;
     }
   }
@@ -273,8 +273,10 @@ export class Connection {
     if (outcome !== undefined) this.onOutcome(outcome);
     const { waitsSince } = this.contents.outgoing;
     // Not `now` less the limit: rounding might make it earlier than what it was computed from, and nobody would be told.
-    if (waitsSince + this.limits.stalledMs <= now)
+    if (waitsSince + this.limits.stalledMs <= now) {
       for (const message of this.contents.outgoing.giveUp(waitsSince)) this.tell('undelivered', message);
+      this.tellWritable();
+    }
     this.checkClosed(now);
     if (this.contents.closing.isOver(now))
       this.end(this.contents.closing.isDone ? 'closed' : 'close_timeout', 0, this.contents.outgoing.isEmpty);
