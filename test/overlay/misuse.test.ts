@@ -1,5 +1,6 @@
 /** What users of an overlay may do wrong. */
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Views } from '../../transport/overlay/node/view.ts';
 import { startOverlay, type Overlay } from '../../transport/overlay/overlay.ts';
 import { endpointText } from '../../transport/overlay/paths/endpoint.ts';
 import { LIMITS, networkOf } from '../../transport/overlay/trust/descriptor.ts';
@@ -68,4 +69,18 @@ test('on channels of the overlay nobody else sends', async () => {
   await from.send(to.publicKey, 'x', Buffer.of(1));
   expect(claimed).toEqual(['x true 1', 'y true 1']);
   expect(to.status().drops).toMatchObject({ channel_unheard: 3 });
+});
+
+test('who connects, sends and asks who is there does not wait for a view of all that the node knows', async () => {
+  await using to = await nodeOf(b, a);
+  await using from = await nodeOf(a, b, to);
+  const whole = vi.spyOn(Views.prototype, 'node');
+  expect(await from.connect(to.publicKey)).toMatchObject({ publicKey: to.publicKey, state: 'up', kind: 'direct' });
+  to.onMessage('x', () => undefined);
+  await from.send(to.publicKey, 'x', Buffer.of(1));
+  expect(from.peers()).toMatchObject([{ publicKey: to.publicKey, isConnected: true }]);
+  expect(whole).not.toHaveBeenCalled();
+  expect(from.status().peers).toMatchObject([{ publicKey: to.publicKey }]);
+  expect(whole).toHaveBeenCalledTimes(1);
+  whole.mockRestore();
 });

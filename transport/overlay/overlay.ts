@@ -130,10 +130,11 @@ class RunningOverlay implements Overlay {
       profile: network?.addressProfile ?? 'standard',
       isCertified: (network?.caKeys.length ?? 0) > 0,
       isCutOff: () => {
-        const { relays } = this.node.view();
+        const relays = this.node.relays();
         return relays.length > 0 && !relays.some(({ state }) => state === 'registered');
       },
-      connected: () => this.node.view().peers,
+      peer: (key) => this.node.views.summary(key),
+      peers: () => this.node.views.summaries(),
       resolve: async (query) => (await this.resolve(query)).records,
     });
     this.reaching = new Reaching({
@@ -187,7 +188,7 @@ class RunningOverlay implements Overlay {
     this.node.connect(this.now(), key);
     this.turns.soon();
     await connected;
-    const peer = this.node.view().peers.find(({ publicKey }) => publicKey === key);
+    const peer = this.node.views.peer(key);
     if (peer === undefined) throw new MeshError('NET_PEER_UNREACHABLE', `${target} was reached, and is gone again`);
     this.targets.check(target, peer);
     return peer;
@@ -257,7 +258,7 @@ class RunningOverlay implements Overlay {
   }
 
   peers(): readonly (PeerRef & { readonly isConnected: boolean })[] {
-    const seen = this.node.view().peers;
+    const seen = this.node.views.summaries();
     const connected = seen.map(({ publicKey, name, address, state }) => ({
       publicKey,
       name,

@@ -1,19 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import { Targets } from '../../../transport/overlay/host/targets.ts';
-import type { PeerView } from '../../../transport/overlay/node/ports.ts';
+import type { PeerSummary } from '../../../transport/overlay/node/ports.ts';
 import type { SignedRecord } from '../../../transport/overlay/trust/record.ts';
 
 const KEY = 'ab'.repeat(32);
 
 test('who connects while the relays are asked for its name is not known before those who wait for the answer', async () => {
-  const connected: PeerView[] = [];
+  const connected: PeerSummary[] = [];
   const { promise: records, resolve } = Promise.withResolvers<readonly SignedRecord[]>();
   const targets = new Targets({
     isCutOff: () => false,
     known: [],
     profile: 'cheap',
     isCertified: true,
-    connected: () => connected,
+    peer: (key) => connected.find(({ publicKey }) => publicKey === key),
+    peers: () => connected,
     resolve: () => records,
   });
   const order: string[] = [];
@@ -24,7 +25,7 @@ test('who connects while the relays are asked for its name is not known before t
   };
 
   send('first');
-  connected.push({ publicKey: KEY, name: 'bob' } as PeerView);
+  connected.push({ publicKey: KEY, name: 'bob' } as PeerSummary);
   send('second');
   resolve([]);
   expect(await targets.keyOf('bob')).toBe(KEY);
@@ -44,7 +45,8 @@ test('a name that nobody knew is asked for again', async () => {
     profile: 'cheap',
     isCutOff: () => false,
     isCertified: true,
-    connected: () => [],
+    peer: () => undefined,
+    peers: () => [],
     resolve,
   });
   for (let n = 0; n < 2; n++) await expect(targets.keyOf('bob')).rejects.toMatchObject({ code: 'NET_NAME_UNKNOWN' });
@@ -53,14 +55,15 @@ test('a name that nobody knew is asked for again', async () => {
 
 describe('who says to be somebody else', () => {
   const ADDRESS = 'ABCD.EF01.2345';
-  const peer = (name: string, address = '1111.2222.3333'): PeerView => ({ publicKey: KEY, name, address }) as PeerView;
-  const targetsOf = (isCertified: boolean, connected: readonly PeerView[] = []): Targets =>
+  const peer = (name: string, address = '1111.2222.3333'): PeerSummary => ({ publicKey: KEY, name, address }) as PeerSummary;
+  const targetsOf = (isCertified: boolean, connected: readonly PeerSummary[] = []): Targets =>
     new Targets({
       known: [],
       profile: 'cheap',
       isCutOff: () => false,
       isCertified,
-      connected: () => connected,
+      peer: (key) => connected.find(({ publicKey }) => publicKey === key),
+      peers: () => connected,
       resolve: () => Promise.resolve([]),
     });
 
@@ -87,8 +90,24 @@ test('where no relay answers, that is said, and not that nobody has the name', a
     profile: 'cheap',
     isCutOff: () => true,
     isCertified: true,
-    connected: () => [],
+    peer: () => undefined,
+    peers: () => [],
     resolve: () => Promise.resolve([]),
   });
   await expect(targets.keyOf('nas')).rejects.toMatchObject({ code: 'NET_PEER_UNREACHABLE' });
+});
+
+test('who sent a message is looked up by its key, however many are connected', () => {
+  const targets = new Targets({
+    known: [],
+    profile: 'cheap',
+    isCutOff: () => false,
+    isCertified: true,
+    peer: (publicKey) => ({ publicKey, name: 'bob', address: undefined, state: 'up' }),
+    peers: () => {
+      throw new Error('all were looked at');
+    },
+    resolve: () => Promise.resolve([]),
+  });
+  expect(targets.refOf(KEY)).toEqual({ publicKey: KEY, name: 'bob', address: undefined });
 });

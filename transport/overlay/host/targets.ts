@@ -1,7 +1,7 @@
 /** Whom users mean: a key in hex, an address, a name. */
 import { MeshError } from '../../../core/errors.ts';
 import { addressOf, parseAddress, type AddressProfile, type OverlayAddress } from '../identity/address.ts';
-import type { KnownPeer, PeerView } from '../node/ports.ts';
+import type { KnownPeer, PeerSummary } from '../node/ports.ts';
 import type { PeerRef } from './ports.ts';
 import type { Query } from '../relay/ports.ts';
 import type { PublicKey } from '../session/output.ts';
@@ -15,7 +15,9 @@ export interface TargetsOptions {
   readonly isCertified: boolean;
   /** This node has relays, and is registered at none of them at present. */
   readonly isCutOff: () => boolean;
-  readonly connected: () => readonly PeerView[];
+  /** Undefined: it is not here. */
+  readonly peer: (publicKey: PublicKey) => PeerSummary | undefined;
+  readonly peers: () => readonly PeerSummary[];
   /** Asks the relays; none: nobody knows. */
   readonly resolve: (query: Query) => Promise<readonly SignedRecord[]>;
 }
@@ -63,7 +65,7 @@ export class Targets {
    * A connected peer that was found by a name has to have it in its certificate. Where members are pinned, one to whom the configuration gives
    * no name is believed. Throws NET_NAME_UNKNOWN.
    */
-  check(target: string, { name, publicKey }: PeerView): void {
+  check(target: string, { name, publicKey }: PeerSummary): void {
     if (KEY.test(target)) return;
     if (ADDRESS.test(target) || name === target || (name === '' && !this.o.isCertified)) {
       this.keys.set(target, publicKey);
@@ -79,7 +81,7 @@ export class Targets {
   refOf(publicKey: PublicKey): PeerRef {
     const known = this.refs.get(publicKey);
     if (known !== undefined) return known;
-    const view = this.o.connected().find((peer) => peer.publicKey === publicKey);
+    const view = this.o.peer(publicKey);
     const ref: PeerRef = { publicKey, name: view?.name ?? '', address: view?.address };
     if (ref.address !== undefined) this.refs.set(publicKey, ref);
     return ref;
@@ -94,9 +96,9 @@ export class Targets {
   /** Keys that are known here by this name or address. */
   private here(target: string): readonly PublicKey[] {
     const isAddress = ADDRESS.test(target);
-    const isMeant = ({ name, address }: Pick<PeerView, 'name' | 'address'>): boolean =>
+    const isMeant = ({ name, address }: Pick<PeerSummary, 'name' | 'address'>): boolean =>
       isAddress ? address === target.toUpperCase() : name === target;
-    const connected = this.o.connected().filter(isMeant);
+    const connected = this.o.peers().filter(isMeant);
     const configured = isAddress ? [] : this.o.known.filter(({ name }) => name === target);
     return [...new Set([...connected, ...configured].map(({ publicKey }) => publicKey))];
   }

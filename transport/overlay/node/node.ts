@@ -14,10 +14,10 @@ import { reassemblyBudget } from '../channels/reassembly.ts';
 import { EXPELLED } from '../channels/violations.ts';
 import { Bbr } from '../congestion/bbr.ts';
 import type { OverlayAddress } from '../identity/address.ts';
-import { parseEndpointBytes, parseUdpPath, type Endpoint } from '../paths/endpoint.ts';
+import { parseEndpointBytes, type Endpoint } from '../paths/endpoint.ts';
 import { Paths, type PathError } from '../paths/paths.ts';
 import { keyHash } from '../relay/hash.ts';
-import type { Query } from '../relay/ports.ts';
+import type { Query, RelayStatus } from '../relay/ports.ts';
 import type { PayloadOutput, PublicKey, SessionOutput, UpOutput } from '../session/output.ts';
 import { Sessions } from '../session/sessions.ts';
 import type { PathId } from '../session/source.ts';
@@ -28,6 +28,7 @@ import { Agenda } from './agenda.ts';
 import { Carrier } from './carrier.ts';
 import { DENY_LIST_CHANNEL, isReserved } from './channels.ts';
 import { Denials } from './denials.ts';
+import { Farewell } from './farewell.ts';
 import type { NodeOptions, NodeOutput, NodeView, Ticket } from './ports.ts';
 import { Inbound, type ClosedOutput } from './inbound.ts';
 import { Reaching } from './reaching.ts';
@@ -35,7 +36,7 @@ import { Relaying } from './relaying.ts';
 import { RemotePeer } from './remote-peer.ts';
 import { isOfPath, observedBytes, Steering } from './steering.ts';
 import { Traversal } from './traversal.ts';
-import { viewOf } from './view.ts';
+import { Views } from './view.ts';
 
 const REASSEMBLY_BYTES = 64 * 2 ** 20;
 /** A request to join takes a packet or two. */
@@ -43,7 +44,6 @@ const GUEST_PARTIAL_BYTES = 64 * 2 ** 10;
 const MAX_DATAGRAM = 16_384;
 /** After its end a connection stays for what its peer still sends. */
 const LINGER_MS = 3_000;
-const PINGS_MAX = 32;
 /** Peers at once. More are refused, those who are there stay. */
 const PEERS_MAX = 65_536;
 
@@ -63,6 +63,8 @@ export class OverlayNode {
   private readonly steering: Steering;
   private readonly denials: Denials;
   private readonly inbound: Inbound;
+  private readonly farewell: Farewell;
+  readonly views: Views;
   private readonly addresses = new Map<PublicKey, OverlayAddress>();
   private touched = new Set<RemotePeer>();
   private generations = 0;
@@ -91,11 +93,16 @@ export class OverlayNode {
     this.reaching = new Reaching({ ...shared, sessions, relaying: this.relaying, drain: (now) => this.drain(now) });
     this.traversal = new Traversal({ ...shared, relays: () => this.relaying.ready() });
     const { relaying, traversal } = this;
-    this.steering = new Steering({ ...shared, sessions, relaying, traversal, nameOf: (peer) => this.nameOf(peer) });
+    this.steering = new Steering({ ...shared, random, sessions, relaying, traversal, nameOf: (peer) => this.views.nameOf(peer) });
     this.denials = new Denials({ ...shared, expel: (now, peer, reason, proofs) => this.expel(now, peer, reason, proofs) });
     const { denials } = this;
     const closed = (now: number, peer: RemotePeer, output: ClosedOutput): void => this.onClosed(now, peer, output);
     this.inbound = new Inbound({ drops, relaying, traversal, denials, emit, closed });
+    const isRelay = (peer: PublicKey): boolean => relaying.isRelay(peer);
+    this.farewell = new Farewell({ peers, isRelay, end: (now, peer) => this.end(now, peer) });
+    const key = Buffer.from(identity.publicKey).toString('hex');
+    const { addresses, expelledBy } = this;
+    this.views = new Views({ key, peers, known: options.peers ?? [], relaying, traversal, drops, addresses, expelledBy });
   }
 
   /** A datagram of anyone. Keeps none of its bytes. */
@@ -124,7 +131,7 @@ export class OverlayNode {
   pathFailed(now: number, path: PathId | undefined, socket: string, error: PathError): void {
     for (const peer of this.peers.values()) {
       // Anyone may open a WebSocket and close it: of those who have no such path nothing is moved.
-      for (const each of failedOf(peer, path, socket)) {
+      for (const each of peer.pathsOf(path, socket)) {
         peer.paths?.failed(now, each, error);
         if (error === 'closed') peer.hints.delete(each);
         this.touch(peer);
@@ -185,12 +192,7 @@ export class OverlayNode {
   /** Measures the way to a peer: 'pong' follows, or nothing. False: there is no path. */
   ping(now: number, key: PublicKey): boolean {
     const peer = this.peers.get(key);
-    const path = peer?.paths?.active;
-    if (peer === undefined || path === undefined) return false;
-    if (peer.pings.size >= PINGS_MAX) peer.pings.delete(peer.pings.keys().next().value as string);
-    const data = this.options.random(8);
-    peer.pings.set(Buffer.from(data).toString('hex'), { path, at: now });
-    return this.carrier.unwatched(now, peer, path, [{ type: 'path_challenge', data }]);
+    return peer !== undefined && this.steering.ping(now, peer);
   }
 
   /** Who is this? Asked of the relays; 'resolved' follows with the same id. */
@@ -216,11 +218,7 @@ export class OverlayNode {
   /** Say goodbye to all. When nothing is left in `isClosed`, everything that was sent has arrived. */
   close(now: number): void {
     this.relaying.close();
-    for (const peer of this.peers.values()) {
-      if (peer.isUp) peer.connection.close(now);
-      else this.forget(now, peer, 'this node stops');
-      this.touch(peer);
-    }
+    this.farewell.begin(now);
   }
 
   get isClosed(): boolean {
@@ -228,7 +226,8 @@ export class OverlayNode {
   }
 
   nextAt(): number {
-    return this.touched.size > 0 ? 0 : Math.min(this.sessions.nextAt(), this.agenda.nextAt(), this.relaying.nextAt());
+    if (this.touched.size > 0) return 0;
+    return Math.min(this.sessions.nextAt(), this.agenda.nextAt(), this.relaying.nextAt(), this.farewell.nextAt());
   }
 
   tick(now: number): void {
@@ -236,6 +235,7 @@ export class OverlayNode {
     this.drain(now);
     this.relaying.tick(now);
     for (const peer of this.agenda.due(now)) this.tickPeer(now, peer);
+    this.farewell.go(now);
   }
 
   /** Moves what is touched, and gives what has come of all inputs since the last `take`. */
@@ -247,6 +247,7 @@ export class OverlayNode {
       for (const peer of touched) if (this.peers.get(peer.key) === peer) this.move(now, peer);
       this.drain(now);
       this.relaying.flush(now);
+      this.farewell.go(now);
     }
     const taken = this.outputs;
     this.outputs = [];
@@ -254,22 +255,12 @@ export class OverlayNode {
   }
 
   view(): NodeView {
-    return viewOf({
-      key: Buffer.from(this.options.identity.publicKey).toString('hex'),
-      peers: this.peers,
-      relays: this.relaying.view(),
-      traversal: this.traversal,
-      drops: this.options.drops,
-      expelledBy: [...this.expelledBy],
-      addressOf: (key) => this.addresses.get(key),
-      nameOf: (peer) => this.nameOf(peer),
-    });
+    return this.views.node();
   }
 
-  /** Of its certificate, or of the configuration; empty: none. */
-  private nameOf(peer: RemotePeer): string {
-    if (peer.certifiedName !== '') return peer.certifiedName;
-    return this.options.peers?.find(({ publicKey }) => publicKey === peer.key)?.name ?? '';
+  /** Of this node. */
+  relays(): readonly RelayStatus[] {
+    return this.relaying.view().relays;
   }
 
   private drain(now: number): void {
@@ -308,7 +299,7 @@ export class OverlayNode {
         new MeshError('NET_PEER_RESTARTED', `${peer.key} has started again: it may not have got what was under way`),
       );
       // A guest that has become a member did not start again: it begins.
-      if (peer.isMember) this.tell({ type: 'peer_restarted', peer: peer.key, name: this.nameOf(peer) });
+      if (peer.isMember) this.tell({ type: 'peer_restarted', peer: peer.key, name: this.views.nameOf(peer) });
       peer.renewConnection();
       peer.punching?.reset();
     }
@@ -332,7 +323,7 @@ export class OverlayNode {
     for (const path of [...peer.hints, ...this.relaying.pathsTo(peer)]) if (path !== up.from) peer.paths.probe(now, path);
     this.traversal.observed(now, peer, up.from, parseEndpointBytes(up.observed));
     this.outputs.push({ type: 'connected', peer: peer.key });
-    this.tell({ type: 'peer_up', peer: peer.key, name: this.nameOf(peer), path: up.from });
+    this.tell({ type: 'peer_up', peer: peer.key, name: this.views.nameOf(peer), path: up.from });
     this.relaying.up(now, peer);
     this.denials.up(now, peer);
     if (peer.isMember && peer.certifiedAddress === undefined) this.addressFor(peer.key);
@@ -486,6 +477,12 @@ export class OverlayNode {
     this.forget(now, peer, reason);
   }
 
+  private end(now: number, peer: RemotePeer): void {
+    if (peer.isUp) peer.connection.close(now);
+    else this.forget(now, peer, 'this node stops');
+    this.touch(peer);
+  }
+
   private forget(now: number, peer: RemotePeer, reason: string, error?: MeshError): void {
     if (this.peers.get(peer.key) !== peer) return;
     this.peers.delete(peer.key);
@@ -500,7 +497,7 @@ export class OverlayNode {
   }
 
   private tellDown(peer: RemotePeer, reason: string): void {
-    if (peer.association !== 0) this.tell({ type: 'peer_down', peer: peer.key, name: this.nameOf(peer), reason });
+    if (peer.association !== 0) this.tell({ type: 'peer_down', peer: peer.key, name: this.views.nameOf(peer), reason });
   }
 
   private lose(peer: RemotePeer, error: MeshError): void {
@@ -521,10 +518,4 @@ export class OverlayNode {
   private tell(event: Extract<NodeOutput, { readonly type: 'event' }>['event']): void {
     this.outputs.push({ type: 'event', event });
   }
-}
-
-/** The paths of a peer that are this one, or, if it is undefined, of this socket. */
-function failedOf({ paths, hints }: RemotePeer, path: PathId | undefined, socket: string): readonly PathId[] {
-  if (path !== undefined) return hints.has(path) || paths?.has(path) === true ? [path] : [];
-  return (paths?.view() ?? []).map((view) => view.path).filter((each) => parseUdpPath(each)?.socket === socket);
 }

@@ -126,17 +126,20 @@ export type NodeOutput =
   | { readonly type: 'deny_lists' }
   | { readonly type: 'event'; readonly event: OverlayEvent };
 
-export interface PeerView {
+export interface PeerSummary {
   readonly publicKey: PublicKey;
   /** Of its certificate, or of the configuration; empty: none. */
   readonly name: string;
   readonly address: OverlayAddress | undefined;
-  readonly roles: readonly Role[];
   /**
    * 'connecting': a handshake is under way. 'up': there are keys, and a path. 'searching': there are keys, and no path at present that carries
    * anything. 'resting': its keys ran out unused, and come back with the next message. 'ending': its end is being said.
    */
   readonly state: 'connecting' | 'up' | 'searching' | 'resting' | 'ending';
+}
+
+export interface PeerView extends PeerSummary {
+  readonly roles: readonly Role[];
   readonly path: PathId | undefined;
   readonly kind: PathKind | undefined;
   readonly rttMs: number | undefined;

@@ -4,6 +4,7 @@ import type { CongestionController } from '../congestion/controller.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits } from '../channels/limits.ts';
 import type { ReassemblyBudget } from '../channels/reassembly.ts';
 import type { OverlayAddress } from '../identity/address.ts';
+import { parseUdpPath } from '../paths/endpoint.ts';
 import type { Paths, PathView } from '../paths/paths.ts';
 import type { Punching } from '../punch/punching.ts';
 import type { PublicKey } from '../session/output.ts';
@@ -112,6 +113,12 @@ export class RemotePeer {
 
   get activePath(): PathView | undefined {
     return this.paths?.view().find(({ isActive }) => isActive);
+  }
+
+  /** Its paths that are this one, or, if it is undefined, of this socket. */
+  pathsOf(path: PathId | undefined, socket: string): readonly PathId[] {
+    if (path !== undefined) return this.hints.has(path) || this.paths?.has(path) === true ? [path] : [];
+    return (this.paths?.view() ?? []).map((view) => view.path).filter((each) => parseUdpPath(each)?.socket === socket);
   }
 
   /** It may be there. */

@@ -17,6 +17,7 @@ import type { RemotePeer } from './remote-peer.ts';
 import type { Traversal } from './traversal.ts';
 
 export interface SteeringOptions {
+  readonly random: (bytes: number) => Uint8Array;
   readonly peers: ReadonlyMap<PublicKey, RemotePeer>;
   readonly sessions: Sessions;
   readonly carrier: Carrier;
@@ -29,6 +30,8 @@ export interface SteeringOptions {
 
 /** Timeouts of a connection at which the way to the relay is looked at. */
 const TIMEOUTS_DOUBT = 2;
+/** Of one peer that may still be answered. */
+const PINGS_MAX = 32;
 const NOTHING = new Uint8Array(0);
 
 /** Reasons for which a path is left that carries nothing any more. */
@@ -46,6 +49,16 @@ export class Steering {
     if (path === peer.provedPath || !peer.isMember || kindOfPath(path) !== 'tcp') return;
     peer.provedPath = path;
     this.o.emit({ type: 'path_proved', path });
+  }
+
+  /** Measures the way to a peer: 'pong' follows, or nothing. False: there is no path. */
+  ping(now: number, peer: RemotePeer): boolean {
+    const path = peer.paths?.active;
+    if (path === undefined) return false;
+    if (peer.pings.size >= PINGS_MAX) peer.pings.delete(peer.pings.keys().next().value as string);
+    const data = this.o.random(8);
+    peer.pings.set(Buffer.from(data).toString('hex'), { path, at: now });
+    return this.o.carrier.unwatched(now, peer, path, [{ type: 'path_challenge', data }]);
   }
 
   /** A frame of a peer that came by this path. */
