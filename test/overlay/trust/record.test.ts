@@ -198,6 +198,18 @@ test('records are kept of so many keys and no more, and the expired make room', 
   expect([records.byKey(alice.publicKey, later), records.byAddress(alice.address, later)]).toEqual([undefined, []]);
 });
 
+test('A15 a node that asks: of too many keys the one that was longest not heard of is forgotten, so that no relay that makes keys up ends all finding', () => {
+  const records = new Records(network, 2, 'forget_oldest');
+  expect([take(records, alice), take(records, relay), take(records, alice, { seq: NOW + 1 })]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect(take(records, mallory)).toBeUndefined();
+  expect([alice, relay, mallory].map(({ publicKey }) => records.byKey(publicKey, NOW)?.seq)).toEqual([NOW + 1, undefined, NOW]);
+  expect(take(records, alice)).toBe('record_not_newer');
+});
+
 test('A23: what was taken while the clock was a year ahead does not keep out what is signed by the right one', () => {
   const records = new Records(network, 2);
   const ahead = NOW + 365 * 24 * 3_600_000;

@@ -68,7 +68,7 @@ export class Rendezvous {
     this.key = hexOf(options.identity.publicKey);
     this.name = options.name;
     this.lastSeq = options.seq;
-    this.records = new Records(options.network, PINS_MAX);
+    this.records = new Records(options.network, PINS_MAX, 'forget_oldest');
     this.chance = () => new Reader(options.random(4)).u32() / 2 ** 32;
     const shuffled = options.relays.map((relay) => ({ relay, place: this.chance() })).toSorted((a, b) => a.place - b.place);
     for (const { relay } of shuffled) if (relay.publicKey !== this.key) this.link(relay.publicKey, true).learn(relay.endpoints);

@@ -24,11 +24,16 @@ export class Records {
   private readonly keysOf = new Map<OverlayAddress, Set<string>>();
   private readonly memoryMs: number;
   private readonly max: number;
+  private readonly whenFull: 'refuse' | 'forget_oldest';
 
-  /** `max`: how many keys it knows at once. */
-  constructor(network: Network, max = 65_536) {
+  /**
+   * `max`: how many keys it knows at once. `whenFull`: a relay refuses another key, so that none that is registered is lost. Who asks relays forgets the
+   * key that was longest not heard of: anybody can sign records of keys without end, and one relay that does must not end what others tell.
+   */
+  constructor(network: Network, max = 65_536, whenFull: 'refuse' | 'forget_oldest' = 'refuse') {
     this.memoryMs = network.limits.recordTtlMs + RECORD_SKEW_MS;
     this.max = max;
+    this.whenFull = whenFull;
   }
 
   /**
@@ -54,10 +59,7 @@ export class Records {
     // One of the future was taken when this clock was wrong.
     const last = seen !== undefined && seen.seq <= wallClockMs + RECORD_SKEW_MS ? seen : undefined;
     if (last !== undefined && record.seq <= last.seq) return sameBytes(last.bytes, record.bytes) ? undefined : 'record_not_newer';
-    if (seen === undefined && this.newest.size >= this.max) {
-      this.forget(wallClockMs);
-      if (this.newest.size >= this.max) return 'records_full';
-    }
+    if (seen === undefined && !this.hasRoom(wallClockMs)) return 'records_full';
     this.put(record);
     return undefined;
   }
@@ -90,8 +92,19 @@ export class Records {
       if (wallClockMs >= seq + this.memoryMs || seq > wallClockMs + RECORD_SKEW_MS) this.remove(publicKey);
   }
 
+  /** Whether another key may come, once what may go has gone. */
+  private hasRoom(wallClockMs: number): boolean {
+    if (this.newest.size < this.max) return true;
+    const [oldest] = this.newest.values();
+    if (this.whenFull === 'refuse') this.forget(wallClockMs);
+    else if (oldest !== undefined) this.remove(oldest.publicKey);
+    return this.newest.size < this.max;
+  }
+
   private put(record: SignedRecord): void {
     const name = nameOf(record.publicKey);
+    // A map keeps the order of insertion: the first is the one that was longest not heard of.
+    this.newest.delete(name);
     this.newest.set(name, record);
     const names = this.keysOf.get(record.address);
     if (names === undefined) this.keysOf.set(record.address, new Set([name]));
