@@ -56,11 +56,14 @@ export function certificateFinding(
 /** Of a node that runs, but for `memberFindings`. */
 export function diagnose(status: NetStatus, wallClockMs: number): readonly Finding[] {
   const { node, renewalFailed, relays, peers } = status;
+  const runs = ok(
+    'node',
+    `process ${status.pid} runs ${node.name ?? 'it'} (${node.address}) of ${node.network.name}, for ${spanText(wallClockMs - status.startedAt)}`,
+  );
+  // All are silent to it, and nothing else is the matter.
+  if (node.isRevoked) return [runs];
   return [
-    ok(
-      'node',
-      `process ${status.pid} runs ${node.name ?? 'it'} (${node.address}) of ${node.network.name}, for ${spanText(wallClockMs - status.startedAt)}`,
-    ),
+    runs,
     certificateFinding(node, wallClockMs, renewalFailed),
     udpFinding(status),
     natFinding(status),

@@ -13,7 +13,8 @@ export async function otherMembers(
   patienceMs = PATIENCE_MS,
 ): Promise<readonly MemberRow[]> {
   const { peers, relays } = overlay.status();
-  if (relays.length > 0 && !relays.some(({ state }) => state === 'registered')) return [];
+  const reached = new Set(peers.filter(({ path }) => path !== undefined).map(({ publicKey }) => publicKey));
+  if (relays.length > 0 && !relays.some(({ relay, state }) => state === 'registered' && reached.has(relay))) return [];
   const met = new Set(peers.map(({ publicKey }) => publicKey));
   const none: readonly PeerRef[] = [];
   const late = new AbortController();

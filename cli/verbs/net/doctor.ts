@@ -34,13 +34,14 @@ async function found(folder: NetFolder): Promise<Found> {
       return { member: memberFindings(status.node), others: [filesFinding(folder), ...diagnose(status, Date.now())] };
     }
     const id = nodeIdOf(await folder.load(), Date.now());
+    if (id.isRevoked) return { member: memberFindings(id), others: [filesFinding(folder)] };
     const message = 'it does not run: `reprise net up` runs it, and then there is more to say here';
     const others: readonly Finding[] = [
       filesFinding(folder),
-      ...(id.isRevoked ? [] : [{ name: 'node', status: 'failed', message } as const]),
+      { name: 'node', status: 'failed', message },
       certificateFinding(id, Date.now()),
     ];
-    return { member: memberFindings(id), others };
+    return { member: [], others };
   } catch (error) {
     const { code, message } = errorData(error);
     const cure = cureFor(error);

@@ -63,6 +63,9 @@ describe('the certificate', () => {
 test('of a node that was revoked: who has done it, and what is left to do', () => {
   expect(memberFindings(STATUS.node)).toEqual([]);
   const revokedBy = { authority: '5f0c'.repeat(16), list: 3 };
+  // That nobody answers it needs no other reasons.
+  const node = { ...STATUS.node, isRevoked: true, revokedBy };
+  expect(diagnose({ ...STATUS, node, peers: [] }, NOW).map(({ name }) => name)).toEqual(['node']);
   expect(memberFindings({ ...STATUS.node, isRevoked: true, revokedBy })).toEqual([
     {
       name: 'member',

@@ -187,20 +187,26 @@ describe('messages wait for who listens', () => {
 
 describe('other members', () => {
   const MEMBERS: readonly PeerRef[] = ['aa', 'bb'].map((publicKey) => ({ publicKey, name: publicKey, address: undefined }));
-  function overlay(relays: readonly { readonly state: string }[], members: () => Promise<readonly PeerRef[]>) {
-    return { status: () => ({ peers: [{ publicKey: 'aa' }], relays }) as never, members };
+  /** `aa` is a relay; how it is, and the path to it. */
+  function overlay(state: string, path: string | undefined, members: () => Promise<readonly PeerRef[]>) {
+    return { status: () => ({ peers: [{ publicKey: 'aa', path }], relays: [{ relay: 'aa', state }] }) as never, members };
   }
   test('are asked of relays that serve this node, or of the one that it is, and of no others', async () => {
-    const given = (): Promise<readonly PeerRef[]> => Promise.resolve(MEMBERS);
-    for (const relays of [[], [{ state: 'connecting' }, { state: 'registered' }]])
-      expect(await otherMembers(overlay(relays, given))).toEqual([{ key: 'bb', name: 'bb', address: undefined }]);
     let asked = 0;
-    const cutOff = overlay([{ state: 'connecting' }], () => given().finally(() => asked++));
-    expect([await otherMembers(cutOff), asked]).toEqual([[], 0]);
+    const given = (): Promise<readonly PeerRef[]> => {
+      asked++;
+      return Promise.resolve(MEMBERS);
+    };
+    const others = [{ key: 'bb', name: 'bb', address: undefined }];
+    expect(await otherMembers(overlay('registered', 'udp:0/192.0.2.1:1', given))).toEqual(others);
+    const itself = { status: () => ({ peers: [{ publicKey: 'aa' }], relays: [] }) as never, members: given };
+    expect([await otherMembers(itself), asked]).toEqual([others, 2]);
+    expect(await otherMembers(overlay('connecting', 'udp:0/192.0.2.1:1', given))).toEqual([]);
+    expect([await otherMembers(overlay('registered', undefined, given)), asked]).toEqual([[], 2]);
   });
   test('are none where no answer comes, or an error', async () => {
     for (const members of [() => new Promise<never>(() => undefined), () => Promise.reject(new Error('no'))])
-      expect(await otherMembers(overlay([{ state: 'registered' }], members), 5)).toEqual([]);
+      expect(await otherMembers(overlay('registered', 'udp:0/192.0.2.1:1', members), 5)).toEqual([]);
   });
 });
 
