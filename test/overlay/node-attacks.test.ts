@@ -1,6 +1,7 @@
 /** Attacks on whole nodes, by the numbers of the design; those on single parts are with the parts. */
 import { describe, expect, test } from 'vitest';
 import { Authority } from '../../transport/overlay/trust/authority.ts';
+import { DENY_LIST_CHANNEL } from '../../transport/overlay/node/channels.ts';
 import { DenyLists } from '../../transport/overlay/trust/deny-list.ts';
 import { LIMITS, networkOf } from '../../transport/overlay/trust/descriptor.ts';
 import { CertificateTrust } from '../../transport/overlay/trust/trust.ts';
@@ -220,37 +221,8 @@ describe('attacks on whole nodes', () => {
   });
 
   test('A20 who is revoked is closed at once, everywhere, and does not come in again', async () => {
-    const ca = await identityOf('ca of the world');
-    const network = networkOf({ name: 'certified', caKeys: [ca.publicKey], addressProfile: 'cheap', limits: LIMITS });
-    const world = new World(7);
-    const members = new Map<Name, CertificateTrust>();
-    const denyLists = new Map<Name, DenyLists>();
-    const authority = new Authority({
-      network,
-      signer: ca,
-      denyLists: new DenyLists(network),
-      random: (count) => new Uint8Array(count).fill(7),
-    });
-    for (const name of ['a', 'b', 'c'] as const) {
-      const lists = new DenyLists(network);
-      const trust = new CertificateTrust({ network, denyLists: lists });
-      const certificate = await authority.issue(identity(name).publicKey, { roles: ['node'], name }, EPOCH);
-      trust.present(certificate, identity(name).publicKey, EPOCH);
-      members.set(name, trust);
-      denyLists.set(name, lists);
-    }
-    const add = (name: Name, last: number): SimNode =>
-      world.add(name, {
-        addresses: [`203.0.113.${last}`],
-        network,
-        trust: members.get(name) as CertificateTrust,
-        denyLists: denyLists.get(name) as DenyLists,
-        peers: (['a', 'b', 'c'] as const).map((other, i) => ({
-          publicKey: keyText(other),
-          endpoints: [`203.0.113.${i + 1}:4000`],
-        })),
-      });
-    const [a, b, c] = [add('a', 1), add('b', 2), add('c', 3)];
+    const { world, members, authority, denyLists } = await certifiedWorld();
+    const { a, b, c } = members;
     for (const [from, to] of [
       [a, b],
       [b, c],
@@ -282,6 +254,22 @@ describe('attacks on whole nodes', () => {
     world.run(20_000);
     expect([...a.texts(c.key), ...b.texts(c.key)]).not.toContain('let me in');
     expect(a.node.installDenyList(world.now, list)).toBe('known');
+  });
+
+  test('A20 who sends the list in which it stands is not heard any more behind it', async () => {
+    const { world, members, authority } = await certifiedWorld();
+    const [a, c] = [members.a, members.c];
+    world.send(c, a, 'hello');
+    await world.until('they know each other', () => a.heard.length === 1);
+    const told: string[] = [];
+    world.watch = (sim, output) => {
+      if (sim === a && output.type === 'event') told.push(output.event.type);
+    };
+    // In one turn, so that it comes in one packet, or in some that arrive together.
+    c.node.send(world.now, a.key, DENY_LIST_CHANNEL, authority.revoke([identity('c').publicKey]));
+    world.send(c, a, 'after its end');
+    world.run(1_000);
+    expect([a.texts(c.key), told]).toEqual([['hello'], ['peer_down', 'deny_list']]);
   });
 
   test('a WebSocket that a stranger opens and closes moves nothing of those who are connected', async () => {
@@ -317,6 +305,41 @@ describe('attacks on whole nodes', () => {
     }
   });
 });
+
+/** Three members with certificates, each of which knows where the others are. */
+async function certifiedWorld() {
+  const ca = await identityOf('ca of the world');
+  const network = networkOf({ name: 'certified', caKeys: [ca.publicKey], addressProfile: 'cheap', limits: LIMITS });
+  const world = new World(7);
+  const trusts = new Map<Name, CertificateTrust>();
+  const denyLists = new Map<Name, DenyLists>();
+  const authority = new Authority({
+    network,
+    signer: ca,
+    denyLists: new DenyLists(network),
+    random: (count) => new Uint8Array(count).fill(7),
+  });
+  for (const name of ['a', 'b', 'c'] as const) {
+    const lists = new DenyLists(network);
+    const trust = new CertificateTrust({ network, denyLists: lists });
+    const certificate = await authority.issue(identity(name).publicKey, { roles: ['node'], name }, EPOCH);
+    trust.present(certificate, identity(name).publicKey, EPOCH);
+    trusts.set(name, trust);
+    denyLists.set(name, lists);
+  }
+  const add = (name: Name, last: number): SimNode =>
+    world.add(name, {
+      addresses: [`203.0.113.${last}`],
+      network,
+      trust: trusts.get(name) as CertificateTrust,
+      denyLists: denyLists.get(name) as DenyLists,
+      peers: (['a', 'b', 'c'] as const).map((other, i) => ({
+        publicKey: keyText(other),
+        endpoints: [`203.0.113.${i + 1}:4000`],
+      })),
+    });
+  return { world, authority, denyLists, members: { a: add('a', 1), b: add('b', 2), c: add('c', 3) } };
+}
 
 const keyText = (name: Name): string => Buffer.from(identity(name).publicKey).toString('hex');
 

@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { MeshError } from '../../../core/errors.ts';
 import { noDrops } from '../../../transport/overlay/drops.ts';
 import { Members, type MembersOptions } from '../../../transport/overlay/host/members.ts';
+import { addressOf } from '../../../transport/overlay/identity/address.ts';
 import { Authority } from '../../../transport/overlay/trust/authority.ts';
 import { DenyLists } from '../../../transport/overlay/trust/deny-list.ts';
 import { LIMITS, networkOf } from '../../../transport/overlay/trust/descriptor.ts';
@@ -98,4 +99,40 @@ describe('an authority that is asked for certificates', () => {
     expect(saves).toBeLessThanOrEqual(11);
     expect(drops.join_busy).toBeGreaterThan(900);
   });
+});
+
+test('a certificate that ends with the issuing key is renewed once a minute at most, however near that end is', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: Date.now() });
+  try {
+    const denyLists = new DenyLists(network);
+    const root = new Authority({ network, signer: ca, denyLists, random: seededRandom('root') });
+    const issuer = root.certifyIssuer(bob.publicKey, {}, Date.now(), 4 * 60_000);
+    const authority = new Authority({ network, signer: bob, issuer, denyLists, random: seededRandom('issuing') });
+    const trust = new CertificateTrust({ network, denyLists });
+    trust.present(await authority.issue(home.publicKey, {}, Date.now()), home.publicKey, Date.now());
+    let renewals = 0;
+    const scryptIsDone = (): Promise<unknown> => addressOf(home.publicKey, 'cheap');
+    const members = new Members({
+      publicKey: keyOf(home),
+      network,
+      trust,
+      drops: noDrops(),
+      authority,
+      onCertificate: () => (renewals += 1),
+      candidates: () => [],
+      ask: () => Promise.resolve(),
+      reply: () => undefined,
+    });
+    members.start();
+    for (let second = 0; second < 120; second++) {
+      await vi.advanceTimersByTimeAsync(1_000);
+      // A certificate takes scrypt, on a thread, whose time is real.
+      await scryptIsDone();
+    }
+    members.stop();
+    expect(renewals).toBeGreaterThanOrEqual(1);
+    expect(renewals).toBeLessThanOrEqual(3);
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -1,6 +1,6 @@
 /** Associations: one for each pair of records of a peer. Who forgets the other and comes back is seen to, even if nobody was told. */
 import { describe, expect, test } from 'vitest';
-import { connected, ofType, randomOf, two, TYPE, type Lab, type Node } from './lab.ts';
+import { connected, high, Node, ofType, randomOf, two, TYPE, type Lab } from './lab.ts';
 
 const associations = (node: Node): readonly (readonly [association: number, restarted: boolean])[] =>
   node.of('up').map(({ association, restarted }) => [association, restarted]);
@@ -142,4 +142,31 @@ test('the two sides of a payload are in one and the same association, whoever cl
     expect([a.texts.length, b.texts.length]).toEqual(before.map((count) => count + 1));
   }
   expect(begun).toBeGreaterThan(160);
+});
+
+describe('a side that had ended the association, and to which the other comes back while it still answers,', () => {
+  test('is one that takes HINTs and renews keys, as any other', () => {
+    const { lab, a, b } = connected(1, { keyLimits: { rekeyMs: 20_000, stopMs: 40_000 } });
+    expectHeard(lab, a, b);
+    a.sessions.retire(b.name);
+    const back = lab.add(new Node(high, b.path, 'back', {}));
+    lab.connect(back, a);
+    lab.settle();
+    expectHeard(lab, a, back);
+    lab.run(lab.now + 10_000);
+    const again = lab.add(new Node(high, b.path, 'again', {}));
+    lab.say(a, again, 'into the void');
+    lab.settle();
+    expect(associations(a)).toEqual([
+      [1, false],
+      [2, true],
+      [3, true],
+    ]);
+    // It has begun this one, so it is the one to renew it.
+    const inits = (): number => ofType(lab.sent, 'init').filter(({ from }) => from === a.path).length;
+    const before = inits();
+    lab.run(lab.now + 25_000);
+    expectHeard(lab, a, again);
+    expect(inits()).toBeGreaterThan(before);
+  });
 });

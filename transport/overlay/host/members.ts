@@ -57,11 +57,15 @@ export class Members {
     return { notBeforeMs: own.notBeforeMs, notAfterMs: own.notAfterMs, renewalFailed: this.failure };
   }
 
-  start(): void {
+  /** `leastMs`: what a renewal just now was given may have to be renewed already, as where its issuing key is about to end. */
+  start(leastMs = 0): void {
     const own = this.own();
     if (own === undefined || this.isStopped) return;
-    const wait = renewAtMs(own) - Date.now();
-    this.timer = setTimeout(() => (wait <= LOOK_MS ? void this.renew() : this.start()), Math.min(Math.max(0, wait), LOOK_MS));
+    const wait = Math.max(leastMs, renewAtMs(own) - Date.now());
+    this.timer = setTimeout(
+      () => (wait <= LOOK_MS ? void this.renew() : this.start(leastMs - LOOK_MS)),
+      Math.min(Math.max(0, wait), LOOK_MS),
+    );
     this.timer.unref();
   }
 
@@ -130,7 +134,7 @@ export class Members {
       if (had !== undefined && validUntilMs(had) <= Date.now()) this.o.onReadmitted?.();
       this.failure = undefined;
       this.o.onCertificate?.(certificateBytes);
-      this.start();
+      this.start(RETRY_MS);
     } catch (error) {
       if (!isMeshError(error)) throw error;
       this.failure = error.message;

@@ -389,7 +389,12 @@ export class OverlayNode {
 
   /** Everything that one peer has to do now. */
   private move(now: number, peer: RemotePeer): void {
-    for (const output of peer.connection.take()) this.inbound.received(now, peer, output);
+    for (const output of peer.connection.take()) {
+      // One of them may be its end: a deny list, silence.
+      if (this.peers.get(peer.key) !== peer) return;
+      this.inbound.received(now, peer, output);
+    }
+    if (this.peers.get(peer.key) !== peer) return;
     this.steering.move(now, peer);
     this.traversal.move(now, peer);
     this.steering.move(now, peer);

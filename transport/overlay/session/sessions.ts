@@ -350,6 +350,8 @@ export class Sessions {
     }
     if (!isSameInstance) {
       peer.instanceId = shown.instanceId;
+      // It came back while its last association was ending: that one has ended, and this one has not.
+      peer.isRetired = false;
       peer.association = ++this.associations;
       peer.highestPn = -1;
     }
