@@ -1,5 +1,5 @@
 /** Relays as a node has them: whom it serves, and where it goes for its peers. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { noDrops } from '../../transport/overlay/drops.ts';
 import type { OverlayAddress } from '../../transport/overlay/identity/address.ts';
 import { Relaying, type RelayingOptions } from '../../transport/overlay/node/relaying.ts';
@@ -7,6 +7,7 @@ import type { RemotePeer } from '../../transport/overlay/node/remote-peer.ts';
 import { Visits } from '../../transport/overlay/node/visits.ts';
 import { buildRegister, buildResolve, parseRecordBody, type RecordBody } from '../../transport/overlay/relay/bodies.ts';
 import { LIMITS, networkOf } from '../../transport/overlay/trust/descriptor.ts';
+import { RelayLink } from '../../transport/overlay/relay/relay-link.ts';
 import { signRecord } from '../../transport/overlay/trust/record.ts';
 import { PinnedTrust } from '../../transport/overlay/trust/trust.ts';
 import { CONTROL } from '../../transport/overlay/wire/frames.ts';
@@ -131,6 +132,28 @@ describe('the way to a relay at which a node is registered', () => {
     expect([Math.max(...gaps) <= 16_000, sentAt.length < 600]).toEqual([true, true]);
     expect(a.node.view().peers.map(({ rttMs }) => Math.round(rttMs ?? 0))).toEqual([120]);
   });
+});
+
+test('what goes to and fro between peers does not make a node look at all of its relays', async () => {
+  const w = new World(5, { latencyMs: 15 });
+  const { at } = addRelay(w);
+  const b = w.add('b', { addresses: ['203.0.113.2'], relays: [at] });
+  const a = w.add('a', { addresses: ['203.0.113.1'], relays: [at] });
+  w.run(10_000);
+  w.send(a, b, 'hello');
+  await w.until('it arrives', () => b.heard.length === 1);
+  w.run(10_000);
+  const looks = vi.spyOn(RelayLink.prototype, 'tick');
+  w.watch = (sim, output) => {
+    if (output.type === 'message' && sim === b) w.send(b, a, 'echo');
+    else if (output.type === 'message' && sim === a && a.heard.length < 300) w.send(a, b, 'again');
+  };
+  w.send(a, b, 'again');
+  await w.until('they have talked', () => a.heard.length >= 300);
+  const count = looks.mock.calls.length;
+  looks.mockRestore();
+  // Renewals of registrations, and keepalives of three ways.
+  expect([count > 0, count < 60]).toEqual([true, true]);
 });
 
 test('a ping measures the path that it went by', async () => {

@@ -60,7 +60,7 @@ export class Relaying {
   }
 
   isRelay(key: PublicKey): boolean {
-    return this.rendezvous?.view().some(({ relay }) => relay === key) === true;
+    return this.rendezvous?.has(key) === true;
   }
 
   /** To a peer by way of each relay that may have it. */
@@ -83,8 +83,8 @@ export class Relaying {
     return this.rendezvous?.resolve(now, query) ?? -1;
   }
 
-  get canResolve(): boolean {
-    return this.rendezvous !== undefined && this.rendezvous.view().length > 0;
+  private get canResolve(): boolean {
+    return this.rendezvous?.hasRelays === true;
   }
 
   up(now: number, peer: RemotePeer): void {
@@ -205,8 +205,7 @@ export class Relaying {
 
   /** In words, for who waited for this peer. */
   whyUnreachable(peer: RemotePeer): string {
-    const relays = this.rendezvous?.view() ?? [];
-    if (relays.length === 0 && peer.hints.size === 0)
+    if (!this.canResolve && peer.hints.size === 0)
       return `no endpoint of ${peer.key} is known, and this node has no relay to ask`;
     if (this.ready().length === 0 && peer.hints.size === 0)
       return `no endpoint of ${peer.key} is known, and no relay of this node answers`;
@@ -278,6 +277,7 @@ export class Relaying {
   /** A relay at which this node was not registered before may lead to anyone. */
   private onReady(now: number): void {
     const ready = this.ready();
+    if (ready === this.readyBefore) return;
     const isNew = ready.some((relay) => !this.readyBefore.includes(relay));
     this.readyBefore = ready;
     if (!isNew) return;

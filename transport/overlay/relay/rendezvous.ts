@@ -59,8 +59,10 @@ export class Rendezvous {
   /** Until then more than two relays are measured; -Infinity: not started. */
   private measuredAt = Number.NEGATIVE_INFINITY;
   private homeTold: PublicKey | undefined;
-  /** Time of the last input. */
+  /** Time of the last input, and what followed of it: when there is something to do again, and where this node is registered, home first. */
   private at = Number.NEGATIVE_INFINITY;
+  private dueAt = NEVER;
+  private registered: readonly PublicKey[] = [];
 
   /** Nothing is connected before `start`. */
   constructor(options: RendezvousOptions) {
@@ -178,11 +180,19 @@ export class Rendezvous {
     return this.homes(this.at).find((link) => link.isRegistered(this.at))?.key;
   }
 
-  /** Where this node is registered, home first: RELAYs may be sent there. */
+  /** Where this node is registered, home first: RELAYs may be sent there. The same array as long as it is the same. */
   ready(): readonly PublicKey[] {
-    const homes = this.homes(this.at);
-    const visited = [...this.links.values()].filter((link) => link.isVisited && !homes.includes(link));
-    return [...homes, ...visited].filter((link) => link.isRegistered(this.at)).map(({ key }) => key);
+    return this.registered;
+  }
+
+  /** It is one of the relays, of the configuration or visited. */
+  has(relay: PublicKey): boolean {
+    return this.links.has(relay);
+  }
+
+  /** There are any. */
+  get hasRelays(): boolean {
+    return this.links.size > 0;
   }
 
   view(): readonly RelayStatus[] {
@@ -196,18 +206,11 @@ export class Rendezvous {
   }
 
   nextAt(): number {
-    const timers = [
-      this.measuredAt,
-      this.own?.renewAt ?? NEVER,
-      ...[...this.links.values()].flatMap((link) => (link.state === 'idle' && !this.mayStart(link) ? [] : link.timers())),
-      ...[...this.questions.values()].flatMap((question) => question.timers()),
-    ];
-    // What has passed was dealt with.
-    return timers.reduce((first, at) => (at > this.at && at < first ? at : first), NEVER);
+    return this.dueAt;
   }
 
   tick(now: number): void {
-    this.settle(now);
+    if (now >= this.dueAt) this.settle(now);
   }
 
   take(): readonly RendezvousOutput[] {
@@ -227,6 +230,26 @@ export class Rendezvous {
     const home = this.home();
     if (home !== this.homeTold) this.out.push({ type: 'home', relay: home });
     this.homeTold = home;
+    const registered = this.registeredAt(now);
+    if (registered.join() !== this.registered.join()) this.registered = registered;
+    this.dueAt = this.dueAfter(now);
+  }
+
+  private registeredAt(now: number): readonly PublicKey[] {
+    const homes = this.homes(now);
+    const visited = [...this.links.values()].filter((link) => link.isVisited && !homes.includes(link));
+    return [...homes, ...visited].filter((link) => link.isRegistered(now)).map(({ key }) => key);
+  }
+
+  private dueAfter(now: number): number {
+    const timers = [
+      this.measuredAt,
+      this.own?.renewAt ?? NEVER,
+      ...[...this.links.values()].flatMap((link) => (link.state === 'idle' && !this.mayStart(link) ? [] : link.timers())),
+      ...[...this.questions.values()].flatMap((question) => question.timers()),
+    ];
+    // What has passed was dealt with.
+    return timers.reduce((first, at) => (at > now && at < first ? at : first), NEVER);
   }
 
   /** Which of the configured relays this node wants: the two best, and as many others as may be needed to have two. */
