@@ -52,6 +52,7 @@ export async function wire(space: Spaces, topology: Topology): Promise<void> {
     ...RELAYS.map((relay) => `route add ${RELAY_ADDRESSES[relay][1]} via ${RELAY_ADDRESSES[relay][0]}`),
   );
   await space('core').sysctl({ 'net.ipv4.ip_forward': 1 });
+  await allOf([...SIDES, ...RELAYS].map((place) => isUp(space(place))));
 }
 
 function endsBehind(box: Box, { boxes, chains }: Topology): readonly End[] {
@@ -117,6 +118,11 @@ async function layRelay(space: Spaces, relay: RelayName): Promise<void> {
     `route add default via ${gateway}`,
   );
   await space('core').ip(`addr add ${gateway}/30 dev ${link}`, `link set ${link} up`);
+}
+
+/** The kernel says so some time after the link was set up. Whoever looks before that sees no network, and later another one. */
+async function isUp(host: Namespace): Promise<void> {
+  await host.exec('sh', ['-c', `until ${host.tools.ip} link show eth0 | grep -q 'state UP'; do sleep 0.01; done`]);
 }
 
 /** As the network outside of a box knows them: its second address, and what is behind a router. */
