@@ -16,7 +16,7 @@ import { Contents } from './contents.ts';
 import { Flight, type FlightOutcome } from './flight.ts';
 import type { IncomingMessage } from './incoming.ts';
 import type { ConnectionLimits } from './limits.ts';
-import type { OutMessage } from './outgoing.ts';
+import type { OutMessage } from './out-channel.ts';
 import { isEliciting, isPathFrame, type ControlFrame } from './packing.ts';
 import type { CloseReason, ConnectionOptions, ConnectionOutput, OutgoingPacket } from './ports.ts';
 import { EXPELLED, VIOLATIONS, type Violation } from './violations.ts';

@@ -111,7 +111,8 @@ export class Flight {
         rate,
       });
     }
-    return { settled: itemsOf([...late, ...acked]), again: this.onLost(now, lost, isPersistent) };
+    const settled = late.length === 0 ? itemsOf(acked) : itemsOf([...late, ...acked]);
+    return { settled, again: this.onLost(now, lost, isPersistent) };
   }
 
   /** Undefined: it was not time. What is oldest goes again with a probe, though nothing says that it is lost; the next ACK will tell. */
@@ -146,4 +147,5 @@ export class Flight {
   }
 }
 
-const itemsOf = (packets: readonly SentPacket<Item>[]): readonly Item[] => packets.flatMap(({ items }) => items);
+const itemsOf = (packets: readonly SentPacket<Item>[]): readonly Item[] =>
+  packets.length === 1 ? (packets[0] as SentPacket<Item>).items : packets.flatMap(({ items }) => items);

@@ -192,7 +192,7 @@ export class Incoming {
   }
 
   private whole(now: number, frame: MsgFrame, isPartial: boolean): Uint8Array | 'partial' | Violation {
-    if (!isPartial && frame.bytes.length === frame.total) return Uint8Array.from(frame.bytes);
+    if (!isPartial && frame.bytes.length === frame.total) return new Uint8Array(frame.bytes);
     const result = this.reassembly.add(now, frame);
     return typeof result === 'string' ? result : result.bytes;
   }

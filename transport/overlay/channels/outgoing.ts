@@ -8,6 +8,7 @@
 import { MeshError } from '../../../core/errors.ts';
 import { CHANNEL_NAME_BYTES_MAX, frameSize, messageRoom, type ChannelMode, type Frame, type MsgFrame } from '../wire/frames.ts';
 import { MESSAGE_COST, SendCredit } from './flow.ts';
+import { costOf, fitsWhole, OutChannel, type OutMessage } from './out-channel.ts';
 import type { Item, Packing } from './packing.ts';
 import { Queue } from './queue.ts';
 import { CELL } from './reassembly.ts';
@@ -25,59 +26,6 @@ export interface OutgoingLimits {
   /** Of the peer: messages in fragments are begun only as far as it can keep all of them. */
   readonly partialBytesMax: number;
   readonly partialsMax: number;
-}
-
-export interface OutMessage {
-  readonly channel: OutChannel;
-  /** As `send` returned it. */
-  readonly number: number;
-  readonly bytes: Uint8Array;
-  /** On the wire; -1: not begun. */
-  seq: number;
-  /** Sent at least once up to here. */
-  sentTo: number;
-  /** Of each cell: 1 when acknowledged. Undefined: it is one cell. */
-  readonly cells: Uint8Array | undefined;
-  cellsLeft: number;
-  /** In fragments, so that it counts as partial at the peer. */
-  isPartial: boolean;
-}
-
-/** What RESET_CHANNEL says, and what the peer may keep until it has come. */
-interface Reset {
-  readonly seq: number;
-  readonly bytes: number;
-  readonly partials: number;
-  readonly partialBytes: number;
-}
-
-export class OutChannel {
-  readonly id: number;
-  readonly name: string;
-  readonly mode: ChannelMode;
-  readonly credit: SendCredit;
-  readonly queue = new Queue<OutMessage>();
-  /** The peer has acknowledged its name. Until then it goes along with every message. */
-  isOpen = false;
-  nextNumber = 0;
-  nextSeq = 0;
-  /** Begun and not acknowledged; reliable ones. */
-  readonly unacked = new Set<OutMessage>();
-  /** Mode 0: begun, and not told as delivered. The peer keeps what it has behind one that is missing, so that may still be lost. */
-  readonly untold = new Set<OutMessage>();
-  /** Bytes that all messages that were begun have been charged. */
-  charged = 0;
-  /** Messages were given up, and the peer is not known to know. Until then nothing is begun. */
-  reset: Reset | undefined;
-  /** Since when the peer's credit does not allow the next message. */
-  stalledSince = Infinity;
-
-  constructor(id: number, name: string, mode: ChannelMode, windowMessages: number) {
-    this.id = id;
-    this.name = name;
-    this.mode = mode;
-    this.credit = new SendCredit(windowMessages);
-  }
 }
 
 export class Outgoing {
@@ -156,7 +104,7 @@ export class Outgoing {
     this.partialBytes -= channel.reset.partialBytes;
     channel.reset = undefined;
     this.resetsDue.delete(channel);
-    return toldOf(channel);
+    return channel.takeTold();
   }
 
   onResetLost({ channel, seq }: ResetItem): void {
@@ -175,12 +123,12 @@ export class Outgoing {
 
   /** Channels of which messages are begun and not acknowledged or known to be given up, with the number of messages begun. Reliable ones only. */
   finals(): [channel: number, seq: number][] {
-    return this.byId.filter(isUnsettled).map((c) => [c.id, c.nextSeq]);
+    return this.byId.filter((c) => c.isUnsettled).map((c) => [c.id, c.nextSeq]);
   }
 
   /** What opens the channels of `finals`, as far as the peer may not know them. */
   opens(): Frame[] {
-    return this.byId.filter((c) => isUnsettled(c) && !c.isOpen).map(openFrame);
+    return this.byId.filter((c) => c.isUnsettled && !c.isOpen).map((c) => c.openFrame);
   }
 
   /** Puts what fits and may be sent: first what was given up, then what was lost. */
@@ -216,7 +164,7 @@ export class Outgoing {
     if (message.cellsLeft > 0) return [];
     channel.unacked.delete(message);
     this.settle(message);
-    return channel.mode === 0 ? toldOf(channel) : [message];
+    return channel.mode === 0 ? channel.takeTold() : [message];
   }
 
   /** Unreliable messages are not sent again. */
@@ -293,9 +241,9 @@ export class Outgoing {
     if (channel.reset === undefined) return true;
     const { seq, bytes } = channel.reset;
     const frame: Frame = { type: 'reset_channel', channel: channel.id, seq, bytes };
-    const openSize = this.needsOpen(channel, packing) ? frameSize(openFrame(channel)) : 0;
+    const openSize = this.needsOpen(channel, packing) ? frameSize(channel.openFrame) : 0;
     if (openSize + frameSize(frame) > packing.left) return false;
-    if (openSize > 0) packing.put(openFrame(channel), { type: 'open', channel });
+    if (openSize > 0) packing.put(channel.openFrame, { type: 'open', channel });
     packing.put(frame, { type: 'reset', channel, seq });
     this.resetsDue.delete(channel);
     return true;
@@ -390,7 +338,7 @@ export class Outgoing {
     const { channel, bytes } = message;
     const total = bytes.length;
     const seq = message.seq < 0 ? channel.nextSeq : message.seq;
-    const openSize = this.needsOpen(channel, packing) ? frameSize(openFrame(channel)) : 0;
+    const openSize = this.needsOpen(channel, packing) ? frameSize(channel.openFrame) : 0;
     const fits = messageRoom(packing.left - openSize, { channel: channel.id, seq, offset: from, total });
     if (fits === undefined) return undefined;
     let length = Math.min(fits, to - from);
@@ -404,7 +352,7 @@ export class Outgoing {
     if (length < total && openSize + frameSize(frame) > packing.left) return undefined;
     if (message.seq < 0) this.begin(message, length < total);
     else if (length < total && channel.mode !== 2) this.countPartial(message, true);
-    if (openSize > 0) packing.put(openFrame(channel), { type: 'open', channel });
+    if (openSize > 0) packing.put(channel.openFrame, { type: 'open', channel });
     packing.put(frame, { type: 'message', message, from, to: from + length });
     return from + length;
   }
@@ -412,29 +360,4 @@ export class Outgoing {
   private needsOpen(channel: OutChannel, packing: Packing): boolean {
     return !channel.isOpen && !packing.items.some((item) => item.type === 'open' && item.channel === channel);
   }
-}
-
-const costOf = ({ bytes }: OutMessage): number => bytes.length + MESSAGE_COST;
-
-/** The peer still waits for something of it. */
-const isUnsettled = ({ mode, unacked, reset }: OutChannel): boolean => mode !== 2 && (unacked.size > 0 || reset !== undefined);
-
-/** What is whole at the peer with all before it. */
-function toldOf({ untold }: OutChannel): readonly OutMessage[] {
-  const told: OutMessage[] = [];
-  for (const message of untold) {
-    if (message.cellsLeft > 0) break;
-    untold.delete(message);
-    told.push(message);
-  }
-  return told;
-}
-
-const openFrame = ({ id, mode, name }: OutChannel): Frame => ({ type: 'open_channel', channel: id, mode, name });
-
-/** With the name of its channel, the message fits whole into a packet of `room` bytes. */
-function fitsWhole({ channel, seq, bytes }: OutMessage, room: number): boolean {
-  const open = channel.isOpen ? 0 : frameSize(openFrame(channel));
-  const at = seq < 0 ? channel.nextSeq : seq;
-  return messageRoom(room - open, { channel: channel.id, seq: at, offset: 0, total: bytes.length }) === bytes.length;
 }

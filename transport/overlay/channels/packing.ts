@@ -1,6 +1,6 @@
 /** One packet while it is filled: frames, and beside them the items that say what is to be done when it is acknowledged or lost. */
 import { frameSize, type Frame } from '../wire/frames.ts';
-import type { OutChannel, OutMessage } from './outgoing.ts';
+import type { OutChannel, OutMessage } from './out-channel.ts';
 
 /** What an acknowledged packet settles, or a lost one makes due again. */
 export type Item =

@@ -160,17 +160,20 @@ function isAligned({ offset, total, bytes }: MsgFrame): boolean {
 
 /** Cells of the frame that are new, copied. Undefined: one is there with other bytes. */
 function newCells(partial: Partial, { offset, bytes }: MsgFrame): [at: number, bytes: Uint8Array][] | undefined {
+  const first = offset / CELL;
+  const count = Math.ceil(bytes.length / CELL);
+  let areNew = true;
+  for (let i = 0; i < count; i++) if (partial.cells.has(first + i)) areNew = false;
+  // One copy serves all cells of a frame, unless that would keep bytes that nobody counts.
+  const source = areNew ? new Uint8Array(bytes) : bytes;
   const added: [number, Uint8Array][] = [];
-  for (let at = 0; at < bytes.length; at += CELL) {
-    const cell = bytes.subarray(at, at + CELL);
-    const known = partial.cells.get((offset + at) / CELL);
-    if (known === undefined) added.push([(offset + at) / CELL, cell]);
+  for (let i = 0; i < count; i++) {
+    const cell = source.subarray(i * CELL, (i + 1) * CELL);
+    const known = areNew ? undefined : partial.cells.get(first + i);
+    if (known === undefined) added.push([first + i, areNew ? cell : new Uint8Array(cell)]);
     else if (Buffer.compare(known, cell) !== 0) return undefined;
   }
-  // One copy serves all cells of a frame, unless that would keep bytes that nobody counts.
-  const isNew = added.length === Math.ceil(bytes.length / CELL);
-  const copy = isNew ? Uint8Array.from(bytes) : undefined;
-  return added.map(([at, cell], i) => [at, copy?.subarray(i * CELL, (i + 1) * CELL) ?? Uint8Array.from(cell)]);
+  return added;
 }
 
 function assembled(partial: Partial): Uint8Array {

@@ -8,6 +8,7 @@
  *   and from any, when the lowest RTT is 10 s old: probe_rtt (half as much in flight for 200 ms, so that a queue of our own becomes visible)
  */
 import type { AckSample, CongestionController, LossSample } from './controller.ts';
+import { Highest } from './highest.ts';
 import { Pauses } from './pauses.ts';
 
 type Phase = 'startup' | 'drain' | 'cruise' | 'probe_rtt';
@@ -38,9 +39,8 @@ const RELEASE = 1.15;
 export class Bbr implements CongestionController {
   private phase: Phase = 'startup';
   private packet = PACKET;
-  /** The highest rate of each of the last rounds, bytes per ms. */
-  private rates: number[] = [0];
-  private highestRate = 0;
+  /** Bytes per ms. */
+  private readonly rates = new Highest(RATE_ROUNDS);
   private pauses = new Pauses();
   private minRttMs = Infinity;
   private minRttAt = 0;
@@ -83,7 +83,7 @@ export class Bbr implements CongestionController {
   onAcked(now: number, sample: AckSample): void {
     this.roundDelivered += sample.bytes;
     const isRound = sample.deliveredThen >= this.roundEnd;
-    if (isRound) this.rates = [0, ...this.rates.slice(0, RATE_ROUNDS - 1)];
+    if (isRound) this.rates.next();
     this.noteRate(sample);
     this.noteRtt(now, sample.rttMs);
     this.pauses.onAcked(now, sample.sentAt, this.minRttMs);
@@ -100,6 +100,10 @@ export class Bbr implements CongestionController {
     const fresh = new Bbr();
     fresh.onSent(0, this.packet);
     Object.assign(this, fresh);
+  }
+
+  private get highestRate(): number {
+    return this.rates.value;
   }
 
   /** Bytes that the path itself holds. */
@@ -123,11 +127,8 @@ export class Bbr implements CongestionController {
   private noteRate({ rate }: AckSample): void {
     if (rate === undefined || (rate.isAppLimited && rate.rate <= this.highestRate)) {
       // What had too little to send says nothing against what the path did before.
-      if (rate?.isAppLimited === true) this.rates[0] = Math.max(this.rates[0] as number, this.highestRate);
-      return;
-    }
-    this.rates[0] = Math.max(this.rates[0] as number, rate.rate);
-    this.highestRate = Math.max(...this.rates);
+      if (rate?.isAppLimited === true) this.rates.note(this.highestRate);
+    } else this.rates.note(rate.rate);
   }
 
   private noteRtt(now: number, rttMs: number | undefined): void {

@@ -5,6 +5,8 @@
  * A queue in the network makes no pauses. But a pause longer than the buffer of the receiver's socket lasts makes losses: then less of it counts.
  */
 
+import { Highest } from './highest.ts';
+
 /** Rounds for which a pause counts as the longest. */
 const ROUNDS = 10;
 /** One at each end in a round trip, and one that came late. */
@@ -15,25 +17,25 @@ const LOSS = 0.01;
 const REGAIN = 0.1;
 
 export class Pauses {
-  private longest: number[] = [0];
+  private readonly longest = new Highest(ROUNDS);
   private ackedAt = Number.NEGATIVE_INFINITY;
   private counted = COUNTED;
 
   /** Time of a round trip for which the window has to hold more, in ms. */
   get ms(): number {
-    return this.counted * Math.max(...this.longest);
+    return this.counted * this.longest.value;
   }
 
   /** An ACK came. `sentAt`: of the newest packet that it acknowledges. */
   onAcked(now: number, sentAt: number, minRttMs: number): void {
     const pause = Math.min(now - Math.max(this.ackedAt, sentAt) - minRttMs, PAUSE_MS_MAX);
     this.ackedAt = now;
-    this.longest[0] = Math.max(this.longest[0] as number, pause);
+    this.longest.note(pause);
   }
 
   /** A round trip is over; `loss`: the part of it that was lost. */
   onRound(loss: number): void {
-    this.longest = [0, ...this.longest.slice(0, ROUNDS - 1)];
+    this.longest.next();
     this.counted = loss > LOSS ? this.counted / 2 : Math.min(COUNTED, this.counted + REGAIN);
   }
 }
