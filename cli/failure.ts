@@ -48,6 +48,8 @@ function cureOf(code: ErrorCode, message: string, verb: Verb | undefined): strin
     case 'CHECKPOINT_INCOMPATIBLE':
     case 'REPLAY_DIVERGED':
       return verb?.mends === true ? undefined : CODES[code].cure;
+    case 'NET_AUTHORITY_INVALID':
+      return message.includes('its members are pinned') ? undefined : CODES[code].cure;
     case 'NET_PEER_UNREACHABLE':
       // Of one who joins: there is no node yet that could be asked.
       return message.includes('ask for a new invite') ? undefined : CODES[code].cure;

@@ -55,7 +55,8 @@ export function certificateFinding(
 
 /** Of a node that runs, but for `memberFindings`. */
 export function diagnose(status: NetStatus, wallClockMs: number): readonly Finding[] {
-  const { node, renewalFailed, relays, peers } = status;
+  const { node, renewalFailed, relays, peers, expelledBy } = status;
+  const isNoRelay = ({ key }: { readonly key: string }): boolean => !relays.some((relay) => relay.key === key);
   const runs = ok(
     'node',
     `process ${status.pid} runs ${node.name ?? 'it'} (${node.address}) of ${node.network.name}, for ${spanText(wallClockMs - status.startedAt)}`,
@@ -69,7 +70,8 @@ export function diagnose(status: NetStatus, wallClockMs: number): readonly Findi
     natFinding(status),
     relayRoleFinding(status),
     ...relays.map(relayFinding),
-    ...peers.filter(({ key }) => !relays.some((relay) => relay.key === key)).map((peer) => peerFinding(peer, status)),
+    ...expelledBy.filter(isNoRelay).map(expelledFinding),
+    ...peers.filter(isNoRelay).map((peer) => peerFinding(peer, status)),
   ];
 }
 
@@ -158,6 +160,12 @@ function relayFinding(relay: RelayRow): Finding {
 
 /** Ends that say no more than that nothing was heard. */
 const QUIET: ReadonlySet<string> = new Set(['idle', 'it does not answer']);
+
+const expelledFinding = ({ name }: NetStatus['expelledBy'][number]): Finding =>
+  warning(
+    `peer ${name}`,
+    'it says that this node is no member any more, and does not let it in: its key was taken from the list there, or revoked, or its certificate had expired. Ask there',
+  );
 
 function peerFinding(peer: PeerRow, { nat, relays }: NetStatus): Finding {
   const name = `peer ${peer.name}`;

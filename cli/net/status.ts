@@ -24,6 +24,8 @@ export interface NetStatus {
   readonly nat: { readonly kind: NatKind; /** How others see this node. */ readonly reflexive: readonly string[] };
   readonly relays: readonly RelayRow[];
   readonly peers: readonly PeerRow[];
+  /** Who has said that this node is no member any more, and did not let it in since: their word alone. */
+  readonly expelledBy: readonly { readonly name: string; readonly key: string }[];
   /** Packets, by reason. */
   readonly drops: Readonly<Record<string, number>>;
   /** Why the last try to renew the certificate failed; undefined: it went well, or was not due. */
@@ -114,6 +116,7 @@ export function statusOf(
     nat: { kind: view.nat, reflexive: view.reflexive.map(endpointText) },
     relays: view.relays.map((relay) => relayRow(relay, view, config, names, partings.get(relay.relay))),
     peers: view.peers.map((peer) => peerRow(peer, names)),
+    expelledBy: view.expelledBy.map((key) => ({ name: names(key), key })),
     drops: view.drops,
     renewalFailed: view.certificate?.renewalFailed,
   };

@@ -183,6 +183,18 @@ describe('a peer that is not direct', () => {
       expect.stringContaining('`reprise net trace bob`'),
     ]);
   });
+  test('or does not let this node in any more, as it says', () => {
+    const expelledBy = [
+      { name: 'carol', key: 'ee'.repeat(32) },
+      { name: 'hub', key: RELAY.key },
+    ];
+    expect(finding('peer carol', { expelledBy })).toEqual([
+      'warning',
+      expect.stringMatching(/^it says that this node is no member/),
+    ]);
+    // Of relays their own finding says it.
+    expect(finding('peer hub', { expelledBy })[0]).toBe('none');
+  });
   test('what others say of themselves moves no cursor', () => {
     expect(finding('peer bob', { peers: [{ ...relayed, whyRelayed: 'a\u001b[2Jb' }] })[1]).not.toContain('\u001b');
   });

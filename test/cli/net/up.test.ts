@@ -260,11 +260,15 @@ test('two that have pinned each other need no authority; who is let go is shut o
     readonly endpoints: readonly string[];
   };
   await lab.json('b', 'add', ids.get('a')?.key ?? '', '--name', 'a', '--endpoint', endpoints[0] ?? '');
-  await lab.up('b');
+  const b = await lab.up('b');
   // While it runs: from now on.
   expect(await lab.json('a', 'add', ids.get('b')?.key ?? '', '--name', 'b')).toMatchObject({ name: 'b', isMember: true });
   await lab.json('b', 'send', 'a', 'hello');
   const from = a.lines.length;
   await lab.json('a', 'revoke', 'b');
   expect(await a.until(({ type }) => type === 'net.peer_down', from)).toMatchObject({ peer: ids.get('b')?.key });
+  await b.until(({ type }) => type === 'net.peer_down');
+  expect((await lab.net('b', 'doctor')).stdout).toMatch(/^warning +peer a +it says that this node is no member any more/m);
+  const { stderr } = await lab.net('b', 'invite');
+  expect(stderr).toMatch(/^NET_AUTHORITY_INVALID: .*`reprise net add KEY --dir \S+` lets one in\n$/);
 }, 60_000);
