@@ -385,6 +385,8 @@ class RunningOverlay implements Overlay {
         return this.dials.dial(output.peer, output.url);
       case 'path_proved':
         return this.webSockets.proved(output.path);
+      case 'path_unproved':
+        return this.webSockets.unproved(output.path);
       case 'resolved':
         return this.pending.resolved(output.id, output);
       case 'address_wanted':
@@ -416,7 +418,7 @@ class RunningOverlay implements Overlay {
   }
 
   private lookUp(peer: PublicKey, endpoints: readonly string[]): void {
-    void this.dials.lookUp(peer, endpoints, (found) => {
+    this.dials.lookUp(peer, endpoints, (found) => {
       if (this.isStopped || found.length === 0) return;
       this.node.hints(this.now(), peer, found);
       this.turns.soon();

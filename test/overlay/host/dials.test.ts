@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Dials } from '../../../transport/overlay/host/dials.ts';
+import { Lookups, LOOKUPS_MAX } from '../../../transport/overlay/host/lookups.ts';
 
 const PEER = 'ab'.repeat(32);
 const URL = 'ws://relay.example:80';
@@ -30,4 +31,75 @@ test('one that could not be opened leaves the one before, and is dialled again',
   d.closed('ws:2');
   d.dial(PEER, URL);
   expect([dialled.length, closed]).toEqual([3, []]);
+});
+
+describe('names of hosts', () => {
+  /** A resolver that answers when it is told to. */
+  function resolver(): {
+    resolve: (host: string) => Promise<readonly string[]>;
+    asked: string[];
+    answer: (host: string) => void;
+  } {
+    const asked: string[] = [];
+    const answers = new Map<string, () => void>();
+    const resolve = (host: string): Promise<readonly string[]> => {
+      asked.push(host);
+      return new Promise((done) => answers.set(host, () => done([`192.0.2.${asked.length}`])));
+    };
+    return { resolve, asked, answer: (host) => answers.get(host)?.() };
+  }
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const idle = { dial: () => 'ws:1', close: () => undefined };
+
+  test('that nobody answers for are looked up once at a time, however often they are asked for, and two at once in all', async () => {
+    const { resolve, asked, answer } = resolver();
+    const [d, other] = [new Dials({ ...idle, resolve }), new Dials({ ...idle, resolve })];
+    const found: string[] = [];
+    const lookUp = (at: Dials, ...hosts: string[]): void =>
+      at.lookUp(
+        PEER,
+        hosts.map((host) => `${host}:1`),
+        (endpoints) => found.push(...endpoints.map(({ host, port }) => `${host}:${port}`)),
+      );
+    for (let n = 0; n < 10; n++) lookUp(d, 'a.example', 'b.example', 'c.example');
+    lookUp(other, 'd.example');
+    await turn();
+    expect(asked).toEqual(['a.example', 'b.example']);
+    // One that is found is told though others are not.
+    answer('b.example');
+    await turn();
+    expect([asked, new Set(found)]).toEqual([['a.example', 'b.example', 'c.example'], new Set(['192.0.2.2:1'])]);
+    for (const host of ['a.example', 'c.example']) answer(host);
+    await turn();
+    expect(asked.slice(3)).toEqual(['d.example']);
+    answer('d.example');
+    await turn();
+    // What is known now may be otherwise the next time.
+    lookUp(d, 'a.example');
+    await turn();
+    expect(asked.slice(4)).toEqual(['a.example']);
+    answer('a.example');
+    await turn();
+  });
+
+  test('cannot be made to wait in any number, and those that are none are not looked up', async () => {
+    const { resolve, asked, answer } = resolver();
+    const lookups = new Lookups(resolve);
+    for (const text of ['', 'a', 'a:', ':1', 'a:0', 'a:65536', 'a:x']) expect(await lookups.endpoints(text)).toEqual([]);
+    expect(asked).toEqual([]);
+    const waiting = Array.from({ length: LOOKUPS_MAX }, (_, i) => lookups.endpoints(`h${i}.example:7`));
+    expect(await lookups.endpoints('more.example:7')).toEqual([]);
+    for (let i = 0; i < LOOKUPS_MAX; i++) {
+      answer(`h${i}.example`);
+      await turn();
+    }
+    expect((await Promise.all(waiting)).every(([endpoint]) => endpoint?.port === 7)).toBe(true);
+    expect(asked).not.toContain('more.example');
+  });
+
+  test('of which the system says that nobody has them are none', async () => {
+    const lookups = new Lookups(() => Promise.reject(new Error('ENOTFOUND')));
+    expect(await lookups.endpoints('a.example:1')).toEqual([]);
+    expect(await lookups.endpoints('a.example:1')).toEqual([]);
+  });
 });

@@ -1,18 +1,19 @@
 /** Names of hosts that are looked up, and WebSockets that are dialled, for peers that are to be reached. */
-import { lookup } from 'node:dns/promises';
 import { parseEndpoint, type Endpoint } from '../paths/endpoint.ts';
 import type { PublicKey } from '../session/output.ts';
 import type { PathId } from '../session/source.ts';
+import { Lookups } from './lookups.ts';
 
 export interface DialsOptions {
   readonly dial: (url: string) => PathId;
   readonly close: (path: PathId) => void;
+  /** IP addresses of a host; default: as the system does it. */
+  readonly resolve?: (host: string) => Promise<readonly string[]>;
 }
 
 /** UDP has so long to answer before a WebSocket is tried as well. */
 const RACE_MS = 400;
 const WEB_SOCKET = /^wss?:\/\//;
-const HOST_PORT = /^(.+):(\d{1,5})$/;
 
 interface Dial {
   readonly peer: PublicKey;
@@ -22,6 +23,7 @@ interface Dial {
 
 export class Dials {
   private readonly o: DialsOptions;
+  private readonly lookups: Lookups;
   /** Under way or open. */
   private readonly dials = new Map<PathId, Dial>();
   private readonly races = new Map<PublicKey, NodeJS.Timeout>();
@@ -29,6 +31,7 @@ export class Dials {
 
   constructor(o: DialsOptions) {
     this.o = o;
+    this.lookups = new Lookups(o.resolve);
   }
 
   /**
@@ -60,8 +63,8 @@ export class Dials {
     for (const [path, dial] of this.dials) if (dial.peer === peer) this.close(path);
   }
 
-  /** Where these endpoints are; what cannot be found is left out. WebSockets among them are dialled when UDP had its time. */
-  async lookUp(peer: PublicKey, endpoints: readonly string[], found: (endpoints: readonly Endpoint[]) => void): Promise<void> {
+  /** Where these endpoints are, as they are found, or none. WebSockets among them are dialled when UDP had its time. */
+  lookUp(peer: PublicKey, endpoints: readonly string[], found: (endpoints: readonly Endpoint[]) => void): void {
     const urls = endpoints.filter((text) => WEB_SOCKET.test(text));
     const hosts = endpoints.filter((text) => !WEB_SOCKET.test(text));
     if (urls.length > 0 && !this.races.has(peer)) {
@@ -76,9 +79,8 @@ export class Dials {
     }
     const literal = hosts.map(parseEndpoint).filter((endpoint) => endpoint !== undefined);
     if (literal.length > 0) found(literal);
-    const named = hosts.filter((text) => parseEndpoint(text) === undefined);
-    const looked = await Promise.all(named.map(resolveName));
-    found(looked.flat());
+    // Each by itself: one that nobody answers for holds back none that is found.
+    for (const text of hosts) if (parseEndpoint(text) === undefined) void this.lookups.endpoints(text).then(found);
   }
 
   stop(): void {
@@ -94,17 +96,5 @@ export class Dials {
   private close(path: PathId): void {
     this.dials.delete(path);
     this.o.close(path);
-  }
-}
-
-async function resolveName(text: string): Promise<readonly Endpoint[]> {
-  const [, host = '', digits = ''] = HOST_PORT.exec(text) ?? [];
-  const port = Number(digits);
-  if (host === '' || port < 1 || port > 0xffff) return [];
-  try {
-    const addresses = await lookup(host, { all: true });
-    return addresses.map(({ address }) => ({ host: address, port }));
-  } catch {
-    return [];
   }
 }

@@ -7,6 +7,7 @@
 import { scrypt } from 'node:crypto';
 import { assert, MeshError } from '../../../core/errors.ts';
 import { KEY_BYTES } from '../curve.ts';
+import { Lanes } from '../lanes.ts';
 
 /** Text form, `XXXX.XXXX.XXXX` in upper-case hex: equal texts are equal addresses. Never one of the two reserved values. */
 export type OverlayAddress = string & { readonly [BRAND]: true };
@@ -25,6 +26,8 @@ const TEXT = /^[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}$/;
 /** All zeros: no address. All ones: kept for later. */
 const RESERVED: ReadonlySet<string> = new Set(['0000.0000.0000', 'FFFF.FFFF.FFFF']);
 
+const lanes = new Lanes(2);
+
 /**
  * The address of a key; undefined: its address is reserved, so no node may use the key (one of 2^47).
  *
@@ -36,12 +39,7 @@ export async function addressOf(
   profile: AddressProfile = 'standard',
 ): Promise<OverlayAddress | undefined> {
   assert(publicKey.length === KEY_BYTES, `a public key has ${KEY_BYTES} bytes, not ${publicKey.length}`);
-  await lanes.enter();
-  try {
-    return addressFromBytes(await stretch(publicKey, profile));
-  } finally {
-    lanes.leave();
-  }
+  return addressFromBytes(await lanes.run(() => stretch(publicKey, profile)));
 }
 
 /** From the wire; undefined: not six bytes, or reserved. */
@@ -73,18 +71,3 @@ const stretch = (publicKey: Uint8Array, profile: AddressProfile): Promise<Uint8A
   new Promise((resolve, reject) => {
     scrypt(publicKey, SALT, ADDRESS_BYTES, COST[profile], (error, bytes) => (error === null ? resolve(bytes) : reject(error)));
   });
-
-/** Lets two in; the others wait in order. */
-const lanes = {
-  free: 2,
-  waiting: [] as (() => void)[],
-  async enter(): Promise<void> {
-    if (this.free > 0) this.free--;
-    else await new Promise<void>((resolve) => this.waiting.push(resolve));
-  },
-  leave(): void {
-    const next = this.waiting.shift();
-    if (next === undefined) this.free++;
-    else next();
-  },
-};

@@ -1,0 +1,44 @@
+/**
+ * Names of hosts that are looked up. Where names are not answered, as behind a captive portal, each takes 10 to 30 s on a thread of libuv while
+ * it is asked for every second: so one text is looked up once at a time, and few in all.
+ */
+import { lookup } from 'node:dns/promises';
+import { Lanes } from '../lanes.ts';
+import type { Endpoint } from '../paths/endpoint.ts';
+
+/** Of the whole process. */
+const AT_ONCE = 2;
+/** Texts that are looked up or wait for it. Relays tell of any number; more are not found, and are asked for again. */
+export const LOOKUPS_MAX = 256;
+const HOST_PORT = /^(.+):(\d{1,5})$/;
+
+const lanes = new Lanes(AT_ONCE);
+
+export class Lookups {
+  private readonly resolve: (host: string) => Promise<readonly string[]>;
+  private readonly underWay = new Map<string, Promise<readonly Endpoint[]>>();
+
+  /** `resolve`: IP addresses of a host; default: as the system does it. */
+  constructor(resolve: (host: string) => Promise<readonly string[]> = addressesOf) {
+    this.resolve = resolve;
+  }
+
+  /** Of a text `host:port`. None: it is no such text, nobody has the name, or too many are asked for. Never rejects. */
+  endpoints(text: string): Promise<readonly Endpoint[]> {
+    const known = this.underWay.get(text);
+    if (known !== undefined) return known;
+    const [, host = '', digits = ''] = HOST_PORT.exec(text) ?? [];
+    const port = Number(digits);
+    if (host === '' || port < 1 || port > 0xffff || this.underWay.size >= LOOKUPS_MAX) return Promise.resolve([]);
+    const looked = lanes
+      .run(() => this.resolve(host))
+      .then((addresses) => addresses.map((address) => ({ host: address, port })))
+      .catch(() => [])
+      .finally(() => this.underWay.delete(text));
+    this.underWay.set(text, looked);
+    return looked;
+  }
+}
+
+const addressesOf = async (host: string): Promise<readonly string[]> =>
+  (await lookup(host, { all: true })).map(({ address }) => address);
