@@ -50,6 +50,9 @@ function cureOf(code: ErrorCode, message: string, verb: Verb | undefined): strin
       return verb?.mends === true ? undefined : CODES[code].cure;
     case 'NET_AUTHORITY_INVALID':
       return message.includes('its members are pinned') ? undefined : CODES[code].cure;
+    case 'NET_JOIN_REFUSED':
+      // Another name is what is asked for then, and no other invite.
+      return message.includes('the invite is still good') ? undefined : CODES[code].cure;
     case 'NET_PEER_UNREACHABLE':
       // Of one who joins: there is no node yet that could be asked.
       return message.includes('ask for a new invite') ? undefined : CODES[code].cure;

@@ -131,8 +131,9 @@ describe('a network of three', () => {
       code: 'NET_JOIN_REFUSED',
       data: { reason: 'name_taken' },
     });
-    const { stderr } = await lab.net('carol', 'join', invite, '--name', 'bob');
-    expect(stderr).toContain('ask for a new one (`reprise net invite`, where the network was made)');
+    const [taken, cut] = [await lab.net('carol', 'join', invite, '--name', 'bob'), await lab.net('carol', 'join', `${invite}x`)];
+    expect(taken.stderr).toMatch(/choose another one, the invite is still good\n$/);
+    expect(cut.stderr).toContain('ask for a new one (`reprise net invite`, where the network was made)');
     // Whose it is may ask again: its answer may have been lost.
     for (const _time of [1, 2]) expect((await lab.json<Id>('carol', 'join', invite, '--name', 'carol')).name).toBe('carol');
     // Both are found out by waiting.
