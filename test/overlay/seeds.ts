@@ -7,5 +7,15 @@ const first = isLong ? Number(process.env['REPRISE_SEED'] ?? 1) : 1;
 
 export const seeds = (few: number, many: number): number => (isLong ? many : few);
 
-export const eachSeed = (few: number, many: number): readonly number[] =>
-  Array.from({ length: seeds(few, many) }, (_, i) => first + i);
+/** One after the other. Says at which one a loop over them was left by an error, so that it can be the first one of the next run. */
+export function* eachSeed(few: number, many: number): Generator<number> {
+  for (let seed = first; seed < first + seeds(few, many); seed++) {
+    let isPassed = false;
+    try {
+      yield seed;
+      isPassed = true;
+    } finally {
+      if (!isPassed) console.error(`failed with REPRISE_SEED=${seed}`);
+    }
+  }
+}
