@@ -345,6 +345,7 @@ export class World {
       case 'writable':
       case 'connected':
       case 'path_proved':
+      case 'path_unproved':
       case 'deny_lists':
       case 'signed':
         return;

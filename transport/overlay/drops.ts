@@ -58,7 +58,8 @@ export const DROP_REASONS = {
   socket_full: 'for a socket or a WebSocket whose queue is full',
   stream_malformed: 'a WebSocket message that does not hold packets; its connection was ended',
   stream_refused: 'a connection beyond the limit of the WebSocket server or of its source',
-  stream_unproved: 'not a packet, but a connection to the WebSocket server by which no member spoke in time; it was ended',
+  stream_unproved:
+    'not a packet, but a connection to the WebSocket server by which no member spoke in time, at first or since the session of one had ended; it was ended',
   // relay/: at a relay
   relay_malformed: 'a REGISTER, RESOLVE, RECORD or RELAY that cannot be read',
   relay_unregistered: 'a RELAY of one who is not registered here',

@@ -1,6 +1,7 @@
 /** What those do to a WebSocket server who are no nodes. Each test ends with one who is. */
 import { once, type EventEmitter } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { framed } from '../../../transport/overlay/endpoint/batch.ts';
@@ -150,6 +151,33 @@ test('connections by which no member speaks are ended in time, whatever comes by
   node.endpoint.send(path, bytesOf('still here'));
   await relay.events.until(() => relay.events.texts.includes('still here'));
   expect([node.events.errors, relay.events.faults.some(([gone]) => gone === atRelay)]).toEqual([[], false]);
+});
+
+test('a connection whose member has no session any more is ended in time, whatever comes by it, unless one speaks again', async () => {
+  relay = await lab.relay({ limits: { provedMs: 300, idleMs: 5_000 } });
+  const [expelled, back] = [lab.node(), lab.node()];
+  const [gone, stays] = [await lab.join(expelled, relay), await lab.join(back, relay)];
+  for (const { atRelay } of [gone, stays]) relay.endpoint.proved(atRelay);
+  const random = seededRandom('expelled');
+  const garbage = setInterval(() => {
+    for (const [node, { path }] of [
+      [expelled, gone],
+      [back, stays],
+    ] as const)
+      node.endpoint.send(path, random(100));
+  }, 20);
+  await sleep(600);
+  expect(relay.events.errors).toEqual([]);
+  for (const { atRelay } of [gone, stays]) relay.endpoint.unproved(atRelay);
+  relay.endpoint.proved(stays.atRelay);
+  await relay.events.until(() => relay.events.errors.length > 0);
+  await sleep(400);
+  clearInterval(garbage);
+  expect([relay.events.faults, relay.drops.stream_unproved]).toEqual([[[gone.atRelay, 'closed']], 1]);
+  // Whoever has dialled owes no proof, and ends nothing for the lack of one.
+  back.endpoint.unproved(stays.path);
+  await sleep(400);
+  expect(back.events.errors).toEqual([]);
 });
 
 test('pings are answered, and do not count as a sign of life', async () => {

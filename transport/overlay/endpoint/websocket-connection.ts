@@ -21,34 +21,48 @@ export class WebSocketConnection {
   private readonly drops: Drops;
   private readonly events: ConnectionEvents;
   private readonly idle: NodeJS.Timeout;
-  private unproved: NodeJS.Timeout | undefined;
+  private readonly provedMs: number | undefined;
+  private proof: NodeJS.Timeout | undefined;
   private batch: Buffer[] = [];
   private batchBytes = 0;
   private isOver = false;
 
-  /** `socket` is open. It ends when nothing comes for `idleMs`. */
-  constructor(socket: WebSocket, idleMs: number, drops: Drops, events: ConnectionEvents) {
+  /**
+   * `socket` is open. It ends when nothing comes for `idleMs`, and when it is not proved within `provedMs`, now and after each `unproved`;
+   * undefined: nobody has to prove anything.
+   */
+  constructor(
+    socket: WebSocket,
+    { idleMs, provedMs }: { readonly idleMs: number; readonly provedMs: number | undefined },
+    drops: Drops,
+    events: ConnectionEvents,
+  ) {
     this.socket = socket;
     this.drops = drops;
     this.events = events;
     this.idle = setTimeout(() => this.fail(new MeshError('TRANSPORT_UNAVAILABLE', `nothing came for ${idleMs} ms`)), idleMs);
     this.idle.unref();
+    this.provedMs = provedMs;
+    this.unproved();
     socket.on('message', (data, isBinary) => this.received(data, isBinary));
     socket.on('error', (error) => this.fail(error));
     socket.on('close', () => this.fail(new MeshError('TRANSPORT_UNAVAILABLE', 'the peer or something between closed it')));
   }
 
-  /** It ends when `proved` is not called within `provedMs`. */
-  mustProve(provedMs: number): void {
-    this.unproved = setTimeout(() => {
+  proved(): void {
+    clearTimeout(this.proof);
+  }
+
+  /** As if it was new. */
+  unproved(): void {
+    const { provedMs } = this;
+    clearTimeout(this.proof);
+    if (provedMs === undefined || this.isOver) return;
+    this.proof = setTimeout(() => {
       this.drops.stream_unproved += 1;
       this.fail(new MeshError('TRANSPORT_UNAVAILABLE', `nothing of a member came within ${provedMs} ms`));
     }, provedMs);
-    this.unproved.unref();
-  }
-
-  proved(): void {
-    clearTimeout(this.unproved);
+    this.proof.unref();
   }
 
   /** At most STREAM_PACKET_BYTES_MAX; copied when this returns. */
@@ -116,6 +130,6 @@ export class WebSocketConnection {
     this.batch = [];
     this.batchBytes = 0;
     clearTimeout(this.idle);
-    clearTimeout(this.unproved);
+    clearTimeout(this.proof);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Takes WebSockets at `/overlay`, and nothing else. Strangers hold what they may hold, for as long as they may: connections are counted from
  * the first byte of TCP, in all and for each source; one that is no WebSocket after `handshakeMs` is ended, and a WebSocket that is not proved
- * after `provedMs`.
+ * after `provedMs`, or by whose member nothing can come any more.
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -26,7 +26,7 @@ export interface WebSocketLimits {
   readonly connectionsPerSource: number;
   /** From the first byte of TCP to an open WebSocket, at both ends, in ms. */
   readonly handshakeMs: number;
-  /** From there to the call of `proved`, for those that were accepted, in ms. */
+  /** From there, and from each call of `unproved`, to the call of `proved`, for those that were accepted, in ms. */
   readonly provedMs: number;
   /** Without a message, at both ends, in ms. */
   readonly idleMs: number;
@@ -36,7 +36,8 @@ export const WEBSOCKET_LIMITS: WebSocketLimits = {
   connections: 4096,
   connectionsPerSource: 256,
   handshakeMs: 5000,
-  provedMs: 15_000,
+  // A thousand nodes that come back at once are let in at 200 a second.
+  provedMs: 10_000,
   idleMs: 60_000,
 };
 

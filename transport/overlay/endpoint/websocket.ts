@@ -97,6 +97,11 @@ export class WebSocketEndpoint {
     this.connections.get(path)?.proved();
   }
 
+  /** No member speaks by this path any more: if it was accepted, it ends as a new one does, unless it is proved again. */
+  unproved(path: PathId): void {
+    this.connections.get(path)?.unproved();
+  }
+
   /** What was sent before goes out still. No event follows. */
   close(path: PathId): void {
     this.dials.get(path)?.();
@@ -123,14 +128,13 @@ export class WebSocketEndpoint {
   private opened(path: PathId, socket: WebSocket, provedMs?: number): void {
     if (this.isStopped) return socket.terminate();
     const { events, drops } = this.options;
-    const connection = new WebSocketConnection(socket, this.limits.idleMs, drops, {
+    const connection = new WebSocketConnection(socket, { idleMs: this.limits.idleMs, provedMs }, drops, {
       packet: (bytes) => events.onDatagram(path, bytes),
       ended: (cause) => {
         this.connections.delete(path);
         process.nextTick(() => this.report(path, 'closed', cause));
       },
     });
-    if (provedMs !== undefined) connection.mustProve(provedMs);
     this.connections.set(path, connection);
     events.onOpen(path);
   }

@@ -351,6 +351,7 @@ export class OverlayNode {
     if (peer === undefined) return;
     peer.isUp = false;
     peer.restsSince = now;
+    this.steering.unprove(peer);
     this.relaying.down(now, peer, false);
     if (peer.connection.memory.outgoing > 0) this.reaching.begin(now, peer);
     this.touch(peer);
@@ -495,6 +496,7 @@ export class OverlayNode {
     this.touched.delete(peer);
     this.sessions.close(peer.key);
     this.traversal.gone(peer);
+    this.steering.unprove(peer);
     this.lose(peer, error ?? new MeshError('NET_CLOSED', `the association with ${peer.key} has ended: ${reason}`));
     peer.connection.dispose();
     this.relaying.gone(now, peer, error?.code === 'NET_PEER_REFUSED');

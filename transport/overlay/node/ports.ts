@@ -111,12 +111,15 @@ export type NodeOutput =
   | { readonly type: 'dial'; readonly peer: PublicKey; readonly url: string }
   /** A member has spoken by this WebSocket. May be told again. */
   | { readonly type: 'path_proved'; readonly path: PathId }
-  /** An answer to `resolve`: addresses of the records are not verified yet. `next`: as of the rendezvous. */
+  /** Who has spoken by this WebSocket has no session any more: a member has to speak anew. */
+  | { readonly type: 'path_unproved'; readonly path: PathId }
+  /** An answer to `resolve`: addresses of the records are not verified yet. `next`, `endedBy`: as of the rendezvous. */
   | {
       readonly type: 'resolved';
       readonly id: number;
       readonly records: readonly SignedRecord[];
       readonly next: string | undefined;
+      readonly endedBy: PublicKey | undefined;
     }
   /** A record of this node was signed: its seq is to be kept for the next run. */
   | { readonly type: 'signed'; readonly seq: number }

@@ -70,8 +70,8 @@ export class RemotePeer {
   endReason = '';
   /** Then it is to be asked whether it is a member still. */
   holdsUntil = Number.POSITIVE_INFINITY;
-  /** The WebSocket that was told last as proved. */
-  provedPath: PathId | undefined;
+  /** WebSockets that were told as proved, the last one last. */
+  readonly proved = new Set<PathId>();
   /** The last path that was in use. */
   lastPath: PathId | undefined;
   /** Of the connection, when it was moved last. */

@@ -5,7 +5,7 @@
  *   Paths       -> challenges and answers, another path for the traffic, a wish for a direct one
  */
 import { endpointBytes, kindOfPath, parseEndpointBytes, parseRelayPath, parseUdpPath } from '../paths/endpoint.ts';
-import type { Paths, PathOutput } from '../paths/paths.ts';
+import { PATHS_MAX, type Paths, type PathOutput } from '../paths/paths.ts';
 import type { PublicKey } from '../session/output.ts';
 import type { Sessions } from '../session/sessions.ts';
 import type { PathId } from '../session/source.ts';
@@ -46,9 +46,19 @@ export class Steering {
 
   /** A guest proves nothing: anyone with an invite is as many guests as it likes. It may come again, and by its certificate it is a member. */
   prove(peer: RemotePeer, path: PathId): void {
-    if (path === peer.provedPath || !peer.isMember || kindOfPath(path) !== 'tcp') return;
-    peer.provedPath = path;
+    if (!peer.isMember || kindOfPath(path) !== 'tcp' || peer.proved.has(path)) return;
+    const [oldest] = peer.proved;
+    if (oldest !== undefined && peer.proved.size >= PATHS_MAX) this.unprove(peer, [oldest]);
+    peer.proved.add(path);
     this.o.emit({ type: 'path_proved', path });
+  }
+
+  /** There are no keys any more by which it could prove anything. */
+  unprove(peer: RemotePeer, paths: readonly PathId[] = [...peer.proved]): void {
+    for (const path of paths) {
+      peer.proved.delete(path);
+      this.o.emit({ type: 'path_unproved', path });
+    }
   }
 
   /** Measures the way to a peer: 'pong' follows, or nothing. False: there is no path. */
