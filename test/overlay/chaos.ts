@@ -365,7 +365,10 @@ class Chaos {
       await world.until(
         `${from} and ${to} have the same keys`,
         () => {
-          const [one, other] = [internals(sim).sessions.peers.get(peer.key), internals(peer).sessions.peers.get(sim.key)];
+          const [one, other] = [
+            internals(sim).sessions.peers.byName.get(peer.key),
+            internals(peer).sessions.peers.byName.get(sim.key),
+          ];
           return one?.current !== undefined && one.current.localIndex === other?.current?.remoteIndex;
         },
         1_000,
@@ -415,8 +418,10 @@ class Chaos {
 
 interface Internals {
   readonly sessions: {
-    readonly initiations: ReadonlyMap<number, unknown>;
-    readonly peers: ReadonlyMap<string, { readonly current?: Keys; readonly tentative: readonly unknown[] }>;
+    readonly peers: {
+      readonly byName: ReadonlyMap<string, { readonly current?: Keys; readonly tentative: readonly unknown[] }>;
+      readonly table: { readonly begun: ReadonlyMap<number, unknown> };
+    };
   };
   readonly peers: ReadonlyMap<
     string,
@@ -440,10 +445,10 @@ function leftAt(sim: SimNode): readonly number[] {
   const connections = [...peers.values()].map(({ connection }) => connection);
   const partial = connections.reduce((sum, { memory }) => sum + memory.partial, 0);
   return [
-    sessions.initiations.size,
+    sessions.peers.table.begun.size,
     BUDGET_BYTES - budget.bytesLeft - partial,
     sim.waiting.length,
-    ...[...sessions.peers.values()].map(({ tentative }) => tentative.length),
+    ...[...sessions.peers.byName.values()].map(({ tentative }) => tentative.length),
     ...connections.map(({ memory }) => memory.outgoing),
     // What goes to one who is not reached is in flight as long as its keys hold.
     ...[...peers.values()].map(({ paths, connection }) => (paths?.active === undefined ? 0 : connection.inFlight)),

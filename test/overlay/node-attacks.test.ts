@@ -213,7 +213,15 @@ describe('attacks on whole nodes', () => {
       world.now += 24 * 3_600_000;
       server.take = () => [...honest(), ...kept.splice(0, 50)];
       world.send(a, b, 'a60');
-      await world.until('another message', () => b.texts(a.key).length > 60, 60_000);
+      // A handshake that was under way has failed at this jump of the clock, and the message is told as lost with it.
+      await world.until(
+        'another message',
+        () => {
+          if (a.lost.splice(0).length > 0) world.send(a, b, 'a60');
+          return b.texts(a.key).length > 60;
+        },
+        60_000,
+      );
       world.run(60_000);
       expect(b.texts(a.key)).toEqual(numbered('a', 61));
       expect(a.texts(b.key)).toEqual(numbered('b', 60));
@@ -288,11 +296,12 @@ describe('attacks on whole nodes', () => {
     const b = world.add('b', { addresses: ['203.0.113.2'] });
     const sizes = (sim: SimNode): number => {
       const internals = sim.node as unknown as {
-        sessions: { peers: Map<string, unknown>; initiations: Map<number, unknown> };
+        sessions: { peers: { byName: Map<string, unknown>; table: { begun: Map<number, unknown> } } };
         peers: Map<string, unknown>;
         agenda: { size: number };
       };
-      return internals.sessions.peers.size + internals.sessions.initiations.size + internals.peers.size + internals.agenda.size;
+      const { byName, table } = internals.sessions.peers;
+      return byName.size + table.begun.size + internals.peers.size + internals.agenda.size;
     };
     for (let i = 0; i < seeds(40, 2_000); i++) {
       world.crash('a');

@@ -41,3 +41,14 @@ test('a peer is found by the index of its newest keys; where two share one, the 
   table.sealWith(b, same, undefined);
   expect(table.sealedFor(8)).toBe(undefined);
 });
+
+test('an index is taken by keys and by a handshake that waits for its answer', () => {
+  const table = new KeyTable();
+  const peer = peerOf(1);
+  table.expect(1, peer);
+  table.add(peer, keysOf(2, 9));
+  expect([1, 2, 3].map((index) => table.isTaken(index))).toEqual([true, true, false]);
+  expect([table.expected(1), table.expected(2)]).toEqual([peer, undefined]);
+  table.unexpect(1);
+  expect([table.expected(1), table.isTaken(1)]).toEqual([undefined, false]);
+});

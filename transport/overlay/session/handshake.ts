@@ -1,5 +1,5 @@
 /**
- * One handshake, from either side: what is in INIT and RESP, and what is checked before it counts. Who keeps what comes of it is sessions.ts.
+ * One handshake, from either side: what is in INIT and RESP, and what is checked before it counts. Who keeps what comes of it is initiator.ts and responder.ts.
  */
 import type { KeyObject } from 'node:crypto';
 import { ExchangeKey, exchangeKeyOf, KEY_BYTES } from '../curve.ts';

@@ -1,4 +1,7 @@
-/** Keys by what packets name: the index of this node in DATA, the INIT that they came of, and the index of the other side in a HINT. */
+/**
+ * Keys by what packets name: the index of this node in DATA, the INIT that they came of, and the index of the other side in a HINT. And handshakes
+ * that this node has begun, by the index in their answers.
+ */
 import type { PacketKeys } from './keys.ts';
 import type { Peer } from './peer.ts';
 
@@ -13,6 +16,7 @@ export class KeyTable {
   private readonly byIndex = new Map<number, Entry>();
   private readonly byInit = new Map<string, Entry>();
   private readonly byRemoteIndex = new Map<number, Peer>();
+  private readonly begun = new Map<number, Peer>();
 
   add(peer: Peer, keys: PacketKeys, init?: string): void {
     const entry = { peer, keys, init };
@@ -45,5 +49,23 @@ export class KeyTable {
   /** To whom packets with this index go. */
   sealedFor(remoteIndex: number): Peer | undefined {
     return this.byRemoteIndex.get(remoteIndex);
+  }
+
+  /** This index is in an INIT to `peer`, and answers will name it. */
+  expect(localIndex: number, peer: Peer): void {
+    this.begun.set(localIndex, peer);
+  }
+
+  expected(localIndex: number): Peer | undefined {
+    return this.begun.get(localIndex);
+  }
+
+  unexpect(localIndex: number): void {
+    this.begun.delete(localIndex);
+  }
+
+  /** Whether packets to this node may name something by this index. */
+  isTaken(localIndex: number): boolean {
+    return this.byIndex.has(localIndex) || this.begun.has(localIndex);
   }
 }

@@ -26,6 +26,16 @@ export const KEY_LIMITS: KeyLimits = {
   wrongTags: 2 ** 20,
 };
 
+export interface PacketKeysOptions {
+  /** Its keys are wiped. */
+  readonly transport: Transport;
+  readonly localIndex: number;
+  readonly remoteIndex: number;
+  readonly isInitiator: boolean;
+  readonly createdAt: number;
+  readonly limits: KeyLimits;
+}
+
 export class PacketKeys {
   /** By which packets to this node name it. */
   readonly localIndex: number;
@@ -43,15 +53,7 @@ export class PacketKeys {
   private sealed = 0;
   private wrongTags = 0;
 
-  /** Wipes the keys of `transport`. */
-  constructor(options: {
-    readonly transport: Transport;
-    readonly localIndex: number;
-    readonly remoteIndex: number;
-    readonly isInitiator: boolean;
-    readonly createdAt: number;
-    readonly limits: KeyLimits;
-  }) {
+  constructor(options: PacketKeysOptions) {
     const { transport } = options;
     this.localIndex = options.localIndex;
     this.remoteIndex = options.remoteIndex;
