@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { addRelay, identity, keyOf, World, type NodeSetup, type SimNode } from './world.ts';
-import { eachSeed } from './seeds.ts';
+import { eachSeed, seeds } from './seeds.ts';
 import type { NatKind } from './nat-model.ts';
 
 const MESSAGES = 30;
@@ -197,24 +197,34 @@ describe('two nodes behind NATs with a relay', () => {
     ['port', 'port'],
     ['poison', 'port'],
     ['poison', 'poison'],
-    ['port', 'sym'],
   ];
+  /** Sends 200 messages each way, that all come, while both look for a direct path. Gives whether they have one when `limitMs` are over. */
+  async function findsWay(seed: number, [one, other]: readonly [NatKind, NatKind], limitMs: number): Promise<boolean> {
+    const { world, a, b } = start(seed, seed % 2 === 0 ? [one, other] : [other, one], { loss: 0.02, jitterMs: 5 });
+    const areDirect = (): boolean => a.way(b) === 'direct' && b.way(a) === 'direct';
+    let sent = 0;
+    world.run(500);
+    await world.until(
+      'a direct path, or the end of its time',
+      () => {
+        if (sent < 200 && world.now > 1_000 + sent * 20) talk(world, a, b, sent++, 1);
+        return sent === 200 && (areDirect() || world.now > limitMs);
+      },
+      2 * limitMs,
+    );
+    const isDirect = areDirect();
+    await allHeard(world, a, b, 200);
+    return isDirect;
+  }
+
   test.each(D)('%s x %s becomes direct, and no message is lost or doubled on the way there', async (one, other) => {
-    expect.hasAssertions();
-    for (const seed of eachSeed(2, 200)) {
-      const { world, a, b } = start(seed, seed % 2 === 0 ? [one, other] : [other, one], { loss: 0.02, jitterMs: 5 });
-      let sent = 0;
-      world.run(500);
-      await world.until(
-        'a direct path',
-        () => {
-          if (sent < 200 && world.now > 1_000 + sent * 20) talk(world, a, b, sent++, 1);
-          return sent === 200 && a.way(b) === 'direct' && b.way(a) === 'direct';
-        },
-        40_000,
-      );
-      await allHeard(world, a, b, 200);
-    }
+    for (const seed of eachSeed(2, 200)) expect(await findsWay(seed, [one, other], 40_000)).toBe(true);
+  });
+
+  test('port x sym becomes direct by guessing in 95 of 100 cases, and no message is lost or doubled on the way there', async () => {
+    let missed = 0;
+    for (const seed of eachSeed(2, 200)) if (!(await findsWay(seed, ['port', 'sym'], 40_000))) missed++;
+    expect(missed).toBeLessThanOrEqual(seeds(2, 200) / 20);
   });
 
   test.each([
