@@ -14,6 +14,8 @@ import { Unanswered } from './unanswered.ts';
 const LINE_BYTES_MAX = 32 * 1024 * 1024;
 /** ms between two looks for a server. */
 const LOOK_MS = 250;
+/** ms after which people are told that it is looked for. */
+const NOTE_MS = 2_000;
 /** That nobody serves it, or is there, as far as this node knows at this moment: it may have been started a moment ago. */
 const NOT_YET: ReadonlySet<ErrorCode> = new Set(['NET_MCP_UNKNOWN', 'NET_NAME_UNKNOWN', 'NET_PEER_UNREACHABLE']);
 
@@ -32,7 +34,7 @@ export interface BridgePatience {
   /** For the answers to what the client has asked before it closed its end. */
   readonly answerMs: number;
 }
-const PATIENCE: BridgePatience = { findMs: 10_000, answerMs: 30_000 };
+const PATIENCE: BridgePatience = { findMs: 20_000, answerMs: 30_000 };
 
 /**
  * Until the client closes its end, and has what it asked for. Throws NET_MCP_* when there is no session, or it is lost; NET_NOT_RUNNING when the
@@ -62,14 +64,19 @@ interface Opened {
 /** Looks again and again, since a name is asked for once, and the other node may be on its way. */
 async function found(client: ControlClient, target: string, findMs: number, note: BridgeIo['note']): Promise<Opened> {
   const until = performance.now() + findMs;
-  for (let isTold = false; ; await sleep(LOOK_MS)) {
-    try {
-      return await opened(client, target);
-    } catch (error) {
-      if (!isMeshError(error) || !NOT_YET.has(error.code) || performance.now() >= until) throw error;
-      if (!isTold) note(`'${target}' is not found yet: this looks for it for ${findMs / 1_000} s`);
-      isTold = true;
+  // One look takes its time where a node is asked that does not answer.
+  const telling = setTimeout(note, NOTE_MS, `'${target}' is not found yet: this looks for it for ${findMs / 1_000} s`);
+  try {
+    for (;;) {
+      try {
+        return await opened(client, target);
+      } catch (error) {
+        if (!isMeshError(error) || !NOT_YET.has(error.code) || performance.now() >= until) throw error;
+      }
+      await sleep(LOOK_MS);
     }
+  } finally {
+    clearTimeout(telling);
   }
 }
 

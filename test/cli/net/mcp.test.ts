@@ -162,17 +162,19 @@ it('a node that stops ends the sessions; its names are served again when it runs
   await until('it is served again', () => everything.events.filter(({ type }) => type === 'serving').length > served);
   const again = await machines.connect('everything');
   expect(await again.call('echo', { message: 'back' })).toContain('back');
-  // A client may come before it is served, or the node is met, again.
-  const early = machines.client('everything');
+});
+
+it('a client that comes before the server is there again finds it; a person ends what is served, while the node is away as well', async () => {
   await machines.stopHub();
+  await until('it waits once more', () => (everything.stderr.match(/this waits for/g)?.length ?? 0) > 1);
+  const early = machines.client('everything');
   const connecting = early.client.connect(early.transport);
   await until('it looks', () => early.stderr.includes('is not found yet'));
   await machines.startHub();
   await connecting;
   expect(await early.call('echo', { message: 'early' })).toContain('early');
-  // A person ends it, while the node is away as well.
   await machines.stopHub();
-  await until('it waits once more', () => (everything.stderr.match(/this waits for/g)?.length ?? 0) > 1);
+  await until('it waits again', () => (everything.stderr.match(/this waits for/g)?.length ?? 0) > 2);
   everything.child.kill('SIGINT');
   expect(await everything.exited).toBe(0);
 });
