@@ -331,8 +331,11 @@ export class Paths {
       this.roaming = undefined;
     } else if (current !== undefined && path.state === 'valid') {
       const quietMs = Math.max(QUIET_MS, current.patienceMs);
-      // Perhaps the peer left that one.
-      if (now - current.since >= QUIET_EVERY_MS && now - current.heardAt >= quietMs) this.doubt(now, current);
+      if (now - current.since < QUIET_EVERY_MS || now - current.heardAt < quietMs) return;
+      // Perhaps the peer left that one: both are asked, and if it is this one that answers, it has.
+      this.roaming = { path, since: now };
+      this.challengeAnew(now, path);
+      this.doubt(now, current);
     } else if (current !== undefined && this.roaming?.path !== path) {
       this.roaming = { path, since: now };
       if (path.round === undefined) this.challengeAnew(now, path);
