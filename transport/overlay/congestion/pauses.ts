@@ -4,7 +4,6 @@
  *
  * A queue in the network makes no pauses. But a pause longer than the buffer of the receiver's socket lasts makes losses: then less of it counts.
  */
-
 import { Highest } from './highest.ts';
 
 /** Rounds for which a pause counts as the longest. */
