@@ -1,6 +1,6 @@
 /** What relays know of members, as users of an overlay are told it. */
 import { describe, expect, test } from 'vitest';
-import { registered, PAGES_MAX } from '../../transport/overlay/host/registered.ts';
+import { PAGES_OF_RELAY_MAX, registered, REGISTERED_MS } from '../../transport/overlay/host/registered.ts';
 import type { Overlay } from '../../transport/overlay/overlay.ts';
 import { FIRST_HASH } from '../../transport/overlay/relay/ports.ts';
 import { openRecord, signRecord, type SignedRecord } from '../../transport/overlay/trust/record.ts';
@@ -39,19 +39,39 @@ describe('members', () => {
     await expect(a.members()).rejects.toMatchObject({ code: 'NET_CLOSED' });
   });
 
-  test('that a relay makes up without an end come to an end', async () => {
-    const identity = await holderOf('a');
-    const signed = signRecord(identity, network, { seq: 1, ttlMs: 1_000, relays: [], name: 'a' });
-    const records = [openRecord(signed, network) as SignedRecord];
-    const asked: string[] = [];
-    const ask = (after: string): Promise<{ records: readonly SignedRecord[]; next: string }> => {
-      asked.push(after);
-      return Promise.resolve({ records, next: `${asked.length}`.padStart(16, '0') });
+  test('A15: that a relay makes up without an end come to an end, and the members of others are told all the same', async () => {
+    const [liar, honest, asker] = ['cd', 'ef', 'ab'].map((byte) => byte.repeat(32)) as [string, string, string];
+    const recordOf = async (name: string): Promise<SignedRecord> => {
+      const signed = signRecord(await holderOf(name), network, { seq: 1, ttlMs: 1_000, relays: [], name });
+      return openRecord(signed, network) as SignedRecord;
     };
-    expect(names(await registered('ab'.repeat(32), ask))).toEqual(['a']);
-    expect([asked.length, asked[0], asked[1]]).toEqual([PAGES_MAX, FIRST_HASH, '1'.padStart(16, '0')]);
+    const [made, member] = await Promise.all([recordOf('a'), recordOf('b')]);
+    const asked: string[] = [];
+    const now = (): number => asked.length * 300;
+    // Its members end each page, for as long as it is asked; then comes who is known to another relay.
+    const ask: Parameters<typeof registered>[1] = (after, without) => {
+      asked.push(after);
+      const next = `${asked.length}`.padStart(16, '0');
+      if (!without.has(liar)) return Promise.resolve({ records: [made], next, endedBy: liar });
+      return Promise.resolve({ records: [member], next: after < FIRST_HASH ? next : undefined, endedBy: honest });
+    };
+    expect(names(await registered(asker, ask, now))).toEqual(['a', 'b']);
+    expect([asked.length, asked[0], asked[1]]).toEqual([PAGES_OF_RELAY_MAX + 1, FIRST_HASH, '1'.padStart(16, '0')]);
     // Who asks is not among the others.
-    expect(await registered(keyOf(identity), () => Promise.resolve({ records, next: undefined }))).toEqual([]);
+    const own = keyOf(await holderOf('b'));
+    expect(await registered(own, () => Promise.resolve({ records: [member], next: undefined, endedBy: undefined }), now)).toEqual(
+      [],
+    );
+  });
+
+  test('of relays that take seconds for each answer are told as far as they are known after five minutes', async () => {
+    let at = 0;
+    const ask: Parameters<typeof registered>[1] = () => {
+      at += 5_000;
+      return Promise.resolve({ records: [], next: `${at}`.padStart(16, '0'), endedBy: undefined });
+    };
+    expect(await registered('ab'.repeat(32), ask, () => at)).toEqual([]);
+    expect(at).toBe(REGISTERED_MS);
   });
 });
 

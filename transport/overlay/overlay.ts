@@ -15,7 +15,7 @@ import { WebSocketEndpoint } from './endpoint/websocket.ts';
 import { Addresses } from './host/addresses.ts';
 import { Dials } from './host/dials.ts';
 import { Members } from './host/members.ts';
-import { Pending, type Resolution } from './host/pending.ts';
+import { NOTHING, Pending, type Resolution } from './host/pending.ts';
 import type { Overlay, OverlayOptions, OverlayStatus, PeerRef, Pong, UnclaimedHandler } from './host/ports.ts';
 import { Reaching } from './host/reaching.ts';
 import { registered } from './host/registered.ts';
@@ -273,7 +273,11 @@ class RunningOverlay implements Overlay {
   }
 
   members(): Promise<readonly PeerRef[]> {
-    return registered(this.publicKey, (after) => this.resolve({ after }));
+    return registered(
+      this.publicKey,
+      (after, without) => this.resolve({ after, without }),
+      () => this.now(),
+    );
   }
 
   requestMembership(request: Uint8Array): Promise<Uint8Array> {
@@ -327,7 +331,7 @@ class RunningOverlay implements Overlay {
   private resolve(query: Query): Promise<Resolution> {
     const id = this.node.resolve(this.now(), query);
     this.turns.soon();
-    return id < 0 ? Promise.resolve({ records: [], next: undefined }) : this.pending.resolution(id);
+    return id < 0 ? Promise.resolve(NOTHING) : this.pending.resolution(id);
   }
 
   private async sendTo(key: PublicKey, channel: string, bytes: Uint8Array, mode: ChannelMode): Promise<void> {

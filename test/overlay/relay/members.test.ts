@@ -193,6 +193,27 @@ describe('a relay that lies', () => {
     expect(pages.length).toBeLessThanOrEqual(everyone.length + made.length);
     expect(new Set(pages.flat()).size).toBe(pages.flat().length);
   });
+
+  test('A15: who it is that makes pages without an end is known, and the others are asked without it', async () => {
+    const { lab, relays, a } = mesh(2);
+    const [liar, honest] = relays as [Relay, Relay];
+    const made = await Promise.all(Array.from({ length: 60 }, (_, i) => identityOf(`made ${i}`)));
+    const sorted = byHash(made.map(keyOf)).map((key) => made.find((one) => keyOf(one) === key) as Identity);
+    const signed = sorted.map((one) => signRecord(one, network, { seq: WALL, ttlMs: 60_000, relays: [], name: '' }));
+    lies(liar, () => signed.slice(0, 4));
+    const first = lab.find(a, { after: FIRST_HASH });
+    expect(first).toMatchObject({ endedBy: liar.key, next: keyHash(keyOf(sorted[3] as Identity)) });
+    const [alone, both] = [{ after: FIRST_HASH, without: new Set([liar.key]) }, { after: FIRST_HASH }];
+    const before = pageOf(lab, honest, FIRST_HASH).map(keyOf);
+    expect(lab.find(a, alone)).toMatchObject({ endedBy: honest.key, answers: 1 });
+    expect(lab.find(a, alone).records.map(keyOf)).toEqual(before);
+    expect(lab.find(a, both).endedBy).toBe(liar.key);
+    // Nobody is left to ask: it ends by itself.
+    expect(lab.find(a, { ...alone, without: new Set(relays.map(({ key }) => key)) })).toMatchObject({
+      answers: 0,
+      tookMs: RESOLVE_MS,
+    });
+  });
 });
 
 test('hashes stay in order, whatever comes and goes', () => {

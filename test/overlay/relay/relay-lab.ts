@@ -170,6 +170,7 @@ export class Lab {
     readonly answers: number;
     readonly relays: ReadonlyMap<PublicKey, readonly string[]>;
     readonly next: string | undefined;
+    readonly endedBy: string | undefined;
   } {
     const from = this.now;
     const id = this.input(client, (rendezvous) => rendezvous.resolve(this.now, query));
@@ -177,8 +178,8 @@ export class Lab {
     while (!client.outputs.some(isFound) && this.now < from + 60_000) this.run(this.now + 1);
     const found = client.of('resolved').filter(isFound);
     if (found.length !== 1) throw new RangeError(`${found.length} answers to one question`);
-    const [{ records, relays, answers, next, at }] = found as [(typeof found)[number]];
-    return { records, relays, answers, next, tookMs: at - from };
+    const [{ records, relays, answers, next, endedBy, at }] = found as [(typeof found)[number]];
+    return { records, relays, answers, next, endedBy, tookMs: at - from };
   }
 
   run(until: number): void {

@@ -20,9 +20,11 @@ export interface Resolution {
   readonly records: readonly SignedRecord[];
   /** Of all members: where the next page begins. */
   readonly next: string | undefined;
+  /** The relay whose members end this page. */
+  readonly endedBy: PublicKey | undefined;
 }
 
-const NOTHING: Resolution = { records: [], next: undefined };
+export const NOTHING: Resolution = { records: [], next: undefined, endedBy: undefined };
 /** Of the overlay's own questions to relays; the rendezvous has a limit of its own. */
 const RESOLVE_MS = 6_000;
 

@@ -254,12 +254,12 @@ export class Relaying {
   private onResolved(
     now: number,
     rendezvous: Rendezvous,
-    { id, records, relays, next }: Extract<RendezvousOutput, { readonly type: 'resolved' }>,
+    { id, records, relays, next, endedBy }: Extract<RendezvousOutput, { readonly type: 'resolved' }>,
   ): void {
     const wanted = this.finding.get(id);
     this.finding.delete(id);
     if (wanted === undefined) {
-      this.o.emit({ type: 'resolved', id, records, next });
+      this.o.emit({ type: 'resolved', id, records, next, endedBy });
       return;
     }
     const [record] = records;

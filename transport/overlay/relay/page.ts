@@ -6,7 +6,8 @@
  * whoever is registered where; what lies behind it comes again with the next page. Where no relay told as many as it may, it is the end.
  *
  * It goes by what was told, not by what was taken: a relay may still have an old record of a member that has a newer one elsewhere. Only
- * signed records count, each hash once, so a relay that invents bytes ends its own part alone; one that registers keys of its own makes more pages, at worst.
+ * signed records count, each hash once, so a relay that invents bytes ends its own part alone; one that makes keys up makes more pages, at worst, of
+ * which it is known whose they are.
  */
 import { RECORDS_MAX } from './bodies.ts';
 import type { PublicKey } from './hash.ts';
@@ -21,10 +22,13 @@ export class Page {
     else known.add(hash);
   }
 
-  /** The last hash of this page, where the next one begins. Undefined: there is no more, and all that was told counts. */
-  end(): string | undefined {
-    const full = [...this.hashes.values()].filter(({ size }) => size >= RECORDS_MAX);
-    const lasts = full.map((hashes) => [...hashes].reduce((last, hash) => (hash > last ? hash : last)));
-    return lasts.length === 0 ? undefined : lasts.reduce((least, last) => (last < least ? last : least));
+  /** The last hash of this page, where the next one begins, and the relay that told it. Undefined: there is no more, and all that was told counts. */
+  end(): { readonly hash: string; readonly relay: PublicKey } | undefined {
+    const full = [...this.hashes].filter(([, { size }]) => size >= RECORDS_MAX);
+    const lasts = full.map(([relay, hashes]) => ({
+      relay,
+      hash: [...hashes].reduce((last, hash) => (hash > last ? hash : last)),
+    }));
+    return lasts.length === 0 ? undefined : lasts.reduce((least, last) => (last.hash < least.hash ? last : least));
   }
 }

@@ -19,13 +19,13 @@ export const FIRST_HASH = '00'.repeat(HASH_BYTES);
 
 /**
  * Who is looked for: by key in hex, by address, or by the name that it claims. `after`: all who are registered, a page at a time; `FIRST_HASH`,
- * then `next` of the page before.
+ * then `next` of the page before. `without`: relays that are not asked.
  */
 export type Query =
   | { readonly key: PublicKey }
   | { readonly address: OverlayAddress }
   | { readonly name: string }
-  | { readonly after: string };
+  | { readonly after: string; readonly without?: ReadonlySet<PublicKey> };
 
 export interface RendezvousOptions {
   readonly identity: Identity;
@@ -77,6 +77,8 @@ export type RendezvousOutput =
       readonly answers: number;
       /** Of `after`: where the next page begins; undefined: this was the last. */
       readonly next: string | undefined;
+      /** The relay whose members end this page: it has more of them, up to there, than any other. */
+      readonly endedBy: PublicKey | undefined;
     }
   /** This relay does not have the peer with this hash (`keyHash`), to whom a RELAY was sent. Of the relay's word alone. */
   | { readonly type: 'not_here'; readonly relay: PublicKey; readonly hash: string };

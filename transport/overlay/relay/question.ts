@@ -29,6 +29,7 @@ export const WIDEN_MS = 700;
 const CHECKS_MAX = 16;
 const ENDPOINTS_MAX = 8;
 const PLACES_MAX = 64;
+const NOBODY: ReadonlySet<PublicKey> = new Set();
 
 interface Ask {
   at: number;
@@ -50,6 +51,8 @@ export class Question {
   readonly ids: number[];
   readonly startedAt: number;
   private readonly asked: Asked;
+  /** Relays that are not asked. */
+  private readonly without: ReadonlySet<PublicKey>;
   private readonly asks = new Map<PublicKey, Ask>();
   private readonly finds = new Map<PublicKey, SignedRecord>();
   private readonly places = new Map<PublicKey, readonly string[]>();
@@ -59,20 +62,24 @@ export class Question {
   private hasWidened = false;
 
   /** `asked`: one that `isAsked` is true of. */
-  constructor(now: number, id: number, asked: Asked) {
+  constructor(now: number, id: number, asked: Asked, without: ReadonlySet<PublicKey> = NOBODY) {
     this.id = id;
     this.ids = [id];
     this.startedAt = now;
     this.asked = asked;
+    this.without = without;
   }
 
-  isOf(asked: Asked): boolean {
-    return isSame(this.asked, asked);
+  isOf(asked: Asked, without: ReadonlySet<PublicKey> = NOBODY): boolean {
+    return (
+      isSame(this.asked, asked) && this.without.size === without.size && [...without].every((relay) => this.without.has(relay))
+    );
   }
 
   /** The body of a RESOLVE for this relay, if it is to be asked now. */
   ask(now: number, relay: PublicKey): Uint8Array | undefined {
     const ask = this.asks.get(relay);
+    if (this.without.has(relay)) return undefined;
     if (ask !== undefined && now < ask.at + AGAIN_MS) return undefined;
     if (ask === undefined) {
       this.asks.set(relay, { at: now, parts: new Set(), isAnswered: false, checks: 0 });
@@ -138,7 +145,8 @@ export class Question {
   /** `up`: relays that can be asked. `isReaching`: others may come soon. */
   isOver(now: number, up: ReadonlySet<PublicKey>, isReaching: boolean): boolean {
     if (now >= this.startedAt + RESOLVE_MS) return true;
-    if (this.isOfAll && (isReaching || this.answers.size === 0 || [...up].some((relay) => !this.asks.has(relay)))) return false;
+    const isToAsk = (relay: PublicKey): boolean => !this.asks.has(relay) && !this.without.has(relay);
+    if (this.isOfAll && (isReaching || this.answers.size === 0 || [...up].some(isToAsk))) return false;
     return (this.finds.size > 0 || this.isOfAll) && (now >= this.graceAt || this.areAnswered());
   }
 
@@ -148,8 +156,10 @@ export class Question {
     readonly relays: ReadonlyMap<PublicKey, readonly string[]>;
     readonly answers: number;
     readonly next: string | undefined;
+    readonly endedBy: PublicKey | undefined;
   } {
-    const next = this.page.end();
+    const end = this.page.end();
+    const next = end?.hash;
     const records = [...this.finds.values()].filter((record) => next === undefined || hashOf(record) <= next);
     const named = new Set(records.flatMap(({ relays }) => relays.map(hexOf)));
     const relays = [...named].map((key): [PublicKey, readonly string[]] => {
@@ -157,7 +167,7 @@ export class Question {
       return [key, [...endpoints].slice(0, ENDPOINTS_MAX)];
     });
     const places = new Map(relays.filter(([, endpoints]) => endpoints.length > 0));
-    return { records, relays: places, answers: this.answers.size, next };
+    return { records, relays: places, answers: this.answers.size, next, endedBy: end?.relay };
   }
 
   /** Times at which something may be due; those that have passed do not matter. */

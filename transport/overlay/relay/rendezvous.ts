@@ -125,13 +125,14 @@ export class Rendezvous {
   resolve(now: number, query: Query): number {
     const id = this.nextId++;
     const asked = askedBy(query);
-    const same = [...this.questions.values()].find((question) => question.isOf(asked));
+    const without = 'after' in query ? query.without : undefined;
+    const same = [...this.questions.values()].find((question) => question.isOf(asked, without));
     const isFull = same === undefined && this.questions.size >= QUESTIONS_KEPT_MAX;
     if (this.links.size === 0 || !isAsked(asked) || isFull) {
-      this.out.push({ type: 'resolved', id, records: [], relays: new Map(), answers: 0, next: undefined });
+      this.out.push({ type: 'resolved', id, records: [], relays: new Map(), answers: 0, next: undefined, endedBy: undefined });
       return id;
     }
-    if (same === undefined) this.questions.set(id, new Question(now, id, asked));
+    if (same === undefined) this.questions.set(id, new Question(now, id, asked, without));
     else same.ids.push(id);
     this.settle(now);
     return id;
