@@ -68,6 +68,7 @@ export interface NodeSetup {
   readonly network?: Network;
   readonly denyLists?: DenyLists;
   readonly keyLimits?: Partial<KeyLimits>;
+  readonly peersMax?: number;
 }
 
 export interface Message {
@@ -118,6 +119,7 @@ export class SimNode {
       birthday,
       random,
       keyLimits,
+      ...(setup.peersMax === undefined ? {} : { peersMax: setup.peersMax }),
       wallClock: (now) => EPOCH + now + this.skewMs,
       drops: this.drops,
     });
@@ -344,6 +346,7 @@ export class World {
         return;
       case 'writable':
       case 'connected':
+      case 'gone':
       case 'path_proved':
       case 'path_unproved':
       case 'deny_lists':

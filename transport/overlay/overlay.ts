@@ -377,6 +377,8 @@ class RunningOverlay implements Overlay {
         return this.pending.connected(output.peer);
       case 'failed':
         return this.pending.failed(output.peer, output.error);
+      case 'gone':
+        return this.dials.gone(output.peer);
       case 'pong':
         return this.pending.ponged(output.peer, output);
       case 'open_sockets':
@@ -407,7 +409,6 @@ class RunningOverlay implements Overlay {
   private onNodeEvent(event: OverlayEvent): void {
     if (event.type === 'peer_up' || event.type === 'peer_down') this.targets.forget(event.peer);
     if (event.type === 'peer_up') this.targets.came(event.peer, event.name);
-    if (event.type === 'peer_down') this.dials.gone(event.peer);
     for (const listener of this.listeners) aside(() => listener(event));
   }
 

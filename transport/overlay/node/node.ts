@@ -44,11 +44,13 @@ const GUEST_PARTIAL_BYTES = 64 * 2 ** 10;
 const MAX_DATAGRAM = 16_384;
 /** After its end a connection stays for what its peer still sends. */
 const LINGER_MS = 3_000;
-/** Peers at once. More are refused, those who are there stay. */
 const PEERS_MAX = 65_536;
+/** Peers of which it is remembered that they have shut this node out; the oldest give way. */
+const EXPELLED_BY_MAX = 256;
 
 export class OverlayNode {
   private readonly options: NodeOptions;
+  private readonly peersMax: number;
   private readonly limits: ConnectionLimits;
   /** Of users. */
   private readonly messageBytesMax: number;
@@ -75,6 +77,7 @@ export class OverlayNode {
   constructor(options: NodeOptions) {
     const { identity, trust, random, wallClock, drops, network, keyLimits = {}, maxDatagram = MAX_DATAGRAM } = options;
     this.options = options;
+    this.peersMax = options.peersMax ?? PEERS_MAX;
     this.messageBytesMax = network?.limits.messageBytesMax ?? CONNECTION_LIMITS.messageBytesMax;
     // Deny lists and certificates get through whatever the network allows its users.
     this.limits = connectionLimits(Math.max(this.messageBytesMax, JOIN_ANSWER_BYTES_MAX));
@@ -141,6 +144,7 @@ export class OverlayNode {
 
   /** Where a peer may be reached by UDP: what was looked up. */
   hints(now: number, key: PublicKey, endpoints: readonly Endpoint[]): void {
+    if (!this.isWanted(key)) return;
     this.reach(
       now,
       key,
@@ -150,7 +154,8 @@ export class OverlayNode {
 
   /** A WebSocket to this peer is open. */
   opened(now: number, key: PublicKey, path: PathId): void {
-    this.reach(now, key, [path]);
+    if (this.isWanted(key)) this.reach(now, key, [path]);
+    else this.outputs.push({ type: 'gone', peer: key });
   }
 
   /** The address of a key, which the caller has computed. */
@@ -162,7 +167,10 @@ export class OverlayNode {
   /** Get into touch. 'connected' or 'failed' follows. */
   connect(now: number, key: PublicKey): void {
     const peer = this.peerFor(now, key);
-    if (peer === undefined) return;
+    if (peer === undefined) {
+      this.outputs.push({ type: 'failed', peer: key, error: this.noRoom() });
+      return;
+    }
     if (peer.isUp && peer.paths?.active !== undefined) {
       this.outputs.push({ type: 'connected', peer: key });
       return;
@@ -173,14 +181,13 @@ export class OverlayNode {
   /**
    * Queues a message for a peer, and connects to it if need be. 'delivered' or 'lost' with this ticket follows for reliable ones. Keeps `bytes`.
    *
-   * Throws: NET_BACKPRESSURE ('writable' follows), NET_CLOSED, NET_CHANNEL_REFUSED, PAYLOAD_TOO_LARGE, NET_PEER_REFUSED where this node may not.
+   * Throws: NET_BACKPRESSURE ('writable' follows), NET_CLOSED, NET_CHANNEL_REFUSED, PAYLOAD_TOO_LARGE, NET_PEER_UNREACHABLE where there are too many peers.
    */
   send(now: number, key: PublicKey, channel: string, bytes: Uint8Array, mode: ChannelMode = 0): Ticket {
     if (bytes.length > this.messageBytesMax && !isReserved(channel))
       throw new MeshError('PAYLOAD_TOO_LARGE', `a message of ${bytes.length} bytes; at most ${this.messageBytesMax} may be sent`);
     const peer = this.peerFor(now, key);
-    if (peer === undefined)
-      throw new MeshError('NET_BACKPRESSURE', `this node has ${PEERS_MAX} peers, which is all that it takes`);
+    if (peer === undefined) throw this.noRoom();
     const number = peer.connection.send(now, channel, bytes, mode);
     peer.trafficAt = now;
     peer.paths?.traffic(now);
@@ -293,6 +300,8 @@ export class OverlayNode {
     const peer = this.peers.get(up.peer) ?? this.newPeer(now, up.peer);
     if (peer === undefined) return this.sessions.close(up.peer);
     const isAnother = up.association !== peer.association;
+    // Its connection has ended, so nothing could be said with these keys.
+    if (!isAnother && peer.endsAt !== Infinity) return this.forget(now, peer, peer.endReason);
     if (isAnother && peer.association !== 0) {
       this.lose(
         peer,
@@ -405,7 +414,7 @@ export class OverlayNode {
 
   private onClosed(now: number, peer: RemotePeer, { reason, code }: ClosedOutput): void {
     const isExpelled = reason === 'peer' && code === EXPELLED;
-    if (isExpelled) this.expelledBy.add(peer.key);
+    if (isExpelled) this.shutOutBy(peer.key);
     const detail = isExpelled ? 'it says that this node is no member any more' : code === 0 ? reason : `${reason} (${code})`;
     this.lose(peer, new MeshError('NET_CLOSED', `the association with ${peer.key} has ended: ${detail}`));
     if (reason === 'silence') return this.forget(now, peer, 'it does not answer');
@@ -454,6 +463,15 @@ export class OverlayNode {
     if (peer !== undefined) this.reaching.by(now, peer, paths);
   }
 
+  /** What was looked up or dialled for it is still of use. */
+  private isWanted(key: PublicKey): boolean {
+    return this.peers.get(key)?.endsAt === Infinity || this.relaying.isRelay(key);
+  }
+
+  private noRoom(): MeshError {
+    return new MeshError('NET_PEER_UNREACHABLE', `this node has ${this.peersMax} peers, which is all that it takes`);
+  }
+
   private peerFor(now: number, key: PublicKey): RemotePeer | undefined {
     const known = this.peers.get(key);
     // Who comes back to one whose association has ended begins another.
@@ -462,7 +480,7 @@ export class OverlayNode {
   }
 
   private newPeer(now: number, key: PublicKey): RemotePeer | undefined {
-    if (this.peers.size >= PEERS_MAX) return undefined;
+    if (this.peers.size >= this.peersMax) return undefined;
     const { random } = this.options;
     const { limits, budget } = this;
     const newGeneration = (): number => ++this.generations;
@@ -483,6 +501,12 @@ export class OverlayNode {
     this.forget(now, peer, reason);
   }
 
+  private shutOutBy(key: PublicKey): void {
+    this.expelledBy.add(key);
+    const [oldest] = this.expelledBy;
+    if (this.expelledBy.size > EXPELLED_BY_MAX && oldest !== undefined) this.expelledBy.delete(oldest);
+  }
+
   private end(now: number, peer: RemotePeer): void {
     if (peer.isUp) peer.connection.close(now);
     else this.forget(now, peer, 'this node stops');
@@ -501,6 +525,9 @@ export class OverlayNode {
     peer.connection.dispose();
     this.relaying.gone(now, peer, error?.code === 'NET_PEER_REFUSED');
     if (peer.endsAt === Infinity) this.tellDown(peer, reason);
+    // That of a certificate comes again with the certificate; that of a pinned key takes scrypt.
+    if (peer.isCertified) this.addresses.delete(peer.key);
+    this.outputs.push({ type: 'gone', peer: peer.key });
   }
 
   private tellDown(peer: RemotePeer, reason: string): void {

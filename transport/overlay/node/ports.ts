@@ -56,6 +56,8 @@ export interface NodeOptions {
   /** Bytes of the longest datagram that this node sends or takes, from 1,200 on. */
   readonly maxDatagram?: number;
   readonly keyLimits?: Partial<KeyLimits>;
+  /** Peers at once, 65,536 if it is not said. More are refused, those who are there stay. */
+  readonly peersMax?: number;
 }
 
 /** What a person or a log is told. `peer` is the key in hex, `name` is empty where there is none. */
@@ -103,6 +105,8 @@ export type NodeOutput =
   /** There are keys, and a way. */
   | { readonly type: 'connected'; readonly peer: PublicKey }
   | { readonly type: 'failed'; readonly peer: PublicKey; readonly error: MeshError }
+  /** It is forgotten, or nobody wants it: WebSockets to it are of no use. */
+  | { readonly type: 'gone'; readonly peer: PublicKey }
   | { readonly type: 'pong'; readonly peer: PublicKey; readonly path: PathId; readonly rttMs: number }
   | { readonly type: 'open_sockets' | 'close_sockets'; readonly sockets: readonly string[] }
   /** Names are to be looked up, and given to `hints`. */
