@@ -45,6 +45,8 @@ export const DROP_REASONS = {
   relay_role: 'a RELAY, REGISTER or RESOLVE for a node that is no relay, or a RELAY of one that is none',
   denylist_malformed: 'a deny list that does not hold, or numbers of lists that cannot be read',
   control_full: 'an answer for a peer for whom too many wait',
+  // host/
+  join_unheard: 'a request for a certificate at a node that gives none, or an answer to none',
   // host/: at an authority
   join_busy: 'a request for a certificate of one who asks too often, or while too many wait',
   join_unsaved: 'a request for a certificate that got no answer, for the state of the authority could not be kept',

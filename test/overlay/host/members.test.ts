@@ -101,6 +101,45 @@ describe('an authority that is asked for certificates', () => {
   });
 });
 
+describe('who asks for certificates', () => {
+  /** A node that gives none, and asks alice. */
+  function asker(): { members: Members; sent: Uint8Array[]; drops: MembersOptions['drops'] } {
+    const [sent, drops]: [Uint8Array[], MembersOptions['drops']] = [[], noDrops()];
+    const members = new Members({
+      publicKey: keyOf(home as NonNullable<typeof home>),
+      network,
+      trust: new CertificateTrust({ network }),
+      drops,
+      candidates: () => [keyOf(alice as NonNullable<typeof alice>)],
+      ask: (_, request) => Promise.resolve(void sent.push(request)),
+      reply: () => undefined,
+    });
+    return { members, sent, drops };
+  }
+
+  test('twice at once gets the answer to each: the second is sent when the first is answered', async () => {
+    const { members, sent, drops } = asker();
+    const { authority } = asked(() => Promise.resolve());
+    const [one, other] = await Promise.all(
+      [alice, bob].map(({ publicKey }) => authority.answer(publicKey, requestOf(authority, 'x'), Date.now())),
+    );
+    const answers = [1, 2].map((byte) => members.request(Uint8Array.of(byte)));
+    await expect.poll(() => sent).toEqual([Uint8Array.of(1)]);
+    members.received(keyOf(alice), one as Uint8Array);
+    expect(await answers[0]).toEqual(one);
+    await expect.poll(() => sent).toEqual([Uint8Array.of(1), Uint8Array.of(2)]);
+    members.received(keyOf(alice), other as Uint8Array);
+    expect(await answers[1]).toEqual(other);
+    expect(drops.join_unheard).toBe(0);
+  });
+
+  test('of one who gives none is counted', () => {
+    const { members, drops } = asker();
+    members.received(keyOf(bob), Uint8Array.of(1));
+    expect(drops.join_unheard).toBe(1);
+  });
+});
+
 test('a certificate that ends with the issuing key is renewed once a minute at most, however near that end is', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: Date.now() });
   try {

@@ -1,6 +1,7 @@
 /** Certificates: of this node, which is renewed at half of its life, and of others, where this node is asked for them. */
 import { isMeshError, MeshError } from '../../../core/errors.ts';
 import type { Drops } from '../drops.ts';
+import { Lanes } from '../lanes.ts';
 import type { PublicKey } from '../session/output.ts';
 import type { Authority } from '../trust/authority.ts';
 import { parseCertificate, renewAtMs, validUntilMs, type Certificate } from '../trust/certificate.ts';
@@ -38,6 +39,8 @@ export class Members {
   /** Undefined: this node gives none. */
   private readonly requests: Requests | undefined;
   private readonly waiting = new Map<PublicKey, (answer: Uint8Array) => void>();
+  /** An answer does not say to what: one request at a time to each. Of candidates alone. */
+  private readonly lanes = new Map<PublicKey, Lanes>();
   private timer: NodeJS.Timeout | undefined;
   private failure: string | undefined;
   private isStopped = false;
@@ -75,7 +78,8 @@ export class Members {
     if (waiting !== undefined && parseJoinAnswer(bytes) !== undefined) {
       this.waiting.delete(from);
       waiting(bytes);
-    } else this.requests?.received(performance.now(), from, bytes);
+    } else if (this.requests === undefined) this.o.drops.join_unheard += 1;
+    else this.requests.received(performance.now(), from, bytes);
   }
 
   /** The first answer that any of the candidates gives. Rejects with NET_PEER_UNREACHABLE, NET_PEER_REFUSED. */
@@ -83,7 +87,7 @@ export class Members {
     let failure = new MeshError('NET_PEER_UNREACHABLE', 'this node knows nobody whom it could ask for a certificate');
     for (const peer of this.o.candidates()) {
       try {
-        return await this.requestOf(peer, request);
+        return await this.laneOf(peer).run(() => this.requestOf(peer, request));
       } catch (error) {
         if (!isMeshError(error)) throw error;
         failure = error;
@@ -101,6 +105,12 @@ export class Members {
   private own(): Certificate | undefined {
     const { trust } = this.o;
     return trust instanceof CertificateTrust && trust.certificate !== undefined ? parseCertificate(trust.certificate) : undefined;
+  }
+
+  private laneOf(peer: PublicKey): Lanes {
+    const lane = this.lanes.get(peer) ?? new Lanes(1);
+    this.lanes.set(peer, lane);
+    return lane;
   }
 
   private async requestOf(peer: PublicKey, request: Uint8Array): Promise<Uint8Array> {
