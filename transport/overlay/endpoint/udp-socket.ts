@@ -70,8 +70,11 @@ export class UdpSocket {
       if (ttl === undefined) raw.send(bytes, port, host, done);
       else {
         raw.setTTL(ttl);
-        raw.send(bytes, port, host, done);
-        raw.setTTL(TTL);
+        try {
+          raw.send(bytes, port, host, done);
+        } finally {
+          raw.setTTL(TTL);
+        }
       }
     } catch (error) {
       process.nextTick(done, error);
