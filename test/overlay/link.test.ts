@@ -6,7 +6,8 @@ import type { Link } from '../../core/ports/link.ts';
 import { direct } from '../../transport/direct.ts';
 import { nodeOfName, overlayLink, overlayName } from '../../transport/overlay/link.ts';
 import { msgpack } from '../../transport/msgpack.ts';
-import type { Overlay, OverlayOptions } from '../../transport/overlay/overlay.ts';
+import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
+import type { Overlay, OverlayOptions, PeerRef } from '../../transport/overlay/overlay.ts';
 import { conform } from '../conformance/conform.ts';
 import { linkCases, type LinkSubject } from '../conformance/link.ts';
 import { mailboxesCases, type MailboxesSubject } from '../conformance/mailboxes.ts';
@@ -92,6 +93,7 @@ async function mailboxes(): Promise<MailboxesSubject> {
 conform('a link over overlays and a relay', linkCases, subject);
 conform('direct mailboxes over it', mailboxesCases, mailboxes);
 
+const ref = (publicKey: string, name: string): PeerRef => ({ publicKey, name, address: undefined });
 const bytes = (of: string): Uint8Array => new TextEncoder().encode(of);
 
 describe('who is who', () => {
@@ -188,6 +190,41 @@ test('nodes find each other without a relay, by their configurations', async () 
   a.link.send('b', 'x', bytes('hello'));
   await eventually('it arrives', () => b.heard.length > 0);
   expect(b.heard).toEqual(['a: hello']);
+});
+
+test('A15: members that a relay makes up by the thousand keep nobody out who was here before, or is named in the configuration', async () => {
+  const made = Array.from({ length: 1_000 }, (_, i) => ref(`${i}`.padStart(64, '0'), `made${i}`));
+  const [named, known] = [ref('aa'.repeat(32), 'named'), ref('bb'.repeat(32), 'known')];
+  const asked: string[] = [];
+  let hear: (from: PeerRef, bytes: Uint8Array) => void = () => undefined;
+  let tell: (event: OverlayEvent) => void = () => undefined;
+  const overlay = {
+    publicKey: 'cc'.repeat(32),
+    status: () => ({ name: 'a' }),
+    onMessage: (_: string, handler: typeof hear) => (hear = handler),
+    onEvent: (listener: typeof tell) => (tell = listener),
+    peers: () => [{ ...named, isConnected: false }],
+    members: () => new Promise((resolve) => setImmediate(resolve, [...made, known])),
+    post: () => undefined,
+    // Nobody of them answers.
+    connect: (key: string) => new Promise(() => asked.push(key)),
+    stop: () => Promise.resolve(),
+  } as unknown as Overlay;
+  const start = async (before: () => void): Promise<readonly string[]> => {
+    const link = overlayLink({ open: () => Promise.resolve(overlay) });
+    await link.start('a');
+    before();
+    await eventually('as many are connected to as may be', () => asked.length === 64);
+    await link.stop();
+    return asked.splice(0);
+  };
+  const first = await start(() => {
+    hear(known, Uint8Array.of(1));
+    tell({ type: 'peer_down', peer: known.publicKey, name: 'known', reason: 'it does not answer' });
+  });
+  expect(first.slice(0, 2).toSorted()).toEqual([named.publicKey, known.publicKey]);
+  // And of the others not always the same.
+  expect(new Set([...first, ...(await start(() => undefined))]).size).toBeGreaterThan(first.length + 20);
 });
 
 describe('processes', () => {

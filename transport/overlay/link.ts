@@ -6,6 +6,7 @@
  * A node is only ever what its certificate says, or what this side has pinned; nobody is told as who he says to be. A name that is none of the overlay
  * (`NAME` in trust/encoding.ts) is written `x--` and the hex of its UTF-8. Authorities give no two names that differ in capitals alone.
  */
+import { randomInt } from 'node:crypto';
 import { assert, MeshError } from '../../core/errors.ts';
 import type { Link } from '../../core/ports/link.ts';
 import type { Overlay, PeerRef } from './host/ports.ts';
@@ -24,6 +25,8 @@ const LOOK_MS = 2_000;
 const LOOK_MAX_MS = 30_000;
 /** Members that are being connected to at once. */
 const CONNECTING_MAX = 64;
+/** Nodes of which it is remembered that they were here. */
+const MET_MAX = 4_096;
 
 export interface OverlayLinkOptions {
   /**
@@ -68,6 +71,8 @@ class OverlayLink implements Link {
   /** Nodes of the mesh that have said that they are here, by key. */
   private readonly here = new Map<PublicKey, string>();
   private readonly connecting = new Set<PublicKey>();
+  /** Who was here at any time, the last ones. */
+  private readonly met = new Set<PublicKey>();
   private overlay: Overlay | undefined;
   private timer: NodeJS.Timeout | undefined;
   private waitMs = LOOK_MS;
@@ -98,7 +103,7 @@ class OverlayLink implements Link {
       );
     this.overlay = overlay;
     for (const channel of this.handlers.keys()) this.listen(overlay, channel);
-    overlay.onMessage(PRESENCE, (from, bytes) => this.met(from, bytes));
+    overlay.onMessage(PRESENCE, (from, bytes) => this.heard(from, bytes));
     overlay.onEvent((event) => {
       if (event.type === 'peer_up') overlay.post(event.peer, PRESENCE, HERE);
       if (event.type === 'peer_down' || event.type === 'peer_restarted') this.missed(event.peer);
@@ -143,12 +148,15 @@ class OverlayLink implements Link {
     });
   }
 
-  private met(from: PeerRef, bytes: Uint8Array): void {
+  private heard(from: PeerRef, bytes: Uint8Array): void {
     const node = nodeOfName(from.name);
     if (node === undefined || this.isStopped) return;
     if (bytes[0] === GONE[0]) this.here.delete(from.publicKey);
     else if (bytes[0] === HERE[0] && this.here.get(from.publicKey) !== node) {
       this.here.set(from.publicKey, node);
+      this.met.add(from.publicKey);
+      const [oldest] = this.met;
+      if (this.met.size > MET_MAX && oldest !== undefined) this.met.delete(oldest);
       this.waitMs = LOOK_MS;
     }
   }
@@ -171,7 +179,11 @@ class OverlayLink implements Link {
   private async look(overlay: Overlay): Promise<void> {
     try {
       for (const key of this.here.keys()) overlay.post(key, PRESENCE, HERE);
-      for (const { publicKey } of [...(await overlay.members()), ...overlay.peers()]) this.reach(overlay, publicKey);
+      const members = (await overlay.members()).map(({ publicKey }) => publicKey);
+      // A relay may make up any number: they come behind those who were here before, in another order each time.
+      const known = members.filter((key) => this.met.has(key));
+      for (const key of [...overlay.peers().map(({ publicKey }) => publicKey), ...known, ...shuffled(members)])
+        this.reach(overlay, key);
     } catch (error) {
       // It was stopped meanwhile.
       if (!(error instanceof MeshError)) throw error;
@@ -188,6 +200,12 @@ class OverlayLink implements Link {
       .catch(() => undefined)
       .finally(() => this.connecting.delete(key));
   }
+}
+
+/** In an order that nobody can foresee. */
+function shuffled<T>(items: readonly T[]): readonly T[] {
+  const places = items.map((item) => ({ item, place: randomInt(2 ** 47) }));
+  return places.toSorted((a, b) => a.place - b.place).map(({ item }) => item);
 }
 
 /** What cannot be a name belongs to nobody. */
