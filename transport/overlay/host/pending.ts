@@ -1,4 +1,10 @@
-/** Promises of users, by what fulfils them. */
+/**
+ * Promises of users, by what settles them; `stop` rejects all that are left. Times in ms.
+ *
+ *   connection  'connected', 'failed', or its time is over: NET_PEER_UNREACHABLE      pong         an answer, or its time is over
+ *   delivery    'delivered' or 'lost'; the silence of a peer ends in 'lost'            writable     'writable', or the end of the connection
+ *   resolution  'resolved', or nothing after 6 s: it never rejects but by `stop`
+ */
 import { MeshError } from '../../../core/errors.ts';
 import type { Ticket } from '../node/ports.ts';
 import type { PublicKey } from '../session/output.ts';
@@ -60,14 +66,14 @@ export class Pending {
   }
 
   delivered(peer: PublicKey, ticket: Ticket): void {
-    this.delivery1(peer, textOf(ticket), ({ resolve }) => resolve());
+    this.endDelivery(peer, textOf(ticket), ({ resolve }) => resolve());
   }
 
   /** Without a ticket: all of this generation. */
   lost(peer: PublicKey, generation: number, ticket: Ticket | undefined, error: MeshError): void {
-    if (ticket !== undefined) return this.delivery1(peer, textOf(ticket), ({ reject }) => reject(error));
+    if (ticket !== undefined) return this.endDelivery(peer, textOf(ticket), ({ reject }) => reject(error));
     for (const [text, waiter] of this.deliveries.get(peer) ?? [])
-      if (waiter.generation === generation) this.delivery1(peer, text, ({ reject }) => reject(error));
+      if (waiter.generation === generation) this.endDelivery(peer, text, ({ reject }) => reject(error));
     // Who waits for room has it, or gets the error of the next message.
     this.isWritable(peer);
   }
@@ -128,7 +134,7 @@ export class Pending {
     this.resolutions.clear();
   }
 
-  private delivery1(peer: PublicKey, text: string, end: (waiter: Waiter<void>) => void): void {
+  private endDelivery(peer: PublicKey, text: string, end: (waiter: Waiter<void>) => void): void {
     const ofPeer = this.deliveries.get(peer);
     const waiter = ofPeer?.get(text);
     if (ofPeer === undefined || waiter === undefined) return;

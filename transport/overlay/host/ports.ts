@@ -4,6 +4,7 @@ import type { OverlayAddress } from '../identity/address.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { KnownPeer, NodeView, OverlayEvent, PeerView } from '../node/ports.ts';
 import type { Endpoint, PathKind } from '../paths/endpoint.ts';
+import type { DialFault } from './dials.ts';
 import type { RelayAddress } from '../relay/ports.ts';
 import type { KeyLimits } from '../session/keys.ts';
 import type { PublicKey } from '../session/output.ts';
@@ -82,6 +83,8 @@ export interface OverlayStatus extends NodeView {
   readonly certificate:
     | { readonly notBeforeMs: number; readonly notAfterMs: number; readonly renewalFailed: string | undefined }
     | undefined;
+  /** Why WebSockets to relays and peers could not be opened, where the last dial has failed. */
+  readonly dialFaults: readonly DialFault[];
 }
 
 /** `target`: a key in hex, an address, or a name. All but the key may have to be asked of the relays: NET_NAME_UNKNOWN, NET_ADDRESS_CONFLICT. */
@@ -94,11 +97,13 @@ export interface Overlay extends AsyncDisposable {
   /** Rejects with NET_PEER_UNREACHABLE, NET_PEER_REFUSED, and as of `target`. */
   connect(target: string, options?: { readonly timeoutMs?: number }): Promise<PeerView>;
   /**
-   * Resolves when the peer's node has it (at once for mode 2, unreliable); nothing is sent again after it rejected. Keeps `bytes`. Channels that begin with `net/` are not for users.
+   * Resolves when the peer's node has it (at once for mode 2, unreliable); nothing is sent again after it rejected. Keeps
+   * `bytes`. Channels that begin with `net/` are not for users.
    *
    * Who is not known yet by the name or address is connected to first, and what its certificate says counts.
    *
-   * Rejects with NET_BACKPRESSURE (nothing was kept; `drained` says when to go on, or `connect` where the target is not reached yet), NET_CLOSED, NET_PEER_RESTARTED, NET_UNDELIVERED, NET_CHANNEL_REFUSED, PAYLOAD_TOO_LARGE, and as `connect`.
+   * Rejects with NET_BACKPRESSURE (nothing was kept; `drained` says when to go on, or `connect` where the target is not reached yet), NET_CLOSED,
+   * NET_PEER_RESTARTED, NET_UNDELIVERED, NET_CHANNEL_REFUSED, PAYLOAD_TOO_LARGE, and as `connect`.
    */
   send(target: string, channel: string, bytes: Uint8Array, options?: { readonly mode?: ChannelMode }): Promise<void>;
   /** Resolves when a peer takes messages again. */
@@ -107,7 +112,10 @@ export interface Overlay extends AsyncDisposable {
   post(target: string, channel: string, bytes: Uint8Array): void;
   /** One handler a channel, which must not throw. Returns what ends it. */
   onMessage(channel: string, handler: (from: PeerRef, bytes: Uint8Array) => void): () => void;
-  /** Messages on channels that have no handler, but for those of the overlay itself; one handler. What it does not take (false) is dropped, and counted. */
+  /**
+   * Messages on channels that have no handler, but for those of the overlay itself; one handler. What it does not take (false) is dropped, and
+   * counted.
+   */
   onUnclaimed(handler: UnclaimedHandler): () => void;
   onEvent(listener: (event: OverlayEvent) => void): () => void;
   /** Rejects with NET_PEER_UNREACHABLE when no answer comes within `timeoutMs` (5,000). */
