@@ -191,16 +191,6 @@ describe('registration', () => {
     expect(a.of('signed').at(-1)?.seq).toBe(seqs.at(-1));
   });
 
-  test('follows the name', () => {
-    const { lab: l, relays, a } = lab([20, 40]);
-    const b = l.addClient(bob, relays);
-    l.runFor(3_000);
-    l.input(a, (r) => r.rename(l.now, 'anna'));
-    l.runFor(100);
-    expect(said(l.find(b, { name: 'anna' }).records)).toEqual([['anna', relays[0]?.key, relays[1]?.key]]);
-    expect(l.find(b, { name: 'alice' }).records).toEqual([]);
-  });
-
   test('goes on where the last run ended, even if the clock went back', () => {
     const { lab: l, relays, a } = lab([20]);
     l.runFor(3_000);

@@ -4,7 +4,7 @@
  * It asks for sessions ('connect', 'dial') and is told what came of it (`up`, `down`). Up to four relays are measured at the start and after a
  * change of the network; the two with the shortest RTT stay. Whoever fails, falls silent or refuses is left for another one and tried again
  * later, each time after twice as long. The record of this node names the two, and is registered there and at relays of peers that it
- * visits. It is signed anew when half of its life is over, and when the two or the name change.
+ * visits. It is signed anew when half of its life is over, and when the two change.
  */
 import { assert } from '../../../core/errors.ts';
 import { nextSeq, signRecord } from '../trust/record.ts';
@@ -52,7 +52,6 @@ export class Rendezvous {
   private readonly questions = new Map<number, Question>();
   private readonly records: Records;
   private readonly chance: () => number;
-  private name: string;
   private own: Own | undefined;
   private lastSeq: number;
   private nextId = 0;
@@ -68,7 +67,6 @@ export class Rendezvous {
   constructor(options: RendezvousOptions) {
     this.o = options;
     this.key = hexOf(options.identity.publicKey);
-    this.name = options.name;
     this.lastSeq = options.seq;
     this.records = new Records(options.network, PINS_MAX, 'forget_oldest');
     this.chance = () => new Reader(options.random(4)).u32() / 2 ** 32;
@@ -156,13 +154,6 @@ export class Rendezvous {
   leave(now: number, relay: PublicKey): void {
     const link = this.links.get(relay);
     if (link !== undefined) link.isVisited = false;
-    this.settle(now);
-  }
-
-  /** '': none. */
-  rename(now: number, name: string): void {
-    if (name !== this.name) this.own = undefined;
-    this.name = name;
     this.settle(now);
   }
 
@@ -321,14 +312,14 @@ export class Rendezvous {
   }
 
   private sign(now: number, relays: readonly PublicKey[]): Own {
-    const { identity, network, wallClock } = this.o;
+    const { identity, network, wallClock, name } = this.o;
     const wallClockMs = wallClock(now);
     // A seq that lies ahead of the clock of all members was taken by none of them: the clock of this node was wrong then.
     const last = this.lastSeq > wallClockMs + RECORD_SKEW_MS ? 0 : this.lastSeq;
     const seq = nextSeq(last, wallClockMs);
     const ttlMs = network.limits.recordTtlMs;
     const keys = relays.map((key) => Buffer.from(key, 'hex'));
-    const bytes = signRecord(identity, network, { seq, ttlMs, relays: keys, name: this.name });
+    const bytes = signRecord(identity, network, { seq, ttlMs, relays: keys, name });
     const own = { seq, bytes, relays, renewAt: now + (ttlMs / 2) * (0.9 + this.chance() / 10) };
     this.lastSeq = seq;
     this.own = own;
