@@ -12,7 +12,7 @@ export const MESH_FILE = 'mesh.yaml';
 /** The folder of a network where none is named. */
 export const NET_FOLDER = '.reprise/net';
 
-const COMMAND = /`reprise(?: ([^`]+))?`(, where the network was made)?/g;
+const COMMAND = /`reprise(?: ([^`]+))?`(, (?:where the network was made|there)\b)?/g;
 
 const TAKES_FILE: ReadonlySet<string> = new Set(VERBS.map(({ name }) => name));
 
@@ -44,7 +44,7 @@ export class Invocation {
 
   /**
    * A text with its commands in backquotes as they have to be typed, and ACTOR in them by its name, where that is known. The folder of this node
-   * is of no use to a command that is for another: one that is to be typed `, where the network was made`.
+   * is of no use to a command that is for another: one that is to be typed `, where the network was made`, or `, there`.
    */
   text(text: string, actor?: Address): string {
     return text.replaceAll(COMMAND, (_, typed: string | undefined, elsewhere = '') => {

@@ -1,5 +1,6 @@
 /** Why a node is connected as it is, in words, with what to do. Looks at what is known, and changes nothing. */
 import type { Finding } from '../doctor.ts';
+import { dialFaultText } from './dial-fault.ts';
 import { spanText, timeText } from '../render/text.ts';
 import { type NodeId, REVOKED_CURE, revokedText } from './node-id.ts';
 import { oneLine, pathText, rttText } from './render.ts';
@@ -58,8 +59,8 @@ export function diagnose(status: NetStatus, wallClockMs: number): readonly Findi
   const { node, renewalFailed, relays, peers, expelledBy } = status;
   const isNoRelay = ({ key }: { readonly key: string }): boolean => !relays.some((relay) => relay.key === key);
   const runs = ok(
-    'node',
-    `process ${status.pid} runs ${node.name ?? 'it'} (${node.address}) of ${node.network.name}, for ${spanText(wallClockMs - status.startedAt)}`,
+    'process',
+    `${status.pid} runs ${node.name ?? 'it'} (${node.address}) of ${node.network.name}, for ${spanText(wallClockMs - status.startedAt)}`,
   );
   // All are silent to it, and nothing else is the matter.
   if (node.isRevoked) return [runs];
@@ -141,9 +142,10 @@ function relayFinding(relay: RelayRow): Finding {
   if (state === 'idle' && why === '' && parted === '') return skipped(name, 'not asked, since others serve this node');
   if (kind === undefined) {
     const at = relay.endpoints.length === 0 ? '' : ` at ${relay.endpoints.join(', ')}`;
+    const dials = relay.dialFaults.map((fault) => `. ${dialFaultText(fault)}`).join('');
     return failed(
       name,
-      `no answer${at}${why}${parted}. See that it runs (\`net peers\` there) and that this is where it is. If it does, ${NOT_LET_IN}`,
+      `no answer${at}${why}${parted}${dials}. See that it runs (\`net peers\` there) and that this is where it is. If it does, ${NOT_LET_IN}`,
     );
   }
   const how = kind === 'tcp' ? 'by TCP' : kind === 'relayed' ? 'by another relay' : 'by UDP';

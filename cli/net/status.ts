@@ -1,6 +1,7 @@
 /** What is known of a node that runs: JSON for `--json`, with fields that do not change their meaning, and what the tables are made of. */
 import { endpointText, kindOfPath, parseRelayPath, parseUdpPath, type PathKind } from '../../transport/overlay/paths/endpoint.ts';
 import type { NodeView, PeerView } from '../../transport/overlay/node/ports.ts';
+import type { DialFault } from '../../transport/overlay/host/dials.ts';
 import type { OverlayStatus } from '../../transport/overlay/overlay.ts';
 import type { PathView } from '../../transport/overlay/paths/paths.ts';
 import type { NatKind } from '../../transport/overlay/punch/candidates.ts';
@@ -45,6 +46,8 @@ export interface RelayRow {
   readonly why: string;
   /** With what the last connection has ended, in words; undefined: there is one, or there was none. */
   readonly parted: string | undefined;
+  /** Of its endpoints: why their WebSockets could not be opened. */
+  readonly dialFaults: readonly DialFault[];
 }
 
 export interface PeerRow {
@@ -173,18 +176,26 @@ export function viaOf(path: string, names: Names): string {
   return relay === undefined ? 'WebSocket' : names(relay.relay);
 }
 
-function relayRow(relay: RelayStatus, view: NodeView, config: NetConfig, names: Names, parted: string | undefined): RelayRow {
+function relayRow(
+  relay: RelayStatus,
+  view: OverlayStatus,
+  config: NetConfig,
+  names: Names,
+  parted: string | undefined,
+): RelayRow {
   const { relay: key, state, isHome, rttMs, why } = relay;
   const path = view.peers.find((peer) => peer.publicKey === key && peer.state === 'up')?.path;
+  const endpoints = config.relays.find((known) => known.key === key)?.endpoints ?? [];
   return {
     name: names(key),
     key,
-    endpoints: config.relays.find((known) => known.key === key)?.endpoints ?? [],
+    endpoints,
     state,
     isHome,
     kind: path === undefined ? undefined : kindOfPath(path),
     rttMs,
     why,
     parted,
+    dialFaults: view.dialFaults.filter(({ url }) => endpoints.includes(url)),
   };
 }

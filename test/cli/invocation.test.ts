@@ -33,6 +33,9 @@ test('a command for another folder, on another machine perhaps, has not the one 
     'ask for one (`npx reprise net invite`, where the network was made), or see `npx reprise net doctor --dir alice`',
   );
   expect(reprise.text('`reprise net join INVITE --dir FOLDER`')).toBe('`npx reprise net join INVITE --dir FOLDER`');
+  expect(reprise.text('`reprise net id`, there, and `reprise net id` here')).toBe(
+    '`npx reprise net id`, there, and `npx reprise net id --dir alice` here',
+  );
   expect(reprise.elsewhere('net connect-mcp files')).toBe('npx reprise net connect-mcp files');
 });
 

@@ -99,9 +99,9 @@ class RunningOverlay implements Overlay {
       this.node.receive(this.now(), path, bytes);
       this.turns.soon();
     };
-    const onError = (path: PathId | undefined, socket: string, fault: EndpointFault): void => {
+    const onError = (path: PathId | undefined, socket: string, fault: EndpointFault, cause: Error): void => {
       if (fault === 'other') return;
-      if (path !== undefined && socket === 'ws') this.dials.closed(path);
+      if (path !== undefined && socket === 'ws') this.dials.closed(path, cause);
       this.node.pathFailed(this.now(), path, socket, fault);
       this.turns.soon();
     };
@@ -254,6 +254,7 @@ class RunningOverlay implements Overlay {
       endpoints: this.listening,
       webSocket: this.served,
       certificate: this.membership.certificate,
+      dialFaults: this.dials.faults(),
     };
   }
 

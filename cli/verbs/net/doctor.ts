@@ -38,7 +38,7 @@ async function found(folder: NetFolder): Promise<Found> {
     const message = 'it does not run: `reprise net up` runs it, and then there is more to say here';
     const others: readonly Finding[] = [
       filesFinding(folder),
-      { name: 'node', status: 'failed', message },
+      { name: 'process', status: 'failed', message },
       certificateFinding(id, Date.now()),
     ];
     return { member: [], others };
@@ -46,7 +46,7 @@ async function found(folder: NetFolder): Promise<Found> {
     const { code, message } = errorData(error);
     const cure = cureFor(error);
     const fault: Finding = {
-      name: code === 'NET_UNRESPONSIVE' ? 'node' : 'folder',
+      name: code === 'NET_UNRESPONSIVE' ? 'process' : 'folder',
       status: 'failed',
       message: cure === undefined ? message : `${message}. ${cure}`,
     };

@@ -49,7 +49,7 @@ export async function run(call: Call): Promise<void> {
     `${io.paint('green', network.name)} is made. This node is ${config.name}, ${identity.address}; all of it is in ${folder.path}`,
   );
   const next = isPinned
-    ? '`reprise net up` runs it. On another machine: the same `net init` with `--pinned`, then `reprise net add KEY` on both, with the key of the other (`reprise net id`)'
+    ? `\`reprise net up\` runs it. The other machine is made with \`reprise net init ${network.name} --pinned\`, there. Then each has to know the key of the other (\`reprise net id\`): \`reprise net add KEY\` here, and \`reprise net add KEY\`, there`
     : '`reprise net up` runs it; then `reprise net invite`, in another terminal, prints the line by which a machine joins';
   io.note(`it takes UDP at ${config.listen.join(', ')}: a firewall has to let that in. \`listen\` in config.json changes it`);
   io.note(next);

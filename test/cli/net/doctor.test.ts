@@ -14,7 +14,7 @@ function finding(name: string, status: Partial<NetStatus>, now = NOW): readonly 
 test('a node that is well has nothing but what is ok', () => {
   const found = diagnose(STATUS, NOW);
   expect(found.map(({ name, status }) => `${name} ${status}`)).toEqual([
-    'node ok',
+    'process ok',
     'certificate ok',
     'udp ok',
     'nat ok',
@@ -65,7 +65,7 @@ test('of a node that was revoked: who has done it, and what is left to do', () =
   const revokedBy = { authority: '5f0c'.repeat(16), list: 3 };
   // That nobody answers it needs no other reasons.
   const node = { ...STATUS.node, isRevoked: true, revokedBy };
-  expect(diagnose({ ...STATUS, node, peers: [] }, NOW).map(({ name }) => name)).toEqual(['node']);
+  expect(diagnose({ ...STATUS, node, peers: [] }, NOW).map(({ name }) => name)).toEqual(['process']);
   expect(memberFindings({ ...STATUS.node, isRevoked: true, revokedBy })).toEqual([
     {
       name: 'member',
@@ -135,6 +135,24 @@ describe('a relay', () => {
       expect(finding('relay hub', status)).toEqual(['failed', expect.stringMatching(/^no answer at .* See that it runs/)]);
       expect(finding('udp', status)).toEqual(['ok', expect.stringContaining('bob answers')]);
     }
+  });
+  test('whose WebSocket cannot be opened: why, and what to do', () => {
+    const fault = (reason: string, message: string) => {
+      const dialFaults = [{ url: 'wss://hub.example.org:443', message: `wss://hub.example.org:443: ${message}`, reason }];
+      return finding('relay hub', { relays: [{ ...RELAY, state: 'connecting', kind: undefined, dialFaults }] });
+    };
+    expect(fault('DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed certificate')).toEqual([
+      'failed',
+      expect.stringMatching(
+        /^no answer at .*\. wss:\/\/hub\.example\.org:443: self-signed certificate \(.*NODE_EXTRA_CA_CERTS=FILE.*\)\. See/,
+      ),
+    ]);
+    expect(fault('PROXY_407', 'the proxy p:3128 answers 407')[1]).toContain('HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT');
+    expect(fault('PROXY_403', 'the proxy p:3128 answers 403')[1]).toContain('has to let CONNECT through');
+    // What nobody has a cure for is told as it is; what a proxy says moves no cursor.
+    const [, told] = fault('EWHATEVER', 'a\u001b[2Jb');
+    expect(told).toMatch(/443: a.*b\. See/);
+    expect(told).not.toContain('\u001b');
   });
   test('says with what it has ended the last connection, if that says anything', () => {
     const told = (parted: string) => finding('relay hub', { relays: [{ ...RELAY, state: 'idle', kind: undefined, parted }] })[1];

@@ -132,6 +132,15 @@ describe('invite', () => {
   });
 });
 
+test('init --pinned says what is to be typed on the other machine without the folder of this one', async () => {
+  await using lab = new NetLab();
+  const { stderr } = await lab.net('a', 'init', 'lan', '--pinned');
+  expect(stderr).toMatch(/`reprise net up --dir \S+`/);
+  expect(stderr).toMatch(
+    /`reprise net init lan --pinned`, there\b.*`reprise net add KEY --dir \S+` here, and `reprise net add KEY`, there/,
+  );
+});
+
 describe('join', () => {
   test('refuses what is no invite, is of yesterday, or is to another network than that of the folder', async () => {
     await using lab = new NetLab();
@@ -263,7 +272,7 @@ describe('without a node that runs', () => {
         checks: [
           { name: 'node' },
           { name: 'folder', status: 'ok' },
-          { name: 'node', status: 'failed' },
+          { name: 'process', status: 'failed' },
           { name: 'certificate', status: 'ok' },
         ],
       },

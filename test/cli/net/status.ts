@@ -14,6 +14,7 @@ export const RELAY: RelayRow = {
   rttMs: 12,
   why: '',
   parted: undefined,
+  dialFaults: [],
 };
 
 export const PEER: PeerRow = {

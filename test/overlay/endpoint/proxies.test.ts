@@ -4,6 +4,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, test, type TestContext } from 'vitest';
+import type { MeshError } from '../../../core/errors.ts';
 import { startProxy, type Proxy } from './proxy.ts';
 import { bytesOf } from './recorder.ts';
 import { LOOPBACK, WebSocketLab, type Node, type Relay } from './websocket-lab.ts';
@@ -62,10 +63,27 @@ describe('TLS', () => {
     const [good, other] = [selfSigned(skip), selfSigned(skip, 'IP:192.0.2.1')];
     const stranger = lab.node();
     stranger.endpoint.dial((await lab.relay({}, good)).url);
-    expect((await failure(stranger)).message).toMatch(/self-signed certificate/);
+    expect(await failure(stranger)).toMatchObject({
+      message: expect.stringMatching(/^wss:\/\/127\.0\.0\.1:\d+: self-signed certificate/),
+      data: { reason: 'DEPTH_ZERO_SELF_SIGNED_CERT' },
+    });
     const misled = lab.node({ ca: [other.cert] });
     misled.endpoint.dial((await lab.relay({}, other)).url);
-    expect((await failure(misled)).message).toMatch(/does not match certificate/);
+    expect(await failure(misled)).toMatchObject({
+      message: expect.stringMatching(/does not match certificate/),
+      data: { reason: 'ERR_TLS_CERT_ALTNAME_INVALID' },
+    });
+  });
+
+  test('that is not spoken there, and a port that nobody has, are told apart', async () => {
+    const [plain, node, late] = [await lab.relay(), lab.node(), lab.node()];
+    node.endpoint.dial(plain.url.replace('ws:', 'wss:'));
+    expect(await failure(node)).toMatchObject({ data: { reason: expect.stringMatching(/EPROTO|ERR_SSL_WRONG_VERSION_NUMBER/) } });
+    late.endpoint.dial('wss://localhost:1');
+    expect(await failure(late)).toMatchObject({
+      message: expect.stringMatching(/^wss:\/\/localhost:1: .*ECONNREFUSED/),
+      data: { reason: 'ECONNREFUSED' },
+    });
   });
 
   test('handshakes that do not end are ended, and count as connections', async ({ skip }) => {
@@ -114,6 +132,7 @@ describe('through a proxy', () => {
   test('credentials are in no error, whatever goes wrong', async () => {
     const [proxy, relay] = [await proxyWith({ credentials: 'another:one' }), await lab.relay()];
     const shown: string[] = [];
+    const reasons: unknown[] = [];
     for (const at of [
       `http://secret:hidden@${LOOPBACK}:${proxy.port}`,
       `http://secret:hidden@${LOOPBACK}:1`,
@@ -125,13 +144,15 @@ describe('through a proxy', () => {
       node.endpoint.dial(relay.url, { proxy: () => at });
       const error = await failure(node);
       shown.push(error.message);
+      reasons.push((error as MeshError).data);
       expect(inspect(error, { depth: 10, showHidden: true })).not.toMatch(/secret|hidden|c2VjcmV0/);
     }
     expect(shown).toEqual([
-      expect.stringContaining('407'),
-      expect.stringContaining('ECONNREFUSED'),
+      `${relay.url}: the proxy ${LOOPBACK}:${proxy.port} answers 407 Proxy Authentication Required`,
+      expect.stringMatching(/: the proxy 127\.0\.0\.1:1: .*ECONNREFUSED/),
       ...Array.from({ length: 3 }, () => 'a proxy URL begins with http:// or https://'),
     ]);
+    expect(reasons).toEqual([{ reason: 'PROXY_407' }, { reason: 'PROXY' }, undefined, undefined, undefined]);
   });
 
   test('credentials are in no debug output', async () => {
@@ -167,7 +188,7 @@ describe('through a proxy', () => {
     node.endpoint.dial('ws://127.0.0.1:1', { proxy: () => `http://${LOOPBACK}:${(silent.address() as AddressInfo).port}` });
     const [socket] = await once(silent, 'connection');
     const closed = once(socket.resume(), 'close');
-    expect((await failure(node)).message).toBe('no answer within 100 ms');
+    expect((await failure(node)).message).toBe('ws://127.0.0.1:1: no answer within 100 ms');
     await closed;
     silent.close();
   });

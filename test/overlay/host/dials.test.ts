@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { MeshError } from '../../../core/errors.ts';
 import { Dials } from '../../../transport/overlay/host/dials.ts';
 import { Lookups, LOOKUPS_MAX } from '../../../transport/overlay/host/lookups.ts';
 
@@ -28,9 +29,29 @@ test('one that could not be opened leaves the one before, and is dialled again',
   d.dial(PEER, URL);
   d.opened('ws:1');
   d.dial(PEER, URL);
-  d.closed('ws:2');
+  d.closed('ws:2', new Error('refused'));
   d.dial(PEER, URL);
   expect([dialled.length, closed]).toEqual([3, []]);
+});
+
+test('why the last dial of a URL failed is known until it is opened, also of a peer that is given up; what was open has not failed', () => {
+  const { dials: d } = dials();
+  const refused = (reason: string): MeshError => new MeshError('TRANSPORT_UNAVAILABLE', `it was ${reason}`, { data: { reason } });
+  d.dial(PEER, URL);
+  d.closed('ws:1', refused('PROXY_407'));
+  d.dial(PEER, URL);
+  d.closed('ws:2', refused('PROXY_403'));
+  d.gone(PEER);
+  expect(d.faults()).toEqual([{ url: URL, message: 'it was PROXY_403', reason: 'PROXY_403' }]);
+  d.dial(PEER, URL);
+  d.opened('ws:3');
+  d.closed('ws:3', new Error('the peer or something between closed it'));
+  expect(d.faults()).toEqual([]);
+  for (let n = 4; n < 100; n++) {
+    d.dial(PEER, `${URL}/${n}`);
+    d.closed(`ws:${n}`, new Error('no route'));
+  }
+  expect([d.faults().length, d.faults().at(-1)]).toEqual([64, { url: `${URL}/99`, message: 'no route', reason: undefined }]);
 });
 
 describe('names of hosts', () => {

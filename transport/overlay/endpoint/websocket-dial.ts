@@ -3,8 +3,9 @@ import type { Agent } from 'node:http';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { WebSocket, type ClientOptions } from 'ws';
-import { errorData, MeshError } from '../../../core/errors.ts';
+import { MeshError } from '../../../core/errors.ts';
 import { BATCH_BYTES_MAX } from './batch.ts';
+import { dialError, type DialProxy } from './websocket-faults.ts';
 import { OVERLAY_HTTP_PATH } from './websocket-server.ts';
 
 export interface DialOptions {
@@ -18,7 +19,7 @@ export interface DialOptions {
 /** One of both is called, once, and later than `dialWebSocket` returns. */
 export interface DialEvents {
   opened(socket: WebSocket): void;
-  /** Its message names the host and the reason. */
+  /** As `dialError`. */
   failed(cause: Error): void;
 }
 
@@ -38,7 +39,7 @@ export function dialWebSocket(text: string, { proxy, ca, handshakeMs }: DialOpti
     events.failed(cause);
   };
   const late = setTimeout(
-    () => failed(new MeshError('TRANSPORT_UNAVAILABLE', `no answer within ${handshakeMs} ms`)),
+    () => failed(new MeshError('TRANSPORT_UNAVAILABLE', `${text}: no answer within ${handshakeMs} ms`)),
     handshakeMs,
   );
   late.unref();
@@ -46,18 +47,16 @@ export function dialWebSocket(text: string, { proxy, ca, handshakeMs }: DialOpti
     const url = webSocketUrl(text);
     const trusted = ca && { ca: [...ca] };
     const proxyUrl = proxy?.();
-    const agent = proxyUrl === undefined ? undefined : proxyAgent(proxyUrl, attempt.signal, trusted);
+    const by = proxyUrl === undefined ? undefined : proxyAgent(proxyUrl, attempt.signal, trusted);
     const socket = new WebSocket(url, {
       maxPayload: BATCH_BYTES_MAX,
       perMessageDeflate: false,
       checkServerIdentity: certifiedAs(url.hostname.replace(/^\[|\]$/g, '')),
       ...trusted,
-      ...(agent && { agent }),
+      ...(by && { agent: by.agent }),
     });
     // It stays, for an attempt that was given up has an error to tell, too.
-    socket.on('error', (error) =>
-      failed(new MeshError('TRANSPORT_UNAVAILABLE', `${url.protocol}//${url.host}: ${errorData(error).message}`)),
-    );
+    socket.on('error', (error) => failed(dialError(`${url.protocol}//${url.host}`, error, by?.proxy)));
     socket.once('open', () => {
       // In this event: what came with the answer is told in the next one.
       if (end()) events.opened(socket);
@@ -92,7 +91,11 @@ const certifiedAs = (host: string): ClientOptions['checkServerIdentity'] =>
  * User and password go into the header here: the agent would write the URL it is given into its debug log. The signal ends the connection to
  * the proxy while that is the only one there is; one that accepts and then is silent would keep it.
  */
-function proxyAgent(text: string, signal: AbortSignal, trusted: { ca: string[] } | undefined): Agent {
+function proxyAgent(
+  text: string,
+  signal: AbortSignal,
+  trusted: { ca: string[] } | undefined,
+): { readonly agent: Agent; readonly proxy: DialProxy } {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:'))
     throw new MeshError('TRANSPORT_UNAVAILABLE', 'a proxy URL begins with http:// or https://');
@@ -103,7 +106,12 @@ function proxyAgent(text: string, signal: AbortSignal, trusted: { ca: string[] }
   const headers = isNamed
     ? { 'Proxy-Authorization': `Basic ${Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64')}` }
     : {};
-  return new HttpsProxyAgent(url, { headers, signal, ...trusted });
+  const agent = new HttpsProxyAgent(url, { headers, signal, ...trusted });
+  const proxy: DialProxy = { host: url.host, answer: undefined };
+  agent.on('proxyConnect', ({ statusCode: status, statusText: text }: { statusCode: number; statusText: string }) => {
+    proxy.answer = { status, text };
+  });
+  return { agent, proxy };
 }
 
 /** A percent sign that begins no escape is a percent sign. */

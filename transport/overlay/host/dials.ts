@@ -2,6 +2,7 @@
 import { parseEndpoint, type Endpoint } from '../paths/endpoint.ts';
 import type { PublicKey } from '../session/output.ts';
 import type { PathId } from '../session/source.ts';
+import { dialReason } from '../endpoint/websocket-faults.ts';
 import { Lookups } from './lookups.ts';
 
 export interface DialsOptions {
@@ -15,6 +16,18 @@ export interface DialsOptions {
 const RACE_MS = 400;
 const WEB_SOCKET = /^wss?:\/\//;
 
+/** URLs whose last dial has failed. */
+const FAULTS_MAX = 64;
+
+/** The last dial of a WebSocket, which failed. */
+export interface DialFault {
+  readonly url: string;
+  /** Names the host and the reason. */
+  readonly message: string;
+  /** As `dialReason`. */
+  readonly reason: string | undefined;
+}
+
 interface Dial {
   readonly peer: PublicKey;
   readonly url: string;
@@ -26,6 +39,8 @@ export class Dials {
   private readonly lookups: Lookups;
   /** Under way or open. */
   private readonly dials = new Map<PathId, Dial>();
+  /** By URL, the oldest first: kept when the peer is given up, for then it is asked for. */
+  private readonly failures = new Map<string, DialFault>();
   private readonly races = new Map<PublicKey, NodeJS.Timeout>();
   private isStopped = false;
 
@@ -48,12 +63,25 @@ export class Dials {
     const dial = this.dials.get(path);
     if (dial === undefined) return undefined;
     dial.isOpen = true;
+    this.failures.delete(dial.url);
     for (const [other] of this.of(dial.peer, dial.url)) if (other !== path) this.close(other);
     return dial.peer;
   }
 
-  closed(path: PathId): void {
+  /** A dial has failed, or what was open is over. */
+  closed(path: PathId, cause: Error): void {
+    const dial = this.dials.get(path);
     this.dials.delete(path);
+    if (dial === undefined || dial.isOpen) return;
+    const { url } = dial;
+    this.failures.delete(url);
+    this.failures.set(url, { url, message: cause.message, reason: dialReason(cause) });
+    if (this.failures.size > FAULTS_MAX) this.failures.delete(this.failures.keys().next().value as string);
+  }
+
+  /** Of URLs that were not opened since, the latest last. */
+  faults(): readonly DialFault[] {
+    return [...this.failures.values()];
   }
 
   /** The peer is forgotten: its WebSockets are closed. */
