@@ -428,7 +428,7 @@ interface Internals {
     {
       readonly isUp: boolean;
       readonly paths?: { readonly active: string | undefined };
-      readonly connection: { readonly memory: { outgoing: number; partial: number }; readonly inFlight: number };
+      readonly connection: { readonly memory: { outgoing: number; kept: number }; readonly inFlight: number };
     }
   >;
   readonly budget: { readonly bytesLeft: number };
@@ -443,7 +443,7 @@ const internals = (sim: SimNode): Internals => sim.node as unknown as Internals;
 function leftAt(sim: SimNode): readonly number[] {
   const { sessions, peers, budget } = internals(sim);
   const connections = [...peers.values()].map(({ connection }) => connection);
-  const partial = connections.reduce((sum, { memory }) => sum + memory.partial, 0);
+  const partial = connections.reduce((sum, { memory }) => sum + memory.kept, 0);
   return [
     sessions.peers.table.begun.size,
     BUDGET_BYTES - budget.bytesLeft - partial,
@@ -453,7 +453,7 @@ function leftAt(sim: SimNode): readonly number[] {
     // What goes to one who is not reached is in flight as long as its keys hold.
     ...[...peers.values()].map(({ paths, connection }) => (paths?.active === undefined ? 0 : connection.inFlight)),
     // Of those who rest it is forgotten with the peer.
-    ...[...peers.values()].filter(({ isUp }) => isUp).map(({ connection }) => connection.memory.partial),
+    ...[...peers.values()].filter(({ isUp }) => isUp).map(({ connection }) => connection.memory.kept),
   ];
 }
 

@@ -4,7 +4,8 @@ import { Connection } from '../../transport/overlay/channels/connection.ts';
 import { MESSAGE_COST } from '../../transport/overlay/channels/flow.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits } from '../../transport/overlay/channels/limits.ts';
 import type { ConnectionOutput } from '../../transport/overlay/channels/ports.ts';
-import { CELL, reassemblyBudget, type ReassemblyBudget } from '../../transport/overlay/channels/reassembly.ts';
+import { keptBudget, type KeptBudget } from '../../transport/overlay/channels/kept.ts';
+import { CELL } from '../../transport/overlay/channels/reassembly.ts';
 import { VIOLATIONS } from '../../transport/overlay/channels/violations.ts';
 import { NewReno } from '../../transport/overlay/congestion/new-reno.ts';
 import { CONTROL, parseFrames, type ChannelMode, type Frame } from '../../transport/overlay/wire/frames.ts';
@@ -20,7 +21,7 @@ class Victim {
   private theirs = 0;
   private ours = 0;
 
-  constructor(limits: Partial<ConnectionLimits> = {}, budget = reassemblyBudget(64 * MIB)) {
+  constructor(limits: Partial<ConnectionLimits> = {}, budget = keptBudget(64 * MIB)) {
     this.connection = new Connection({
       controller: new NewReno(),
       random: bytesFrom(dice(1)),
@@ -31,7 +32,7 @@ class Victim {
   }
 
   hears(...frames: Frame[]): boolean {
-    return this.connection.receive(this.now, this.theirs++, frames, 1_200);
+    return this.connection.receive(this.now, this.theirs++, frames);
   }
 
   /** All that it sends now. */
@@ -83,7 +84,7 @@ const ack = (ranges: [number, number][]): Frame => ({ type: 'ack', largest: rang
 /** It ended with this violation, keeps nothing, tells the peer, and takes nothing more. */
 function assertClosed(victim: Victim, violation: keyof typeof VIOLATIONS): void {
   expect(victim.closed).toBe(violation);
-  expect(victim.connection.memory).toMatchObject({ partial: 0, partials: 0, outgoing: 0 });
+  expect(victim.connection.memory).toMatchObject({ kept: 0, partials: 0, outgoing: 0 });
   expect(victim.says()).toEqual([{ type: 'close', code: VIOLATIONS[violation], finals: [] }]);
   expect(victim.hears({ type: 'ping' })).toBe(false);
 }
@@ -126,7 +127,7 @@ describe('A13: fragments', () => {
     victim.hears(open(0), cut(4 * CELL, bytes.length), cut(0, 2 * CELL), cut(0, CELL), cut(CELL, 4 * CELL));
     victim.says();
     expect(victim.outputs).toEqual([{ type: 'message', channel: 'c0', mode: 0, bytes }]);
-    expect(victim.connection.memory).toMatchObject({ partial: 0, partials: 0 });
+    expect(victim.connection.memory).toMatchObject({ kept: 0, partials: 0 });
   });
 
   test('A13 what is kept is a copy: the packet may be written over', () => {
@@ -199,9 +200,9 @@ describe('A13: fragments', () => {
     victim.hears(open(2));
     for (let seq = 0; seq < 100_000; seq++) victim.hears(fragment(seq, 0, 600, cells(1), 2));
     expect(victim.closed).toBe(undefined);
-    expect(victim.connection.memory).toEqual({ outgoing: 0, partial: 256 * CELL, partials: 256 });
+    expect(victim.connection.memory).toEqual({ outgoing: 0, kept: 256 * CELL, partials: 256 });
     victim.waits(30_001);
-    expect(victim.connection.memory).toEqual({ outgoing: 0, partial: 0, partials: 0 });
+    expect(victim.connection.memory).toEqual({ outgoing: 0, kept: 0, partials: 0 });
   });
 
   test('A13 partial messages take 4 MiB and no more', () => {
@@ -211,7 +212,7 @@ describe('A13: fragments', () => {
     for (let seq = 0; seq < 64 && victim.closed === undefined; seq++) {
       for (let at = 0; at < 3_000 && victim.closed === undefined; at += 50) {
         victim.hears(fragment(seq, at * CELL, MIB, cells(50), 1));
-        most = Math.max(most, victim.connection.memory.partial);
+        most = Math.max(most, victim.connection.memory.kept);
       }
     }
     expect(most).toBeGreaterThan(4 * MIB - 50 * CELL);
@@ -230,7 +231,7 @@ describe('A13: fragments', () => {
   });
 
   /** A peer with as much of four messages as it can get, which it never completes. */
-  function squatter(budget: ReassemblyBudget): Victim {
+  function squatter(budget: KeptBudget): Victim {
     const victim = new Victim({}, budget);
     victim.hears(open(0));
     for (let seq = 0, isTaken = true; isTaken && seq < 4; seq++)
@@ -240,9 +241,9 @@ describe('A13: fragments', () => {
   }
 
   test('A13 sixteen who hold on to all that they can get leave enough for the longest message of another, and go', () => {
-    const budget = reassemblyBudget(64 * MIB);
+    const budget = keptBudget(64 * MIB);
     const squatters = Array.from({ length: 16 }, () => squatter(budget));
-    expect(64 * MIB - budget.bytesLeft).toBeGreaterThan(40 * MIB);
+    expect(64 * MIB - budget.bytesLeft).toBeGreaterThan(39 * MIB);
     const newcomer = new Victim({}, budget);
     newcomer.hears(open(0));
     for (let at = 0; at < MIB; at += 4 * CELL)
@@ -255,8 +256,8 @@ describe('A13: fragments', () => {
   });
 
   test('A13 of 64 who hold on to all that they can get each gets something', () => {
-    const budget = reassemblyBudget(64 * MIB);
-    const held = Array.from({ length: 64 }, () => squatter(budget).connection.memory.partial);
+    const budget = keptBudget(64 * MIB);
+    const held = Array.from({ length: 64 }, () => squatter(budget).connection.memory.kept);
     expect(Math.max(...held)).toBeGreaterThan(3.9 * MIB);
     expect(Math.min(...held)).toBeGreaterThan(50_000);
     expect(held.reduce((sum, bytes) => sum + bytes, 0)).toBe(64 * MIB - budget.bytesLeft);
@@ -264,21 +265,21 @@ describe('A13: fragments', () => {
 
   test('A13 of a peer with a limit of its own what is beyond counts as lost, and it lives', () => {
     const victim = new Victim();
-    victim.connection.limitPartials(10_000);
+    victim.connection.limitKept(10_000);
     victim.hears(open(0));
     expect(Array.from({ length: 20 }, (_, i) => victim.hears(fragment(0, 4 * i * CELL, MIB, cells(4)))).indexOf(false)).toBe(8);
-    expect(victim.hears(fragment(1, 0, 1, Uint8Array.of(1)))).toBe(true);
-    expect([victim.connection.memory.partial, victim.closed]).toEqual([8 * 4 * CELL, undefined]);
+    expect(victim.hears(open(1, 1), { ...fragment(0, 0, 1, Uint8Array.of(1), 1), channel: 1 } as Frame)).toBe(true);
+    expect([victim.connection.memory.kept, victim.closed]).toEqual([8 * 4 * CELL, undefined]);
   });
 
   test('A13 without memory for all peers a fragment counts as lost, and is taken when there is', () => {
-    const budget = reassemblyBudget(2_500);
+    const budget = keptBudget(1_000);
     const [one, two] = [new Victim({}, budget), new Victim({}, budget)];
     expect(one.hears(open(0), fragment(0, 0, 10_000, cells(1)))).toBe(true);
     expect(two.hears(open(0), fragment(0, 0, 600, cells(1)))).toBe(false);
     expect(two.says()).toEqual([]);
     one.hears({ type: 'close', code: 1, finals: [] });
-    expect(budget.bytesLeft).toBe(2_500);
+    expect(budget.bytesLeft).toBe(1_000);
     expect(two.hears(open(0), fragment(0, 0, 600, cells(1)))).toBe(true);
     expect(two.says()).toMatchObject([{ type: 'ack', ranges: [[1, 1]] }]);
   });
@@ -333,7 +334,7 @@ describe('A14: acknowledgements and credit', () => {
     const victim = new Victim();
     const ranges: number[] = [];
     for (let pn = 0; pn < 200_000; pn += 2) {
-      victim.connection.receive(0, pn, [{ type: 'ping' }], 40);
+      victim.connection.receive(0, pn, [{ type: 'ping' }]);
       for (const frame of victim.says()) ranges.push(frame.type === 'ack' ? frame.ranges.length : 0);
     }
     expect(ranges.length).toBeGreaterThan(10_000);
@@ -491,7 +492,7 @@ describe('fuzz', () => {
           ...Array.from({ length: 1 + Math.floor(random() * 3) }, () => (random() < wildness ? wildFrame : tameFrame)(random)),
         );
         if (random() < 0.5) victim.waits(random() * 50);
-        expect(victim.connection.memory.partial).toBeLessThanOrEqual(4 * MIB);
+        expect(victim.connection.memory.kept).toBeLessThanOrEqual(4 * MIB);
       }
       lived.push(packets);
       victim.waits(100_000);

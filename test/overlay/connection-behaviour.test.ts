@@ -54,7 +54,7 @@ describe('packets', () => {
 
   test('that are full go before an ACK that has no room in them', () => {
     const sim = new Simulation({ seed: 1 });
-    for (let pn = 0; pn < 60; pn += 2) sim.a.connection.receive(0, pn, [{ type: 'ping' }], 40);
+    for (let pn = 0; pn < 60; pn += 2) sim.a.connection.receive(0, pn, [{ type: 'ping' }]);
     sim.a.connection.send(0, 'x', new Uint8Array(1_150));
     const packets: string[][] = [];
     for (let pn = 0, p = sim.a.connection.next(0, 1_168); p !== undefined; p = sim.a.connection.next(0, 1_168)) {
@@ -139,7 +139,7 @@ describe('a path', () => {
   test('of its own has challenges that no connection acknowledges, sends or counts', () => {
     const sim = new Simulation({ seed: 1 });
     const frame = { type: 'path_challenge', data: new Uint8Array(8).fill(7) } as const;
-    for (let pn = 0; pn < 100; pn++) expect(sim.a.connection.receive(0, pn, [frame], 41)).toBe(true);
+    for (let pn = 0; pn < 100; pn++) expect(sim.a.connection.receive(0, pn, [frame])).toBe(true);
     sim.run(1_000);
     expect(sim.a.outputs.filter((o) => o.type === 'path').length).toBe(100);
     expect([sim.a.packets, sim.a.connection.nextAt()]).toEqual([0, Infinity]);
@@ -247,7 +247,7 @@ describe('close', () => {
     expect(packets.at(-1)?.at(-1)?.type).toBe('close');
     for (const [pn, frames] of [...packets.entries()].toReversed()) {
       expect(sim.b.closed).toBe(undefined);
-      sim.b.connection.receive(0, pn, frames, 1_200);
+      sim.b.connection.receive(0, pn, frames);
     }
     sim.run(2_000);
     expect(sim.b.heard.map((m) => `${m.channel} ${m.bytes.length}`).toSorted()).toEqual(['x 3000', 'y 3000']);
@@ -266,11 +266,11 @@ describe('close', () => {
       bytes: Uint8Array.of(seq),
     });
     const open: Frame = { type: 'open_channel', channel: 0, mode: 0, name: 'x' };
-    sim.b.connection.receive(0, 0, [open, msg(0), { type: 'close', code: 0, finals: [] }], 40);
-    sim.b.connection.receive(0, 1, [open, msg(0)], 40);
+    sim.b.connection.receive(0, 0, [open, msg(0), { type: 'close', code: 0, finals: [] }]);
+    sim.b.connection.receive(0, 1, [open, msg(0)]);
     sim.pump(sim.b);
     expect([sim.b.heard.length, sim.b.closed]).toEqual([1, undefined]);
-    sim.b.connection.receive(0, 2, [msg(1)], 40);
+    sim.b.connection.receive(0, 2, [msg(1)]);
     sim.pump(sim.b);
     expect(sim.b.closed).toMatchObject({ reason: 'sent_after_close' });
     expect(sim.b.heard.length).toBe(1);

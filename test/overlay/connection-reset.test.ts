@@ -37,7 +37,7 @@ describe('a channel that is reset', () => {
     // What arrived and was not known to have may be among both.
     expect(new Set([...numbers, ...lost]).size).toBe(40);
     expect(heardOn(b, 'other')).toEqual(Array.from({ length: 40 }, (_, i) => `other ${i}`));
-    for (const { connection } of [a, b]) expect(connection.memory).toEqual({ outgoing: 0, partial: 0, partials: 0 });
+    for (const { connection } of [a, b]) expect(connection.memory).toEqual({ outgoing: 0, kept: 0, partials: 0 });
   });
 
   test('of which nothing was begun tells the peer nothing, nor does one that is not known', () => {
@@ -85,7 +85,7 @@ describe('a channel that is reset', () => {
     sim.pump(a);
     sim.run(sim.now + 20_000);
     expect([heardOn(b, 'c0').at(-1), heardOn(b, 'c1').at(-1)]).toEqual(['last', 'last']);
-    expect(b.connection.memory).toMatchObject({ partial: 0, partials: 0 });
+    expect(b.connection.memory).toMatchObject({ kept: 0, partials: 0 });
   });
 
   test('is named by a CLOSE that overtakes what was given up, so that nobody takes it for sent after the end', () => {
@@ -97,13 +97,13 @@ describe('a channel that is reset', () => {
       return next;
     };
     a.connection.send(0, 'x', message('first', 12));
-    b.connection.receive(0, 0, packet().frames, 1_200);
+    b.connection.receive(0, 0, packet().frames);
     a.connection.send(0, 'x', message('given up', 12));
     const late = packet();
     a.connection.reset(0, 'x');
     a.connection.close(0);
-    b.connection.receive(0, 2, packet().frames, 1_200);
-    b.connection.receive(0, 1, late.frames, 1_200);
+    b.connection.receive(0, 2, packet().frames);
+    b.connection.receive(0, 1, late.frames);
     expect(b.connection.take()).toMatchObject([{ type: 'message', bytes: Uint8Array.from(message('first', 12)) }]);
   });
 
@@ -152,7 +152,7 @@ describe('a channel that is reset', () => {
         );
         for (const number of delivered) expect(heard).toContain(number);
       }
-      for (const { connection } of [a, b]) expect(connection.memory).toEqual({ outgoing: 0, partial: 0, partials: 0 });
+      for (const { connection } of [a, b]) expect(connection.memory).toEqual({ outgoing: 0, kept: 0, partials: 0 });
     }
   });
 });

@@ -85,7 +85,7 @@ describe('every message once, and in order where the channel keeps it', () => {
         // No timer is left, nothing is kept, nobody woke up more often than there was a reason to.
         for (const side of [sim.a, sim.b]) {
           expect(side.connection.nextAt(), context).toBe(Infinity);
-          expect(side.connection.memory, context).toEqual({ outgoing: 0, partial: 0, partials: 0 });
+          expect(side.connection.memory, context).toEqual({ outgoing: 0, kept: 0, partials: 0 });
           expect(side.ticks, context).toBeLessThan(4 * (sim.a.packets + sim.b.packets) + 50);
         }
       }

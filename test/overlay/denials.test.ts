@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { CONNECTION_LIMITS } from '../../transport/overlay/channels/limits.ts';
-import { reassemblyBudget } from '../../transport/overlay/channels/reassembly.ts';
+import { keptBudget } from '../../transport/overlay/channels/kept.ts';
 import { Bbr } from '../../transport/overlay/congestion/bbr.ts';
 import { noDrops } from '../../transport/overlay/drops.ts';
 import { DENY_LIST_CHANNEL } from '../../transport/overlay/node/channels.ts';
@@ -24,7 +24,7 @@ test('who asks for a list again and again gets it once in an association, and th
     random: seededRandom('denials'),
     limits: CONNECTION_LIMITS,
     controller: () => new Bbr(),
-    budget: reassemblyBudget(2 ** 20),
+    budget: keptBudget(2 ** 20),
     newGeneration: () => ++generation,
   });
   const sent: Uint8Array[] = [];

@@ -1,6 +1,6 @@
 /** Whoever has an invite may come to an authority with as many keys as it likes. */
 import { expect, test } from 'vitest';
-import type { ReassemblyBudget } from '../../transport/overlay/channels/reassembly.ts';
+import type { KeptBudget } from '../../transport/overlay/channels/kept.ts';
 import { noDrops } from '../../transport/overlay/drops.ts';
 import type { Identity } from '../../transport/overlay/identity/identity.ts';
 import { JOIN_CHANNEL } from '../../transport/overlay/node/channels.ts';
@@ -102,7 +102,7 @@ test('of a message of a guest at most 64 KiB are kept while more is missing, and
   const [greedy, other] = nodes;
   greedy?.send(0, keyOf(home), JOIN_CHANNEL, new Uint8Array(1_000_000), 1);
   other?.send(0, keyOf(home), JOIN_CHANNEL, new Uint8Array(60_000), 1);
-  const { budget } = authority as unknown as { readonly budget: ReassemblyBudget };
+  const { budget } = authority as unknown as { readonly budget: KeptBudget };
   let most = 0;
   for (let i = 0; i < 500; i++) {
     reception.run(10);

@@ -4,7 +4,7 @@ import type { CongestionController } from '../../transport/overlay/congestion/co
 import { Connection } from '../../transport/overlay/channels/connection.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits } from '../../transport/overlay/channels/limits.ts';
 import type { ConnectionOutput } from '../../transport/overlay/channels/ports.ts';
-import { reassemblyBudget } from '../../transport/overlay/channels/reassembly.ts';
+import { keptBudget } from '../../transport/overlay/channels/kept.ts';
 import { Writer } from '../../transport/overlay/wire/bytes.ts';
 import { parseFrames, putFrame, type Frame } from '../../transport/overlay/wire/frames.ts';
 
@@ -112,6 +112,8 @@ export interface SimulationOptions {
   readonly initialRttMs?: number;
   /** Bytes of a datagram. */
   readonly datagram?: number;
+  /** Bytes that each side may keep of what it has not handed over. */
+  readonly budgetBytes?: number;
   /** From `a` to `b`, where it is shared with other simulations, which are then run by turns. */
   readonly bottleneck?: Bottleneck;
 }
@@ -140,7 +142,7 @@ export class Simulation {
           random: bytesFrom(this.random),
           limits: { ...CONNECTION_LIMITS, ...options.limits },
           initialRttMs: options.initialRttMs ?? 100,
-          budget: reassemblyBudget(64 * 2 ** 20),
+          budget: keptBudget(options.budgetBytes ?? 64 * 2 ** 20),
         }),
       );
     this.a = side();
@@ -236,16 +238,16 @@ export class Simulation {
         from.waiting.bytes += bytes;
         if (from.waiting.bytes > turnBytes) continue;
       }
-      this.at(at, () => this.arrive(from === this.a ? this.b : this.a, pn, frames, bytes));
+      this.at(at, () => this.arrive(from === this.a ? this.b : this.a, pn, frames));
     }
   }
 
-  private arrive(to: Side, pn: number, frames: readonly Frame[], bytes: number): void {
+  private arrive(to: Side, pn: number, frames: readonly Frame[]): void {
     // As the anti-replay window does.
     if (to.seen.has(pn)) return;
     to.seen.add(pn);
     this.tap?.(to, frames);
-    to.connection.receive(this.now, pn, frames, bytes);
+    to.connection.receive(this.now, pn, frames);
     this.pump(to);
   }
 }

@@ -66,7 +66,7 @@ test('keys anew while an association ends begin another one: else nothing could 
   world.run(9_000 - world.now);
   const peer = peers.get(b.key) as RemotePeer;
   // What b says now, no honest peer says; and that it is told so is lost.
-  peer.connection.receive(world.now, 1e6, [{ type: 'ack', largest: 1e9, delayUs: 0, ranges: [[1e9, 1e9]] as never }], 100);
+  peer.connection.receive(world.now, 1e6, [{ type: 'ack', largest: 1e9, delayUs: 0, ranges: [[1e9, 1e9]] as never }]);
   a.node.networkChanged(world.now, []);
   world.run(1);
   expect(peer.endsAt).toBeLessThan(Infinity);

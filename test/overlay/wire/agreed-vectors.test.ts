@@ -128,7 +128,7 @@ describe('codes of CLOSE', () => {
       for (const payload of breaks) expect(specFrames(toBytes(payload))).toEqual(parseFrames(toBytes(payload)));
       expect(specFrames(toBytes(hex))).toEqual([{ type: 'close', code, finals: [] }]);
       const one = newConnection();
-      breaks.forEach((payload, pn) => one.receive(0, pn, parseFrames(toBytes(payload)) as Frame[], 100));
+      breaks.forEach((payload, pn) => one.receive(0, pn, parseFrames(toBytes(payload)) as Frame[]));
       one.tick(afterMs);
       if (constant === 'expelled') one.expel(0);
       expect(one.take()).toContainEqual({ type: 'closed', reason: constant, code, isClean: false });
@@ -145,7 +145,7 @@ describe('codes of CLOSE', () => {
     (hex) => {
       const one = newConnection();
       one.send(0, 'channel', Uint8Array.of(1));
-      one.receive(0, 0, parseFrames(toBytes(hex)) as Frame[], 40);
+      one.receive(0, 0, parseFrames(toBytes(hex)) as Frame[]);
       const [close] = specFrames(toBytes(hex)) as { readonly code: number }[];
       expect(one.take()).toEqual([{ type: 'closed', reason: 'peer', code: close?.code, isClean: false }]);
       expect(one.next(0, 1_168)).toBeUndefined();

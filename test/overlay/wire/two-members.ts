@@ -4,7 +4,7 @@
  */
 import { Connection } from '../../../transport/overlay/channels/connection.ts';
 import { CONNECTION_LIMITS } from '../../../transport/overlay/channels/limits.ts';
-import { reassemblyBudget } from '../../../transport/overlay/channels/reassembly.ts';
+import { keptBudget } from '../../../transport/overlay/channels/kept.ts';
 import { Bbr } from '../../../transport/overlay/congestion/bbr.ts';
 import { noDrops, type Drops } from '../../../transport/overlay/drops.ts';
 import { DENY_LIST_CHANNEL } from '../../../transport/overlay/node/channels.ts';
@@ -29,7 +29,7 @@ export const newConnection = (): Connection =>
     random: seededRandom('agreed'),
     limits: CONNECTION_LIMITS,
     initialRttMs: 100,
-    budget: reassemblyBudget(2 ** 24),
+    budget: keptBudget(2 ** 24),
   });
 
 /** One of the two: what it knows, and how it sees the other one. */
@@ -49,7 +49,7 @@ export class OneMember {
       random: seededRandom('agreed'),
       limits: CONNECTION_LIMITS,
       controller: () => new Bbr(),
-      budget: reassemblyBudget(2 ** 24),
+      budget: keptBudget(2 ** 24),
       newGeneration: () => ++generation,
     });
     this.other.isUp = true;
@@ -80,7 +80,7 @@ export class OneMember {
 
   hears(now: number, pn: number, payload: Uint8Array): void {
     const { connection } = this.other;
-    connection.receive(now, pn, parseFrames(payload) ?? [], payload.length + 32);
+    connection.receive(now, pn, parseFrames(payload) ?? []);
     for (const output of connection.take()) {
       if (output.type === 'control' && output.frame.code === CONTROL.denylist)
         this.denials.announced(now, this.other, output.frame.bytes);

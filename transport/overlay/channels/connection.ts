@@ -139,9 +139,9 @@ export class Connection {
     this.isReady = false;
   }
 
-  /** Packets with fragments beyond so many bytes of partial messages count as lost. */
-  limitPartials(bytesMax: number): void {
-    this.contents.incoming.reassembly.bytesMax = bytesMax;
+  /** What would have to be kept beyond so many bytes, of fragments and of messages behind a missing one, counts as lost. */
+  limitKept(bytesMax: number): void {
+    this.contents.incoming.kept.bytesMax = bytesMax;
   }
 
   /** Probe timeouts in a row without an answer: the path may be dead. */
@@ -159,38 +159,39 @@ export class Connection {
     return this.flight.rttMs;
   }
 
-  /** Messages that are queued or not acknowledged, in bytes, and what partial ones of the peer take. */
-  get memory(): { readonly outgoing: number; readonly partial: number; readonly partials: number } {
-    const { bytes, size } = this.contents.incoming.reassembly;
-    return { outgoing: this.contents.outgoing.queuedBytes, partial: bytes, partials: size };
+  /** Messages that are queued or not acknowledged, in bytes; what is kept of the peer's (`Kept`), in bytes; and how many of these are partial. */
+  get memory(): { readonly outgoing: number; readonly kept: number; readonly partials: number } {
+    const { kept, reassembly } = this.contents.incoming;
+    return { outgoing: this.contents.outgoing.queuedBytes, kept: kept.bytes, partials: reassembly.size };
   }
 
   /**
    * Frames of an authenticated packet, each pn once. Never throws. Copies what it keeps.
-   * False: it counts as lost, because there is no memory for it now (`Reassembly.fits`), or the connection has ended.
+   * False: it counts as lost, because a message of it cannot be kept now (`Kept.fits`), or the connection has ended. In the first case all else of it
+   * counts: what others wait for must get in, even if they have taken all there is. It comes again with what was not taken, and does no harm.
    */
-  receive(now: number, pn: number, frames: readonly Frame[], bytes: number): boolean {
+  receive(now: number, pn: number, frames: readonly Frame[]): boolean {
     this.now = now;
     if (this.state === 'ended') return this.receiveAfterEnd(now, pn, frames);
-    const { reassembly } = this.contents.incoming;
-    if (!reassembly.fits(bytes) && frames.some((f) => f.type === 'msg' && f.bytes.length < f.total)) return false;
     this.flight.onHeard();
-    if (!frames.every(isPathFrame)) this.acks.onReceived(now, pn, frames.some(isEliciting));
+    let isTaken = true;
     for (const frame of frames) {
-      const violation = this.onFrame(now, frame);
-      if (violation !== undefined) {
-        this.fail(violation);
+      const fault = this.onFrame(now, frame);
+      if (fault === 'no_room') isTaken = false;
+      else if (fault !== undefined) {
+        this.fail(fault);
         return true;
       }
       if (this.hasEnded()) return true;
     }
+    if (isTaken && !frames.every(isPathFrame)) this.acks.onReceived(now, pn, frames.some(isEliciting));
     for (const message of this.contents.incoming.take()) {
       const { channel, bytes } = message;
       this.outputs.push({ type: 'message', channel: channel.name, mode: channel.mode, bytes });
       if (channel.mode !== 2) this.untaken.push(message);
     }
     this.checkClosed(now);
-    return true;
+    return isTaken;
   }
 
   /**
@@ -203,7 +204,9 @@ export class Connection {
     this.abandonPending();
     if (this.state === 'ended') return this.farewell();
     const ack = this.acks.frame(now);
-    const mayPut = this.flight.probes > 0 || (this.isReady && this.flight.maySend(now, room));
+    // The last of many probes is a PING alone: the peer may have no room for what is oldest, and by the answer all else is known to be due again.
+    const isPing = this.flight.probes === 1 && this.flight.timeouts > 1;
+    const mayPut = !isPing && (this.flight.probes > 0 || (this.isReady && this.flight.maySend(now, room)));
     let packing = this.contents.pack(now, room, ack, mayPut);
     // What fills a packet may find no room beside an ACK: it goes first then.
     if (mayPut && !packing.isEliciting && ack !== undefined) {
@@ -290,7 +293,7 @@ export class Connection {
     this.isReady = true;
   }
 
-  private onFrame(now: number, frame: Frame): Violation | undefined {
+  private onFrame(now: number, frame: Frame): Violation | 'no_room' | undefined {
     switch (frame.type) {
       case 'ack':
         return this.onAck(now, frame);

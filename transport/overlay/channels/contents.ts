@@ -4,12 +4,12 @@ import type { AckFrame, Acks } from '../recovery/acks.ts';
 import { frameSize } from '../wire/frames.ts';
 import { Closing } from './closing.ts';
 import { Incoming } from './incoming.ts';
+import type { KeptBudget } from './kept.ts';
 import type { ConnectionLimits } from './limits.ts';
 import type { OutMessage } from './out-channel.ts';
 import { Outgoing } from './outgoing.ts';
 import { Packing, type ControlFrame, type Item } from './packing.ts';
 import { Queue } from './queue.ts';
-import type { ReassemblyBudget } from './reassembly.ts';
 
 /** What every packet has room for. */
 export const ROOM_MIN = 1_100;
@@ -22,7 +22,7 @@ export class Contents {
   private readonly controlsMax: number;
   private controls = new Queue<{ readonly frame: ControlFrame; readonly isReliable: boolean }>();
 
-  constructor(limits: ConnectionLimits, budget: ReassemblyBudget, acks: Acks) {
+  constructor(limits: ConnectionLimits, budget: KeptBudget, acks: Acks) {
     this.incoming = new Incoming(limits, budget);
     this.outgoing = new Outgoing(limits);
     this.acks = acks;
@@ -105,6 +105,6 @@ export class Contents {
   clear(): void {
     this.controls = new Queue();
     this.outgoing.clear();
-    this.incoming.reassembly.clear();
+    this.incoming.clear();
   }
 }

@@ -3,7 +3,8 @@ import { MESSAGE_BYTES_MAX, type ChannelMode, type MsgFrame } from '../wire/fram
 import { RangeSet } from '../recovery/ranges.ts';
 import type { Item, Packing } from './packing.ts';
 import { MESSAGE_COST, ReceiveCredit } from './flow.ts';
-import { Reassembly, type ReassemblyBudget, type ReassemblyLimits } from './reassembly.ts';
+import { Kept, type KeptBudget } from './kept.ts';
+import { Reassembly, type ReassemblyLimits } from './reassembly.ts';
 import type { Violation } from './violations.ts';
 
 export interface IncomingLimits extends ReassemblyLimits {
@@ -25,7 +26,7 @@ export class InChannel {
   readonly name: string;
   readonly mode: ChannelMode;
   readonly credit: ReceiveCredit;
-  /** In order: complete ones that wait for one before. */
+  /** In order: complete ones that wait for one before. Each is kept, with `MESSAGE_COST`. */
   readonly ready = new Map<number, Uint8Array>();
   /** Delivered, or in `ready`. Ranges are bounded by the credit of messages. */
   readonly complete = new RangeSet();
@@ -47,6 +48,7 @@ export class InChannel {
 }
 
 export class Incoming {
+  readonly kept: Kept;
   readonly reassembly: Reassembly;
   /** Bytes of the connection. */
   readonly credit: ReceiveCredit;
@@ -58,9 +60,10 @@ export class Incoming {
   private readonly messagesDue = new Set<number>();
   private isClosing = false;
 
-  constructor(limits: IncomingLimits, budget: ReassemblyBudget) {
+  constructor(limits: IncomingLimits, budget: KeptBudget) {
     this.limits = limits;
-    this.reassembly = new Reassembly(limits, budget);
+    this.kept = new Kept(budget);
+    this.reassembly = new Reassembly(limits, this.kept);
     this.credit = new ReceiveCredit(limits.windowBytes, limits.windowBytesMax);
   }
 
@@ -73,7 +76,8 @@ export class Incoming {
     return undefined;
   }
 
-  message(now: number, frame: MsgFrame): Violation | undefined {
+  /** 'no_room': it cannot be kept now, and nothing is changed. What needs not be kept, as what others wait for, is always taken. */
+  message(now: number, frame: MsgFrame): Violation | 'no_room' | undefined {
     const channel = this.channels.get(frame.channel);
     if (channel === undefined) return 'channel_unknown';
     if (channel.mode !== frame.mode) return 'mode_changed';
@@ -83,6 +87,9 @@ export class Incoming {
     if (channel.final !== undefined && seq >= channel.final) return 'sent_after_close';
     if (channel.complete.has(seq) || seq < channel.next) return undefined;
     if (seq >= channel.credit.limit) return 'credit_exceeded';
+    const isOldest = seq === channel.complete.floor;
+    const isToWait = frame.bytes.length < frame.total || (channel.mode === 0 && !isOldest);
+    if (isToWait && !this.kept.fits(frame.bytes.length + MESSAGE_COST, isOldest)) return 'no_room';
     const isPartial = this.reassembly.has(channel.id, seq);
     if (!isPartial && !this.charge(channel, frame.total + MESSAGE_COST)) return 'credit_exceeded';
     const bytes = this.whole(now, frame, isPartial);
@@ -91,6 +98,7 @@ export class Incoming {
     if (channel.mode === 1) this.deliver(channel, bytes);
     else {
       channel.ready.set(seq, bytes);
+      this.kept.add(bytes.length + MESSAGE_COST);
       this.deliverInOrder(channel);
     }
     return undefined;
@@ -115,8 +123,7 @@ export class Incoming {
       // What never comes gives no message, so nobody else gives its credit back.
       if (channel.complete.add(at)) messagesBack++;
       const bytes = channel.ready.get(at);
-      channel.ready.delete(at);
-      if (bytes !== undefined) this.deliver(channel, bytes);
+      if (bytes !== undefined) this.deliverReady(channel, at, bytes);
     }
     channel.next = Math.max(channel.next, seq);
     this.deliverInOrder(channel);
@@ -174,6 +181,15 @@ export class Incoming {
     return delivered;
   }
 
+  /** The association is over: nothing is kept. */
+  clear(): void {
+    this.reassembly.clear();
+    for (const { ready } of this.channels.values()) {
+      for (const bytes of ready.values()) this.kept.add(-bytes.length - MESSAGE_COST);
+      ready.clear();
+    }
+  }
+
   private charge(channel: InChannel, bytes: number): boolean {
     channel.charged += bytes;
     return this.credit.charge(bytes);
@@ -184,7 +200,8 @@ export class Incoming {
     if (channel.credit.release(now, messages, rttMs)) this.messagesDue.add(channel.id);
   }
 
-  private unreliable(now: number, channel: InChannel, frame: MsgFrame): Violation | undefined {
+  private unreliable(now: number, channel: InChannel, frame: MsgFrame): Violation | 'no_room' | undefined {
+    if (frame.bytes.length < frame.total && !this.kept.fits(frame.bytes.length, false)) return 'no_room';
     const bytes = this.whole(now, frame, this.reassembly.has(channel.id, frame.seq));
     if (typeof bytes === 'string') return bytes === 'partial' ? undefined : bytes;
     this.deliver(channel, bytes);
@@ -199,9 +216,14 @@ export class Incoming {
 
   private deliverInOrder(channel: InChannel): void {
     for (let bytes = channel.ready.get(channel.next); bytes !== undefined; bytes = channel.ready.get(channel.next)) {
-      channel.ready.delete(channel.next++);
-      this.deliver(channel, bytes);
+      this.deliverReady(channel, channel.next++, bytes);
     }
+  }
+
+  private deliverReady(channel: InChannel, seq: number, bytes: Uint8Array): void {
+    channel.ready.delete(seq);
+    this.kept.add(-bytes.length - MESSAGE_COST);
+    this.deliver(channel, bytes);
   }
 
   private deliver(channel: InChannel, bytes: Uint8Array): void {

@@ -1,9 +1,9 @@
 /** What goes into a connection and what comes out of it. */
 import type { CongestionController } from '../congestion/controller.ts';
 import type { ChannelMode, Frame } from '../wire/frames.ts';
+import type { KeptBudget } from './kept.ts';
 import type { ConnectionLimits } from './limits.ts';
 import type { ControlFrame, Item } from './packing.ts';
-import type { ReassemblyBudget } from './reassembly.ts';
 import type { Violation } from './violations.ts';
 
 export interface ConnectionOptions {
@@ -12,7 +12,7 @@ export interface ConnectionOptions {
   readonly limits: ConnectionLimits;
   readonly initialRttMs: number;
   /** Shared by all peers. */
-  readonly budget: ReassemblyBudget;
+  readonly budget: KeptBudget;
 }
 /** Opaque to who seals it: the frames are what is inside. */
 export interface OutgoingPacket {

@@ -5,13 +5,11 @@
  * honest ones ever overlap by half a cell. A cell that comes twice must be the same.
  */
 import type { MsgFrame } from '../wire/frames.ts';
+import type { Kept } from './kept.ts';
 import type { Violation } from './violations.ts';
 
 /** Four fill a packet of 1200 bytes, five one of 1452. */
 export const CELL = 280;
-
-/** When half of the budget is taken, no peer holds more than this part of what is left: those who are too many and hold on leave some for others. */
-const SHARE = 1 / 16;
 
 export interface ReassemblyLimits {
   /** Bytes of all partial messages of the peer. */
@@ -20,14 +18,6 @@ export interface ReassemblyLimits {
   /** A partial message may stand still for so long. */
   readonly partialIdleMs: number;
 }
-
-/** Shared by all peers: bytes that partial messages may take. */
-export interface ReassemblyBudget {
-  readonly bytes: number;
-  bytesLeft: number;
-}
-
-export const reassemblyBudget = (bytes: number): ReassemblyBudget => ({ bytes, bytesLeft: bytes });
 
 interface Partial {
   readonly key: string;
@@ -45,30 +35,17 @@ export class Reassembly {
   /** The one that stood still for longest first. */
   private readonly partials = new Map<string, Partial>();
   private readonly limits: ReassemblyLimits;
-  private readonly budget: ReassemblyBudget;
-  private held = 0;
-  /** Beyond this nothing fits; unlike `partialBytesMax`, whoever comes to it has broken no rule. */
-  bytesMax = Infinity;
+  private readonly kept: Kept;
+  private bytes = 0;
 
-  constructor(limits: ReassemblyLimits, budget: ReassemblyBudget) {
+  /** What it keeps is added to `kept`; whether that may be is asked by the caller. */
+  constructor(limits: ReassemblyLimits, kept: Kept) {
     this.limits = limits;
-    this.budget = budget;
+    this.kept = kept;
   }
 
   get size(): number {
     return this.partials.size;
-  }
-
-  /** Bytes of all that is kept. */
-  get bytes(): number {
-    return this.held;
-  }
-
-  /** Whether so many bytes more may come. */
-  fits(bytes: number): boolean {
-    const held = this.held + bytes;
-    const left = this.budget.bytesLeft - bytes;
-    return held <= this.bytesMax && left >= 0 && (2 * left >= this.budget.bytes || held <= SHARE * left);
   }
 
   has(channel: number, seq: number): boolean {
@@ -132,7 +109,7 @@ export class Reassembly {
   /** Unreliable messages yield. */
   private makeRoom(count: number, bytes: number, keep: string): boolean {
     const fits = (): boolean =>
-      this.partials.size + count <= this.limits.partialsMax && this.held + bytes <= this.limits.partialBytesMax;
+      this.partials.size + count <= this.limits.partialsMax && this.bytes + bytes <= this.limits.partialBytesMax;
     for (const partial of this.partials.values()) {
       if (fits()) return true;
       if (!partial.reliable && partial.key !== keep) this.forget(partial);
@@ -146,8 +123,8 @@ export class Reassembly {
   }
 
   private charge(bytes: number): void {
-    this.held += bytes;
-    this.budget.bytesLeft -= bytes;
+    this.bytes += bytes;
+    this.kept.add(bytes);
   }
 }
 

@@ -9,8 +9,8 @@
  * drives it calls `take` after its inputs, and `tick` at `nextAt`.
  */
 import { MeshError } from '../../../core/errors.ts';
+import { keptBudget } from '../channels/kept.ts';
 import { CONNECTION_LIMITS, connectionLimits, type ConnectionLimits } from '../channels/limits.ts';
-import { reassemblyBudget } from '../channels/reassembly.ts';
 import { EXPELLED } from '../channels/violations.ts';
 import { Bbr } from '../congestion/bbr.ts';
 import type { OverlayAddress } from '../identity/address.ts';
@@ -38,9 +38,10 @@ import { isOfPath, observedBytes, Steering } from './steering.ts';
 import { Traversal } from './traversal.ts';
 import { Views } from './view.ts';
 
-const REASSEMBLY_BYTES = 64 * 2 ** 20;
+/** Of messages that are not whole, or not in their turn: of all peers. */
+const KEPT_BYTES = 64 * 2 ** 20;
 /** A request to join takes a packet or two. */
-const GUEST_PARTIAL_BYTES = 64 * 2 ** 10;
+const GUEST_KEPT_BYTES = 64 * 2 ** 10;
 const MAX_DATAGRAM = 16_384;
 /** After its end a connection stays for what its peer still sends. */
 const LINGER_MS = 3_000;
@@ -54,7 +55,7 @@ export class OverlayNode {
   private readonly limits: ConnectionLimits;
   /** Of users. */
   private readonly messageBytesMax: number;
-  private readonly budget = reassemblyBudget(REASSEMBLY_BYTES);
+  private readonly budget = keptBudget(KEPT_BYTES);
   private readonly peers = new Map<PublicKey, RemotePeer>();
   private readonly agenda = new Agenda<RemotePeer>();
   private readonly sessions: Sessions;
@@ -349,7 +350,7 @@ export class OverlayNode {
 
   private authorized(now: number, peer: RemotePeer, authorization: UpOutput['authorization']): void {
     peer.authorization = authorization;
-    peer.connection.limitPartials(authorization.type === 'guest' ? GUEST_PARTIAL_BYTES : Infinity);
+    peer.connection.limitKept(authorization.type === 'guest' ? GUEST_KEPT_BYTES : Infinity);
     const { certificate } = authorization.type === 'member' ? authorization : {};
     if (certificate !== undefined) this.addresses.set(peer.key, certificate.address);
     this.denials.watch(now, peer);
@@ -392,7 +393,7 @@ export class OverlayNode {
     if (first?.type === 'control' && first.code === CONTROL.relay) this.relaying.relay(now, peer, first.bytes);
     else {
       for (const frame of frames) this.steering.received(now, peer, payload.from, frame);
-      if (own.length > 0 && !peer.connection.receive(now, payload.pn, own, bytes)) this.options.drops.not_taken += 1;
+      if (own.length > 0 && !peer.connection.receive(now, payload.pn, own)) this.options.drops.not_taken += 1;
     }
     this.touch(peer);
   }

@@ -1,8 +1,8 @@
 /** What a node keeps of one peer: the reliable layer, the paths, and who it is. Who moves what is node.ts. */
 import { Connection } from '../channels/connection.ts';
 import type { CongestionController } from '../congestion/controller.ts';
+import type { KeptBudget } from '../channels/kept.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits } from '../channels/limits.ts';
-import type { ReassemblyBudget } from '../channels/reassembly.ts';
 import type { OverlayAddress } from '../identity/address.ts';
 import { parseUdpPath } from '../paths/endpoint.ts';
 import type { Paths, PathView } from '../paths/paths.ts';
@@ -21,7 +21,7 @@ export interface RemotePeerOptions {
   readonly random: (bytes: number) => Uint8Array;
   readonly limits: ConnectionLimits;
   readonly controller: () => CongestionController;
-  readonly budget: ReassemblyBudget;
+  readonly budget: KeptBudget;
   /** A number that no other connection of this node has. */
   readonly newGeneration: () => number;
 }
