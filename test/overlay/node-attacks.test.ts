@@ -55,6 +55,26 @@ describe('attacks on whole nodes', () => {
     expect([b.heard.length, active(b, a)]).toEqual(before);
   });
 
+  test.each(['3f', '0104', '08000005'])(
+    'A4 a payload that is no row of frames, %s: its sender is told why the association ends, and may begin anew',
+    async (hex) => {
+      const { world, a, b } = pair(3);
+      await exchange(world, a, b, 5);
+      const { sessions } = a.node as unknown as {
+        sessions: { seal(now: number, peer: string, payload: Uint8Array): { packet: Uint8Array } };
+      };
+      const { packet } = sessions.seal(world.now, b.key, Uint8Array.from(Buffer.from(hex, 'hex')));
+      world.inject(b, { host: '203.0.113.1', port: 4000 }, packet);
+      world.run(1_000);
+      expect(b.drops.frames_malformed).toBe(1);
+      const ends = ({ events }: SimNode): string[] => events.flatMap((e) => (e.type === 'peer_down' ? [e.reason] : []));
+      expect([ends(b), ends(a)]).toEqual([['malformed (15)'], ['peer (15)']]);
+      // They begin anew.
+      world.send(a, b, 'again');
+      await world.until('the next message', () => b.texts(a.key).at(-1) === 'again');
+    },
+  );
+
   test('A3 everything that a node sends, sent back to it: nothing comes of it', async () => {
     const { world, a, b } = pair(2);
     const sent: Uint8Array[] = [];

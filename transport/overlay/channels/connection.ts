@@ -166,13 +166,17 @@ export class Connection {
   }
 
   /**
-   * Frames of an authenticated packet, each pn once. Never throws. Copies what it keeps.
+   * Frames of an authenticated packet, each pn once; undefined: they cannot be read, which ends it. Never throws. Copies what it keeps.
    * False: it counts as lost, because a message of it cannot be kept now (`Kept.fits`), or the connection has ended. In the first case all else of it
    * counts: what others wait for must get in, even if they have taken all there is. It comes again with what was not taken, and does no harm.
    */
-  receive(now: number, pn: number, frames: readonly Frame[]): boolean {
+  receive(now: number, pn: number, frames: readonly Frame[] | undefined): boolean {
     this.now = now;
-    if (this.state === 'ended') return this.receiveAfterEnd(now, pn, frames);
+    if (this.state === 'ended') return this.receiveAfterEnd(now, pn, frames ?? []);
+    if (frames === undefined) {
+      this.fail('malformed');
+      return true;
+    }
     this.flight.onHeard();
     let isTaken = true;
     for (const frame of frames) {

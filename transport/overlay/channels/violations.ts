@@ -13,6 +13,7 @@ export const VIOLATIONS = {
   credit_exceeded: 11,
   close_changed: 12,
   sent_after_close: 13,
+  malformed: 15,
 } as const;
 
 /** No violation: who gets this code is let in no more. */

@@ -380,7 +380,8 @@ export class OverlayNode {
     const frames = parseFrames(payload.bytes);
     if (frames === undefined) {
       this.options.drops.frames_malformed += 1;
-      return this.forget(now, peer, 'a packet of it cannot be read');
+      peer.connection.receive(now, payload.pn, undefined);
+      return this.touch(peer);
     }
     this.steering.prove(peer, payload.from);
     const bytes = payload.bytes.length + DATA_OVERHEAD_BYTES;
