@@ -1,12 +1,13 @@
 /** What many handshakes may cost: memory that comes back (A25), and a budget that holds (A10). */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { mac, mac1Key, macKey } from '../../../transport/overlay/session/macs.ts';
 import { QUEUE_MAX } from '../../../transport/overlay/session/intake.ts';
 import { PLACES } from '../../../transport/overlay/session/room.ts';
 import { SOURCES_MAX } from '../../../transport/overlay/session/buckets.ts';
+import { Initiator } from '../../../transport/overlay/session/initiator.ts';
 import type { Sessions } from '../../../transport/overlay/session/sessions.ts';
 import { buildPacket, INIT_BYTES_MIN, mac1At, parsePacket } from '../../../transport/overlay/wire/packets.ts';
-import { seededRandom } from '../identities.ts';
+import { identityOf, seededRandom } from '../identities.ts';
 import { seeds } from '../seeds.ts';
 import { connected, high, low, Node, ofType, pinnedTrust, two, TYPE, type Lab } from './lab.ts';
 
@@ -77,6 +78,27 @@ test('A25: nor of handshakes that came to nothing', () => {
   }
   expect(a.of('failed').length).toBe(20);
   for (const { sessions } of [a, b]) expectEmpty(sessions);
+});
+
+test('a handshake under way wakes nobody but its own peer, however many are idle', async () => {
+  const idle = 20;
+  const identities = await Promise.all(Array.from({ length: idle }, (_, i) => identityOf(`idle ${i}`)));
+  const trust = pinnedTrust();
+  for (const { publicKey } of identities) trust.pin(publicKey);
+  const { lab, a, b } = two(1, { trust });
+  for (const [i, identity] of identities.entries()) {
+    lab.connect(lab.add(new Node(identity, `udp:0/10.0.1.${i}:1`, `idle${i}`, { trust })), b);
+    lab.settle();
+  }
+  expect(b.of('up').length).toBe(idle);
+  lab.blocks = ({ bytes }) => bytes[0] === TYPE.resp;
+  const visits = vi.spyOn(Initiator.prototype, 'tick');
+  lab.connect(a, b);
+  lab.run(lab.now + 30_000);
+  // Of a: its first INIT, 5 more and the end. Of b: tentative keys, which end once.
+  expect(ofType(lab.sent, 'init').length).toBe(idle + 6);
+  expect(visits.mock.calls.length).toBeLessThanOrEqual(10);
+  visits.mockRestore();
 });
 
 describe('A10: a flood that does not end', () => {

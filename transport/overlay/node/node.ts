@@ -9,6 +9,7 @@
  * drives it calls `take` after its inputs, and `tick` at `nextAt`.
  */
 import { MeshError } from '../../../core/errors.ts';
+import { Agenda } from '../agenda.ts';
 import { keptBudget } from '../channels/kept.ts';
 import { CONNECTION_LIMITS, connectionLimits, type ConnectionLimits } from '../channels/limits.ts';
 import { EXPELLED } from '../channels/violations.ts';
@@ -24,7 +25,6 @@ import type { PathId } from '../session/source.ts';
 import { JOIN_ANSWER_BYTES_MAX } from '../trust/join.ts';
 import { CONTROL, parseFrames, type ChannelMode } from '../wire/frames.ts';
 import { DATA_OVERHEAD_BYTES } from '../wire/packets.ts';
-import { Agenda } from './agenda.ts';
 import { Carrier } from './carrier.ts';
 import { DENY_LIST_CHANNEL, isReserved } from './channels.ts';
 import { Denials } from './denials.ts';

@@ -34,6 +34,7 @@ export class Initiator {
     // The first transmission is that of `tick`.
     peer.initiation.add(peer.paths);
     this.tick(now, peer);
+    this.o.peers.schedule(peer);
   }
 
   /** The one who made the keys makes the next. */
@@ -57,7 +58,6 @@ export class Initiator {
     const due = initiation.tick(now);
     if (due !== undefined) {
       peers.send(due);
-      peers.wake(initiation.nextAt);
       return;
     }
     this.end(peer);

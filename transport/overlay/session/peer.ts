@@ -64,6 +64,17 @@ export class Peer implements InitTarget {
     this.ownInstanceId = random(INSTANCE_ID_BYTES);
   }
 
+  /** When a handshake of it goes on, or keys of it end; Infinity: never. */
+  nextAt(): number {
+    const { initiation, current, previous, tentative } = this;
+    return Math.min(
+      initiation?.nextAt ?? Infinity,
+      current?.stopAt ?? Infinity,
+      previous?.stopAt ?? Infinity,
+      ...tentative.map(({ keys }) => keys.createdAt + TENTATIVE_MS),
+    );
+  }
+
   /** Whether nothing is kept of it that another handshake would not make anew. */
   get isForgotten(): boolean {
     return this.association === 0 && this.initiation === undefined && this.tentative.length === 0;

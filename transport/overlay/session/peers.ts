@@ -1,5 +1,6 @@
 /** The peers of a node: which keys each has and had, and what is to be sent and told of it. */
 import { MeshError } from '../../../core/errors.ts';
+import { Agenda } from '../agenda.ts';
 import { exchangeKeyOf } from '../curve.ts';
 import type { Datagram, Own, Shown } from './handshake.ts';
 import { KeyTable } from './key-table.ts';
@@ -20,11 +21,11 @@ export interface Proof {
 
 export class Peers {
   readonly table = new KeyTable();
-  /** No later than when something is to be done for one of them. */
-  wakeAt = Infinity;
   private readonly own: Own;
   private readonly keyLimits: KeyLimits;
   private readonly byName = new Map<PublicKey, Peer>();
+  /** Each no later than when something is to be done for it. */
+  private readonly agenda = new Agenda<Peer>();
   private outputs: SessionOutput[] = [];
   private associations = 0;
 
@@ -37,16 +38,13 @@ export class Peers {
     return this.byName.get(name);
   }
 
-  all(): Iterable<Peer> {
-    return this.byName.values();
-  }
-
   add(peer: Peer): void {
     this.byName.set(peer.name, peer);
   }
 
   delete(peer: Peer): void {
     this.byName.delete(peer.name);
+    this.agenda.delete(peer);
   }
 
   /** The record of a key that is to be spoken to; undefined, and told: it cannot be. */
@@ -88,7 +86,7 @@ export class Peers {
     const before = peer.current;
     for (const old of peer.place(keys, isSameInstance, replaces)) this.table.forget(old);
     this.table.sealWith(peer, before, peer.current);
-    this.wake(keys.stopAt);
+    this.schedule(peer);
     if (peer.current === keys) peer.paths = [from];
     const { authorization, maxDatagram, observed } = shown;
     if (isSameInstance && before !== undefined) {
@@ -152,7 +150,18 @@ export class Peers {
     return taken;
   }
 
-  wake(at: number): void {
-    this.wakeAt = Math.min(this.wakeAt, at);
+  /** It has something else to wait for: a handshake, keys that end. */
+  schedule(peer: Peer): void {
+    this.agenda.set(peer, peer.nextAt());
+  }
+
+  /** When one of them may have something to do; Infinity: never. */
+  nextAt(): number {
+    return this.agenda.nextAt();
+  }
+
+  /** Who may have something to do, each once; `schedule` says when next. */
+  due(now: number): readonly Peer[] {
+    return this.agenda.due(now);
   }
 }

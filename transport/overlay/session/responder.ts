@@ -7,7 +7,7 @@ import type { InitPacket } from '../wire/packets.ts';
 import { Gate } from './gate.ts';
 import { readInit, type Own } from './handshake.ts';
 import { Intake, type ArrivedInit } from './intake.ts';
-import { nameOf, TENTATIVE_MAX, TENTATIVE_MS, type Peer, type Tentative } from './peer.ts';
+import { nameOf, TENTATIVE_MAX, type Peer, type Tentative } from './peer.ts';
 import type { Peers } from './peers.ts';
 import type { PathId } from './source.ts';
 
@@ -98,7 +98,7 @@ export class Responder {
     if (crowded !== undefined) peers.table.forget(crowded.keys);
     peer.tentative = [...peer.tentative.filter((other) => other !== crowded), tentative];
     peers.table.add(peer, keys, initName(init));
-    peers.wake(now + TENTATIVE_MS);
+    peers.schedule(peer);
     peers.send([{ to: from, bytes: answer.resp }]);
   }
 

@@ -136,14 +136,12 @@ export class Sessions {
 
   /** When `tick` may have something to do; Infinity: never. */
   nextAt(): number {
-    return Math.min(this.peers.wakeAt, this.responder.nextAt);
+    return Math.min(this.peers.nextAt(), this.responder.nextAt);
   }
 
   tick(now: number): void {
     this.responder.tick(now);
-    if (now < this.peers.wakeAt) return;
-    this.peers.wakeAt = Infinity;
-    for (const peer of this.peers.all()) this.tickPeer(now, peer);
+    for (const peer of this.peers.due(now)) this.tickPeer(now, peer);
   }
 
   /** What has come of the calls since the last `take`, in their order. */
@@ -189,15 +187,14 @@ export class Sessions {
       const over = peer.tentative.filter(({ keys }) => now >= keys.createdAt + TENTATIVE_MS);
       for (const { keys } of over) peers.table.forget(keys);
       peer.tentative = peer.tentative.filter((tentative) => !over.includes(tentative));
-      for (const { keys } of peer.tentative) peers.wake(keys.createdAt + TENTATIVE_MS);
     }
     if (peer.previous !== undefined && now >= peer.previous.stopAt) {
       peers.table.forget(peer.previous);
       peer.previous = undefined;
     }
     if (peer.current?.isSpent(now) === true) peers.goDown(peer);
-    for (const keys of [peer.current, peer.previous]) if (keys !== undefined) peers.wake(keys.stopAt);
     if (peer.isForgotten) peers.delete(peer);
+    else peers.schedule(peer);
   }
 
   private sendHint(now: number, from: PathId, receiver: number): void {
