@@ -7,7 +7,7 @@ import type { ConnectionOutput } from '../../transport/overlay/channels/ports.ts
 import { keptBudget, type KeptBudget } from '../../transport/overlay/channels/kept.ts';
 import { CELL } from '../../transport/overlay/channels/reassembly.ts';
 import { VIOLATIONS } from '../../transport/overlay/channels/violations.ts';
-import { NewReno } from '../../transport/overlay/congestion/new-reno.ts';
+import { NewReno } from './new-reno.ts';
 import { CONTROL, parseFrames, type ChannelMode, type Frame } from '../../transport/overlay/wire/frames.ts';
 import { bytesFrom, bytesOfFrames, dice, overTheWire, Simulation } from './simulated-link.ts';
 

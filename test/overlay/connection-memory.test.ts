@@ -5,7 +5,7 @@ import { MESSAGE_COST } from '../../transport/overlay/channels/flow.ts';
 import { CONNECTION_LIMITS } from '../../transport/overlay/channels/limits.ts';
 import { keptBudget, type KeptBudget } from '../../transport/overlay/channels/kept.ts';
 import type { ChannelMode, Frame } from '../../transport/overlay/wire/frames.ts';
-import { NewReno } from '../../transport/overlay/congestion/new-reno.ts';
+import { NewReno } from './new-reno.ts';
 import { bytesFrom, dice, Simulation, type Side } from './simulated-link.ts';
 
 const MIB = 2 ** 20;

@@ -1,5 +1,5 @@
 /** Two connections and the link between them, on virtual time: latency, jitter, loss, duplication, reordering and a bottleneck, from one seed. */
-import { NewReno } from '../../transport/overlay/congestion/new-reno.ts';
+import { NewReno } from './new-reno.ts';
 import type { CongestionController } from '../../transport/overlay/congestion/controller.ts';
 import { Connection } from '../../transport/overlay/channels/connection.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits } from '../../transport/overlay/channels/limits.ts';

@@ -8,7 +8,7 @@ import { DENY_LIST_CHANNEL, isReserved, JOIN_CHANNEL } from '../../../transport/
 import { buildDenyNumbers, parseDenyNumbers } from '../../../transport/overlay/node/deny-numbers.ts';
 import { signDenyList } from '../../../transport/overlay/trust/deny-list.ts';
 import { LIMITS, networkOf } from '../../../transport/overlay/trust/descriptor.ts';
-import { parseFrames, type Frame } from '../../../transport/overlay/wire/frames.ts';
+import { parseFrames } from '../../../transport/overlay/wire/frames.ts';
 import { bytesOfFrames } from '../simulated-link.ts';
 import vectors from '../vectors/agreed.json' with { type: 'json' };
 import trust from '../vectors/trust.json' with { type: 'json' };
@@ -147,7 +147,7 @@ describe('codes of CLOSE', () => {
     (hex) => {
       const one = newConnection();
       one.send(0, 'channel', Uint8Array.of(1));
-      one.receive(0, 0, parseFrames(toBytes(hex)) as Frame[]);
+      one.receive(0, 0, parseFrames(toBytes(hex)));
       const [close] = specFrames(toBytes(hex)) as { readonly code: number }[];
       expect(one.take()).toEqual([{ type: 'closed', reason: 'peer', code: close?.code, isClean: false }]);
       expect(one.next(0, 1_168)).toBeUndefined();

@@ -1,5 +1,5 @@
 /** NewReno as RFC 9002 §7 has it. Under random loss it collapses (OVERLAY.md §3.4): a reference to test against, not for paths that lose. */
-import type { AckSample, CongestionController, LossSample } from './controller.ts';
+import type { AckSample, CongestionController, LossSample } from '../../transport/overlay/congestion/controller.ts';
 
 /** Nominal bytes of a packet, for the window. */
 const PACKET = 1_200;
