@@ -3,7 +3,7 @@ import type { DialFault } from '../../transport/overlay/host/dials.ts';
 import { oneLine } from './render.ts';
 
 const TRUST =
-  'this machine does not trust that certificate: NODE_EXTRA_CA_CERTS=FILE in the environment of the command names whom to trust as well (PEM; of a self-signed one itself)';
+  'this machine does not trust that certificate: NODE_EXTRA_CA_CERTS=FILE in the environment of the command names whom to trust as well, in PEM; for a self-signed one that is itself';
 const RENEW = 'it is to be renewed where the relay runs, or the clock of this machine is wrong';
 
 const CURES: Readonly<Record<string, string>> = {

@@ -37,12 +37,13 @@ export async function askToJoin(
 
 /** Strangers are told nothing, so silence has several meanings; what is known of the way there comes first. */
 function silence({ endpoints }: Invite, { dialFaults }: Pick<OverlayStatus, 'dialFaults'>, cause: MeshError): MeshError {
-  const known = dialFaults.map((fault) => `${dialFaultText(fault)}. `).join('');
-  const others = known === '' ? 'the' : 'Else: the';
+  const known = dialFaults.map((fault) => `. ${dialFaultText(fault)}`).join('');
+  const others = known === '' ? ': the' : '. Else the';
   return new MeshError(
     'NET_PEER_UNREACHABLE',
-    `no answer from ${endpoints.join(', ')}: ${known}${others} node that made the invite does not run, or is not reached there; or it does not take the invite (used already by another, or expired by its clock) or the key of this folder (revoked), which it does not say. See that \`net up\` runs there and that its UDP port is open, and ask for a new invite`,
-    { cause },
+    `no answer from ${endpoints.join(', ')}${known}${others} node that made the invite does not run, or is not reached there; or it does not take the invite (used already by another, or expired by its clock) or the key of this folder (revoked), which it does not say. See that \`net up\` runs there and that its UDP port is open, and ask for a new invite`,
+    // The overlay tells of UDP alone.
+    known === '' ? { cause } : {},
   );
 }
 

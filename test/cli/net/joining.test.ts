@@ -32,6 +32,6 @@ test('silence has several meanings', async () => {
 test('what is known of a WebSocket that could not be opened comes before them, with its cure', async () => {
   const message = `${WSS}: self-signed certificate`;
   expect(await refusal([{ url: WSS, message, reason: 'DEPTH_ZERO_SELF_SIGNED_CERT' }])).toMatch(
-    /443: wss:\/\/hub\.example\.org:443: self-signed certificate \(.*NODE_EXTRA_CA_CERTS=FILE.*\)\. Else: the node that made/,
+    /443\. wss:\/\/hub\.example\.org:443: self-signed certificate \(.*NODE_EXTRA_CA_CERTS=FILE.*\)\. Else the node that made/,
   );
 });

@@ -86,6 +86,20 @@ describe('TLS', () => {
     });
   });
 
+  test('with a key that is not of the certificate, or is no PEM, is not served, and it is said that this is why', async ({
+    skip,
+  }) => {
+    const [{ cert }, { key }] = [selfSigned(skip), selfSigned(skip)];
+    for (const tls of [
+      { cert, key },
+      { cert: 'x', key: 'x' },
+    ])
+      await expect(lab.relay({}, tls)).rejects.toMatchObject({
+        code: 'TRANSPORT_UNAVAILABLE',
+        message: expect.stringContaining('the TLS certificate and its key, both in PEM, cannot be used: '),
+      });
+  });
+
   test('handshakes that do not end are ended, and count as connections', async ({ skip }) => {
     const relay = await lab.relay({ limits: { handshakeMs: 100, connections: 1 } }, selfSigned(skip));
     const sockets = [connect(relay.port, LOOPBACK).resume(), connect(relay.port, LOOPBACK).resume()];

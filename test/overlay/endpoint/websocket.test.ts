@@ -208,11 +208,12 @@ describe('a dial fails', () => {
     const silent = createServer().listen(0, LOOPBACK);
     await once(silent, 'listening');
     const { endpoint, events } = lab.node({ limits: { handshakeMs: 50 } });
-    const path = endpoint.dial(`ws://${LOOPBACK}:${(silent.address() as AddressInfo).port}`);
+    const url = `ws://${LOOPBACK}:${(silent.address() as AddressInfo).port}`;
+    const path = endpoint.dial(url);
     const [socket] = await once(silent, 'connection');
     await once(socket.resume(), 'close');
     await events.until(() => events.errors.length === 1);
-    expect(events.errors).toMatchObject([{ path, fault: 'unreachable', cause: { message: 'no answer within 50 ms' } }]);
+    expect(events.errors).toMatchObject([{ path, fault: 'unreachable', cause: { message: `${url}: no answer within 50 ms` } }]);
     silent.close();
   });
 });

@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { errorData, MeshError } from '../../../core/errors.ts';
 import { endpointText, webSocketPath, type Endpoint } from '../paths/endpoint.ts';
@@ -83,12 +84,22 @@ function httpServer({ tls }: WebSocketListen, { handshakeMs }: WebSocketLimits):
     connectionsCheckingInterval: Math.min(1000, handshakeMs),
   };
   const server =
-    tls === undefined
-      ? createServer(options)
-      : createTlsServer({ ...options, handshakeTimeout: handshakeMs, cert: Buffer.from(tls.cert), key: Buffer.from(tls.key) });
+    tls === undefined ? createServer(options) : createTlsServer({ ...options, handshakeTimeout: handshakeMs, ...pair(tls) });
   return server.on('request', (_request, response) => {
     response.writeHead(426, { connection: 'close', upgrade: 'websocket' }).end();
   });
+}
+
+/** A certificate and its key, looked at: what TLS says of them by itself names neither. */
+function pair({ cert, key }: NonNullable<WebSocketListen['tls']>): { readonly cert: Buffer; readonly key: Buffer } {
+  const both = { cert: Buffer.from(cert), key: Buffer.from(key) };
+  try {
+    createSecureContext(both);
+  } catch (cause) {
+    const text = `the TLS certificate and its key, both in PEM, cannot be used: ${errorData(cause).message}`;
+    throw new MeshError('TRANSPORT_UNAVAILABLE', text, { cause });
+  }
+  return both;
 }
 
 /** Counted below TLS, so that handshakes that do not end count, too. */
