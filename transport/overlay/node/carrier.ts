@@ -26,6 +26,7 @@ export class Carrier {
   private readonly peers: ReadonlyMap<PublicKey, RemotePeer>;
   private readonly emit: (output: NodeOutput) => void;
   private readonly drops: Drops;
+  private readonly drain: (now: number) => void;
   private readonly read = new Map<PathId, { readonly relay: PublicKey; readonly hash: Uint8Array } | undefined>();
   private readonly payload = new Uint8Array(PAYLOAD_MAX);
 
@@ -34,11 +35,14 @@ export class Carrier {
     readonly peers: ReadonlyMap<PublicKey, RemotePeer>;
     readonly emit: (output: NodeOutput) => void;
     readonly drops: Drops;
+    /** Sessions have something to tell: keys that have ended. */
+    readonly drain: (now: number) => void;
   }) {
     this.sessions = options.sessions;
     this.peers = options.peers;
     this.emit = options.emit;
     this.drops = options.drops;
+    this.drain = options.drain;
   }
 
   /** One packet, as it is. */
@@ -51,6 +55,24 @@ export class Carrier {
       return;
     }
     this.relay(now, relay, buildRelay({ type: 'to', hash: way.hash, packet }));
+  }
+
+  /** Packets of the connection with a peer, as many as may go on its path. */
+  fill(now: number, to: RemotePeer): void {
+    const { paths, connection } = to;
+    const path = paths?.active;
+    if (paths === undefined || path === undefined || !to.isUp) return;
+    const room = paths.datagram(path) - DATA_OVERHEAD_BYTES;
+    while (paths.isOpen(path)) {
+      const packet = connection.next(now, room);
+      if (packet === undefined) return;
+      const sealed = this.seal(now, to, path, packet.frames);
+      // Without keys its frames come again, under the next.
+      if (sealed === undefined) return this.drain(now);
+      connection.sent(now, sealed.pn, packet, sealed.packet.length);
+      if (packet.isEliciting) to.asked(now);
+      this.transmit(now, path, sealed.packet);
+    }
   }
 
   /** A RELAY frame with this body, to a relay or to a client of this one. It is not sent again, nor acknowledged. */

@@ -5,20 +5,19 @@ import type { Drops } from '../drops.ts';
 import { CONTROL, type Frame } from '../wire/frames.ts';
 import { DENY_LIST_CHANNEL, JOIN_CHANNEL } from './channels.ts';
 import type { Denials } from './denials.ts';
+import type { Endings } from './endings.ts';
 import type { NodeOutput, Ticket } from './ports.ts';
 import type { Relaying } from './relaying.ts';
 import type { RemotePeer } from './remote-peer.ts';
 import type { Traversal } from './traversal.ts';
-
-export type ClosedOutput = Extract<ConnectionOutput, { readonly type: 'closed' }>;
 
 export interface InboundOptions {
   readonly drops: Drops;
   readonly relaying: Relaying;
   readonly traversal: Traversal;
   readonly denials: Denials;
+  readonly endings: Endings;
   readonly emit: (output: NodeOutput) => void;
-  readonly closed: (now: number, peer: RemotePeer, output: ClosedOutput) => void;
 }
 
 export class Inbound {
@@ -51,7 +50,7 @@ export class Inbound {
       case 'path':
         return;
       case 'closed':
-        return this.o.closed(now, peer, output);
+        return this.o.endings.closed(now, peer, output);
     }
   }
 

@@ -12,7 +12,6 @@ import { MeshError } from '../../../core/errors.ts';
 import { Agenda } from '../agenda.ts';
 import { keptBudget } from '../channels/kept.ts';
 import { CONNECTION_LIMITS, connectionLimits, type ConnectionLimits } from '../channels/limits.ts';
-import { EXPELLED } from '../channels/violations.ts';
 import { Bbr } from '../congestion/bbr.ts';
 import type { OverlayAddress } from '../identity/address.ts';
 import { parseEndpointBytes, type Endpoint } from '../paths/endpoint.ts';
@@ -26,11 +25,12 @@ import { JOIN_ANSWER_BYTES_MAX } from '../trust/join.ts';
 import { CONTROL, parseFrames, type ChannelMode } from '../wire/frames.ts';
 import { DATA_OVERHEAD_BYTES } from '../wire/packets.ts';
 import { Carrier } from './carrier.ts';
-import { DENY_LIST_CHANNEL, isReserved } from './channels.ts';
+import { isReserved } from './channels.ts';
 import { Denials } from './denials.ts';
+import { Endings } from './endings.ts';
 import { Farewell } from './farewell.ts';
 import type { NodeOptions, NodeOutput, NodeView, Ticket } from './ports.ts';
-import { Inbound, type ClosedOutput } from './inbound.ts';
+import { Inbound } from './inbound.ts';
 import { Reaching } from './reaching.ts';
 import { Relaying } from './relaying.ts';
 import { RemotePeer } from './remote-peer.ts';
@@ -43,11 +43,7 @@ const KEPT_BYTES = 64 * 2 ** 20;
 /** A request to join takes a packet or two. */
 const GUEST_KEPT_BYTES = 64 * 2 ** 10;
 const MAX_DATAGRAM = 16_384;
-/** After its end a connection stays for what its peer still sends. */
-const LINGER_MS = 3_000;
 const PEERS_MAX = 65_536;
-/** Peers of which it is remembered that they have shut this node out; the oldest give way. */
-const EXPELLED_BY_MAX = 256;
 
 export class OverlayNode {
   private readonly options: NodeOptions;
@@ -64,6 +60,7 @@ export class OverlayNode {
   private readonly reaching: Reaching;
   private readonly traversal: Traversal;
   private readonly steering: Steering;
+  private readonly endings: Endings;
   private readonly denials: Denials;
   private readonly inbound: Inbound;
   private readonly farewell: Farewell;
@@ -71,8 +68,6 @@ export class OverlayNode {
   private readonly addresses = new Map<PublicKey, OverlayAddress>();
   private touched = new Set<RemotePeer>();
   private generations = 0;
-  /** Who has said that this node is no member any more, and was not reached since. */
-  private readonly expelledBy = new Set<PublicKey>();
   private outputs: NodeOutput[] = [];
 
   constructor(options: NodeOptions) {
@@ -86,7 +81,8 @@ export class OverlayNode {
     this.sessions = new Sessions({ identity, trust, random, wallClock, drops, maxDatagram, observed, keyLimits });
     const emit = (output: NodeOutput): void => void this.outputs.push(output);
     const { sessions, peers } = this;
-    this.carrier = new Carrier({ sessions, peers, emit, drops });
+    const drain = (now: number): void => this.drain(now);
+    this.carrier = new Carrier({ sessions, peers, emit, drops, drain });
     const shared = { options, peers, emit, carrier: this.carrier, touch: (peer: RemotePeer) => this.touch(peer) };
     this.relaying = new Relaying({
       ...shared,
@@ -94,18 +90,25 @@ export class OverlayNode {
       reach: (now, key, paths) => this.reach(now, key, paths),
       inner: (now, path, packet) => this.sessions.receive(now, path, packet),
     });
-    this.reaching = new Reaching({ ...shared, sessions, relaying: this.relaying, drain: (now) => this.drain(now) });
+    this.reaching = new Reaching({ ...shared, sessions, relaying: this.relaying, drain });
     this.traversal = new Traversal({ ...shared, relays: () => this.relaying.ready() });
-    const { relaying, traversal } = this;
-    this.steering = new Steering({ ...shared, random, sessions, relaying, traversal, nameOf: (peer) => this.views.nameOf(peer) });
-    this.denials = new Denials({ ...shared, expel: (now, peer, reason, proofs) => this.expel(now, peer, reason, proofs) });
+    const { relaying, traversal, addresses } = this;
+    const nameOf = (peer: RemotePeer): string => this.views.nameOf(peer);
+    this.steering = new Steering({ ...shared, random, sessions, relaying, traversal, nameOf });
+    const { steering } = this;
+    const dismiss = (peer: RemotePeer): void => {
+      this.agenda.delete(peer);
+      this.touched.delete(peer);
+    };
+    this.endings = new Endings({ ...shared, drops, addresses, sessions, relaying, traversal, steering, nameOf, dismiss });
+    const { endings } = this;
+    this.denials = new Denials({ ...shared, expel: (now, peer, reason, proofs) => endings.expel(now, peer, reason, proofs) });
     const { denials } = this;
-    const closed = (now: number, peer: RemotePeer, output: ClosedOutput): void => this.onClosed(now, peer, output);
-    this.inbound = new Inbound({ drops, relaying, traversal, denials, emit, closed });
+    this.inbound = new Inbound({ drops, relaying, traversal, denials, endings, emit });
     const isRelay = (peer: PublicKey): boolean => relaying.isRelay(peer);
-    this.farewell = new Farewell({ peers, isRelay, end: (now, peer) => this.end(now, peer) });
+    this.farewell = new Farewell({ peers, isRelay, end: (now, peer) => endings.goodbye(now, peer) });
     const key = Buffer.from(identity.publicKey).toString('hex');
-    const { addresses, expelledBy } = this;
+    const { expelledBy } = endings;
     this.views = new Views({ key, peers, known: options.peers ?? [], relaying, traversal, drops, addresses, expelledBy });
   }
 
@@ -220,7 +223,7 @@ export class OverlayNode {
 
   /** This node is let in as somebody else from now on: as a member, who was a guest. What there is between it and others ends, and begins anew. */
   beginAnew(now: number): void {
-    for (const peer of this.peers.values()) if (peer.isUp) this.forget(now, peer, 'this node is a member again');
+    for (const peer of this.peers.values()) if (peer.isUp) this.endings.forget(now, peer, 'this node is a member again');
   }
 
   /** Say goodbye to all. When nothing is left in `isClosed`, everything that was sent has arrived. */
@@ -297,14 +300,14 @@ export class OverlayNode {
   }
 
   private onUp(now: number, up: UpOutput): void {
-    if (up.authorization.type === 'guest' && !this.denials.mayVisit(up.peer)) return this.refuseGuest(now, up.peer);
+    if (up.authorization.type === 'guest' && !this.denials.mayVisit(up.peer)) return this.endings.refuseGuest(now, up.peer);
     const peer = this.peers.get(up.peer) ?? this.newPeer(now, up.peer);
     if (peer === undefined) return this.sessions.close(up.peer);
     const isAnother = up.association !== peer.association;
     // Its connection has ended, so nothing could be said with these keys.
-    if (!isAnother && peer.endsAt !== Infinity) return this.forget(now, peer, peer.endReason);
+    if (!isAnother && peer.endsAt !== Infinity) return this.endings.forget(now, peer, peer.endReason);
     if (isAnother && peer.association !== 0) {
-      this.lose(
+      this.endings.lose(
         peer,
         new MeshError('NET_PEER_RESTARTED', `${peer.key} has started again: it may not have got what was under way`),
       );
@@ -315,7 +318,7 @@ export class OverlayNode {
     }
     peer.association = up.association;
     peer.isUp = true;
-    this.expelledBy.delete(peer.key);
+    this.endings.expelledBy.delete(peer.key);
     peer.isConnecting = false;
     peer.connectBy = Infinity;
     peer.retryAt = Infinity;
@@ -338,14 +341,6 @@ export class OverlayNode {
     this.denials.up(now, peer);
     if (peer.isMember && peer.certifiedAddress === undefined) this.addressFor(peer.key);
     this.touch(peer);
-  }
-
-  /** There are enough. It may come again. */
-  private refuseGuest(now: number, key: PublicKey): void {
-    this.options.drops.guest_refused += 1;
-    const known = this.peers.get(key);
-    if (known === undefined) this.sessions.close(key);
-    else this.forget(now, known, 'too many ask for certificates');
   }
 
   private authorized(now: number, peer: RemotePeer, authorization: UpOutput['authorization']): void {
@@ -371,7 +366,7 @@ export class OverlayNode {
     const peer = this.peers.get(key);
     this.outputs.push({ type: 'failed', peer: key, error });
     if (peer === undefined) return;
-    if (error.code === 'NET_PEER_REFUSED' || !peer.isUp) this.forget(now, peer, error.message, error);
+    if (error.code === 'NET_PEER_REFUSED' || !peer.isUp) this.endings.forget(now, peer, error.message, error);
   }
 
   private onPayload(now: number, payload: PayloadOutput): void {
@@ -410,46 +405,14 @@ export class OverlayNode {
     this.steering.move(now, peer);
     this.traversal.move(now, peer);
     this.steering.move(now, peer);
-    this.fill(now, peer);
+    this.carrier.fill(now, peer);
     if (this.peers.get(peer.key) === peer) this.agenda.set(peer, peer.nextAt());
   }
 
-  private onClosed(now: number, peer: RemotePeer, { reason, code }: ClosedOutput): void {
-    const isExpelled = reason === 'peer' && code === EXPELLED;
-    if (isExpelled) this.shutOutBy(peer.key);
-    const detail = isExpelled ? 'it says that this node is no member any more' : code === 0 ? reason : `${reason} (${code})`;
-    this.lose(peer, new MeshError('NET_CLOSED', `the association with ${peer.key} has ended: ${detail}`));
-    if (reason === 'silence') return this.forget(now, peer, 'it does not answer');
-    // It may have to be told again: by its keys, as long as they are here.
-    this.sessions.retire(peer.key);
-    peer.endsAt = now + LINGER_MS;
-    peer.endReason = reason === 'closed' ? 'closed' : detail;
-    this.relaying.down(now, peer, isExpelled);
-    this.tellDown(peer, peer.endReason);
-  }
-
-  /** Packets of the connection, as many as may go. */
-  private fill(now: number, peer: RemotePeer): void {
-    const { paths, connection } = peer;
-    const path = paths?.active;
-    if (paths === undefined || path === undefined || !peer.isUp) return;
-    const room = paths.datagram(path) - DATA_OVERHEAD_BYTES;
-    while (paths.isOpen(path)) {
-      const packet = connection.next(now, room);
-      if (packet === undefined) return;
-      const sealed = this.carrier.seal(now, peer, path, packet.frames);
-      // Without keys its frames come again, under the next.
-      if (sealed === undefined) return this.drain(now);
-      connection.sent(now, sealed.pn, packet, sealed.packet.length);
-      if (packet.isEliciting) peer.asked(now);
-      this.carrier.transmit(now, path, sealed.packet);
-    }
-  }
-
   private tickPeer(now: number, peer: RemotePeer): void {
-    if (now >= peer.endsAt) return this.forget(now, peer, peer.endReason);
-    if (now >= peer.idleAt) return this.forget(now, peer, 'idle');
-    if (now >= peer.silentAt) return this.forget(now, peer, 'it does not answer');
+    if (now >= peer.endsAt) return this.endings.forget(now, peer, peer.endReason);
+    if (now >= peer.idleAt) return this.endings.forget(now, peer, 'idle');
+    if (now >= peer.silentAt) return this.endings.forget(now, peer, 'it does not answer');
     if (now >= peer.connectBy && !peer.isUp)
       return this.onFailed(now, peer.key, new MeshError('NET_PEER_UNREACHABLE', this.relaying.whyUnreachable(peer)));
     if (this.denials.isOver(now, peer)) return;
@@ -477,7 +440,7 @@ export class OverlayNode {
   private peerFor(now: number, key: PublicKey): RemotePeer | undefined {
     const known = this.peers.get(key);
     // Who comes back to one whose association has ended begins another.
-    if (known !== undefined && known.endsAt !== Infinity) this.forget(now, known, known.endReason);
+    if (known !== undefined && known.endsAt !== Infinity) this.endings.forget(now, known, known.endReason);
     return this.peers.get(key) ?? this.newPeer(now, key);
   }
 
@@ -490,54 +453,6 @@ export class OverlayNode {
     const peer = new RemotePeer(now, key, keyHash(key), { random, limits, budget, controller, newGeneration });
     this.peers.set(key, peer);
     return peer;
-  }
-
-  /**
-   * Who is let in no more is told once, as it still has keys; then it meets silence, as strangers do. The lists that prove it go along as far as
-   * they go at once: with them it knows it for good, and not only that somebody has said so.
-   */
-  private expel(now: number, peer: RemotePeer, reason: string, proofs: readonly Uint8Array[]): void {
-    if (peer.connection.sendLast(now, DENY_LIST_CHANNEL, proofs)) this.fill(now, peer);
-    peer.connection.expel(now);
-    this.fill(now, peer);
-    this.forget(now, peer, reason);
-  }
-
-  private shutOutBy(key: PublicKey): void {
-    this.expelledBy.add(key);
-    const [oldest] = this.expelledBy;
-    if (this.expelledBy.size > EXPELLED_BY_MAX && oldest !== undefined) this.expelledBy.delete(oldest);
-  }
-
-  private end(now: number, peer: RemotePeer): void {
-    if (peer.isUp) peer.connection.close(now);
-    else this.forget(now, peer, 'this node stops');
-    this.touch(peer);
-  }
-
-  private forget(now: number, peer: RemotePeer, reason: string, error?: MeshError): void {
-    if (this.peers.get(peer.key) !== peer) return;
-    this.peers.delete(peer.key);
-    this.agenda.delete(peer);
-    this.touched.delete(peer);
-    this.sessions.close(peer.key);
-    this.traversal.gone(peer);
-    this.steering.unprove(peer);
-    this.lose(peer, error ?? new MeshError('NET_CLOSED', `the association with ${peer.key} has ended: ${reason}`));
-    peer.connection.dispose();
-    this.relaying.gone(now, peer, error?.code === 'NET_PEER_REFUSED');
-    if (peer.endsAt === Infinity) this.tellDown(peer, reason);
-    // That of a certificate comes again with the certificate; that of a pinned key takes scrypt.
-    if (peer.isCertified) this.addresses.delete(peer.key);
-    this.outputs.push({ type: 'gone', peer: peer.key });
-  }
-
-  private tellDown(peer: RemotePeer, reason: string): void {
-    if (peer.association !== 0) this.tell({ type: 'peer_down', peer: peer.key, name: this.views.nameOf(peer), reason });
-  }
-
-  private lose(peer: RemotePeer, error: MeshError): void {
-    this.outputs.push({ type: 'lost', peer: peer.key, generation: peer.generation, ticket: undefined, error });
   }
 
   /** The address of a key; undefined: it is not known yet, and the caller of the node is asked. */
