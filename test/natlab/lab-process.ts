@@ -13,7 +13,7 @@ interface Waiting {
   readonly settle: (line: Line | Error) => void;
 }
 
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 30_000;
 /** Characters of stderr that are kept for error messages. */
 const KEPT = 4_000;
 

@@ -122,7 +122,7 @@ describe('a network of three', () => {
       code: 'NET_UNRESPONSIVE',
       cure: expect.stringContaining(`kill -CONT ${alice?.process.pid}`) as string,
     });
-    expect(stdout).toMatch(new RegExp(`^failed +node .*kill -CONT ${alice?.process.pid}`, 'm'));
+    expect(stdout).toMatch(new RegExp(`^failed +process .*kill -CONT ${alice?.process.pid}`, 'm'));
   });
 
   test('an invite is good once, and a name is of one node', async () => {
