@@ -7,6 +7,7 @@ import { acceptAnswer, joinRequest, type Membership } from '../../transport/over
 import { JoiningTrust } from '../../transport/overlay/trust/joining.ts';
 import { dialFaultText } from './dial-fault.ts';
 import { proxyOf } from './proxy.ts';
+import { hexOf } from '../../transport/overlay/key-text.ts';
 
 export type StartNewcomer = (options: OverlayOptions) => Promise<Pick<Overlay, 'requestMembership' | 'status' | 'stop'>>;
 
@@ -17,7 +18,7 @@ export async function askToJoin(
   name: string,
   start: StartNewcomer = startNewcomer,
 ): Promise<Membership> {
-  const inviter = { publicKey: Buffer.from(invite.relayKey).toString('hex'), endpoints: invite.endpoints };
+  const inviter = { publicKey: hexOf(invite.relayKey), endpoints: invite.endpoints };
   const overlay = await start({
     identity,
     network: undefined,

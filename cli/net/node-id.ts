@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { parseCertificate, renewAtMs, validUntilMs } from '../../transport/overlay/trust/certificate.ts';
 import type { Role } from '../../transport/overlay/trust/roles.ts';
 import type { NetState } from './folder.ts';
+import { hexOf } from '../../transport/overlay/key-text.ts';
 
 export interface NodeId {
   readonly name: string | undefined;
@@ -45,9 +46,9 @@ export function nodeIdOf(
   return {
     name: shown === undefined || shown.name === '' ? config.name : shown.name,
     address: identity.address,
-    key: hex(identity.publicKey),
+    key: hexOf(identity.publicKey),
     fingerprint: fingerprintOf(identity.publicKey),
-    network: { name: network.name, id: hex(network.networkId), kind: network.caKeys.length === 0 ? 'pinned' : 'certified' },
+    network: { name: network.name, id: hexOf(network.networkId), kind: network.caKeys.length === 0 ? 'pinned' : 'certified' },
     isAuthority: authority !== undefined,
     isRevoked: denying !== undefined,
     revokedBy: denying === undefined ? undefined : { authority: denying.caKey, list: denying.number },
@@ -92,5 +93,3 @@ export function fingerprintOf(publicKey: Uint8Array): string {
 
 const FINGERPRINT_BYTES = 16;
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

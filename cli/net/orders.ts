@@ -5,6 +5,7 @@ import { INVITE_LIFE_MS } from '../../transport/overlay/trust/authority.ts';
 import type { Role } from '../../transport/overlay/trust/roles.ts';
 import type { KnownPeer, NetConfig } from './config.ts';
 import type { NetFolder, NetState } from './folder.ts';
+import { hexOf } from '../../transport/overlay/key-text.ts';
 
 export interface InviteTerms {
   readonly roles: readonly Role[];
@@ -130,7 +131,7 @@ export interface Revoked {
  */
 export async function revokeKey(folder: NetFolder, state: NetState, key: string): Promise<Revoked> {
   const { network, identity, authority } = state;
-  if (key === Buffer.from(identity.publicKey).toString('hex')) throw new MeshError('USAGE', 'that is this node itself');
+  if (key === hexOf(identity.publicKey)) throw new MeshError('USAGE', 'that is this node itself');
   const isPinned = network.caKeys.length === 0;
   if (!isPinned && authority === undefined)
     throw new MeshError(

@@ -10,7 +10,7 @@ import { randomInt } from 'node:crypto';
 import { assert, MeshError } from '../../core/errors.ts';
 import type { Link } from '../../core/ports/link.ts';
 import type { Overlay, PeerRef } from './host/ports.ts';
-import type { PublicKey } from './session/output.ts';
+import type { PublicKey } from './key-text.ts';
 import { LIMITS } from './trust/descriptor.ts';
 import { NAME } from './trust/encoding.ts';
 

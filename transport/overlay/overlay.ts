@@ -27,7 +27,7 @@ import { OverlayNode } from './node/node.ts';
 import type { NodeOutput, OverlayEvent, PeerView, Ticket } from './node/ports.ts';
 import { kindOfPath, type Endpoint } from './paths/endpoint.ts';
 import type { Query } from './relay/ports.ts';
-import type { PublicKey } from './session/output.ts';
+import { hexOf, type PublicKey } from './key-text.ts';
 import type { PathId } from './session/source.ts';
 import type { ChannelMode } from './wire/frames.ts';
 
@@ -77,7 +77,7 @@ class RunningOverlay implements Overlay {
   constructor(options: OverlayOptions) {
     const { identity, network, peers, proxy, ca } = options;
     this.options = options;
-    this.publicKey = Buffer.from(identity.publicKey).toString('hex');
+    this.publicKey = hexOf(identity.publicKey);
     this.address = identity.address;
     const { drops } = this;
     this.node = new OverlayNode({

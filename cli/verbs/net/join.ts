@@ -9,6 +9,7 @@ import { askToJoin } from '../../net/joining.ts';
 import { typedName } from '../../net/names.ts';
 import { nodeIdOf } from '../../net/node-id.ts';
 import { folderOf } from '../../net/reach.ts';
+import { hexOf } from '../../../transport/overlay/key-text.ts';
 
 export async function run(call: Call): Promise<void> {
   const { io } = call;
@@ -32,7 +33,7 @@ export async function run(call: Call): Promise<void> {
   const { network, certificate, certificateBytes, denyLists } = await askToJoin(identity, invite, name);
 
   const config = await folder.config();
-  const relay = { key: Buffer.from(invite.relayKey).toString('hex'), endpoints: [...invite.endpoints] };
+  const relay = { key: hexOf(invite.relayKey), endpoints: [...invite.endpoints] };
   const relays = [relay, ...config.relays.filter(({ key }) => key !== relay.key)];
   await folder.saveConfig(netConfig({ ...config, name, relays }));
   await folder.saveCertificate(certificateBytes);

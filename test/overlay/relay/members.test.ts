@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Identity } from '../../../transport/overlay/identity/identity.ts';
 import { buildFinds, buildResolve, parseRecordBody, RECORDS_MAX } from '../../../transport/overlay/relay/bodies.ts';
-import { keyHash, type PublicKey } from '../../../transport/overlay/relay/hash.ts';
+import type { PublicKey } from '../../../transport/overlay/key-text.ts';
+import { keyHash } from '../../../transport/overlay/relay/hash.ts';
 import { HashOrder } from '../../../transport/overlay/relay/hash-order.ts';
 import { FIRST_HASH } from '../../../transport/overlay/relay/ports.ts';
 import { RESOLVE_MS } from '../../../transport/overlay/relay/question.ts';

@@ -1,7 +1,7 @@
 /** Clients of relays, and relays, on virtual time: sessions come up after an RTT, control frames take half of one, and may be lost as told. */
 import { noDrops } from '../../../transport/overlay/drops.ts';
 import type { Identity } from '../../../transport/overlay/identity/identity.ts';
-import type { PublicKey } from '../../../transport/overlay/relay/hash.ts';
+import type { PublicKey } from '../../../transport/overlay/key-text.ts';
 import type { Query, RendezvousOptions, RendezvousOutput } from '../../../transport/overlay/relay/ports.ts';
 import { RelayServer, type ControlBody } from '../../../transport/overlay/relay/relay-server.ts';
 import { Rendezvous } from '../../../transport/overlay/relay/rendezvous.ts';

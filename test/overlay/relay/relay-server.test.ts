@@ -12,7 +12,8 @@ import {
   type Question,
   type RecordBody,
 } from '../../../transport/overlay/relay/bodies.ts';
-import { keyHash, type PublicKey } from '../../../transport/overlay/relay/hash.ts';
+import type { PublicKey } from '../../../transport/overlay/key-text.ts';
+import { keyHash } from '../../../transport/overlay/relay/hash.ts';
 import {
   RELAY_LIMITS,
   RelayServer,

@@ -4,7 +4,7 @@ import { PinnedTrust, type Trust } from '../../../transport/overlay/trust/trust.
 import { noDrops, type Drops } from '../../../transport/overlay/drops.ts';
 import type { Identity } from '../../../transport/overlay/identity/identity.ts';
 import type { SessionOutput } from '../../../transport/overlay/session/output.ts';
-import { nameOf } from '../../../transport/overlay/session/peer.ts';
+import { hexOf } from '../../../transport/overlay/key-text.ts';
 import { Sessions, type SessionsOptions } from '../../../transport/overlay/session/sessions.ts';
 import { identityOf, seededRandom } from '../identities.ts';
 
@@ -42,7 +42,7 @@ export class Node {
   readonly outputs: SessionOutput[] = [];
 
   constructor(identity: Identity, path: string, seed: string, options: Partial<SessionsOptions> = {}) {
-    this.name = nameOf(identity.publicKey);
+    this.name = hexOf(identity.publicKey);
     this.path = path;
     const random = seededRandom(seed);
     const trust: Trust = options.trust ?? shared;

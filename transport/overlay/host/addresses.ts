@@ -3,7 +3,7 @@
  * answer is there a peer can make its node ask as often as it likes.
  */
 import type { OverlayAddress } from '../identity/address.ts';
-import type { PublicKey } from '../session/output.ts';
+import type { PublicKey } from '../key-text.ts';
 
 export interface AddressesOptions {
   /** `addressOf`, with the profile of the network. */

@@ -2,7 +2,7 @@
 import { isMeshError, MeshError } from '../../../core/errors.ts';
 import type { Drops } from '../drops.ts';
 import { Lanes } from '../lanes.ts';
-import type { PublicKey } from '../session/output.ts';
+import type { PublicKey } from '../key-text.ts';
 import type { Authority } from '../trust/authority.ts';
 import { parseCertificate, renewAtMs, validUntilMs, type Certificate } from '../trust/certificate.ts';
 import type { Network } from '../trust/descriptor.ts';

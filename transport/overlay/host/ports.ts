@@ -7,7 +7,7 @@ import type { Endpoint, PathKind } from '../paths/endpoint.ts';
 import type { DialFault } from './dials.ts';
 import type { RelayAddress } from '../relay/ports.ts';
 import type { KeyLimits } from '../session/keys.ts';
-import type { PublicKey } from '../session/output.ts';
+import type { PublicKey } from '../key-text.ts';
 import type { PathId } from '../session/source.ts';
 import type { Authority } from '../trust/authority.ts';
 import type { DenyLists } from '../trust/deny-list.ts';

@@ -3,7 +3,7 @@
  * Until then what is for it waits, so that nothing is ever sent to one who only says that it has the name.
  */
 import { MeshError } from '../../../core/errors.ts';
-import type { PublicKey } from '../session/output.ts';
+import type { PublicKey } from '../key-text.ts';
 
 export interface ReachingOptions {
   /** The key, where it is proved already. */

@@ -1,7 +1,7 @@
 /** All members that the relays know, page by page. */
 import type { PeerRef } from './ports.ts';
 import { FIRST_HASH } from '../relay/ports.ts';
-import type { PublicKey } from '../session/output.ts';
+import { hexOf, type PublicKey } from '../key-text.ts';
 import type { Resolution } from './pending.ts';
 
 /** Pages that may end with members of one relay, four of them each: who makes members up, or is slow, ends its own part, and the others are heard out. */
@@ -22,7 +22,7 @@ export async function registered(
   for (let after: string | undefined = FIRST_HASH; after !== undefined && now() < until;) {
     const { records, next, endedBy }: Resolution = await ask(after, new Set(without));
     for (const { publicKey: key, name, address } of records) {
-      const publicKey = Buffer.from(key).toString('hex');
+      const publicKey = hexOf(key);
       if (publicKey !== own) members.set(publicKey, { publicKey, name, address });
     }
     if (endedBy !== undefined) {

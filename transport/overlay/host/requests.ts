@@ -4,7 +4,7 @@
  */
 import type { Drops } from '../drops.ts';
 import { SourceBuckets } from '../session/buckets.ts';
-import type { PublicKey } from '../session/output.ts';
+import type { PublicKey } from '../key-text.ts';
 import type { Authority } from '../trust/authority.ts';
 import { JOIN_REQUEST_BYTES_MAX } from '../trust/join.ts';
 

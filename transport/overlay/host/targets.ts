@@ -4,7 +4,7 @@ import { addressOf, parseAddress, type AddressProfile, type OverlayAddress } fro
 import type { KnownPeer, PeerSummary } from '../node/ports.ts';
 import type { PeerRef } from './ports.ts';
 import type { Query } from '../relay/ports.ts';
-import type { PublicKey } from '../session/output.ts';
+import { hexOf, type PublicKey } from '../key-text.ts';
 import { NAME } from '../trust/encoding.ts';
 import type { SignedRecord } from '../trust/record.ts';
 
@@ -120,7 +120,7 @@ export class Targets {
     const query: Query = isAddress ? { address: parseAddress(target) } : { name: target };
     const records = await this.o.resolve(query);
     const checked = await Promise.all(
-      records.map(async (record) => ((await this.isTrue(record)) ? hex(record.publicKey) : undefined)),
+      records.map(async (record) => ((await this.isTrue(record)) ? hexOf(record.publicKey) : undefined)),
     );
     const keys = [...new Set([...this.here(target), ...checked.filter((key) => key !== undefined)])];
     const [key] = keys;
@@ -142,5 +142,3 @@ export class Targets {
 }
 
 const single = (keys: readonly PublicKey[]): PublicKey | undefined => (keys.length === 1 ? keys[0] : undefined);
-
-const hex = (key: Uint8Array): PublicKey => Buffer.from(key).toString('hex');

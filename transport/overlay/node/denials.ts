@@ -5,7 +5,7 @@
 import { MeshError } from '../../../core/errors.ts';
 import type { Connection } from '../channels/connection.ts';
 import type { DenyListHead } from '../trust/deny-list.ts';
-import type { PublicKey } from '../session/output.ts';
+import type { PublicKey } from '../key-text.ts';
 import { CONTROL } from '../wire/frames.ts';
 import { DENY_LIST_CHANNEL } from './channels.ts';
 import { buildDenyNumbers, parseDenyNumbers } from './deny-numbers.ts';

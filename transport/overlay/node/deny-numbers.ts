@@ -6,6 +6,7 @@
 import { KEY_BYTES } from '../curve.ts';
 import { CA_KEYS_MAX } from '../trust/descriptor.ts';
 import { Reader, Writer } from '../wire/bytes.ts';
+import { hexOf } from '../key-text.ts';
 
 const ENTRY_BYTES = KEY_BYTES + 8;
 
@@ -27,7 +28,7 @@ export function parseDenyNumbers(bytes: Uint8Array): DenyNumbers | undefined {
   const from = new Reader(bytes);
   const numbers = new Map<string, number>();
   while (from.left > 0) {
-    const caKey = Buffer.from(from.bytes(KEY_BYTES)).toString('hex');
+    const caKey = hexOf(from.bytes(KEY_BYTES));
     const number = from.u64Safe();
     if (number === 0 || numbers.has(caKey)) return undefined;
     numbers.set(caKey, number);

@@ -11,7 +11,7 @@ import type { ConnectionOutput } from '../channels/ports.ts';
 import { EXPELLED } from '../channels/violations.ts';
 import type { Drops } from '../drops.ts';
 import type { OverlayAddress } from '../identity/address.ts';
-import type { PublicKey } from '../session/output.ts';
+import type { PublicKey } from '../key-text.ts';
 import type { Sessions } from '../session/sessions.ts';
 import type { Carrier } from './carrier.ts';
 import { DENY_LIST_CHANNEL } from './channels.ts';

@@ -2,7 +2,7 @@
  * How a node says goodbye: to peers first, and to its relays when that has been said, or has had its time. A relay lets nothing through of one
  * whom it has heard the end of.
  */
-import type { PublicKey } from '../session/output.ts';
+import type { PublicKey } from '../key-text.ts';
 import type { RemotePeer } from './remote-peer.ts';
 
 /** So long the relays wait for what peers still say. */

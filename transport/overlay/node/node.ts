@@ -18,7 +18,8 @@ import { parseEndpointBytes, type Endpoint } from '../paths/endpoint.ts';
 import { Paths, type PathError } from '../paths/paths.ts';
 import { keyHash } from '../relay/hash.ts';
 import type { Query, RelayStatus } from '../relay/ports.ts';
-import type { PayloadOutput, PublicKey, SessionOutput, UpOutput } from '../session/output.ts';
+import { hexOf, type PublicKey } from '../key-text.ts';
+import type { PayloadOutput, SessionOutput, UpOutput } from '../session/output.ts';
 import { Sessions } from '../session/sessions.ts';
 import type { PathId } from '../session/source.ts';
 import { JOIN_ANSWER_BYTES_MAX } from '../trust/join.ts';
@@ -107,7 +108,7 @@ export class OverlayNode {
     this.inbound = new Inbound({ drops, relaying, traversal, denials, endings, emit });
     const isRelay = (peer: PublicKey): boolean => relaying.isRelay(peer);
     this.farewell = new Farewell({ peers, isRelay, end: (now, peer) => endings.goodbye(now, peer) });
-    const key = Buffer.from(identity.publicKey).toString('hex');
+    const key = hexOf(identity.publicKey);
     const { expelledBy } = endings;
     this.views = new Views({ key, peers, known: options.peers ?? [], relaying, traversal, drops, addresses, expelledBy });
   }

@@ -11,7 +11,7 @@ import type { PunchView } from '../punch/output.ts';
 import type { RelayAddress, RelayStatus } from '../relay/ports.ts';
 import type { RelayView } from '../relay/relay-server.ts';
 import type { KeyLimits } from '../session/keys.ts';
-import type { PublicKey } from '../session/output.ts';
+import type { PublicKey } from '../key-text.ts';
 import type { PathId } from '../session/source.ts';
 import type { Network } from '../trust/descriptor.ts';
 import type { DenyLists } from '../trust/deny-list.ts';

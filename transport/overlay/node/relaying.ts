@@ -6,7 +6,7 @@ import { parseRelay } from '../relay/bodies.ts';
 import type { Query, RelayStatus, RendezvousOutput } from '../relay/ports.ts';
 import { RelayServer, type ControlBody, type RelayView } from '../relay/relay-server.ts';
 import { Rendezvous } from '../relay/rendezvous.ts';
-import type { PublicKey } from '../session/output.ts';
+import { hexOf, type PublicKey } from '../key-text.ts';
 import type { PathId } from '../session/source.ts';
 import { CONTROL } from '../wire/frames.ts';
 import type { Carrier } from './carrier.ts';
@@ -50,7 +50,7 @@ export class Relaying {
     if (network === undefined) return;
     this.rendezvous = new Rendezvous({ identity, network, random, wallClock, drops, relays, name, seq });
     const endpoints = new Map(relays.map((known) => [known.publicKey, known.endpoints]));
-    if (o.options.endpoints !== undefined) endpoints.set(Buffer.from(identity.publicKey).toString('hex'), o.options.endpoints);
+    if (o.options.endpoints !== undefined) endpoints.set(hexOf(identity.publicKey), o.options.endpoints);
     if (relay) this.server = new RelayServer({ network, wallClock, drops, endpoints });
   }
 
@@ -167,7 +167,7 @@ export class Relaying {
       if (this.server === undefined) drops.relay_role += 1;
       else this.answer(now, peer, this.server.relay(now, peer.key, body));
     } else if (!this.isRelay(peer.key)) drops.relay_role += 1;
-    else this.o.inner(now, relayPath(peer.key, Buffer.from(parsed.hash).toString('hex')), parsed.packet);
+    else this.o.inner(now, relayPath(peer.key, hexOf(parsed.hash)), parsed.packet);
   }
 
   /** Sends what clients have for each other, and acts on what the rendezvous says. */
@@ -264,7 +264,7 @@ export class Relaying {
     }
     const [record] = records;
     if (record === undefined || !this.o.peers.has(wanted)) return;
-    const named = record.relays.map((key) => Buffer.from(key).toString('hex'));
+    const named = record.relays.map(hexOf);
     const ready = new Set(this.ready());
     // One that both are registered at will do. Where this node is only for another peer's sake, it is for this one's too.
     const shared = named.filter((key) => ready.has(key));

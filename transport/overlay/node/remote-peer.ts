@@ -7,7 +7,7 @@ import type { OverlayAddress } from '../identity/address.ts';
 import { parseUdpPath } from '../paths/endpoint.ts';
 import type { Paths, PathView } from '../paths/paths.ts';
 import type { Punching } from '../punch/punching.ts';
-import type { PublicKey } from '../session/output.ts';
+import type { PublicKey } from '../key-text.ts';
 import type { PathId } from '../session/source.ts';
 import type { Guest, Member } from '../trust/trust.ts';
 

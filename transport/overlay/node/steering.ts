@@ -6,7 +6,7 @@
  */
 import { endpointBytes, kindOfPath, parseEndpointBytes, parseRelayPath, parseUdpPath } from '../paths/endpoint.ts';
 import { PATHS_MAX, type Paths, type PathOutput } from '../paths/paths.ts';
-import type { PublicKey } from '../session/output.ts';
+import { hexOf, type PublicKey } from '../key-text.ts';
 import type { Sessions } from '../session/sessions.ts';
 import type { PathId } from '../session/source.ts';
 import { CONTROL, type Frame } from '../wire/frames.ts';
@@ -67,7 +67,7 @@ export class Steering {
     if (path === undefined) return false;
     if (peer.pings.size >= PINGS_MAX) peer.pings.delete(peer.pings.keys().next().value as string);
     const data = this.o.random(8);
-    peer.pings.set(Buffer.from(data).toString('hex'), { path, at: now });
+    peer.pings.set(hexOf(data), { path, at: now });
     return this.o.carrier.unwatched(now, peer, path, [{ type: 'path_challenge', data }]);
   }
 
@@ -77,7 +77,7 @@ export class Steering {
       peer.paths?.challenge(now, path, frame.data);
       this.o.traversal.challenged(now, peer, path);
     } else if (frame.type === 'path_response') {
-      const name = Buffer.from(frame.data).toString('hex');
+      const name = hexOf(frame.data);
       const ping = peer.pings.get(name);
       if (ping?.path === path) {
         peer.pings.delete(name);

@@ -7,7 +7,7 @@ import { gather, type NatKind } from '../punch/candidates.ts';
 import { NatObserver, type NatView } from '../punch/nat.ts';
 import type { OwnSide, ProbeSocket, PunchCode, PunchOutput } from '../punch/output.ts';
 import { Punching } from '../punch/punching.ts';
-import type { PublicKey } from '../session/output.ts';
+import { hexOf, type PublicKey } from '../key-text.ts';
 import type { PathId } from '../session/source.ts';
 import type { Carrier } from './carrier.ts';
 import type { NodeOptions, NodeOutput } from './ports.ts';
@@ -38,7 +38,7 @@ export class Traversal {
 
   constructor(o: TraversalOptions) {
     this.o = o;
-    this.ownKey = Buffer.from(o.options.identity.publicKey).toString('hex');
+    this.ownKey = hexOf(o.options.identity.publicKey);
     this.secret = o.options.random(SECRET_BYTES);
     this.nat = new NatObserver({ addresses: () => this.hosts });
   }

@@ -3,7 +3,7 @@ import type { Drops } from '../drops.ts';
 import type { OverlayAddress } from '../identity/address.ts';
 import type { RelayStatus } from '../relay/ports.ts';
 import type { RelayView } from '../relay/relay-server.ts';
-import type { PublicKey } from '../session/output.ts';
+import type { PublicKey } from '../key-text.ts';
 import type { KnownPeer, NodeView, PeerSummary, PeerView } from './ports.ts';
 import type { RemotePeer } from './remote-peer.ts';
 import type { Traversal } from './traversal.ts';

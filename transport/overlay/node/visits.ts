@@ -1,5 +1,5 @@
 /** Relays of peers, at which this node is registered to reach them: for whom, so that it leaves when nobody needs it there any more. */
-import type { PublicKey } from '../session/output.ts';
+import type { PublicKey } from '../key-text.ts';
 
 export class Visits {
   /** By peer: those to which this node went for it. */

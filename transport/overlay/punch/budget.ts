@@ -1,5 +1,5 @@
 /** What all punching of one node may cost others, whatever its peers ask for (A18). One object a node. */
-import type { PublicKey } from '../session/output.ts';
+import type { PublicKey } from '../key-text.ts';
 import { sourceOf } from '../session/source.ts';
 import { SourceBuckets, SOURCES_MAX } from '../session/buckets.ts';
 import { udpPath, type Endpoint } from '../paths/endpoint.ts';

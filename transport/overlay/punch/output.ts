@@ -1,7 +1,7 @@
 /** What `Punching` needs of its node, what it wants of it, and what it tells to people. */
 import type { Drops } from '../drops.ts';
 import type { Endpoint } from '../paths/endpoint.ts';
-import type { PublicKey } from '../session/output.ts';
+import type { PublicKey } from '../key-text.ts';
 import type { PathId } from '../session/source.ts';
 import type { CONTROL } from '../wire/frames.ts';
 import type { PunchBudget } from './budget.ts';

@@ -1,8 +1,6 @@
 /** How RELAY frames name nodes: the first 8 bytes of the SHA-256 of the key. Who is meant was proved before; this only finds it. */
 import { createHash } from 'node:crypto';
-
-/** An Ed25519 key in 64 hex digits: how nodes are named where parts of the overlay meet. */
-export type PublicKey = string;
+import type { PublicKey } from '../key-text.ts';
 
 export const HASH_BYTES = 8;
 

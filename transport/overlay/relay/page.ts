@@ -10,7 +10,7 @@
  * which it is known whose they are.
  */
 import { RECORDS_MAX } from './bodies.ts';
-import type { PublicKey } from './hash.ts';
+import type { PublicKey } from '../key-text.ts';
 
 export class Page {
   private readonly hashes = new Map<PublicKey, Set<string>>();

@@ -5,7 +5,8 @@ import type { OverlayAddress } from '../identity/address.ts';
 import type { Network } from '../trust/descriptor.ts';
 import type { SignedRecord } from '../trust/record.ts';
 import type { CONTROL } from '../wire/frames.ts';
-import { HASH_BYTES, type PublicKey } from './hash.ts';
+import type { PublicKey } from '../key-text.ts';
+import { HASH_BYTES } from './hash.ts';
 
 /** As in configurations and invites. */
 export interface RelayAddress {

@@ -15,7 +15,8 @@ import { isEndpoint } from '../trust/invite.ts';
 import { openRecord, type SignedRecord } from '../trust/record.ts';
 import type { Records } from '../trust/records.ts';
 import { buildResolve, type Finds, type Question as Asked } from './bodies.ts';
-import { keyHash, type PublicKey } from './hash.ts';
+import { hexOf, type PublicKey } from '../key-text.ts';
+import { keyHash } from './hash.ts';
 import { Page } from './page.ts';
 import type { Query } from './ports.ts';
 
@@ -229,5 +230,3 @@ export function askedBy(query: Query): Asked {
 const isSame = (a: Asked, b: Asked): boolean => a.type === b.type && Buffer.compare(a.value, b.value) === 0;
 
 const hashOf = ({ publicKey }: SignedRecord): string => keyHash(hexOf(publicKey));
-
-const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

@@ -10,7 +10,7 @@
  * trip lets it be.
  */
 import { isEndpoint } from '../trust/invite.ts';
-import type { PublicKey } from './hash.ts';
+import type { PublicKey } from '../key-text.ts';
 import type { RendezvousOutput } from './ports.ts';
 
 /** Silence by UDP after which a WebSocket is raced. */

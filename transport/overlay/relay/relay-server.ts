@@ -23,7 +23,8 @@ import {
   type Question,
   type Refusal,
 } from './bodies.ts';
-import { keyHash, type PublicKey } from './hash.ts';
+import { hexOf, type PublicKey } from '../key-text.ts';
+import { keyHash } from './hash.ts';
 import { HashOrder } from './hash-order.ts';
 
 export interface RelayLimits {
@@ -315,8 +316,6 @@ export class RelayServer {
 }
 
 const isRegistered = ({ registration }: Client, now: number): boolean => registration !== undefined && now < registration.until;
-
-const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 const subject = ({ type, value }: Question): string => `${type}/${hexOf(value)}`;
 

@@ -12,7 +12,7 @@ import { RECORD_SKEW_MS, Records } from '../trust/records.ts';
 import { Reader } from '../wire/bytes.ts';
 import { CONTROL } from '../wire/frames.ts';
 import { buildRegister, isAsked, parseRecordBody, type RecordBody } from './bodies.ts';
-import type { PublicKey } from './hash.ts';
+import { hexOf, type PublicKey } from '../key-text.ts';
 import type { Query, RelayStatus, RendezvousOptions, RendezvousOutput } from './ports.ts';
 import { askedBy, Question } from './question.ts';
 import { RelayLink } from './relay-link.ts';
@@ -403,5 +403,3 @@ const startable = (links: readonly RelayLink[], now: number): RelayLink[] =>
 
 /** Infinity equals itself. */
 const compare = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0);
-
-const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

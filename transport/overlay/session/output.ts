@@ -2,9 +2,7 @@
 import type { MeshError } from '../../../core/errors.ts';
 import type { Guest, Member } from '../trust/trust.ts';
 import type { PathId } from './source.ts';
-
-/** An Ed25519 key in 64 hex digits, small letters. */
-export type PublicKey = string;
+import type { PublicKey } from '../key-text.ts';
 
 export type SessionOutput =
   | { readonly type: 'datagram'; readonly to: PathId; readonly bytes: Uint8Array }

@@ -3,6 +3,7 @@ import { INSTANCE_ID_BYTES } from '../wire/hello.ts';
 import type { Initiation, InitTarget, Shown } from './handshake.ts';
 import type { PacketKeys } from './keys.ts';
 import type { PathId } from './source.ts';
+import { hexOf } from '../key-text.ts';
 
 /** Tentative keys of one peer, and for how long they wait for the packet that proves them. */
 export const TENTATIVE_MAX = 4;
@@ -57,7 +58,7 @@ export class Peer implements InitTarget {
 
   /** `own`: the key of this node. `publicKey`: Ed25519 of the peer, and `exchangeKey` X25519. */
   constructor(own: Uint8Array, publicKey: Uint8Array, exchangeKey: Uint8Array, random: (bytes: number) => Uint8Array) {
-    this.name = nameOf(publicKey);
+    this.name = hexOf(publicKey);
     this.publicKey = publicKey;
     this.exchangeKey = exchangeKey;
     this.leads = Buffer.compare(own, publicKey) < 0;
@@ -114,5 +115,3 @@ export class Peer implements InitTarget {
     ) as PacketKeys[];
   }
 }
-
-export const nameOf = (publicKey: Uint8Array): string => Buffer.from(publicKey).toString('hex');

@@ -5,8 +5,9 @@ import { exchangeKeyOf } from '../curve.ts';
 import type { Datagram, Own, Shown } from './handshake.ts';
 import { KeyTable } from './key-table.ts';
 import { KEY_LIMITS, PacketKeys, type KeyLimits, type PacketKeysOptions } from './keys.ts';
-import type { PublicKey, SessionOutput, UpOutput } from './output.ts';
-import { nameOf, Peer } from './peer.ts';
+import { hexOf, type PublicKey } from '../key-text.ts';
+import type { SessionOutput, UpOutput } from './output.ts';
+import { Peer } from './peer.ts';
 import type { PathId } from './source.ts';
 
 /** How keys were proved. */
@@ -50,8 +51,8 @@ export class Peers {
   /** The record of a key that is to be spoken to; undefined, and told: it cannot be. */
   addNamed(name: PublicKey): Peer | undefined {
     const publicKey = Uint8Array.from(Buffer.from(name, 'hex'));
-    const exchangeKey = nameOf(publicKey) === name ? exchangeKeyOf(publicKey) : undefined;
-    if (exchangeKey !== undefined && nameOf(this.own.identity.publicKey) !== name) {
+    const exchangeKey = hexOf(publicKey) === name ? exchangeKeyOf(publicKey) : undefined;
+    if (exchangeKey !== undefined && hexOf(this.own.identity.publicKey) !== name) {
       const peer = this.newPeer(publicKey, exchangeKey);
       this.add(peer);
       return peer;

@@ -3,11 +3,12 @@
  * tentative: nothing is sent under them, and nothing that lives changes, before a packet came that they open.
  */
 import type { Drops } from '../drops.ts';
+import { hexOf } from '../key-text.ts';
 import type { InitPacket } from '../wire/packets.ts';
 import { Gate } from './gate.ts';
 import { readInit, type Own } from './handshake.ts';
 import { Intake, type ArrivedInit } from './intake.ts';
-import { nameOf, TENTATIVE_MAX, type Peer, type Tentative } from './peer.ts';
+import { TENTATIVE_MAX, type Peer, type Tentative } from './peer.ts';
 import type { Peers } from './peers.ts';
 import type { PathId } from './source.ts';
 
@@ -71,7 +72,7 @@ export class Responder {
       drops[received] += 1;
       return;
     }
-    const known = peers.get(nameOf(received.publicKey));
+    const known = peers.get(hexOf(received.publicKey));
     if (known !== undefined && this.isPutOff(now, known, from)) {
       received.close();
       drops.init_crossed += 1;

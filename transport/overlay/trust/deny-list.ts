@@ -11,6 +11,7 @@ import { KEY_BYTES } from '../curve.ts';
 import { areAscending, compareKeys, sameBytes, type Network } from './descriptor.ts';
 import { pack, Unpacker } from './encoding.ts';
 import { isSignedBy, NETWORK_ID_BYTES, packable, parseSigned, sign, type Signer } from './signed.ts';
+import { hexOf } from '../key-text.ts';
 
 interface DenyList {
   readonly caKey: Uint8Array;
@@ -50,7 +51,7 @@ const FORMAT = 1;
 
 /** A list of these keys, in any order, at most 4,096. */
 export function signDenyList(ca: Signer, networkId: Uint8Array, number: number, keys: Iterable<Uint8Array>): Uint8Array {
-  const unique = [...new Map(Array.from(keys, (key) => [nameOf(key), key])).values()].sort(compareKeys);
+  const unique = [...new Map(Array.from(keys, (key) => [hexOf(key), key])).values()].sort(compareKeys);
   return pack(packable(sign(ca, 'deny-list', networkId, [FORMAT, networkId, ca.publicKey, number, unique])));
 }
 
@@ -66,7 +67,7 @@ export class DenyLists {
 
   /** Whether a key stands in a list. It may be asked of any bytes. */
   has(publicKey: Uint8Array): boolean {
-    return this.denied.has(nameOf(publicKey));
+    return this.denied.has(hexOf(publicKey));
   }
 
   /**
@@ -80,18 +81,18 @@ export class DenyLists {
     const { list } = parsed;
     if (!sameBytes(parsed.networkId, this.network.networkId)) return 'wrong_network';
     if (!this.network.caKeys.some((key) => sameBytes(key, list.caKey))) return 'not_from_ca';
-    const last = this.newest.get(nameOf(list.caKey));
+    const last = this.newest.get(hexOf(list.caKey));
     if (last !== undefined && sameBytes(last.bytes, bytes)) return 'known';
     if (last !== undefined && list.number <= last.list.number) return 'not_newer';
     if (!isSignedBy(list.caKey, 'deny-list', this.network.networkId, signed)) return 'bad_signature';
-    this.newest.set(nameOf(list.caKey), { list, bytes: new Uint8Array(bytes) });
-    this.denied = new Set([...this.newest.values()].flatMap((known) => known.list.keys.map(nameOf)));
+    this.newest.set(hexOf(list.caKey), { list, bytes: new Uint8Array(bytes) });
+    this.denied = new Set([...this.newest.values()].flatMap((known) => known.list.keys.map(hexOf)));
     return 'installed';
   }
 
   /** The newest list of this CA key: its number (0: there is none) and its keys. */
   of(caKey: Uint8Array): Pick<DenyList, 'number' | 'keys'> {
-    return this.newest.get(nameOf(caKey))?.list ?? { number: 0, keys: [] };
+    return this.newest.get(hexOf(caKey))?.list ?? { number: 0, keys: [] };
   }
 
   /** The newest lists. */
@@ -122,8 +123,4 @@ function parseBody(body: Uint8Array): { readonly networkId: Uint8Array; readonly
   return from.end() && number > 0 && areAscending(keys) ? { networkId, list: { caKey, number, keys } } : undefined;
 }
 
-const headOf = ({ list, bytes }: Known): DenyListHead => ({ caKey: nameOfHex(list.caKey), number: list.number, bytes });
-
-const nameOfHex = (key: Uint8Array): string => Buffer.from(key).toString('hex');
-
-const nameOf = (key: Uint8Array): string => Buffer.from(key).toString('latin1');
+const headOf = ({ list, bytes }: Known): DenyListHead => ({ caKey: hexOf(list.caKey), number: list.number, bytes });

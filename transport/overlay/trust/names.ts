@@ -4,6 +4,7 @@
  *
  * It is what one authority knows: where several keys of a network certify, each knows its own.
  */
+import { hexOf } from '../key-text.ts';
 
 /** Plain JSON. */
 export interface GivenName {
@@ -32,7 +33,7 @@ export class Names {
    * Then nothing has changed.
    */
   give(name: string, publicKey: Uint8Array, isDenied: (publicKey: Uint8Array) => boolean): 'given' | 'taken' | 'full' {
-    const key = Buffer.from(publicKey).toString('hex');
+    const key = hexOf(publicKey);
     const isFree = (each: GivenName): boolean => isDenied(Buffer.from(each.publicKey, 'hex'));
     const held = this.given.get(folded(name));
     if (held !== undefined && held.publicKey !== key && !isFree(held)) return 'taken';

@@ -1,6 +1,7 @@
 /** The invites that an authority has made and that may still be used: by the hash of their token, which is all that it keeps. */
 import { createHash } from 'node:crypto';
 import type { Role } from './roles.ts';
+import { hexOf } from '../key-text.ts';
 
 /** Plain JSON. */
 export interface OpenInvite {
@@ -34,12 +35,12 @@ export class OpenInvites {
     const invite = this.invites.get(hashOf(token));
     // So written that a time which is no number is refused.
     if (invite === undefined || !(wallClockMs < invite.expiresMs)) return 'invite_unknown';
-    return invite.usedBy === undefined || invite.usedBy === hex(publicKey) ? invite : 'invite_used';
+    return invite.usedBy === undefined || invite.usedBy === hexOf(publicKey) ? invite : 'invite_used';
   }
 
   /** From now on it is of this key only. */
   use(invite: OpenInvite, publicKey: Uint8Array): void {
-    this.invites.set(invite.tokenHash, { ...invite, usedBy: hex(publicKey) });
+    this.invites.set(invite.tokenHash, { ...invite, usedBy: hexOf(publicKey) });
   }
 
   forget(wallClockMs: number): void {
@@ -48,5 +49,3 @@ export class OpenInvites {
 }
 
 const hashOf = (token: Uint8Array): string => createHash('sha256').update(token).digest('hex');
-
-const hex = (key: Uint8Array): string => Buffer.from(key).toString('hex');

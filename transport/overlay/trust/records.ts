@@ -7,6 +7,7 @@
 import type { OverlayAddress } from '../identity/address.ts';
 import { sameBytes, type Network } from './descriptor.ts';
 import type { SignedRecord } from './record.ts';
+import { hexOf } from '../key-text.ts';
 
 export type RecordRefusal =
   | 'not_its_key'
@@ -55,7 +56,7 @@ export class Records {
     // So written that a time which is no number is refused.
     if (!(record.seq <= wallClockMs + RECORD_SKEW_MS)) return 'record_from_future';
     if (!isFresh(record, wallClockMs)) return 'record_expired';
-    const seen = this.newest.get(nameOf(record.publicKey));
+    const seen = this.newest.get(hexOf(record.publicKey));
     // One of the future was taken when this clock was wrong.
     const last = seen !== undefined && seen.seq <= wallClockMs + RECORD_SKEW_MS ? seen : undefined;
     if (last !== undefined && record.seq <= last.seq) return sameBytes(last.bytes, record.bytes) ? undefined : 'record_not_newer';
@@ -66,7 +67,7 @@ export class Records {
 
   /** The fresh record of this key. */
   byKey(publicKey: Uint8Array, wallClockMs: number): SignedRecord | undefined {
-    return this.fresh(nameOf(publicKey), wallClockMs);
+    return this.fresh(hexOf(publicKey), wallClockMs);
   }
 
   /** The fresh records of all keys that have this address: two mean that only a key tells whom to call. */
@@ -77,7 +78,7 @@ export class Records {
 
   /** Drop a key that is no member any more. */
   remove(publicKey: Uint8Array): void {
-    const name = nameOf(publicKey);
+    const name = hexOf(publicKey);
     const record = this.newest.get(name);
     if (record === undefined) return;
     this.newest.delete(name);
@@ -102,7 +103,7 @@ export class Records {
   }
 
   private put(record: SignedRecord): void {
-    const name = nameOf(record.publicKey);
+    const name = hexOf(record.publicKey);
     // A map keeps the order of insertion: the first is the one that was longest not heard of.
     this.newest.delete(name);
     this.newest.set(name, record);
@@ -118,5 +119,3 @@ export class Records {
 }
 
 const isFresh = ({ seq, ttlMs }: SignedRecord, wallClockMs: number): boolean => wallClockMs < seq + ttlMs + RECORD_SKEW_MS;
-
-const nameOf = (key: Uint8Array): string => Buffer.from(key).toString('latin1');

@@ -11,6 +11,7 @@ import { CERTIFICATE_FAULTS, validUntilMs, verifyCertificate, type Certificate, 
 import { DenyLists } from './deny-list.ts';
 import type { Network } from './descriptor.ts';
 import type { Role } from './roles.ts';
+import { hexOf } from '../key-text.ts';
 
 export interface Trust {
   /** Part of the prologue of every handshake. */
@@ -145,28 +146,25 @@ export class PinnedTrust implements Trust {
   /** Let this key in, with these roles. Throws NET_KEY_INVALID where no member may have it. About 1 ms. */
   pin(publicKey: Uint8Array, roles: readonly Role[] = MEMBERS_OF_PINS): void {
     if (!isMemberKey(publicKey)) {
-      throw new MeshError(
-        'NET_KEY_INVALID',
-        `no member may have the key ${Buffer.from(publicKey.subarray(0, 40)).toString('hex')}`,
-      );
+      throw new MeshError('NET_KEY_INVALID', `no member may have the key ${hexOf(publicKey.subarray(0, 40))}`);
     }
-    this.pins.set(nameOf(publicKey), roles);
+    this.pins.set(hexOf(publicKey), roles);
   }
 
   /** No more. */
   unpin(publicKey: Uint8Array): void {
-    this.pins.delete(nameOf(publicKey));
+    this.pins.delete(hexOf(publicKey));
   }
 
   /** What is shown does not matter. */
   authorize(publicKey: Uint8Array): Authorization {
-    const roles = this.pins.get(nameOf(publicKey));
+    const roles = this.pins.get(hexOf(publicKey));
     if (roles === undefined) return { type: 'refused', reason: 'not_pinned' };
     return { type: 'member', roles, certificate: undefined, untilMs: Number.POSITIVE_INFINITY };
   }
 
   holds(publicKey: Uint8Array): boolean {
-    return this.pins.has(nameOf(publicKey));
+    return this.pins.has(hexOf(publicKey));
   }
 }
 
@@ -176,5 +174,3 @@ function presharedKey({ networkId }: Network, secret: Uint8Array | undefined): U
   assert(secret.length >= SECRET_BYTES_MIN, `a secret has at least ${SECRET_BYTES_MIN} bytes, not ${secret.length}`);
   return new Uint8Array(hkdfSync('sha256', secret, networkId, 'OVL1/psk', PSK_BYTES));
 }
-
-const nameOf = (key: Uint8Array): string => Buffer.from(key).toString('latin1');
