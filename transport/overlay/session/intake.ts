@@ -26,21 +26,23 @@ export interface ArrivedInit extends Arrived {
 export class Intake {
   private readonly gate: Gate;
   private readonly drops: Drops;
-  private readonly fresh = new Room(LOOKS);
-  private readonly returning = new Room(LOOKS);
+  private readonly fresh: Room;
+  private readonly returning: Room;
   private readonly budget = new Bucket(Number.NEGATIVE_INFINITY, BUDGET);
   private readonly queue: ArrivedInit[] = [];
 
-  constructor(gate: Gate, drops: Drops) {
+  constructor(gate: Gate, drops: Drops, random: (bytes: number) => Uint8Array) {
     this.gate = gate;
     this.drops = drops;
+    this.fresh = new Room(LOOKS, random);
+    this.returning = new Room(LOOKS, random);
   }
 
   /** A datagram that begins as an INIT does. Keeps a copy, if anything. */
   put(from: PathId, bytes: Uint8Array): void {
     // Who has a cookie has been told so, and comes again: those that never had one cannot take its place.
     const room = isZero(bytes.subarray(-MAC_BYTES)) ? this.fresh : this.returning;
-    if (!room.put(from, bytes)) this.drops.init_flooded += 1;
+    this.drops.init_flooded += room.put(from, bytes);
   }
 
   /** The next that the gate lets in, or the COOKIE by which it is answered instead. What is not let in is counted. */
@@ -53,7 +55,7 @@ export class Intake {
         continue;
       }
       const answer = this.gate.ask(now, from, init as InitPacket, bytes, this.queue.length);
-      if (answer === undefined) return { from, bytes, init: init as InitPacket };
+      if (answer === undefined) return kept(from, bytes);
       this.drops[answer.drop] += 1;
       if (answer.drop === 'cookie_required') return { from, cookie: answer.reply };
     }
@@ -80,4 +82,10 @@ export class Intake {
   private arrived(now: number): Arrived | undefined {
     return this.returning.take(now) ?? this.fresh.take(now);
   }
+}
+
+/** Of what the room lends, a copy. */
+function kept(from: PathId, lent: Uint8Array): ArrivedInit {
+  const bytes = Uint8Array.from(lent);
+  return { from, bytes, init: parsePacket(bytes) as InitPacket };
 }

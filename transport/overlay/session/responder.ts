@@ -33,7 +33,7 @@ export class Responder {
     this.o = o;
     const { identity, trust, random } = o.own;
     const gate = new Gate({ publicKey: identity.publicKey, networkId: trust.networkId, psk: trust.psk, random });
-    this.intake = new Intake(gate, o.drops);
+    this.intake = new Intake(gate, o.drops, random);
   }
 
   /** An INIT that came. Keeps a copy. */
