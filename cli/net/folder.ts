@@ -14,6 +14,7 @@ import { chmod } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isMeshError, MeshError } from '../../core/errors.ts';
 import { createKeyFile, readKeyFile } from '../../transport/overlay/identity/key-file.ts';
+import { SECRET_MODE } from '../../transport/overlay/identity/secret-file.ts';
 import type { Identity } from '../../transport/overlay/identity/identity.ts';
 import { Authority } from '../../transport/overlay/trust/authority.ts';
 import { CERTIFICATE_BYTES_MAX } from '../../transport/overlay/trust/certificate.ts';
@@ -21,7 +22,7 @@ import { DENY_LIST_BYTES_MAX, DENY_LIST_FAULTS, DenyLists } from '../../transpor
 import { CA_KEYS_MAX, DESCRIPTOR_BYTES_MAX, readNetwork, type Network } from '../../transport/overlay/trust/descriptor.ts';
 import { AUTHORITY_BYTES_MAX, authorityStateText, parseAuthorityState } from './authority-state.ts';
 import { CONFIG_BYTES_MAX, type NetConfig, netConfigText, parseNetConfig } from './config.ts';
-import { checkPrivateFolder, FILE_MODE, makePrivateFolder, readPrivate, writePrivate } from './private-file.ts';
+import { checkPrivateFolder, makePrivateFolder, readPrivate, writePrivate } from './private-file.ts';
 
 /** Base64 takes four characters for three bytes; and some for JSON. */
 const DENY_LISTS_BYTES_MAX = CA_KEYS_MAX * (2 * DENY_LIST_BYTES_MAX + 16);
@@ -78,7 +79,7 @@ export class NetFolder {
     try {
       const lock = await lockStore(this.base);
       // As all other files. Whoever may not do that has the folder locked all the same.
-      await Promise.all(['lock', 'owner'].map((end) => chmod(`${this.base}.${end}`, FILE_MODE).catch(() => undefined)));
+      await Promise.all(['lock', 'owner'].map((end) => chmod(`${this.base}.${end}`, SECRET_MODE).catch(() => undefined)));
       return { [Symbol.dispose]: () => lock.release() };
     } catch (error) {
       if (!isMeshError(error)) throw error;

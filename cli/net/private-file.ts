@@ -2,12 +2,10 @@
  * Files that only this user may read, written so that at any moment, a power loss included, the old content or the new one is there:
  * under another name, onto the disk, and then over the old one.
  */
-import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { chmod, mkdir, open, rename, stat } from 'node:fs/promises';
 import { errorData, isMeshError, MeshError } from '../../core/errors.ts';
+import { writeSecret } from '../../transport/overlay/identity/secret-file.ts';
 
-export const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 /** Bits of the mode that let others than the owner change what is in a folder. */
 const OTHERS_WRITE = 0o022;
@@ -35,15 +33,8 @@ export async function checkPrivateFolder(path: string): Promise<void> {
 
 /** Throws NET_FOLDER_UNAVAILABLE, and the file is as it was. */
 export async function writePrivate(path: string, content: Uint8Array | string): Promise<void> {
-  const draft = join(dirname(path), `.${basename(path)}.${randomBytes(8).toString('hex')}.new`);
   try {
-    try {
-      await writeDraft(draft, content);
-      await rename(draft, path);
-    } finally {
-      await rm(draft, { force: true });
-    }
-    await syncFolder(dirname(path));
+    await writeSecret(path, content, rename);
   } catch (cause) {
     throw unavailable(path, 'written', cause);
   }
@@ -66,18 +57,6 @@ export async function readPrivate(path: string, bytesMax: number): Promise<Buffe
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw unavailable(path, 'read', cause);
   }
-}
-
-async function writeDraft(path: string, content: Uint8Array | string): Promise<void> {
-  await using file = await open(path, 'wx', FILE_MODE);
-  await file.chmod(FILE_MODE);
-  await file.writeFile(content);
-  await file.sync();
-}
-
-async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path, 'r');
-  await folder.sync();
 }
 
 const unavailable = (path: string, done: string, cause: unknown): MeshError =>

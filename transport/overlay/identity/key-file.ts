@@ -6,13 +6,12 @@
  */
 import { createPrivateKey, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { link, open, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { link, open } from 'node:fs/promises';
 import { errorData, isMeshError, MeshError } from '../../../core/errors.ts';
 import type { AddressProfile } from './address.ts';
 import { generateIdentity, identityFromSeed, type Identity } from './identity.ts';
+import { writeSecret } from './secret-file.ts';
 
-const MODE = 0o600;
 /** Bits of the mode that let others than the owner do anything. */
 const OTHERS = 0o077;
 /** A key takes 119 bytes in PEM; comments may stand around it. */
@@ -25,15 +24,8 @@ const BYTES_MAX = 4096;
  */
 export async function createKeyFile(path: string, profile: AddressProfile = 'standard'): Promise<Identity> {
   const identity = await generateIdentity(randomBytes, profile);
-  const draft = join(dirname(path), `.${basename(path)}.${randomBytes(8).toString('hex')}.new`);
   try {
-    try {
-      await writeDraft(draft, identity.toPem());
-      await link(draft, path);
-    } finally {
-      await rm(draft, { force: true });
-    }
-    await syncFolder(dirname(path));
+    await writeSecret(path, identity.toPem(), link);
   } catch (cause) {
     if (systemCode(cause) === 'EEXIST')
       throw new MeshError('NET_KEY_EXISTS', `${path} is there already; nothing was written`, { cause });
@@ -91,19 +83,6 @@ function seedOf(path: string, pem: Buffer): Uint8Array {
   } finally {
     pem.fill(0);
   }
-}
-
-/** The mode is set by its number, whatever the umask; the bytes are on the disk before the name is. */
-async function writeDraft(path: string, text: string): Promise<void> {
-  await using file = await open(path, 'wx', MODE);
-  await file.chmod(MODE);
-  await file.writeFile(text);
-  await file.sync();
-}
-
-async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path, 'r');
-  await folder.sync();
 }
 
 const systemCode = (error: unknown): unknown => (error as { readonly code?: unknown } | undefined)?.code;
