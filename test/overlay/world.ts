@@ -10,7 +10,7 @@ import type { Identity } from '../../transport/overlay/identity/identity.ts';
 import { parseEndpoint, parseUdpPath, udpPath, webSocketPath, type Endpoint } from '../../transport/overlay/paths/endpoint.ts';
 import type { Query } from '../../transport/overlay/relay/ports.ts';
 import type { KeyLimits } from '../../transport/overlay/session/keys.ts';
-import type { PathId } from '../../transport/overlay/session/source.ts';
+import type { PathId } from '../../transport/overlay/source.ts';
 import { LIMITS, networkOf, type Network } from '../../transport/overlay/trust/descriptor.ts';
 import type { DenyLists } from '../../transport/overlay/trust/deny-list.ts';
 import type { SignedRecord } from '../../transport/overlay/trust/record.ts';

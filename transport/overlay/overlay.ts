@@ -28,7 +28,7 @@ import type { NodeOutput, OverlayEvent, PeerView, Ticket } from './node/ports.ts
 import { kindOfPath, type Endpoint } from './paths/endpoint.ts';
 import type { Query } from './relay/ports.ts';
 import { hexOf, type PublicKey } from './key-text.ts';
-import type { PathId } from './session/source.ts';
+import type { PathId } from './source.ts';
 import type { ChannelMode } from './wire/frames.ts';
 
 export type { Overlay, OverlayOptions, OverlayStatus, PeerRef, Pong } from './host/ports.ts';

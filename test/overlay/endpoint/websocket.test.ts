@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket, type RawData } from 'ws';
 import { kindOfPath } from '../../../transport/overlay/paths/endpoint.ts';
-import { sourceOf } from '../../../transport/overlay/session/source.ts';
+import { sourceOf } from '../../../transport/overlay/source.ts';
 import { bytesOf } from './recorder.ts';
 import { LOOPBACK, WebSocketLab } from './websocket-lab.ts';
 

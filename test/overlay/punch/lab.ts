@@ -6,7 +6,7 @@ import type { PunchOutput } from '../../../transport/overlay/punch/output.ts';
 import { Punching } from '../../../transport/overlay/punch/punching.ts';
 import { noDrops } from '../../../transport/overlay/drops.ts';
 import { endpointText, parseEndpoint, parseUdpPath, udpPath, type Endpoint } from '../../../transport/overlay/paths/endpoint.ts';
-import type { PathId } from '../../../transport/overlay/session/source.ts';
+import type { PathId } from '../../../transport/overlay/source.ts';
 import { Internet, type Delivery, type NatKind, type Weather } from '../nat-model.ts';
 import { bytesFrom, dice } from '../simulated-link.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Bucket, SOURCES_MAX, SourceBuckets } from '../../../transport/overlay/session/buckets.ts';
+import { Bucket, SOURCES_MAX, SourceBuckets } from '../../../transport/overlay/buckets.ts';
 import {
   COOKIE_SECRET_MS,
   Gate,
@@ -8,7 +8,7 @@ import {
   type GateAnswer,
 } from '../../../transport/overlay/session/gate.ts';
 import { cookieTagKey, mac, mac1Key, macKey } from '../../../transport/overlay/session/macs.ts';
-import { sourceOf } from '../../../transport/overlay/session/source.ts';
+import { sourceOf } from '../../../transport/overlay/source.ts';
 import {
   buildPacket,
   COOKIE_BYTES,

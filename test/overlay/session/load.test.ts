@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { mac, mac1Key, macKey } from '../../../transport/overlay/session/macs.ts';
 import { QUEUE_MAX } from '../../../transport/overlay/session/intake.ts';
 import { PLACES_OF_SOURCE, SOURCES_WAITING } from '../../../transport/overlay/session/room.ts';
-import { SOURCES_MAX } from '../../../transport/overlay/session/buckets.ts';
+import { SOURCES_MAX } from '../../../transport/overlay/buckets.ts';
 import { Initiator } from '../../../transport/overlay/session/initiator.ts';
 import type { Sessions } from '../../../transport/overlay/session/sessions.ts';
 import { buildPacket, INIT_BYTES_MIN, mac1At, parsePacket } from '../../../transport/overlay/wire/packets.ts';

@@ -23,7 +23,7 @@ import { buildMcpFrame, isServerName, parseMcpFrame } from '../../../transport/o
 import { messagesOf } from '../../../transport/overlay/mcp/json-rpc.ts';
 import { Lines } from '../../../transport/overlay/mcp/lines.ts';
 import { endpointText, parseEndpoint, parseRelayPath, parseUdpPath, udpPath } from '../../../transport/overlay/paths/endpoint.ts';
-import { sourceOf } from '../../../transport/overlay/session/source.ts';
+import { sourceOf } from '../../../transport/overlay/source.ts';
 import { parseCertificate } from '../../../transport/overlay/trust/certificate.ts';
 import { DenyLists } from '../../../transport/overlay/trust/deny-list.ts';
 import { parseNetwork, type Network } from '../../../transport/overlay/trust/descriptor.ts';

@@ -1,5 +1,5 @@
 /** What endpoints tell. Handlers run within the event of a socket: what one throws is an uncaught exception, as with any listener. */
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 
 /**
  * unreachable   the system, a firewall, a router or a proxy says that nothing goes there; a dial that failed

@@ -9,7 +9,7 @@ import { networkInterfaces } from 'node:os';
 import { assert, errorData, MeshError } from '../../../core/errors.ts';
 import type { Drops } from '../drops.ts';
 import { endpointText, parseUdpPath, udpPath, type Endpoint } from '../paths/endpoint.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import type { DatagramEvents } from './events.ts';
 import { isCancelled, sendFault } from './faults.ts';
 import { hostAddresses, InterfaceWatch, type ReadInterfaces } from './interfaces.ts';

@@ -10,7 +10,7 @@ import { createSecureContext } from 'node:tls';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { errorData, MeshError } from '../../../core/errors.ts';
 import { endpointText, webSocketPath, type Endpoint } from '../paths/endpoint.ts';
-import { sourceOf } from '../session/source.ts';
+import { sourceOf } from '../source.ts';
 import { BATCH_BYTES_MAX } from './batch.ts';
 
 export interface WebSocketListen {

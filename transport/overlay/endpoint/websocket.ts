@@ -8,7 +8,7 @@ import { MeshError } from '../../../core/errors.ts';
 import type { WebSocket } from 'ws';
 import type { Drops } from '../drops.ts';
 import { webSocketPath, type Endpoint } from '../paths/endpoint.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import { STREAM_PACKET_BYTES_MAX } from './batch.ts';
 import type { EndpointFault, WebSocketEvents } from './events.ts';
 import { WebSocketConnection } from './websocket-connection.ts';

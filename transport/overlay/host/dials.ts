@@ -1,7 +1,7 @@
 /** Names of hosts that are looked up, and WebSockets that are dialled, for peers that are to be reached. */
 import { parseEndpoint, type Endpoint } from '../paths/endpoint.ts';
 import type { PublicKey } from '../key-text.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import { dialReason } from '../endpoint/websocket-faults.ts';
 import { Lookups } from './lookups.ts';
 

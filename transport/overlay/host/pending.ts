@@ -8,7 +8,7 @@
 import { MeshError } from '../../../core/errors.ts';
 import type { Ticket } from '../node/ports.ts';
 import type { PublicKey } from '../key-text.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import type { SignedRecord } from '../trust/record.ts';
 
 interface Waiter<T> {

@@ -8,7 +8,7 @@ import type { DialFault } from './dials.ts';
 import type { RelayAddress } from '../relay/ports.ts';
 import type { KeyLimits } from '../session/keys.ts';
 import type { PublicKey } from '../key-text.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import type { Authority } from '../trust/authority.ts';
 import type { DenyLists } from '../trust/deny-list.ts';
 import type { Network } from '../trust/descriptor.ts';

@@ -3,7 +3,7 @@
  * their order, and a certificate costs scrypt, a signature and a file no more than once at a time, whoever asks and however often.
  */
 import type { Drops } from '../drops.ts';
-import { SourceBuckets } from '../session/buckets.ts';
+import { SourceBuckets } from '../buckets.ts';
 import type { PublicKey } from '../key-text.ts';
 import type { Authority } from '../trust/authority.ts';
 import { JOIN_REQUEST_BYTES_MAX } from '../trust/join.ts';

@@ -6,7 +6,7 @@
  */
 import { RELAYED_BYTES_MAX, buildRelay } from '../relay/bodies.ts';
 import { kindOfPath, parseRelayPath } from '../paths/endpoint.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import type { Sessions } from '../session/sessions.ts';
 import type { PublicKey } from '../key-text.ts';
 import type { Drops } from '../drops.ts';

@@ -21,7 +21,7 @@ import type { Query, RelayStatus } from '../relay/ports.ts';
 import { hexOf, type PublicKey } from '../key-text.ts';
 import type { PayloadOutput, SessionOutput, UpOutput } from '../session/output.ts';
 import { Sessions } from '../session/sessions.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import { JOIN_ANSWER_BYTES_MAX } from '../trust/join.ts';
 import { CONTROL, parseFrames, type ChannelMode } from '../wire/frames.ts';
 import { DATA_OVERHEAD_BYTES } from '../wire/packets.ts';

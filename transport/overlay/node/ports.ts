@@ -12,7 +12,7 @@ import type { RelayAddress, RelayStatus } from '../relay/ports.ts';
 import type { RelayView } from '../relay/relay-server.ts';
 import type { KeyLimits } from '../session/keys.ts';
 import type { PublicKey } from '../key-text.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import type { Network } from '../trust/descriptor.ts';
 import type { DenyLists } from '../trust/deny-list.ts';
 import type { SignedRecord } from '../trust/record.ts';

@@ -4,7 +4,7 @@
  */
 import { kindOfPath } from '../paths/endpoint.ts';
 import type { Sessions } from '../session/sessions.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import type { NodeOptions, NodeOutput } from './ports.ts';
 import type { Relaying } from './relaying.ts';
 import type { RemotePeer } from './remote-peer.ts';

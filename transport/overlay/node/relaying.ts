@@ -7,7 +7,7 @@ import type { Query, RelayStatus, RendezvousOutput } from '../relay/ports.ts';
 import { RelayServer, type ControlBody, type RelayView } from '../relay/relay-server.ts';
 import { Rendezvous } from '../relay/rendezvous.ts';
 import { hexOf, type PublicKey } from '../key-text.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import { CONTROL } from '../wire/frames.ts';
 import type { Carrier } from './carrier.ts';
 import type { NodeOptions, NodeOutput } from './ports.ts';

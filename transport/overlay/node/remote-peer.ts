@@ -8,7 +8,7 @@ import { parseUdpPath } from '../paths/endpoint.ts';
 import type { Paths, PathView } from '../paths/paths.ts';
 import type { Punching } from '../punch/punching.ts';
 import type { PublicKey } from '../key-text.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import type { Guest, Member } from '../trust/trust.ts';
 
 /** Paths that are tried of what was looked up, dialled or told; the oldest give way. */

@@ -8,7 +8,7 @@ import { endpointBytes, kindOfPath, parseEndpointBytes, parseRelayPath, parseUdp
 import { PATHS_MAX, type Paths, type PathOutput } from '../paths/paths.ts';
 import { hexOf, type PublicKey } from '../key-text.ts';
 import type { Sessions } from '../session/sessions.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import { CONTROL, type Frame } from '../wire/frames.ts';
 import type { Carrier } from './carrier.ts';
 import type { NodeOutput } from './ports.ts';

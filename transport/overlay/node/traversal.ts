@@ -8,7 +8,7 @@ import { NatObserver, type NatView } from '../punch/nat.ts';
 import type { OwnSide, ProbeSocket, PunchCode, PunchOutput } from '../punch/output.ts';
 import { Punching } from '../punch/punching.ts';
 import { hexOf, type PublicKey } from '../key-text.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import type { Carrier } from './carrier.ts';
 import type { NodeOptions, NodeOutput } from './ports.ts';
 import type { RemotePeer } from './remote-peer.ts';

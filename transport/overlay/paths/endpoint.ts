@@ -10,7 +10,7 @@
 import { BlockList, isIP } from 'node:net';
 import { assert } from '../../../core/errors.ts';
 import { Reader, Writer } from '../wire/bytes.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 
 /** An address as text (IPv6 without brackets or zone) and a port from 1 to 65535. */
 export interface Endpoint {

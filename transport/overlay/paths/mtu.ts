@@ -11,7 +11,7 @@
  * 1200. One trial is a short and a long challenge at the same moment.
  */
 import { RELAYED_BYTES_MAX } from '../relay/bodies.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import { isLoopback, kindOfPath, parseUdpPath } from './endpoint.ts';
 
 /** Bytes of a packet that every path is to carry. */

@@ -1,5 +1,5 @@
 /** One path to a peer: what is known of it, and the challenges under way. What follows from it is for paths.ts. */
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import { kindOfPath, type PathKind } from './endpoint.ts';
 import { Loss } from './loss.ts';
 import { Mtu, type ProbeSize } from './mtu.ts';

@@ -12,7 +12,7 @@
  * and tells `sent` of every packet. An idle peer costs nothing: a minute after the last `traffic` no timer is left.
  */
 import { noDrops, type Drops } from '../drops.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import { choose, rankOf } from './choice.ts';
 import { Mtu, type ProbeSize } from './mtu.ts';
 import { CHALLENGE_BYTES, Path, RESPONSE_BYTES } from './path.ts';

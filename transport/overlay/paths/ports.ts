@@ -1,6 +1,6 @@
 /** What goes into the paths of a peer and what comes out of them. */
 import type { Drops } from '../drops.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import type { Frame } from '../wire/frames.ts';
 import type { PathKind } from './endpoint.ts';
 

@@ -1,7 +1,7 @@
 /** What all punching of one node may cost others, whatever its peers ask for (A18). One object a node. */
 import type { PublicKey } from '../key-text.ts';
-import { sourceOf } from '../session/source.ts';
-import { SourceBuckets, SOURCES_MAX } from '../session/buckets.ts';
+import { sourceOf } from '../source.ts';
+import { SourceBuckets, SOURCES_MAX } from '../buckets.ts';
 import { udpPath, type Endpoint } from '../paths/endpoint.ts';
 
 /** Probes to one address (or one IPv6 /64), but for guessed ports: the two together are 100 in any second. */

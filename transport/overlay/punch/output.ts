@@ -2,7 +2,7 @@
 import type { Drops } from '../drops.ts';
 import type { Endpoint } from '../paths/endpoint.ts';
 import type { PublicKey } from '../key-text.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import type { CONTROL } from '../wire/frames.ts';
 import type { PunchBudget } from './budget.ts';
 import type { Candidate, NatKind } from './candidates.ts';

@@ -13,7 +13,7 @@
  */
 import { CONTROL } from '../wire/frames.ts';
 import { parseUdpPath, udpPath, type Endpoint } from '../paths/endpoint.ts';
-import type { PathId } from '../session/source.ts';
+import type { PathId } from '../source.ts';
 import { BIRTHDAY_MS, BIRTHDAY_MS_MAX, ManyPorts, ManySockets, SOCKETS, type BirthdaySide } from './birthday.ts';
 import {
   familyOf,

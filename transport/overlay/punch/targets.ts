@@ -1,5 +1,5 @@
 /** To which candidates of a peer probes go, and in which order. */
-import { sourceOf } from '../session/source.ts';
+import { sourceOf } from '../source.ts';
 import { endpointText, udpPath, type Endpoint } from '../paths/endpoint.ts';
 import { familyOf, isPrivate, isPunchable, type Candidate, type Offer } from './candidates.ts';
 

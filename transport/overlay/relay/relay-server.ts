@@ -8,7 +8,7 @@
 import { CONTROL, type ControlCode } from '../wire/frames.ts';
 import type { Drops } from '../drops.ts';
 import { addressBytes, type OverlayAddress } from '../identity/address.ts';
-import { Bucket, type BucketRate } from '../session/buckets.ts';
+import { Bucket, type BucketRate } from '../buckets.ts';
 import type { Network } from '../trust/descriptor.ts';
 import { openRecord, type SignedRecord } from '../trust/record.ts';
 import { RECORD_SKEW_MS, Records } from '../trust/records.ts';

@@ -9,9 +9,9 @@
  */
 import type { KeyObject } from 'node:crypto';
 import { buildPacket, mac1At, mac2At, type InitPacket } from '../wire/packets.ts';
-import { SourceBuckets } from './buckets.ts';
+import { SourceBuckets } from '../buckets.ts';
 import { cookieTagKey, mac, mac1Key, macKey, sameMac } from './macs.ts';
-import { sourceOf, type PathId } from './source.ts';
+import { sourceOf, type PathId } from '../source.ts';
 
 const SECRET_BYTES = 32;
 export const COOKIE_SECRET_MS = 120_000;

@@ -23,7 +23,7 @@ import {
 } from '../wire/packets.ts';
 import { assert } from '../../../core/errors.ts';
 import { cookieTagKey, mac, mac1Key, macKey, sameMac } from './macs.ts';
-import type { PathId } from './source.ts';
+import type { PathId } from '../source.ts';
 
 /** This node, as handshakes need it. */
 export interface Own {

@@ -6,7 +6,7 @@ import { HANDSHAKE_MS, Initiation, type Own } from './handshake.ts';
 import type { PacketKeys } from './keys.ts';
 import type { Peer } from './peer.ts';
 import type { Peers } from './peers.ts';
-import type { PathId } from './source.ts';
+import type { PathId } from '../source.ts';
 
 const HINT_MS = 5000;
 const NOTHING = new Uint8Array(0);

@@ -8,10 +8,10 @@
  */
 import type { Drops } from '../drops.ts';
 import { MAC_BYTES, parsePacket, type InitPacket } from '../wire/packets.ts';
-import { Bucket } from './buckets.ts';
+import { Bucket } from '../buckets.ts';
 import { isZero, type Gate } from './gate.ts';
 import { Room, type Arrived } from './room.ts';
-import type { PathId } from './source.ts';
+import type { PathId } from '../source.ts';
 
 /** INITs that are looked at, with a cookie and without one each: a fifth of one CPU at most. */
 const LOOKS = { perSecond: 10_000, burst: 32 };

@@ -1,7 +1,7 @@
 /** What sessions make of datagrams and of time. */
 import type { MeshError } from '../../../core/errors.ts';
 import type { Guest, Member } from '../trust/trust.ts';
-import type { PathId } from './source.ts';
+import type { PathId } from '../source.ts';
 import type { PublicKey } from '../key-text.ts';
 
 export type SessionOutput =

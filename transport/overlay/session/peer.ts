@@ -2,7 +2,7 @@
 import { INSTANCE_ID_BYTES } from '../wire/hello.ts';
 import type { Initiation, InitTarget, Shown } from './handshake.ts';
 import type { PacketKeys } from './keys.ts';
-import type { PathId } from './source.ts';
+import type { PathId } from '../source.ts';
 import { hexOf } from '../key-text.ts';
 
 /** Tentative keys of one peer, and for how long they wait for the packet that proves them. */

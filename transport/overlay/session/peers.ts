@@ -8,7 +8,7 @@ import { KEY_LIMITS, PacketKeys, type KeyLimits, type PacketKeysOptions } from '
 import { hexOf, type PublicKey } from '../key-text.ts';
 import type { SessionOutput, UpOutput } from './output.ts';
 import { Peer } from './peer.ts';
-import type { PathId } from './source.ts';
+import type { PathId } from '../source.ts';
 
 /** How keys were proved. */
 export interface Proof {

@@ -10,7 +10,7 @@ import { readInit, type Own } from './handshake.ts';
 import { Intake, type ArrivedInit } from './intake.ts';
 import { TENTATIVE_MAX, type Peer, type Tentative } from './peer.ts';
 import type { Peers } from './peers.ts';
-import type { PathId } from './source.ts';
+import type { PathId } from '../source.ts';
 
 /** How long the one who leads puts an INIT of the other side off, while its own is unanswered. */
 const YIELD_MS = 1000;

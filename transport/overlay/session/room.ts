@@ -9,8 +9,8 @@
  * INITs are copied over those that have left, so that a flood allocates no more than what waits at once: 2.4 MB at most.
  */
 import { HANDSHAKE_BYTES_MAX } from '../wire/packets.ts';
-import { Bucket, type BucketRate } from './buckets.ts';
-import { sourceOf, type PathId } from './source.ts';
+import { Bucket, type BucketRate } from '../buckets.ts';
+import { sourceOf, type PathId } from '../source.ts';
 
 export const SOURCES_WAITING = 512;
 export const PLACES_OF_SOURCE = 4;

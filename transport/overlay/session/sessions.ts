@@ -9,7 +9,7 @@
  */
 import type { Drops } from '../drops.ts';
 import { buildPacket, HINT_BYTES, isInit, parsePacket, type DataPacket } from '../wire/packets.ts';
-import { SourceBuckets } from './buckets.ts';
+import { SourceBuckets } from '../buckets.ts';
 import type { Own } from './handshake.ts';
 import { Initiator } from './initiator.ts';
 import type { KeyLimits } from './keys.ts';
@@ -18,7 +18,7 @@ import type { SessionOutput } from './output.ts';
 import { TENTATIVE_MS, type Peer, type Tentative } from './peer.ts';
 import { Peers } from './peers.ts';
 import { Responder } from './responder.ts';
-import { sourceOf, type PathId } from './source.ts';
+import { sourceOf, type PathId } from '../source.ts';
 
 const HINTS = { perSecond: 20, burst: 10 };
 const HINT_RANDOM_BYTES = HINT_BYTES - 8;
