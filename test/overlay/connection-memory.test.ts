@@ -13,15 +13,15 @@ const KIB = 2 ** 10;
 const BYTES = 1_000;
 const CHANNELS = 4;
 
-const open = (channel: number): Frame => ({ type: 'open_channel', channel, mode: 0, name: `c${channel}` });
-const whole = (channel: number, seq: number): Frame => ({
+const open = (channel: number, mode: ChannelMode = 0): Frame => ({ type: 'open_channel', channel, mode, name: `c${channel}` });
+const whole = (channel: number, seq: number, mode: ChannelMode = 0, total = BYTES): Frame => ({
   type: 'msg',
   channel,
   seq,
-  mode: 0,
+  mode,
   offset: 0,
-  total: BYTES,
-  bytes: new Uint8Array(BYTES).fill(seq),
+  total,
+  bytes: new Uint8Array(total).fill(seq),
 });
 
 /** One that hears what a test makes its peer say, and how many messages it has handed over. */
@@ -104,6 +104,69 @@ describe('A13: whole messages behind one that is missing', () => {
     expect(listener.heard).toBe(3);
     expect(packets.map((frames) => listener.hears(...frames))).toEqual([true, true]);
     expect([listener.heard, listener.closed, used(budget)]).toEqual([4, undefined, 0]);
+  });
+});
+
+describe('A13: gaps of a channel where order does not count', () => {
+  const WINDOW = CONNECTION_LIMITS.windowMessages;
+  const all = (listener: Listener, seqs: Iterable<number>): number => {
+    let taken = 0;
+    for (const seq of seqs) if (listener.hears(open(0, 1), whole(0, seq, 1, 1))) taken++;
+    return taken;
+  };
+  const every = function* (step: number, from: number, to: number): Generator<number> {
+    for (let seq = from; seq < to; seq += step) yield seq;
+  };
+
+  test('A13 are paid for, and those that are filled are given back; what makes none is taken without memory', () => {
+    const budget = keptBudget(64 * MIB);
+    const listener = new Listener(budget);
+    listener.connection.limitKept(64 * KIB);
+    const gaps = Math.floor((32 * KIB) / MESSAGE_COST);
+    expect(all(listener, every(2, 1, WINDOW / 2))).toBe(gaps);
+    expect([used(budget), listener.connection.memory.kept]).toEqual(Array(2).fill(gaps * MESSAGE_COST));
+    // Next to another one, and the one that is missing for longest.
+    expect(all(listener, [2 * gaps, 0])).toBe(2);
+    expect(used(budget)).toBe((gaps - 1) * MESSAGE_COST);
+    expect(all(listener, every(2, 2, 2 * gaps))).toBe(gaps - 1);
+    expect([listener.heard, listener.closed, used(budget)]).toEqual([2 * gaps + 1, undefined, 0]);
+  });
+
+  test('A13 take no more than their part of the budget, in all channels together', () => {
+    const budget = keptBudget(MIB);
+    const listener = new Listener(budget);
+    for (let channel = 0; channel < 16; channel++)
+      for (let seq = 1; seq < 4_096; seq += 2) listener.hears(open(channel, 1), whole(channel, seq, 1, 1));
+    expect(used(budget)).toBeGreaterThan(MIB / 4);
+    expect(used(budget)).toBeLessThanOrEqual(MIB / 2);
+    // Nobody else is kept out.
+    const other = new Listener(budget);
+    expect(all(other, [1, 3, 5, 7])).toBe(4);
+  });
+
+  test.each<[string, (listener: Listener) => void]>([
+    [
+      'is reset',
+      (listener) => void listener.hears({ type: 'reset_channel', channel: 0, seq: 20, bytes: 20 * (1 + MESSAGE_COST) }),
+    ],
+    ['is of a peer that goes', (listener) => void listener.hears({ type: 'close', code: 1, finals: [] })],
+    ['is of a peer that is forgotten', ({ connection }) => connection.dispose()],
+    [
+      'is of a peer that hears the last words, and is forgotten',
+      (listener) => {
+        listener.connection.sendLast(0, 'last', [new Uint8Array(1)]);
+        all(listener, [21, 23]);
+        listener.connection.dispose();
+        listener.connection.dispose();
+      },
+    ],
+  ])('A13 are given back when their channel %s', (_, end) => {
+    const budget = keptBudget(MIB);
+    const listener = new Listener(budget);
+    expect(all(listener, every(2, 1, 20))).toBe(10);
+    expect(used(budget)).toBe(10 * MESSAGE_COST);
+    end(listener);
+    expect(used(budget)).toBe(0);
   });
 });
 

@@ -28,8 +28,10 @@ export class InChannel {
   readonly credit: ReceiveCredit;
   /** In order: complete ones that wait for one before. Each is kept, with `MESSAGE_COST`. */
   readonly ready = new Map<number, Uint8Array>();
-  /** Delivered, or in `ready`. Ranges are bounded by the credit of messages. */
+  /** Delivered, or in `ready`. */
   readonly complete = new RangeSet();
+  /** In any order: gaps of `complete` that are kept, with `MESSAGE_COST` each. In order, what is behind a gap is kept itself. */
+  gapsKept = 0;
   /** Next to be delivered, where order counts. */
   next = 0;
   /** Bytes that its messages were charged, seen or given up. */
@@ -88,15 +90,17 @@ export class Incoming {
     if (channel.complete.has(seq) || seq < channel.next) return undefined;
     if (seq >= channel.credit.limit) return 'credit_exceeded';
     const isOldest = seq === channel.complete.floor;
-    const isToWait = frame.bytes.length < frame.total || (channel.mode === 0 && !isOldest);
-    if (isToWait && !this.kept.fits(frame.bytes.length + MESSAGE_COST, isOldest)) return 'no_room';
+    const cost = costOf(channel, frame, isOldest);
+    if (cost > 0 && !this.kept.fits(cost, isOldest)) return 'no_room';
     const isPartial = this.reassembly.has(channel.id, seq);
     if (!isPartial && !this.charge(channel, frame.total + MESSAGE_COST)) return 'credit_exceeded';
     const bytes = this.whole(now, frame, isPartial);
     if (typeof bytes === 'string') return bytes === 'partial' ? undefined : bytes;
     channel.complete.add(seq);
-    if (channel.mode === 1) this.deliver(channel, bytes);
-    else {
+    if (channel.mode === 1) {
+      this.keepGaps(channel, channel.complete.gaps);
+      this.deliver(channel, bytes);
+    } else {
       channel.ready.set(seq, bytes);
       this.kept.add(bytes.length + MESSAGE_COST);
       this.deliverInOrder(channel);
@@ -126,7 +130,8 @@ export class Incoming {
       if (bytes !== undefined) this.deliverReady(channel, at, bytes);
     }
     channel.next = Math.max(channel.next, seq);
-    this.deliverInOrder(channel);
+    if (channel.mode === 1) this.keepGaps(channel, channel.complete.gaps);
+    else this.deliverInOrder(channel);
     this.release(now, channel, bytesBack, messagesBack, rttMs);
     return undefined;
   }
@@ -184,15 +189,21 @@ export class Incoming {
   /** The association is over: nothing is kept. */
   clear(): void {
     this.reassembly.clear();
-    for (const { ready } of this.channels.values()) {
-      for (const bytes of ready.values()) this.kept.add(-bytes.length - MESSAGE_COST);
-      ready.clear();
+    for (const channel of this.channels.values()) {
+      for (const bytes of channel.ready.values()) this.kept.add(-bytes.length - MESSAGE_COST);
+      channel.ready.clear();
+      this.keepGaps(channel, 0);
     }
   }
 
   private charge(channel: InChannel, bytes: number): boolean {
     channel.charged += bytes;
     return this.credit.charge(bytes);
+  }
+
+  private keepGaps(channel: InChannel, gaps: number): void {
+    this.kept.add((gaps - channel.gapsKept) * MESSAGE_COST);
+    channel.gapsKept = gaps;
   }
 
   private release(now: number, channel: InChannel, bytes: number, messages: number, rttMs: number): void {
@@ -229,4 +240,12 @@ export class Incoming {
   private deliver(channel: InChannel, bytes: Uint8Array): void {
     this.delivered.push({ channel, bytes });
   }
+}
+
+/** What is to be kept after this frame, at most. Where order does not count, a message beside one that came makes no gap. */
+function costOf({ mode, complete }: InChannel, { seq, total, bytes }: MsgFrame, isOldest: boolean): number {
+  if (bytes.length < total) return bytes.length + MESSAGE_COST;
+  if (isOldest) return 0;
+  if (mode === 0) return bytes.length + MESSAGE_COST;
+  return complete.has(seq - 1) || complete.has(seq + 1) ? 0 : MESSAGE_COST;
 }

@@ -1,4 +1,4 @@
-/** What one peer makes this node keep before it is handed over: fragments, and whole messages behind one that is missing. */
+/** What one peer makes this node keep: fragments, whole messages that wait for one that is missing, and which ones are missing where none waits. */
 
 /** When half of the budget is taken, no peer has more than this part of what is left: those who are too many and hold on leave some for others. */
 const SHARE = 1 / 16;

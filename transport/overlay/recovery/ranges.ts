@@ -16,6 +16,11 @@ export class RangeSet {
     return this.ranges.length;
   }
 
+  /** Runs of missing numbers below the largest. */
+  get gaps(): number {
+    return this.ranges.length - (this.floor > 0 ? 1 : 0);
+  }
+
   get largest(): number | undefined {
     return this.ranges.at(-1)?.[1];
   }
