@@ -104,7 +104,7 @@ describe('any inputs in any order', () => {
             if (output.type !== 'send') continue;
             const bytes = output.padTo ?? (output.frame.type === 'path_response' ? 62 : 41);
             sent.set(output.path, (sent.get(output.path) ?? 0) + bytes);
-            paths.sent(now, output.path, bytes);
+            paths.sent(output.path, bytes);
             if (output.frame.type === 'path_challenge')
               asked = [...asked.slice(-50), { path: output.path, data: output.frame.data }];
             const isTrusted = proved.has(output.path) || wanted.has(output.path);
@@ -137,7 +137,7 @@ describe('any inputs in any order', () => {
               break;
             case 'challenge':
               receive(one.path, 41, true);
-              paths.challenge(now, one.path, new Uint8Array(8));
+              paths.challenge(one.path, new Uint8Array(8));
               break;
             case 'response': {
               const answered = asked[one.which % Math.max(1, asked.length)];

@@ -151,7 +151,7 @@ export class World {
     const isKeepalive = content.type === 'path_challenge' && path === from.paths.active;
     const isTraffic = content.type === 'data' || content.type === 'ack' || isKeepalive;
     const packet = { pn: from.pn++, bytes, isTraffic, content };
-    from.paths.sent(this.now, path, bytes);
+    from.paths.sent(path, bytes);
     from.sent.set(path, (from.sent.get(path) ?? 0) + bytes);
     if (this.tap(from, path, packet)) return;
     this.carry(from, path, packet);
@@ -234,7 +234,7 @@ export class World {
     const { content } = packet;
     switch (content.type) {
       case 'path_challenge':
-        return to.paths.challenge(this.now, path, content.data);
+        return to.paths.challenge(path, content.data);
       case 'path_response':
         return to.paths.response(this.now, path, content.data);
       case 'data':

@@ -29,7 +29,7 @@ describe('begin', () => {
     paths.begin(0, DIRECT, false);
     const [first] = challenges(paths);
     expect([paths.active, stateOf(paths, DIRECT), paths.isOpen(DIRECT, 1_100)]).toEqual([DIRECT, 'probing', true]);
-    paths.sent(1, DIRECT, 1_100);
+    paths.sent(DIRECT, 1_100);
     expect([paths.isOpen(DIRECT, 100), paths.isOpen(DIRECT, 101), paths.isOpen(DIRECT)]).toEqual([true, false, false]);
     answer(paths, 30, first as Send);
     expect([stateOf(paths, DIRECT), paths.isOpen(DIRECT)]).toEqual(['valid', true]);
@@ -95,7 +95,7 @@ describe('a challenge', () => {
     paths.take();
     const data = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
     paths.received(100, DIRECT, 200, true);
-    for (let i = 0; i < 20; i++) paths.challenge(100, DIRECT, data);
+    for (let i = 0; i < 20; i++) paths.challenge(DIRECT, data);
     data.fill(0);
     expect(sends(paths)).toEqual(
       [1, 2].map(() => ({
@@ -106,14 +106,14 @@ describe('a challenge', () => {
       })),
     );
     expect(drops.path_unanswered).toBe(18);
-    paths.challenge(100, 'udp:0/192.0.2.77:1', data);
+    paths.challenge('udp:0/192.0.2.77:1', data);
     expect([sends(paths), drops.path_unanswered]).toEqual([[], 19]);
   });
 
   test('of a peer at an address that is not proved is answered as far as the 3x limit goes (A11)', () => {
     const { paths, drops } = begun(DIRECT);
     paths.received(100, OTHER, 41, true);
-    for (let i = 0; i < 2; i++) paths.challenge(100, OTHER, new Uint8Array(8));
+    for (let i = 0; i < 2; i++) paths.challenge(OTHER, new Uint8Array(8));
     const toOther = sends(paths).filter(({ path }) => path === OTHER);
     // 42 bytes for the own challenge, 62 for one answer: another would make it 166 of 123.
     expect(toOther.map(({ frame }) => frame.type)).toEqual(['path_challenge', 'path_response']);

@@ -123,7 +123,7 @@ export class LabSide {
     if (this.direct !== undefined) return;
     this.direct = path;
     this.directAt = lab.now;
-    this.punching.direct(lab.now, path);
+    this.punching.direct(path);
   }
 }
 

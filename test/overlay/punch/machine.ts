@@ -81,7 +81,7 @@ export class Machine {
   }
 
   direct(path: string): this {
-    this.punching.direct(this.now, path);
+    this.punching.direct(path);
     return this.collect();
   }
 

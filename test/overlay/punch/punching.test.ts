@@ -125,7 +125,7 @@ describe('attempts', () => {
 
   test('a changed network ends the attempt; the next one shows the new candidates', () => {
     const machine = new Machine({ leads: true }).start().offers().wait(100);
-    machine.punching.networkChanged(machine.now);
+    machine.punching.networkChanged();
     machine.candidates = [seen('203.0.113.77')];
     machine.start();
     expect(machine.ended).toEqual(['relayed']);
@@ -399,7 +399,7 @@ test('any order of inputs: nothing is thrown, time goes on, and in the end all i
         () => machine.commands({ attempt, round }),
         () => machine.wait(pick(2000)),
         () => machine.direct(`udp:${machine.open[pick(machine.open.length)] ?? '0'}/203.0.113.20:4000`),
-        () => machine.punching.networkChanged(machine.now),
+        () => machine.punching.networkChanged(),
         () =>
           machine.punching.control(machine.now, pick(2) === 0 ? CONTROL.candidates : CONTROL.punch, bytesFrom(random)(pick(40))),
         () => machine.punching.reset(),

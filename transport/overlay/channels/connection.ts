@@ -320,7 +320,7 @@ export class Connection {
         return this.contents.incoming.open(frame.channel, frame.mode, frame.name);
       case 'path_challenge':
       case 'path_response':
-        this.outputs.push({ type: 'path', frame });
+        // Of whoever chooses paths, who has taken them out.
         return undefined;
       case 'control':
         this.outputs.push({ type: 'control', frame });

@@ -32,6 +32,5 @@ export type ConnectionOutput =
   /** After NET_BACKPRESSURE: half of the queue is free. */
   | { readonly type: 'writable' }
   | { readonly type: 'control'; readonly frame: ControlFrame }
-  | { readonly type: 'path'; readonly frame: Extract<Frame, { readonly type: 'path_challenge' | 'path_response' }> }
   /** The last output. `isClean`: all that was sent was acknowledged. */
   | { readonly type: 'closed'; readonly reason: CloseReason; readonly code: number; readonly isClean: boolean };

@@ -110,7 +110,7 @@ export class Carrier {
     const sealed = this.sessions.seal(now, to.key, writer.written());
     if (sealed === undefined) return undefined;
     to.sentBytes += sealed.packet.length;
-    to.paths?.sent(now, path, sealed.packet.length);
+    to.paths?.sent(path, sealed.packet.length);
     return sealed;
   }
 

@@ -47,8 +47,6 @@ export class Inbound {
       case 'control':
         if (peer.isMember) this.onControl(now, peer, output.frame);
         return;
-      case 'path':
-        return;
       case 'closed':
         return this.o.endings.closed(now, peer, output);
     }

@@ -126,7 +126,7 @@ export class OverlayNode {
 
   /** Other interfaces, or other addresses: all paths are looked at. */
   networkChanged(now: number, hosts: readonly Endpoint[]): void {
-    this.traversal.networkChanged(now, hosts);
+    this.traversal.networkChanged(hosts);
     this.relaying.networkChanged(now);
     for (const peer of this.peers.values()) {
       peer.paths?.networkChanged(now);

@@ -74,7 +74,7 @@ export class Steering {
   /** A frame of a peer that came by this path. */
   received(now: number, peer: RemotePeer, path: PathId, frame: Frame): void {
     if (frame.type === 'path_challenge') {
-      peer.paths?.challenge(now, path, frame.data);
+      peer.paths?.challenge(path, frame.data);
       this.o.traversal.challenged(now, peer, path);
     } else if (frame.type === 'path_response') {
       const name = hexOf(frame.data);
@@ -159,7 +159,7 @@ export class Steering {
     } else {
       peer.retryAt = Infinity;
       if (from !== undefined && from !== path) peer.connection.pathChanged(now, rttMs);
-      if (kindOfPath(path) === 'direct') this.o.traversal.direct(now, peer, path);
+      if (kindOfPath(path) === 'direct') this.o.traversal.direct(peer, path);
       this.o.sessions.setPaths(peer.key, [...new Set([path, ...this.o.relaying.pathsTo(peer)])]);
       // There were keys, and no way.
       if (peer.wishedUntil !== -Infinity) this.o.emit({ type: 'connected', peer: peer.key });

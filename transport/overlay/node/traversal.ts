@@ -48,10 +48,10 @@ export class Traversal {
     this.hosts = hosts;
   }
 
-  networkChanged(now: number, hosts: readonly Endpoint[]): void {
+  networkChanged(hosts: readonly Endpoint[]): void {
     this.hosts = hosts;
     this.nat.networkChanged();
-    for (const { punching } of this.o.peers.values()) punching?.networkChanged(now);
+    for (const { punching } of this.o.peers.values()) punching?.networkChanged();
   }
 
   /** From each socket that can send there. */
@@ -93,8 +93,8 @@ export class Traversal {
   }
 
   /** A direct path came into use. */
-  direct(now: number, peer: RemotePeer, path: PathId): void {
-    peer.punching?.direct(now, path);
+  direct(peer: RemotePeer, path: PathId): void {
+    peer.punching?.direct(path);
   }
 
   gone(peer: RemotePeer): void {

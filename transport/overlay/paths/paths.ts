@@ -107,7 +107,7 @@ export class Paths {
   }
 
   /** PATH_CHALLENGE in the packet that was received last. Answered by the same path. */
-  challenge(_now: number, path: PathId, data: Uint8Array): void {
+  challenge(path: PathId, data: Uint8Array): void {
     const source = this.byId.get(path);
     if (source === undefined || source.answersLeft === 0 || !source.allows(RESPONSE_BYTES)) {
       this.drops.path_unanswered += 1;
@@ -152,7 +152,7 @@ export class Paths {
   }
 
   /** A packet of any kind went there. */
-  sent(_now: number, path: PathId, bytes: number): void {
+  sent(path: PathId, bytes: number): void {
     this.byId.get(path)?.onSent(bytes);
   }
 

@@ -120,7 +120,7 @@ export class Punching {
   }
 
   /** `path`, a UDP path, was validated and carries the traffic now. Own sockets that it does not use are closed. */
-  direct(_now: number, path: PathId): void {
+  direct(path: PathId): void {
     this.path = path;
     if (this.isUnderWay()) this.end();
     else this.closeUnused();
@@ -131,7 +131,7 @@ export class Punching {
   }
 
   /** What was gathered does not hold any more. The node starts a new attempt if it wants one. */
-  networkChanged(_now: number): void {
+  networkChanged(): void {
     if (this.isUnderWay()) this.end('the network of this side changed');
     this.tries = 0;
   }

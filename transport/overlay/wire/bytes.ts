@@ -43,12 +43,6 @@ export class Reader {
     return at < 0 ? 0 : this.little(at);
   }
 
-  /** All of 64 bits. */
-  u64(): bigint {
-    const at = this.step(8);
-    return at < 0 ? 0n : (BigInt(this.little(at + 4)) << 32n) + BigInt(this.little(at));
-  }
-
   /** 64 bits on the wire, of which 53 may be used. */
   u64Safe(): number {
     const at = this.step(8);
@@ -141,12 +135,6 @@ export class Writer {
 
   u32(value: number): void {
     this.little(value, 4);
-  }
-
-  u64(value: bigint): void {
-    if (value < 0n || value >= 1n << 64n) refuse(value, '64 bits');
-    this.little(Number(value & 0xffff_ffffn), 4);
-    this.little(Number(value >> 32n), 4);
   }
 
   u64Safe(value: number): void {
