@@ -17,7 +17,7 @@ import { Dials } from './host/dials.ts';
 import { Members } from './host/members.ts';
 import { NOTHING, Pending, type Resolution } from './host/pending.ts';
 import type { Overlay, OverlayOptions, OverlayStatus, PeerRef, Pong, UnclaimedHandler } from './host/ports.ts';
-import { Reaching } from './host/reaching.ts';
+import { WaitingRoom } from './host/waiting-room.ts';
 import { registered } from './host/registered.ts';
 import { Targets } from './host/targets.ts';
 import { Turns } from './host/turns.ts';
@@ -61,7 +61,7 @@ class RunningOverlay implements Overlay {
   private readonly dials: Dials;
   private readonly pending = new Pending();
   private readonly targets: Targets;
-  private readonly reaching: Reaching;
+  private readonly waiting: WaitingRoom;
   private readonly membership: Members;
   private readonly handlers = new Map<string, (from: PeerRef, bytes: Uint8Array) => void>();
   private unclaimed: UnclaimedHandler | undefined;
@@ -137,7 +137,7 @@ class RunningOverlay implements Overlay {
       peers: () => this.node.views.summaries(),
       resolve: async (query) => (await this.resolve(query)).records,
     });
-    this.reaching = new Reaching({
+    this.waiting = new WaitingRoom({
       known: (target) => this.targets.known(target),
       connect: async (target) => (await this.connect(target)).publicKey,
     });
@@ -197,16 +197,16 @@ class RunningOverlay implements Overlay {
   send(target: string, channel: string, bytes: Uint8Array, { mode = 0 }: { readonly mode?: ChannelMode } = {}): Promise<void> {
     if (isReserved(channel))
       return Promise.reject(new MeshError('NET_CHANNEL_REFUSED', `the channel '${channel}' is one of the overlay itself`));
-    const key = this.reaching.known(target);
+    const key = this.waiting.known(target);
     if (key !== undefined) return this.sendTo(key, channel, bytes, mode);
-    return this.reaching.reached(target, bytes.length, (found) => this.sendTo(found, channel, bytes, mode));
+    return this.waiting.reached(target, bytes.length, (found) => this.sendTo(found, channel, bytes, mode));
   }
 
   post(target: string, channel: string, bytes: Uint8Array): void {
     if (isReserved(channel)) return;
-    const key = this.reaching.known(target);
+    const key = this.waiting.known(target);
     if (key === undefined)
-      void this.reaching
+      void this.waiting
         .reached(target, bytes.length, (found) => this.quietly(found, channel, bytes))
         .catch((error: unknown) => {
           if (!isMeshError(error)) throw error;

@@ -9,7 +9,7 @@ import {
   parseRecordBody,
   parseRelay,
   RECORDS_MAX,
-  type Question,
+  type Asked,
   type RecordBody,
 } from '../../../transport/overlay/relay/bodies.ts';
 import type { PublicKey } from '../../../transport/overlay/key-text.ts';
@@ -58,7 +58,7 @@ class Lab {
   }
 
   /** Names in the records that are found, and where the relays are. */
-  resolve(who: Identity, { type, value }: Question): { readonly names: readonly string[]; readonly places: unknown } {
+  resolve(who: Identity, { type, value }: Asked): { readonly names: readonly string[]; readonly places: unknown } {
     const body = buildResolve({ id: this.id++, type, value });
     const parts = this.server
       .control(this.now, keyOf(who), CONTROL.resolve, body, who.address)
@@ -91,9 +91,9 @@ class Lab {
   }
 }
 
-const byKey = (who: Identity): Question => ({ type: 'key', value: who.publicKey });
-const byAddress = (who: Identity): Question => ({ type: 'address', value: addressBytes(who.address) });
-const byName = (name: string): Question => ({ type: 'name', value: Buffer.from(name) });
+const byKey = (who: Identity): Asked => ({ type: 'key', value: who.publicKey });
+const byAddress = (who: Identity): Asked => ({ type: 'address', value: addressBytes(who.address) });
+const byName = (name: string): Asked => ({ type: 'name', value: Buffer.from(name) });
 const none = { names: [], places: [] };
 
 describe('registration', () => {

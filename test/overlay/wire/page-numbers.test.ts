@@ -33,7 +33,7 @@ import { DENIED_KEYS_MAX } from '../../../transport/overlay/trust/deny-list.ts';
 import { DESCRIPTOR_BYTES_MAX, LIMITS } from '../../../transport/overlay/trust/descriptor.ts';
 import { ENDPOINTS_MAX, TOKEN_BYTES } from '../../../transport/overlay/trust/invite.ts';
 import { JOIN_ANSWER_BYTES_MAX } from '../../../transport/overlay/trust/join.ts';
-import { NAMES_MAX, NAMES_OF_KEY_MAX } from '../../../transport/overlay/trust/names.ts';
+import { NAMES_MAX, NAMES_OF_KEY_MAX } from '../../../transport/overlay/trust/given-names.ts';
 import { RECORD_BYTES_MAX, RECORD_RELAYS_MAX } from '../../../transport/overlay/trust/record.ts';
 import { RECORD_SKEW_MS } from '../../../transport/overlay/trust/records.ts';
 import { ACK_RANGES_MAX, CHANNEL_NAME_BYTES_MAX, MESSAGE_BYTES_MAX } from '../../../transport/overlay/wire/frames.ts';

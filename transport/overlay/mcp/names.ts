@@ -18,13 +18,13 @@ export interface NamesOptions {
 /** What a node says to WHO. `silent`: nothing, in time. */
 type Answer = 'serves' | 'does not serve' | 'silent';
 
-interface Question {
+interface Inquiry {
   readonly publicKey: string;
   /** `from`: as the certificate names it: a record only says how it calls itself. */
   readonly answer: (answer: Answer, from?: McpPeer) => void;
 }
 
-interface Asked {
+interface Answered {
   readonly peer: McpPeer;
   readonly answer: Answer;
 }
@@ -32,7 +32,7 @@ interface Asked {
 export class Names {
   private readonly overlay: McpOverlay;
   private readonly options: NamesOptions;
-  private readonly questions = new Map<string, Question>();
+  private readonly questions = new Map<string, Inquiry>();
   private readonly unsubscribe: () => void;
 
   constructor(overlay: McpOverlay, options: NamesOptions) {
@@ -73,16 +73,16 @@ export class Names {
     return [...others.values()];
   }
 
-  private askAll(peers: readonly McpPeer[], name: string): Promise<readonly Asked[]> {
+  private askAll(peers: readonly McpPeer[], name: string): Promise<readonly Answered[]> {
     return Promise.all(peers.map((peer) => this.ask(peer, name)));
   }
 
-  private async ask(peer: McpPeer, name: string): Promise<Asked> {
+  private async ask(peer: McpPeer, name: string): Promise<Answered> {
     const { publicKey } = peer;
     const { clock, newId, findMs } = this.options;
     const id = newId();
-    const { promise, resolve } = Promise.withResolvers<Asked>();
-    const answer: Question['answer'] = (what, from = peer) => resolve({ peer: from, answer: what });
+    const { promise, resolve } = Promise.withResolvers<Answered>();
+    const answer: Inquiry['answer'] = (what, from = peer) => resolve({ peer: from, answer: what });
     this.questions.set(id, { publicKey, answer });
     const cancel = clock.after(findMs, () => answer('silent'));
     this.overlay.send(publicKey, CHANNEL, buildMcpFrame({ type: 'who', id, name })).catch(() => answer('silent'));
@@ -106,7 +106,7 @@ export class Names {
 }
 
 /** The only one of these who serves it; undefined: none does. Throws NET_MCP_AMBIGUOUS. */
-function theOne(asked: readonly Asked[], name: string): McpPeer | undefined {
+function theOne(asked: readonly Answered[], name: string): McpPeer | undefined {
   const [first, ...more] = asked.filter(({ answer }) => answer === 'serves').map(({ peer }) => peer);
   if (first === undefined || more.length === 0) return first;
   const all = [first, ...more].map((peer) => `${nodeTarget(peer)}/${name}`).join(', ');
@@ -114,7 +114,7 @@ function theOne(asked: readonly Asked[], name: string): McpPeer | undefined {
 }
 
 /** `left`: how many were not asked. */
-function whoWasAsked(asked: readonly Asked[], left: number): string {
+function whoWasAsked(asked: readonly Answered[], left: number): string {
   if (asked.length === 0) return 'this node and its relays know no other';
   const those = (isMeant: (answer: Answer) => boolean): string =>
     asked

@@ -22,7 +22,7 @@ export class Outbox {
   private offset = 0;
   private creditTotal = 0;
   private lineMax = 0;
-  private end_: { readonly frame: McpFrame; readonly onSent: () => void; isSent: boolean } | undefined;
+  private last: { readonly frame: McpFrame; readonly onSent: () => void; isSent: boolean } | undefined;
 
   constructor(id: string, limits: McpLimits) {
     this.id = id;
@@ -71,11 +71,11 @@ export class Outbox {
 
   /** After all that waits. */
   end(frame: Omit<EndFrame, 'id'>, onSent: () => void): void {
-    this.end_ = { frame: { ...frame, id: this.id }, onSent, isSent: false };
+    this.last = { frame: { ...frame, id: this.id }, onSent, isSent: false };
   }
 
   ended(): void {
-    this.end_?.onSent();
+    this.last?.onSent();
   }
 
   /** The next frame to be sent. */
@@ -83,9 +83,9 @@ export class Outbox {
     const short = this.short.shift();
     if (short !== undefined) return short;
     if (this.lines.length > 0) return this.piece();
-    if (this.end_ === undefined || this.end_.isSent) return undefined;
-    this.end_.isSent = true;
-    return this.end_.frame;
+    if (this.last === undefined || this.last.isSent) return undefined;
+    this.last.isSent = true;
+    return this.last.frame;
   }
 
   /** Nothing will be sent any more. */

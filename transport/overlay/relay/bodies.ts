@@ -55,12 +55,12 @@ export interface RegisterBody {
  * By a whole key (32 bytes), by an address (6), or by the name that records claim (ASCII). 'after': the first `RECORDS_MAX` whose `keyHash` is greater
  * than this one (8), in the order of hashes; so all members are told, page by page.
  */
-export interface Question {
+export interface Asked {
   readonly type: 'key' | 'address' | 'name' | 'after';
   readonly value: Uint8Array;
 }
 
-export interface ResolveBody extends Question {
+export interface ResolveBody extends Asked {
   readonly id: number;
 }
 
@@ -134,7 +134,7 @@ export function buildResolve({ id, type, value }: ResolveBody): Uint8Array {
 }
 
 /** Whether this may be asked for: 32 bytes, an address that a node may have, a name, a hash. */
-export function isAsked({ type, value }: Question): boolean {
+export function isAsked({ type, value }: Asked): boolean {
   if (type === 'key') return value.length === KEY_BYTES;
   if (type === 'address') return value.length === ADDRESS_BYTES && addressFromBytes(value) !== undefined;
   if (type === 'after') return value.length === HASH_BYTES;

@@ -14,7 +14,7 @@ import type { Network } from '../trust/descriptor.ts';
 import { isEndpoint } from '../trust/invite.ts';
 import { openRecord, type SignedRecord } from '../trust/record.ts';
 import type { Records } from '../trust/records.ts';
-import { buildResolve, type Finds, type Question as Asked } from './bodies.ts';
+import { buildResolve, type Asked, type Finds } from './bodies.ts';
 import { hexOf, type PublicKey } from '../key-text.ts';
 import { keyHash } from './hash.ts';
 import { Page } from './page.ts';

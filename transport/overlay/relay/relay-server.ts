@@ -20,7 +20,7 @@ import {
   parseRelay,
   parseResolve,
   RECORDS_MAX,
-  type Question,
+  type Asked,
   type Refusal,
 } from './bodies.ts';
 import { hexOf, type PublicKey } from '../key-text.ts';
@@ -240,7 +240,7 @@ export class RelayServer {
   }
 
   /** The first of those who are meant. */
-  private found(now: number, question: Question): readonly SignedRecord[] {
+  private found(now: number, question: Asked): readonly SignedRecord[] {
     const records: SignedRecord[] = [];
     for (const { registration } of this.meant(question)) {
       if (records.length >= RECORDS_MAX) break;
@@ -249,7 +249,7 @@ export class RelayServer {
     return records;
   }
 
-  private *meant(question: Question): Generator<Client, void, void> {
+  private *meant(question: Asked): Generator<Client, void, void> {
     if (question.type !== 'after') yield* this.bySubject.get(subject(question)) ?? [];
     else for (const hash of this.hashes.after(hexOf(question.value))) yield this.byHash.get(hash) as Client;
   }
@@ -317,7 +317,7 @@ export class RelayServer {
 
 const isRegistered = ({ registration }: Client, now: number): boolean => registration !== undefined && now < registration.until;
 
-const subject = ({ type, value }: Question): string => `${type}/${hexOf(value)}`;
+const subject = ({ type, value }: Asked): string => `${type}/${hexOf(value)}`;
 
 /** All by which a record can be found. */
 function subjectsOf({ publicKey, address, name }: SignedRecord, certifiedName = name): readonly string[] {

@@ -23,7 +23,7 @@ import { sameBytes, type Network } from './descriptor.ts';
 import { NAME_OR_NONE } from './encoding.ts';
 import { inviteText, TOKEN_BYTES, type Invite } from './invite.ts';
 import { joinAnswer, parseJoinRequest, type JoinRefusal, type JoinRequest } from './join.ts';
-import { Names, NAMES_MAX, NAMES_OF_KEY_MAX, type GivenName } from './names.ts';
+import { GivenNames, NAMES_MAX, NAMES_OF_KEY_MAX, type GivenName } from './given-names.ts';
 import { OpenInvites, type OpenInvite } from './open-invites.ts';
 import { roleBits, type Role } from './roles.ts';
 import type { Signer } from './signed.ts';
@@ -64,7 +64,7 @@ export class Authority implements Guests {
   private readonly denyLists: DenyLists;
   private readonly random: (bytes: number) => Uint8Array;
   private readonly invites: OpenInvites;
-  private readonly names: Names;
+  private readonly names: GivenNames;
 
   /**
    * `issuer`: the certificate of the signer, where it is no CA key. `denyLists`: with all lists that are known; what is revoked here is
@@ -84,7 +84,7 @@ export class Authority implements Guests {
     this.denyLists = options.denyLists;
     this.random = options.random;
     this.invites = new OpenInvites(options.state?.invites ?? []);
-    this.names = new Names(options.state?.names ?? []);
+    this.names = new GivenNames(options.state?.names ?? []);
     if (this.issuer === undefined && !this.isCa)
       throw new MeshError('NET_AUTHORITY_INVALID', `this key is no CA key of the network '${this.network.name}'`);
   }

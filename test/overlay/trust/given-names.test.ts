@@ -3,7 +3,7 @@ import { isMeshError } from '../../../core/errors.ts';
 import { Authority } from '../../../transport/overlay/trust/authority.ts';
 import { parseInvite } from '../../../transport/overlay/trust/invite.ts';
 import { joinRequest, parseJoinAnswer, renewRequest, type JoinAnswer } from '../../../transport/overlay/trust/join.ts';
-import { Names, NAMES_MAX, NAMES_OF_KEY_MAX } from '../../../transport/overlay/trust/names.ts';
+import { GivenNames, NAMES_MAX, NAMES_OF_KEY_MAX } from '../../../transport/overlay/trust/given-names.ts';
 import type { Identity } from '../../../transport/overlay/identity/identity.ts';
 import { fixedRandom, NOW, world, type World } from './world.ts';
 
@@ -12,7 +12,7 @@ const none = (): boolean => false;
 
 describe('a name', () => {
   test('is of the first key that it was given to, whatever its capitals, and of another when that was revoked', () => {
-    const names = new Names([]);
+    const names = new GivenNames([]);
     expect(names.give('Alice', keyOf(1), none)).toBe('given');
     expect(names.give('alice', keyOf(2), none)).toBe('taken');
     expect(names.give('alice', keyOf(1), none)).toBe('given');
@@ -23,7 +23,7 @@ describe('a name', () => {
   });
 
   test('is kept with at most three others of its key', () => {
-    const names = new Names([]);
+    const names = new GivenNames([]);
     for (let i = 0; i < NAMES_OF_KEY_MAX; i++) expect(names.give(`n${i}`, keyOf(1), none)).toBe('given');
     expect(names.give('more', keyOf(1), none)).toBe('full');
     expect(names.give('n0', keyOf(1), none)).toBe('given');
@@ -33,7 +33,7 @@ describe('a name', () => {
   });
 
   test('is one of at most 16,384, and those of revoked keys make room', () => {
-    const names = new Names(
+    const names = new GivenNames(
       Array.from({ length: NAMES_MAX }, (_, i) => ({ name: `n${i}`, publicKey: Buffer.from(keyOf(i)).toString('hex') })),
     );
     const late = new Uint8Array(32).fill(9);

@@ -17,7 +17,7 @@ export const NAMES_MAX = 16_384;
 /** A key may be certified again under another name, and its older certificates hold on for a while. More than this many is somebody at play. */
 export const NAMES_OF_KEY_MAX = 4;
 
-export class Names {
+export class GivenNames {
   private readonly given: Map<string, GivenName>;
 
   constructor(given: readonly GivenName[]) {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { MeshError } from '../../../core/errors.ts';
-import { Reaching, WAITING_BYTES_MAX } from '../../../transport/overlay/host/reaching.ts';
+import { WaitingRoom, WAITING_BYTES_MAX } from '../../../transport/overlay/host/waiting-room.ts';
 
 /** Someone who is reached when the test says so. */
 function lab(): {
-  reaching: Reaching;
+  room: WaitingRoom;
   /** To whom, in the order in which it went. */
   sent: string[];
   send: (text: string, target?: string) => Promise<void>;
@@ -19,14 +19,14 @@ function lab(): {
     connects.push(resolvers);
     return resolvers.promise;
   };
-  const reaching = new Reaching({ known: (target) => known.get(target), connect });
+  const room = new WaitingRoom({ known: (target) => known.get(target), connect });
   const go = (text: string) => (key: string) => void sent.push(`${key}: ${text}`);
   const send = async (text: string, target = 'b'): Promise<void> => {
-    const key = reaching.known(target);
+    const key = room.known(target);
     if (key !== undefined) go(text)(key);
-    else await reaching.reached(target, text.length, go(text));
+    else await room.reached(target, text.length, go(text));
   };
-  return { reaching, sent, send, connects, known };
+  return { room, sent, send, connects, known };
 }
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -61,23 +61,23 @@ describe('what is for a name', () => {
   });
 
   test('waits up to 8 MiB in all, and not more once it went', async () => {
-    const { reaching, send, connects } = lab();
+    const { room, send, connects } = lab();
     const half = WAITING_BYTES_MAX / 2 - 1_000;
-    const first = [reaching.reached('a', half, () => 'a'), reaching.reached('b', half, () => 'b')];
-    await expect(reaching.reached('c', 2_000, () => 'c')).rejects.toMatchObject({ code: 'NET_BACKPRESSURE' });
+    const first = [room.reached('a', half, () => 'a'), room.reached('b', half, () => 'b')];
+    await expect(room.reached('c', 2_000, () => 'c')).rejects.toMatchObject({ code: 'NET_BACKPRESSURE' });
     // Empty ones are not for nothing.
     const empty = Array.from({ length: 10 }, () => send('').then(undefined, ({ code }: MeshError) => code));
     connects[0]?.resolve('key');
     expect(await first[0]).toBe('a');
-    const next = reaching.reached('c', half, () => 'c');
+    const next = room.reached('c', half, () => 'c');
     for (const each of connects) each.resolve('key');
     expect(await Promise.all([first[1], next])).toEqual(['b', 'c']);
     expect(await Promise.all(empty)).toContain('NET_BACKPRESSURE');
   });
 
   test('what is done may fail by itself', async () => {
-    const { reaching, connects } = lab();
-    const failing = reaching.reached('b', 1, () => Promise.reject(new MeshError('NET_CLOSED', 'gone')));
+    const { room, connects } = lab();
+    const failing = room.reached('b', 1, () => Promise.reject(new MeshError('NET_CLOSED', 'gone')));
     connects[0]?.resolve('key');
     await expect(failing).rejects.toMatchObject({ code: 'NET_CLOSED' });
   });

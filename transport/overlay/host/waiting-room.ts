@@ -5,7 +5,7 @@
 import { MeshError } from '../../../core/errors.ts';
 import type { PublicKey } from '../key-text.ts';
 
-export interface ReachingOptions {
+export interface WaitingRoomOptions {
   /** The key, where it is proved already. */
   readonly known: (target: string) => PublicKey | undefined;
   /** Rejects as `Overlay.connect`. */
@@ -21,13 +21,13 @@ interface Group {
   waiting: number;
 }
 
-export class Reaching {
-  private readonly o: ReachingOptions;
+export class WaitingRoom {
+  private readonly o: WaitingRoomOptions;
   /** Those who wait, by target. */
   private readonly groups = new Map<string, Group>();
   private waitingBytes = 0;
 
-  constructor(o: ReachingOptions) {
+  constructor(o: WaitingRoomOptions) {
     this.o = o;
   }
 
