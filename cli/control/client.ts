@@ -136,12 +136,15 @@ const unresponsive = ({ noun, unresponsive: code }: Subject, what: string, pid: 
     ...(pid !== undefined && { data: { pid } }),
   });
 
+/** Reset: it was killed before it took the connection. */
+const NOBODY: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET']);
+
 function opened(path: string, subject: Subject): Promise<Socket | undefined> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     socket.once('connect', () => resolve(socket));
     socket.once('error', (cause: NodeJS.ErrnoException) => {
-      if (cause.code === 'ECONNREFUSED' || cause.code === 'ENOENT') resolve(undefined);
+      if (NOBODY.has(cause.code)) resolve(undefined);
       // More wait already than its socket lets wait.
       else if (cause.code === 'EAGAIN') reject(unresponsive(subject, 'takes no connection any more', undefined));
       else

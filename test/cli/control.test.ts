@@ -307,6 +307,15 @@ describe('the place', () => {
     expect(await runningMesh(at)).toMatchObject({ path: at, pid: 7 });
     expect(client.path).toBe(at);
   });
+  test('a mesh that is killed while its socket opens is none', async () => {
+    const at = path();
+    const server = createServer();
+    await new Promise<void>((resolve) => void server.listen(at, resolve));
+    const asked = new ControlClient(at).call('hello');
+    // At once, so that the connection still waits to be taken: it is reset, not refused.
+    server.close();
+    await expect(asked).rejects.toMatchObject({ code: 'MESH_NOT_RUNNING' });
+  });
   test('one that takes connections and does not answer is another thing than none', async () => {
     const at = path();
     const frozen = createServer();
