@@ -277,7 +277,7 @@ export const CODES = {
     true,
   ),
   NET_UNDELIVERED: row(
-    'The peer is there and takes no more messages on this channel.',
+    'The message was given up: the peer is there and takes no more on this channel, or its sender has reset the channel. The peer may have it.',
     'See there what keeps it from taking its messages; send again later.',
     true,
   ),

@@ -84,3 +84,22 @@ test('who connects, sends and asks who is there does not wait for a view of all 
   expect(whole).toHaveBeenCalledTimes(1);
   whole.mockRestore();
 });
+
+test('a reset gives up what waits on one channel, and what is sent on it afterwards arrives', async () => {
+  await using to = await nodeOf(b, a);
+  await using from = await nodeOf(a, b, to);
+  const heard: string[] = [];
+  for (const channel of ['x', 'y'])
+    to.onMessage(channel, (_, bytes) => void heard.push(`${channel} ${Buffer.from(bytes).toString()}`));
+  await from.connect(to.publicKey);
+  // In one turn: nothing has left yet.
+  const given = Promise.allSettled(['1', '2'].map((text) => from.send(to.publicKey, 'x', Buffer.from(text))));
+  const other = from.send(to.publicKey, 'y', Buffer.from('3'));
+  from.reset(to.publicKey, 'x');
+  await Promise.all([other, from.send(to.publicKey, 'x', Buffer.from('4'))]);
+  expect((await given).map((end) => end.status === 'rejected' && (end.reason as { code?: unknown }).code)).toEqual([
+    'NET_UNDELIVERED',
+    'NET_UNDELIVERED',
+  ]);
+  expect(heard.toSorted()).toEqual(['x 4', 'y 3']);
+});

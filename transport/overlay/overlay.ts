@@ -218,6 +218,13 @@ class RunningOverlay implements Overlay {
     return this.pending.writable(publicKey);
   }
 
+  reset(publicKey: PublicKey, channel: string): void {
+    this.mustRun();
+    if (isReserved(channel)) return;
+    this.node.reset(this.now(), publicKey, channel);
+    this.turns.soon();
+  }
+
   onMessage(channel: string, handler: (from: PeerRef, bytes: Uint8Array) => void): () => void {
     this.handlers.set(channel, handler);
     return () => {

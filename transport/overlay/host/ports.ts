@@ -108,6 +108,11 @@ export interface Overlay extends AsyncDisposable {
   send(target: string, channel: string, bytes: Uint8Array, options?: { readonly mode?: ChannelMode }): Promise<void>;
   /** Resolves when a peer takes messages again. */
   drained(publicKey: PublicKey): Promise<void>;
+  /**
+   * Gives up what waits for a peer on a channel, and tells the peer: those sends reject with NET_UNDELIVERED, though it may have some of them. What
+   * is sent afterwards comes after what has arrived. Throws NET_CLOSED.
+   */
+  reset(publicKey: PublicKey, channel: string): void;
   /** Best effort: never throws. */
   post(target: string, channel: string, bytes: Uint8Array): void;
   /** One handler a channel, which must not throw. Returns what ends it. */

@@ -36,7 +36,10 @@ export class Inbound {
         this.o.emit({ type: 'delivered', peer: peer.key, ticket: ticketOf(peer, output) });
         return;
       case 'undelivered': {
-        const error = new MeshError('NET_UNDELIVERED', `${peer.key} takes no more messages on '${output.channel}'`);
+        const error = new MeshError(
+          'NET_UNDELIVERED',
+          `a message on '${output.channel}' was given up, and ${peer.key} may not have it`,
+        );
         const { key, generation } = peer;
         this.o.emit({ type: 'lost', peer: key, generation, ticket: ticketOf(peer, output), error });
         return;

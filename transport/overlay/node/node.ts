@@ -201,6 +201,14 @@ export class OverlayNode {
     return { generation: peer.generation, channel, number };
   }
 
+  /** Gives up what waits for a peer on a channel: 'lost' follows for each, though the peer may have it. */
+  reset(now: number, key: PublicKey, channel: string): void {
+    const peer = this.peers.get(key);
+    if (peer === undefined) return;
+    peer.connection.reset(now, channel);
+    this.touch(peer);
+  }
+
   /** Measures the way to a peer: 'pong' follows, or nothing. False: there is no path. */
   ping(now: number, key: PublicKey): boolean {
     const peer = this.peers.get(key);
