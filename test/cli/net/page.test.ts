@@ -54,7 +54,8 @@ async function freePort(): Promise<number> {
 test('three terminals print what the page says', { timeout: 90_000 }, async () => {
   mkdirSync(bin);
   const npx = join(bin, 'npx');
-  writeFileSync(npx, `#!/bin/sh\nshift\nexec node --conditions=reprise-source "${resolve('cli/main.ts')}" "$@"\n`);
+  // As npm does it: the process that was started stays, and does not hand signals on.
+  writeFileSync(npx, `#!/bin/sh\nshift\nnode --conditions=reprise-source "${resolve('cli/main.ts')}" "$@"\nexit $?\n`);
   chmodSync(npx, 0o755);
   const port = String(await freePort());
   expect(transcript.length).toBeGreaterThan(10);
