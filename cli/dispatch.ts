@@ -31,7 +31,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   } catch (error) {
     const { actor } = Object(errorData(error).data) as { readonly actor?: unknown };
     const named = typeof actor === 'string' ? actor : undefined;
-    tell(error, isJson ? io : saying(io, (line) => reprise.text(line, named)), isJson, verb);
+    tell(error, io, { isJson, verb, words: (text) => reprise.text(text, named) });
     return exitCodeOf(error);
   }
 }

@@ -1,18 +1,32 @@
-/** What went wrong, for people; as JSON where JSON was asked for. */
+/** What went wrong, for people; as JSON where JSON was asked for. Either has commands as they can be typed. */
 import { CODES, errorData, type ErrorCode, isMeshError } from '../core/errors.ts';
 import type { Verb } from './command.ts';
 import type { Io } from './io.ts';
 
-export function tell(error: unknown, io: Io, isJson: boolean, verb: Verb | undefined): void {
+export interface Telling {
+  readonly isJson: boolean;
+  /** What was called. */
+  readonly verb: Verb | undefined;
+  /** A text with its commands as they have to be typed. */
+  readonly words: (text: string) => string;
+}
+
+export function tell(error: unknown, io: Io, { isJson, verb, words }: Telling): void {
   const { code = 'INTERNAL', message, data, cause } = errorData(error);
   const cure = cureFor(error, verb);
-  if (isJson)
-    return io.note(
-      JSON.stringify({ error: { code, message, ...(cure !== undefined && { cure }), ...(data !== undefined && { data }) } }),
-    );
-  io.note(`${isMeshError(error) ? code : 'error'}: ${message}`);
-  if (cause !== undefined && !message.includes(cause.message)) io.note(`  because: ${cause.message}`);
-  if (cure !== undefined) io.note(`  ${cure}`);
+  if (isJson) {
+    const told = {
+      code,
+      message: words(message),
+      ...(cure !== undefined && { cure: words(cure) }),
+      ...(data !== undefined && { data }),
+    };
+    return io.note(JSON.stringify({ error: told }));
+  }
+  const say = (line: string): void => io.note(words(line));
+  say(`${isMeshError(error) ? code : 'error'}: ${message}`);
+  if (cause !== undefined && !message.includes(cause.message)) say(`  because: ${cause.message}`);
+  if (cure !== undefined) say(`  ${cure}`);
   if (io.env['REPRISE_DEBUG'] !== undefined && error instanceof Error) io.note(error.stack ?? '');
 }
 

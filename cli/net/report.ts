@@ -22,7 +22,7 @@ export interface NetReport {
 }
 
 /** With `ts` in ms since 1970. */
-export function jsonReport(io: Io): NetReport {
+export function jsonReport(io: Io, reprise: Invocation): NetReport {
   const say = (line: object): void => io.json({ ts: Date.now(), ...line });
   let told = '';
   return {
@@ -45,7 +45,7 @@ export function jsonReport(io: Io): NetReport {
       if (text !== told) say({ type: 'net.surroundings', ...around });
       told = text;
     },
-    note: (text) => say({ type: 'net.note', text }),
+    note: (text) => say({ type: 'net.note', text: reprise.text(text) }),
     unheard: ({ channel, from, bytes }) => say({ type: 'net.message', channel, from, bytes }),
     stopping: () => say({ type: 'net.stopping' }),
     end: () => undefined,

@@ -1,4 +1,4 @@
-/** Findings of a doctor as lines. */
+/** Findings of a doctor as lines, and as JSON. */
 import type { Call } from '../command.ts';
 import type { Finding } from '../doctor.ts';
 import type { Style } from '../io.ts';
@@ -14,3 +14,9 @@ export function findingText({ name, status, message }: Finding, { io, reprise }:
   const [mark, style] = MARKS[status];
   return `${io.paint(style, mark.padEnd(8))} ${name.padEnd(20)} ${reprise.text(message)}`;
 }
+
+/** With its commands as they have to be typed. */
+export const typedFinding = (finding: Finding, { reprise }: Call): Finding => ({
+  ...finding,
+  message: reprise.text(finding.message),
+});

@@ -18,7 +18,7 @@ import {
 } from '../doctor.ts';
 import { EXIT } from '../exit.ts';
 import { type LoadedMesh, meshOf, planOfFile } from '../mesh-file.ts';
-import { findingText } from '../render/finding.ts';
+import { findingText, typedFinding } from '../render/finding.ts';
 import { storePath } from '../stores.ts';
 
 export async function run(call: Call): Promise<number> {
@@ -36,7 +36,7 @@ export async function run(call: Call): Promise<number> {
   const folder = path === undefined ? process.cwd() : dirname(path);
   tell(await checked(`conformance of ${kind}`, () => conformance(kind, folder)));
   const isOk = findings.every((finding) => finding.status !== 'failed');
-  if (call.isJson) io.json({ ok: isOk, checks: findings });
+  if (call.isJson) io.json({ ok: isOk, checks: findings.map((finding) => typedFinding(finding, call)) });
   return isOk ? EXIT.ok : EXIT.failure;
 }
 

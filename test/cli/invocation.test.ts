@@ -50,7 +50,7 @@ test('in texts, only commands in backquotes are', () => {
 });
 
 describe('where the mesh file has another name, through npx', () => {
-  test('errors, notes, help, the banner and NOTE of ps say what can be typed; JSON does not change', async () => {
+  test('errors, notes, help, the banner and NOTE of ps say what can be typed, and so do errors as JSON', async () => {
     await using folder = new Folder({ ...HELLO, 'other.yaml': HELLO['mesh.yaml'] });
     const run = async (...args: string[]) => {
       const child = folder.start(args, NPX);
@@ -64,7 +64,9 @@ describe('where the mesh file has another name, through npx', () => {
     expect((await run(...sent)).stderr).toMatch(/^MESH_NOT_RUNNING: .*\n {2}.*`npx reprise up -f other\.yaml`/);
     expect((await run('ps', '--file=other.yaml')).stderr).toMatch(/^STORE_MISSING: .*\n {2}.*`npx reprise up -f other\.yaml`/);
     expect((await run('logs', '--file', 'other.yaml')).stderr).toContain('`npx reprise up -f other.yaml`');
-    expect((await run(...sent, '--json')).stderr).not.toContain('npx');
+    expect(JSON.parse((await run(...sent, '--json')).stderr)).toMatchObject({
+      error: { cure: expect.stringContaining('`npx reprise up -f other.yaml`') as string },
+    });
     expect((await run('up', '--help')).stdout).toMatch(/^ {2}\$ npx reprise up$[\s\S]*^npx reprise up --watch$/m);
     expect((await run('up', '--wach')).stderr).toContain('see `npx reprise up --help`');
   });

@@ -9,14 +9,14 @@ import type { NetFolder } from '../../net/folder.ts';
 import { nodeIdOf } from '../../net/node-id.ts';
 import { folderOf, runningNode } from '../../net/reach.ts';
 import type { NetStatus } from '../../net/status.ts';
-import { findingText } from '../../render/finding.ts';
+import { findingText, typedFinding } from '../../render/finding.ts';
 
 export async function run(call: Call): Promise<number> {
   const folder = folderOf(call);
   const { member, others } = await found(folder);
   const findings = [...member, nodeVersion(process.version), ...others];
   const isOk = findings.every(({ status }) => status !== 'failed');
-  if (call.isJson) call.io.json({ ok: isOk, checks: findings });
+  if (call.isJson) call.io.json({ ok: isOk, checks: findings.map((finding) => typedFinding(finding, call)) });
   else for (const finding of findings) call.io.out(findingText(finding, call));
   return isOk ? EXIT.ok : EXIT.failure;
 }

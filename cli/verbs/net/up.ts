@@ -64,7 +64,7 @@ async function runs(call: Call, mustRelay: boolean): Promise<number> {
 }
 
 function reportOf({ io, isJson, reprise }: Call): NetReport {
-  if (isJson) return jsonReport(io);
+  if (isJson) return jsonReport(io, reprise);
   return io.isTerminal ? liveReport(io, reprise) : lineReport(io, reprise);
 }
 

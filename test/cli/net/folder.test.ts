@@ -12,9 +12,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { main } from '../../../cli/dispatch.ts';
 import { NetFolder } from '../../../cli/net/folder.ts';
 import { parseInvite } from '../../../transport/overlay/trust/invite.ts';
-import { NetLab } from './lab.ts';
+import { captured } from '../processes.ts';
+import { type NetError, NetLab } from './lab.ts';
 
 interface Id {
   readonly name: string;
@@ -255,7 +257,7 @@ describe('without a node that runs', () => {
       expect(await lab.fails('a', ...args)).toMatchObject({
         exit: 1,
         code: 'NET_NOT_RUNNING',
-        cure: expect.stringContaining('`reprise net up`') as string,
+        cure: expect.stringContaining(`\`reprise net up --dir ${lab.dir('a')}\``) as string,
       });
       expect(await lab.fails('b', ...args)).toMatchObject({ exit: 1, code: 'NET_FOLDER_MISSING' });
     },
@@ -277,6 +279,17 @@ describe('without a node that runs', () => {
         ],
       },
     ]);
+  });
+
+  test('cures are as they have to be typed, as JSON, too', async () => {
+    await using lab = new NetLab();
+    await lab.home('a');
+    const { io, text } = captured({ npm_command: 'exec' });
+    await main(['net', 'up', '--dir', lab.dir('c'), '--json'], io);
+    await main(['net', 'doctor', '--dir', lab.dir('a'), '--json'], io);
+    const typed = (command: string, name: string) => `\`npx reprise net ${command} --dir ${lab.dir(name)}\``;
+    expect((JSON.parse(text.stderr) as { error: NetError }).error.cure).toContain(typed('init NAME', 'c'));
+    expect(text.stdout).toContain(`it does not run: ${typed('up', 'a')} runs it`);
   });
 
   test('two at once do not write in one folder', async () => {
