@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { main } from '../../cli/dispatch.ts';
+import { Invocation } from '../../cli/invocation.ts';
 import { exitCodeOf } from '../../cli/exit.ts';
 import { GROUPS, VERBS } from '../../cli/verbs.ts';
 import { CODES, MeshError } from '../../core/errors.ts';
@@ -187,10 +188,12 @@ describe('a wrong call ends with 2 and the cure', () => {
     expect(JSON.parse(stderr)).toMatchObject({
       error: { code: 'CONFIG_INVALID', message: expect.stringContaining('nowhere.yaml') as unknown },
     });
-    const known = await cli('net', 'peers', '--json', '--dir', join(DESK, 'nowhere'));
+    const nowhere = join(DESK, 'nowhere');
+    const known = await cli('net', 'peers', '--json', '--dir', nowhere);
+    const cure = new Invocation({}, undefined, nowhere).text(CODES.NET_FOLDER_MISSING.cure);
     expect([known.code, JSON.parse(known.stderr)]).toEqual([
       1,
-      { error: { code: 'NET_FOLDER_MISSING', message: expect.any(String) as unknown, cure: CODES.NET_FOLDER_MISSING.cure } },
+      { error: { code: 'NET_FOLDER_MISSING', message: expect.any(String) as unknown, cure } },
     ]);
   });
 });
