@@ -13,7 +13,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isMeshError, MeshError } from '../../core/errors.ts';
-import { createKeyFile, readKeyFile } from '../../transport/overlay/identity/key-file.ts';
+import { openKeyFile, readKeyFile } from '../../transport/overlay/identity/key-file.ts';
 import { SECRET_MODE } from '../../transport/overlay/identity/secret-file.ts';
 import type { Identity } from '../../transport/overlay/identity/identity.ts';
 import { Authority } from '../../transport/overlay/trust/authority.ts';
@@ -138,13 +138,13 @@ export class NetFolder {
     };
   }
 
-  /** The key of this node, made where there is none. Throws NET_KEY_*. */
+  /** The key of this node, made where there is none: of a folder that was given up half-way it is taken, for an invite may be of it already. Throws NET_KEY_*. */
   identity(): Promise<Identity> {
-    return keyOf(this.file('identity.pem'));
+    return openKeyFile(this.file('identity.pem'));
   }
   /** The CA key, made where there is none. Throws NET_KEY_*. */
   caKey(): Promise<Identity> {
-    return keyOf(this.file('ca.pem'));
+    return openKeyFile(this.file('ca.pem'));
   }
 
   /** Throws NET_FOLDER_INVALID. */
@@ -220,16 +220,6 @@ export class NetFolder {
     );
     this.savingAuthority = done.catch(() => undefined);
     return done;
-  }
-}
-
-/** A folder that was given up half-way has a key: it is taken, for an invite may be of that key already. */
-async function keyOf(path: string): Promise<Identity> {
-  try {
-    return await readKeyFile(path);
-  } catch (error) {
-    if (!isMeshError(error, 'NET_KEY_MISSING')) throw error;
-    return createKeyFile(path);
   }
 }
 

@@ -1,13 +1,13 @@
-/** The three terminals of docs/overlay.md are typed, and what they print is compared (`…` stands for anything). */
+/** The three terminals of docs/overlay.md are typed and its programs run, and what they print is compared (`…` stands for anything). */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
-import { begun, killGroup, patternOf, shown, transcriptOf } from '../../transcript.ts';
+import { begun, fencesOf, killGroup, patternOf, shown, transcriptOf } from '../../transcript.ts';
 
 const run = promisify(execFile);
 const PAGE = readFileSync('docs/overlay.md', 'utf8');
@@ -19,8 +19,14 @@ const env = {
   PATH: [bin, dirname(process.execPath), process.env['PATH']].join(delimiter),
   NO_COLOR: '1',
   npm_command: 'exec',
+  NODE_OPTIONS: '--conditions=reprise-source',
 };
-const running: ChildProcess[] = [];
+const running = new Set<ChildProcess>();
+
+function goesOn(child: ChildProcess): void {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+}
 
 afterAll(() => {
   for (const child of running) killGroup(child);
@@ -32,11 +38,11 @@ const transcript = transcriptOf(PAGE);
 async function typed(command: string, lines: number): Promise<string> {
   if (/net (?:up|listen) [^>]*$/.test(command)) {
     const { child, said } = begun(command, { cwd: folder, env }, (printed) => (printed.length >= lines ? lines : undefined));
-    running.push(child);
+    goesOn(child);
     return said;
   }
   if (command.endsWith('&')) {
-    running.push(spawn('bash', ['-c', command.replace(/ &$/, '')], { cwd: folder, env, stdio: 'ignore', detached: true }));
+    goesOn(spawn('bash', ['-c', command.replace(/ &$/, '')], { cwd: folder, env, stdio: 'ignore', detached: true }));
     return '';
   }
   const { stdout } = await run('bash', ['-c', `{ ${command}; } 2>&1`], { cwd: folder, env });
@@ -51,23 +57,26 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-test('three terminals print what the page says', { timeout: 90_000 }, async () => {
+test('three terminals and the programs print what the page says', { timeout: 90_000 }, async () => {
   mkdirSync(bin);
   const npx = join(bin, 'npx');
   // As npm does it: the process that was started stays, and does not hand signals on.
-  writeFileSync(npx, `#!/bin/sh\nshift\nnode --conditions=reprise-source "${resolve('cli/main.ts')}" "$@"\nexit $?\n`);
+  writeFileSync(npx, `#!/bin/sh\nshift\nnode "${resolve('cli/main.ts')}" "$@"\nexit $?\n`);
   chmodSync(npx, 0o755);
-  const port = String(await freePort());
+  // As `npm install reprise` has it.
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(resolve('.'), join(folder, 'node_modules', 'reprise'));
+  for (const { file, text } of fencesOf(PAGE)) if (file !== undefined) writeFileSync(join(folder, file), text);
+  const [relay, pinned] = [await freePort(), await freePort()];
+  const here = (text: string): string => text.replaceAll('7337', `${relay}`).replaceAll('7338', `${pinned}`);
   expect(transcript.length).toBeGreaterThan(10);
   for (const { command, output } of transcript) {
-    const expected = output.replaceAll('7337', port);
+    const expected = here(output);
     // A node that was just started needs a moment to be found: a person types more slowly.
     await expect
       .poll(
         () =>
-          typed(command.replaceAll('7337', port), expected.split('\n').length).catch(
-            (error: { stdout?: string }) => error.stdout ?? String(error),
-          ),
+          typed(here(command), expected.split('\n').length).catch((error: { stdout?: string }) => error.stdout ?? String(error)),
         {
           timeout: 30_000,
           message: `$ ${command}`,

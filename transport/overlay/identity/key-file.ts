@@ -52,6 +52,16 @@ export async function readKeyFile(path: string, profile: AddressProfile = 'stand
   }
 }
 
+/** The identity of a file, made where there is none. Throws as `createKeyFile` and `readKeyFile`, but for NET_KEY_MISSING. */
+export async function openKeyFile(path: string, profile: AddressProfile = 'standard'): Promise<Identity> {
+  try {
+    return await readKeyFile(path, profile);
+  } catch (error) {
+    if (!isMeshError(error, 'NET_KEY_MISSING')) throw error;
+    return createKeyFile(path, profile);
+  }
+}
+
 /** What is checked is what is read: one descriptor. It does not wait for a writer where the path is a pipe. */
 async function readSecret(path: string): Promise<Buffer> {
   try {
