@@ -25,7 +25,7 @@ const TOP: Level = { typed: '', verbs: VERBS, groups: GROUPS };
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const isJson = ownOf(argv).includes('--json');
   const reprise = new Invocation(io.env, valueIn(argv, 'file', argv[0] === 'logs' ? undefined : 'f'), valueIn(argv, 'dir'));
-  const verb = VERBS.find((v) => v.name === argv[0]);
+  const verb = verbOf(argv);
   try {
     return await dispatch(argv, isJson ? io : saying(io, (line) => reprise.text(line)), reprise);
   } catch (error) {
@@ -34,6 +34,12 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     tell(error, io, { isJson, verb, words: (text) => reprise.text(text, named) });
     return exitCodeOf(error);
   }
+}
+
+/** What was called, as far as there is such a thing. */
+function verbOf([word, ...rest]: readonly string[]): Verb | undefined {
+  const group = GROUPS.find(({ name }) => name === word);
+  return group === undefined ? VERBS.find(({ name }) => name === word) : group.verbs.find(({ name }) => name === rest[0]);
 }
 
 /** What was typed to Reprise: what follows `--` is for another command. */

@@ -50,6 +50,9 @@ function peerIn(data: unknown): string | undefined {
   return typeof peer === 'string' ? peer : undefined;
 }
 
+/** What who has called it needs not be told. */
+const TRACE = ', `reprise net trace PEER` where it is looked for';
+
 /** The cure of the code. Undefined where the message has said what to do, or where this very command is the cure. */
 function cureOf(code: ErrorCode, message: string, verb: Verb | undefined): string | undefined {
   switch (code) {
@@ -69,7 +72,8 @@ function cureOf(code: ErrorCode, message: string, verb: Verb | undefined): strin
       return message.includes('the invite is still good') ? undefined : CODES[code].cure;
     case 'NET_PEER_UNREACHABLE':
       // Of one who joins: there is no node yet that could be asked.
-      return message.includes('ask for a new invite') ? undefined : CODES[code].cure;
+      if (message.includes('ask for a new invite')) return undefined;
+      return verb?.name === 'trace' ? CODES[code].cure.replace(TRACE, '') : CODES[code].cure;
     default:
       return CODES[code].cure;
   }

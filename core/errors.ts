@@ -176,7 +176,7 @@ export const CODES = {
   ),
   NET_FOLDER_INVALID: row(
     'A file of the network folder is damaged or of something else, or others may write in the folder.',
-    'Mend what the message names, or restore it from a copy; nothing was changed. `config.json` may be edited by hand, the other files may not. A `certificate.bin` or `deny-lists.json` that is lost comes back when the node joins again by an invite.',
+    'Mend what the message names, or restore it from a copy; nothing was changed. `config.json` may be edited by hand, the other files may not. A `deny-lists.json` that is damaged may be deleted: it comes back from the other nodes while `reprise net up` runs. `network.bin` and `certificate.bin` are written anew by `reprise net join INVITE`, with a new invite.',
   ),
   NET_FOLDER_MISSING: row(
     'There is no network in this folder.',
@@ -212,7 +212,7 @@ export const CODES = {
   ),
   NET_KEY_MISSING: row(
     'There is no key file at this path.',
-    'Mend the path, or restore the file from a copy. A new identity is made by `reprise net init` and `reprise net join`, in a folder of its own.',
+    'Restore the file from a copy. Without one `reprise net join INVITE`, with a new invite, makes another node of this machine; have the old one revoked (`reprise net revoke PEER`, where the network was made), and its name is free. Of the node that has made the network there is no other: make a new network, in another folder.',
   ),
   NET_KEY_REVOKED: row(
     'The key was revoked in this network, for good.',
@@ -256,7 +256,7 @@ export const CODES = {
   ),
   NET_NETWORK_INVALID: row(
     'The descriptor of a network, its file or its options, is wrong.',
-    'Mend what the message names. A descriptor file is never edited, since its bytes are the identity of the network: get it again from a member.',
+    'Mend what the message names. A descriptor file is never edited, since its bytes are the identity of the network: `reprise net join INVITE`, with a new invite, writes it anew, and it is the same file on all nodes, so that a copy of another one does.',
   ),
   NET_NOT_RUNNING: row(
     'The command needs the node of this network folder to run, and it does not.',

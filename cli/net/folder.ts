@@ -17,7 +17,7 @@ import { openKeyFile, readKeyFile } from '../../transport/overlay/identity/key-f
 import { SECRET_MODE } from '../../transport/overlay/identity/secret-file.ts';
 import type { Identity } from '../../transport/overlay/identity/identity.ts';
 import { Authority } from '../../transport/overlay/trust/authority.ts';
-import { CERTIFICATE_BYTES_MAX } from '../../transport/overlay/trust/certificate.ts';
+import { CERTIFICATE_BYTES_MAX, parseCertificate } from '../../transport/overlay/trust/certificate.ts';
 import { DENY_LIST_BYTES_MAX, DENY_LIST_FAULTS, DenyLists } from '../../transport/overlay/trust/deny-list.ts';
 import { CA_KEYS_MAX, DESCRIPTOR_BYTES_MAX, readNetwork, type Network } from '../../transport/overlay/trust/descriptor.ts';
 import { AUTHORITY_BYTES_MAX, authorityStateText, parseAuthorityState } from './authority-state.ts';
@@ -114,6 +114,23 @@ export class NetFolder {
     return bytes === undefined ? undefined : readNetwork(bytes, path);
   }
 
+  /**
+   * Of which network this folder is. Where its descriptor is damaged, which who joins again gets anew, its certificate says so.
+   *
+   * Throws as `network`, where nothing says so; NET_FOLDER_*.
+   */
+  async membership(): Promise<{ readonly networkId: Uint8Array; readonly network?: Network } | undefined> {
+    try {
+      const network = await this.network();
+      return network === undefined ? undefined : { networkId: network.networkId, network };
+    } catch (error) {
+      const certificate = await this.certificate();
+      const networkId = certificate === undefined ? undefined : parseCertificate(certificate)?.networkId;
+      if (networkId === undefined || isMeshError(error, 'NET_FOLDER_UNAVAILABLE')) throw error;
+      return { networkId };
+    }
+  }
+
   /** Throws NET_FOLDER_MISSING. */
   async knownNetwork(): Promise<Network> {
     const network = await this.network();
@@ -130,7 +147,7 @@ export class NetFolder {
       network,
       identity,
       config: await this.config(),
-      certificate: await readPrivate(this.file('certificate.bin'), CERTIFICATE_BYTES_MAX),
+      certificate: await this.certificate(),
       denyLists: await this.denyLists(network),
       authority: await this.authority(network, authorityLists),
       authorityLists,
@@ -152,6 +169,11 @@ export class NetFolder {
     const path = this.file('config.json');
     const text = (await readPrivate(path, CONFIG_BYTES_MAX))?.toString('utf8');
     return parseNetConfig(text ?? '{}', path);
+  }
+
+  /** Nothing of it was verified. Undefined: there is none. */
+  private certificate(): Promise<Uint8Array | undefined> {
+    return readPrivate(this.file('certificate.bin'), CERTIFICATE_BYTES_MAX);
   }
 
   private async denyLists(network: Network): Promise<DenyLists> {

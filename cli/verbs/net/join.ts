@@ -19,16 +19,16 @@ export async function run(call: Call): Promise<void> {
   const folder = folderOf(call);
   await folder.make();
   using _lock = await folder.lock();
-  const there = await folder.network();
-  // The same one again: with a certificate that has expired too long ago, or with other roles.
+  const there = await folder.membership();
+  // The same one again: with a certificate that has expired too long ago, with other roles, or with a descriptor that is damaged.
   if (there !== undefined && !sameBytes(there.networkId, invite.networkId))
     throw new MeshError(
       'NET_FOLDER_EXISTS',
-      `${folder.path} is of the network '${there.name}', and the invite is to another; nothing was changed`,
+      `${folder.path} is of ${there.network === undefined ? 'a network' : `the network '${there.network.name}'`}, and the invite is to another; nothing was changed`,
     );
   const identity = await folder.identity();
-  if (there !== undefined && (await folder.load()).denyLists.has(identity.publicKey))
-    throw new MeshError('NET_KEY_REVOKED', `the key in ${folder.path} was revoked in '${there.name}'`);
+  if (there?.network !== undefined && (await folder.load()).denyLists.has(identity.publicKey))
+    throw new MeshError('NET_KEY_REVOKED', `the key in ${folder.path} was revoked in '${there.network.name}'`);
   if (!call.isJson) io.note(`asking ${invite.endpoints.join(', ')} …`);
   const { network, certificate, certificateBytes, denyLists } = await askToJoin(identity, invite, name);
 

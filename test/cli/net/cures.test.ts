@@ -1,0 +1,82 @@
+/** What a node says when a file of its folder is damaged or lost is done, and helps. */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { cureFor } from '../../../cli/failure.ts';
+import { NET_VERBS } from '../../../cli/net/verbs.ts';
+import { NetFolder } from '../../../cli/net/folder.ts';
+import { MeshError } from '../../../core/errors.ts';
+import { NetLab } from './lab.ts';
+
+interface Id {
+  readonly key: string;
+  readonly network: { readonly id: string };
+}
+
+/** `hub` runs, and alice is a member that does not. */
+async function withAlice(lab: NetLab): Promise<Id> {
+  await lab.home('hub');
+  await lab.up('hub');
+  return joins(lab, 'alice');
+}
+async function joins(lab: NetLab, name: string): Promise<Id> {
+  const { invite } = await lab.json<{ invite: string }>('hub', 'invite');
+  return lab.json<Id>('alice', 'join', invite, '--name', name);
+}
+
+describe('of the folder of a member', () => {
+  test('a descriptor that is damaged comes back by joining again; a network that is another one does not', async () => {
+    await using lab = new NetLab();
+    const { key, network } = await withAlice(lab);
+    const path = join(lab.dir('alice'), 'network.bin');
+    for (const damaged of [readFileSync(path).subarray(1), Buffer.alloc(10_000)]) {
+      writeFileSync(path, damaged);
+      expect((await lab.fails('alice', 'id')).cure).toContain(`\`reprise net join INVITE --dir ${lab.dir('alice')}\``);
+      expect(await joins(lab, 'alice')).toMatchObject({ key, network });
+    }
+    writeFileSync(path, 'x');
+    await lab.json('other', 'init', 'other');
+    const { invite } = await lab.json<{ invite: string }>('other', 'invite', '--endpoint', '127.0.0.1:9');
+    expect(await lab.fails('alice', 'join', invite)).toMatchObject({ code: 'NET_FOLDER_EXISTS' });
+    // Nothing says of which network it is.
+    rmSync(join(lab.dir('alice'), 'certificate.bin'));
+    expect(await lab.fails('alice', 'join', invite)).toMatchObject({ code: 'NET_NETWORK_INVALID' });
+  });
+
+  test('a key that is lost is replaced by joining in the same folder, as another node', async () => {
+    await using lab = new NetLab();
+    const { key, network } = await withAlice(lab);
+    rmSync(join(lab.dir('alice'), 'identity.pem'));
+    const { cure } = await lab.fails('alice', 'up');
+    expect(cure).toContain(`\`reprise net join INVITE --dir ${lab.dir('alice')}\``);
+    expect(cure).toContain('`reprise net revoke PEER`, where the network was made');
+    const again = await joins(lab, 'alice2');
+    expect(again.network).toEqual(network);
+    expect(again.key).not.toBe(key);
+  });
+
+  test('a deny list that is damaged is deleted, and comes from the others', async () => {
+    await using lab = new NetLab();
+    await withAlice(lab);
+    const gone = 'ab'.repeat(31).concat('00');
+    await lab.json('hub', 'revoke', gone);
+    const path = join(lab.dir('alice'), 'deny-lists.json');
+    writeFileSync(path, '[');
+    expect((await lab.fails('alice', 'up')).cure).toContain('`deny-lists.json` that is damaged may be deleted');
+    rmSync(path);
+    await lab.up('alice');
+    const folder = new NetFolder(lab.dir('alice'));
+    await expect.poll(async () => (await folder.load()).denyLists.has(Buffer.from(gone, 'hex')), { timeout: 10_000 }).toBe(true);
+  });
+});
+
+test('who has called `trace` is not told to', () => {
+  const error = new MeshError('NET_PEER_UNREACHABLE', 'hub did not answer', { data: { peer: 'hub' } });
+  const cureAt = (name: string) =>
+    cureFor(
+      error,
+      NET_VERBS.find((verb) => verb.name === name),
+    );
+  expect(cureAt('ping')).toContain('`reprise net trace hub`');
+  expect(cureAt('trace')).toMatch(/^See that it runs .*`reprise net doctor` says what is in the way here\. One/);
+});
