@@ -77,6 +77,22 @@ describe.each(['lan', 'sym', 'block'] as const)('a killed peer (%s)', (kind) => 
     expect(await downAfter(world, a, b)).toBeLessThanOrEqual(SILENCE_MS + HANDSHAKE_MS);
   });
 
+  test('that is there all the same is not given up for a ping that was lost long before', async () => {
+    const { world, a, b } = pair(kind, 1);
+    await met(world, a, b);
+    world.run(80_000);
+    world.cut = (from) => from === a;
+    a.node.ping(world.now, b.key);
+    world.run(10);
+    world.cut = undefined;
+    world.run(40_000);
+    expect(downOf(a, b)).toBeUndefined();
+    world.send(a, b, 'late');
+    await world.until('it is heard', () => b.texts(a.key).includes('late'));
+    world.run(1_000);
+    expect([downOf(a, b), a.lost]).toEqual([undefined, []]);
+  });
+
   test('that has started again is known by its first word', async () => {
     const { world, a, b } = pair(kind, 2);
     await met(world, a, b);

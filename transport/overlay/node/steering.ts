@@ -68,6 +68,9 @@ export class Steering {
     if (peer.pings.size >= PINGS_MAX) peer.pings.delete(peer.pings.keys().next().value as string);
     const data = this.o.random(8);
     peer.pings.set(hexOf(data), { path, at: now });
+    // It goes once, and the peer is to answer: if it is lost, keepalives ask again, before the peer seems to be silent.
+    peer.paths?.traffic(now);
+    this.o.touch(peer);
     return this.o.carrier.unwatched(now, peer, path, [{ type: 'path_challenge', data }]);
   }
 
