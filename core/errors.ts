@@ -216,7 +216,7 @@ export const CODES = {
   ),
   NET_KEY_REVOKED: row(
     'The key was revoked in this network, for good.',
-    'Join again with a new key: `reprise net join INVITE --dir FOLDER`, with a new invite and a new folder.',
+    'Its node joins again with a new key: `reprise net join INVITE --dir FOLDER` there, with a new invite and a new folder.',
   ),
   NET_KEY_UNAVAILABLE: row(
     'The key file could not be read or written.',

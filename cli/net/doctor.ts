@@ -2,8 +2,9 @@
 import type { Finding } from '../doctor.ts';
 import { dialFaultText } from './dial-fault.ts';
 import { spanText, timeText } from '../render/text.ts';
+import type { GoneRow } from './met.ts';
 import { type NodeId, REVOKED_CURE, revokedText } from './node-id.ts';
-import { oneLine, pathText, rttText } from './render.ts';
+import { GOODBYE, oneLine, pathText, rttText } from './render.ts';
 import type { NetStatus, PeerRow, RelayRow } from './status.ts';
 import { natText, punchingText } from './traversal-words.ts';
 
@@ -56,7 +57,7 @@ export function certificateFinding(
 
 /** Of a node that runs, but for `memberFindings`. */
 export function diagnose(status: NetStatus, wallClockMs: number): readonly Finding[] {
-  const { node, renewalFailed, relays, peers, expelledBy } = status;
+  const { node, renewalFailed, relays, peers, gone, expelledBy } = status;
   const isNoRelay = ({ key }: { readonly key: string }): boolean => !relays.some((relay) => relay.key === key);
   const runs = ok(
     'process',
@@ -73,6 +74,7 @@ export function diagnose(status: NetStatus, wallClockMs: number): readonly Findi
     ...relays.map(relayFinding),
     ...expelledBy.filter(isNoRelay).map(expelledFinding),
     ...peers.filter(isNoRelay).map((peer) => peerFinding(peer, status)),
+    ...gone.map(goneFinding),
   ];
 }
 
@@ -168,6 +170,17 @@ const expelledFinding = ({ name }: NetStatus['expelledBy'][number]): Finding =>
     `peer ${name}`,
     'it says that this node is no member any more, and does not let it in: its key was taken from the list there, or revoked, or its certificate had expired. Ask there',
   );
+
+function goneFinding({ name: who, at, why, isRevoked }: GoneRow): Finding {
+  const name = `peer ${who}`;
+  if (isRevoked) return skipped(name, 'it was revoked, for good');
+  const text = `it was here until ${timeText(at).slice(0, SECONDS)}: ${why}`;
+  if (why === GOODBYE) return skipped(name, text);
+  return warning(name, `${text}. See that it runs there; \`reprise net ping ${who}\` tries it again`);
+}
+
+/** Of a time, without its milliseconds. */
+const SECONDS = 19;
 
 function peerFinding(peer: PeerRow, { nat, relays }: NetStatus): Finding {
   const name = `peer ${peer.name}`;

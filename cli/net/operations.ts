@@ -15,8 +15,8 @@ const SEND_MS = 60_000;
 
 type Params = Readonly<Record<string, unknown>>;
 
-/** What a node that was revoked sees of all others. */
-const SILENT: ReadonlySet<string> = new Set(['NET_PEER_UNREACHABLE', 'NET_NAME_UNKNOWN']);
+/** What a node that was revoked sees of all others, and all others of it. */
+const SILENT: ReadonlySet<string> = new Set(['NET_PEER_UNREACHABLE', 'NET_PEER_REFUSED', 'NET_NAME_UNKNOWN']);
 
 /** Errors of the overlay name keys; people know them by their names. Nor is silence what is to be told where it is known why. */
 const named =
@@ -26,18 +26,26 @@ const named =
       return await operation(params, answering);
     } catch (error) {
       if (!isMeshError(error)) throw error;
-      const revoked = revokedText(node.status().node);
+      const peer = peerOf(params);
+      const revoked = revokedText(node.status().node) ?? (peer === undefined ? undefined : node.revokedText(peer));
       if (revoked !== undefined && SILENT.has(error.code)) throw new MeshError('NET_KEY_REVOKED', revoked);
       const names = node.names();
       const message = error.message.replaceAll(/\b[0-9a-f]{64}\b/g, (key) => (isName(names(key)) ? names(key) : key));
-      const { peer } = params;
-      const data = typeof peer === 'string' ? { ...Object(error.data), peer } : error.data;
+      const data = peer !== undefined ? { ...Object(error.data), peer } : error.data;
       throw new MeshError(error.code, message, { data, cause: error.cause });
     }
   };
 
-export function netOperations(node: RunningNode): Readonly<Record<string, Operation>> {
-  const operations = operationsOf(node);
+/** Whom a request means, as it was typed: that of a session names it as NODE/NAME. */
+function peerOf({ peer, target }: Params): string | undefined {
+  if (typeof peer === 'string') return peer;
+  const at = typeof target === 'string' ? target.lastIndexOf('/') : -1;
+  return at < 0 ? undefined : String(target).slice(0, at);
+}
+
+/** `more`: those of other parts of the node. */
+export function netOperations(node: RunningNode, more: Readonly<Record<string, Operation>>): Readonly<Record<string, Operation>> {
+  const operations = { ...operationsOf(node), ...more };
   return Object.fromEntries(Object.entries(operations).map(([name, operation]) => [name, named(node, operation)]));
 }
 

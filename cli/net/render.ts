@@ -2,7 +2,8 @@
 import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
 import { kindOfPath, type PathKind } from '../../transport/overlay/paths/endpoint.ts';
 import type { Style } from '../io.ts';
-import { spanText } from '../render/text.ts';
+import { spanText, timeText } from '../render/text.ts';
+import type { GoneRow } from './met.ts';
 import { revokedText } from './node-id.ts';
 import { type MemberRow, type Names, type NetStatus, type PathRow, type PeerRow, type RelayRow, viaOf } from './status.ts';
 
@@ -67,6 +68,15 @@ export const peerCells = (peer: PeerRow): readonly string[] => [
 
 export const memberCells = ({ name, address }: MemberRow): readonly string[] => [oneLine(name), address ?? '', 'known'];
 
+/** The note stands below its head. */
+export const goneCells = ({ name, at, why, isRevoked }: GoneRow): readonly string[] => [
+  oneLine(name),
+  '',
+  isRevoked ? 'revoked' : 'gone',
+  ...Array<string>(PEER_HEAD.length - 4).fill(''),
+  isRevoked ? '' : `here until ${timeText(at).slice(0, 19)}: ${why}`,
+];
+
 export const PATH_HEAD = ['', 'PATH', 'STATE', 'RTT', 'LOSS', 'PACKET'];
 
 export const pathCells = (path: PathRow): readonly string[] => [
@@ -113,7 +123,8 @@ const PATH_REASONS: Readonly<Record<string, string>> = {
 };
 
 /** With what a connection has ended. */
-export const partingText = (reason: string): string => (reason === 'closed' ? 'it said goodbye' : oneLine(reason));
+export const partingText = (reason: string): string => (reason === 'closed' ? GOODBYE : oneLine(reason));
+export const GOODBYE = 'it said goodbye';
 
 const because = (reason: string): string => PATH_REASONS[reason] ?? oneLine(reason);
 

@@ -10,13 +10,13 @@ import type { NetFolder, NetState } from './folder.ts';
 import { Inbox, type InboxMessage } from './inbox.ts';
 import { mcpOperations } from './mcp/operations.ts';
 import { overlayMcp } from './mcp/overlay-mcp.ts';
+import { goneRows, Met } from './met.ts';
 import { type Membership, membershipOf } from './membership.ts';
 import { nodeIdOf, REVOKED_CURE, revokedText } from './node-id.ts';
 import { netOperations } from './operations.ts';
 import { type InviteTerms, keyOf, type MadeInvite, makeInvite, revokeKey, withPeer } from './orders.ts';
 import type { NetOverlay, StartOverlay } from './port.ts';
 import { controlOf } from './reach.ts';
-import { partingText } from './render.ts';
 import { type NodePlan, nodePlan, plainWebSocket, startOptions, type TypedPlan } from './start-options.ts';
 import { type Names, namesOf, type NetStatus, statusOf } from './status.ts';
 
@@ -28,7 +28,7 @@ export interface RunOptions extends TypedPlan {
   readonly onUnheard: (message: InboxMessage) => void;
 }
 
-const MET_MAX = 4_096;
+const KEY = /^[0-9a-f]{64}$/i;
 
 export class RunningNode {
   readonly overlay: NetOverlay;
@@ -39,10 +39,7 @@ export class RunningNode {
   private readonly membership: Membership;
   private readonly plan: NodePlan;
   private readonly startedAt = Date.now();
-  /** Names of those who were here, by key: they are called so when they have gone, too. */
-  private readonly met = new Map<string, string>();
-  /** With what connections have ended, by key, as long as there is no other. */
-  private readonly partings = new Map<string, string>();
+  private readonly met = new Met();
   /** What changes `config.json`, one after the other. */
   private changing: Promise<unknown> = Promise.resolve();
   private control: ControlServer | undefined;
@@ -63,14 +60,9 @@ export class RunningNode {
     this.inbox = new Inbox(overlay, Date.now, options.onUnheard);
     this.mcp = overlayMcp(overlay, state.network);
     overlay.onEvent((event) => {
-      if ('name' in event && event.name !== '') this.met.set(event.peer, event.name);
-      if (event.type === 'peer_down') this.partings.set(event.peer, partingText(event.reason));
-      if (event.type === 'peer_up') {
-        this.partings.delete(event.peer);
-        this.learn(event.peer, event.name, options.onNote);
-      }
+      this.met.heard(event, Date.now());
+      if (event.type === 'peer_up') this.learn(event.peer, event.name, options.onNote);
       if (event.type === 'deny_list') this.noteRevocation(options.onNote);
-      for (const known of [this.met, this.partings]) if (known.size > MET_MAX) known.delete(known.keys().next().value as string);
       options.onEvent(event, this.names());
     });
   }
@@ -91,7 +83,7 @@ export class RunningNode {
     });
     const node = new RunningNode(folder, state, membership, plan, overlay, options);
     try {
-      node.control = await serveControl(controlOf(folder), { ...netOperations(node), ...mcpOperations(node.mcp) });
+      node.control = await serveControl(controlOf(folder), netOperations(node, mcpOperations(node.mcp)));
     } catch (error) {
       await node.stop();
       throw error;
@@ -107,20 +99,37 @@ export class RunningNode {
   }
 
   names(): Names {
-    return namesOf(this.overlay.status(), this.state.config, this.met);
+    return namesOf(this.overlay.status(), this.state.config, this.met.names);
   }
 
   status(): NetStatus {
-    const { state, membership, plan } = this;
-    return statusOf(this.overlay.status(), this.names(), {
+    const { state, membership, plan, met } = this;
+    const view = this.overlay.status();
+    const names = this.names();
+    return statusOf(view, names, {
       pid: process.pid,
       startedAt: this.startedAt,
       node: nodeIdOf({ ...state, certificate: membership.trust.certificate }, Date.now()),
       config: state.config,
       isSecure: plan.webSocket?.tls !== undefined,
       isRelay: plan.isRelay,
-      partings: this.partings,
+      gone: goneRows(met.partings, view.peers, names, (key) => this.isRevoked(key)),
+      partings: met.partings,
     });
+  }
+
+  /** That every node which is known here by this name or key was revoked; undefined: that is not so. */
+  revokedText(target: string): string | undefined {
+    const { config, network } = this.state;
+    const configured = config.peers.flatMap(({ key, name }) => (name === target ? [key] : []));
+    const keys = KEY.test(target) ? [target.toLowerCase()] : [...configured, ...this.met.called(target)];
+    const [key] = keys;
+    if (key === undefined || !keys.every((each) => this.isRevoked(each))) return undefined;
+    return `'${this.names()(key)}' was revoked in '${network.name}', for good`;
+  }
+
+  private isRevoked(key: string): boolean {
+    return this.state.denyLists.has(Buffer.from(key, 'hex'));
   }
 
   /** `endpoints`: none: those of the configuration, or where this node is as far as it knows. Throws as `makeInvite`. */

@@ -8,6 +8,7 @@ import type { NatKind } from '../../transport/overlay/punch/candidates.ts';
 import type { PunchView } from '../../transport/overlay/punch/output.ts';
 import type { RelayStatus } from '../../transport/overlay/relay/ports.ts';
 import type { NetConfig } from './config.ts';
+import type { GoneRow, Parting } from './met.ts';
 import type { NodeId } from './node-id.ts';
 
 export interface NetStatus {
@@ -25,6 +26,8 @@ export interface NetStatus {
   readonly nat: { readonly kind: NatKind; /** How others see this node. */ readonly reflexive: readonly string[] };
   readonly relays: readonly RelayRow[];
   readonly peers: readonly PeerRow[];
+  /** Who was here since the start, and is not any more; no relays. */
+  readonly gone: readonly GoneRow[];
   /** Who has said that this node is no member any more, and did not let it in since: their word alone. */
   readonly expelledBy: readonly { readonly name: string; readonly key: string }[];
   /** Packets, by reason. */
@@ -99,14 +102,15 @@ export interface StatusParts {
   readonly isRelay: boolean;
   readonly pid: number;
   readonly startedAt: number;
-  /** With what connections have ended, by key. */
-  readonly partings: ReadonlyMap<string, string>;
+  readonly gone: readonly GoneRow[];
+  /** By key. */
+  readonly partings: ReadonlyMap<string, Parting>;
 }
 
 export function statusOf(
   view: OverlayStatus,
   names: Names,
-  { config, isSecure, node, isRelay, pid, startedAt, partings }: StatusParts,
+  { config, isSecure, node, isRelay, pid, startedAt, gone, partings }: StatusParts,
 ): NetStatus {
   return {
     pid,
@@ -117,8 +121,9 @@ export function statusOf(
     isRelay,
     serves: view.serves,
     nat: { kind: view.nat, reflexive: view.reflexive.map(endpointText) },
-    relays: view.relays.map((relay) => relayRow(relay, view, config, names, partings.get(relay.relay))),
+    relays: view.relays.map((relay) => relayRow(relay, view, config, names, partings.get(relay.relay)?.why)),
     peers: view.peers.map((peer) => peerRow(peer, names)),
+    gone: gone.filter(({ key }) => !view.relays.some(({ relay }) => relay === key)),
     expelledBy: view.expelledBy.map((key) => ({ name: names(key), key })),
     drops: view.drops,
     renewalFailed: view.certificate?.renewalFailed,

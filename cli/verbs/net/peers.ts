@@ -2,7 +2,7 @@
 import { DROP_REASONS, type DropReason } from '../../../transport/overlay/drops.ts';
 import type { Call } from '../../command.ts';
 import { nodeOf } from '../../net/reach.ts';
-import { memberCells, PEER_HEAD, peerCells, surroundings } from '../../net/render.ts';
+import { goneCells, memberCells, PEER_HEAD, peerCells, surroundings } from '../../net/render.ts';
 import type { MemberRow, NetStatus } from '../../net/status.ts';
 import { table } from '../../render/text.ts';
 import { counted } from '../../words.ts';
@@ -37,7 +37,9 @@ export async function run(call: Call): Promise<void> {
   if (call.isJson) return io.json(status);
   const around = surroundings(status);
   if (around !== '') io.note(around);
-  const rows = [...status.peers.map(peerCells), ...status.members.map(memberCells)];
+  const isKnown = new Set(status.members.map(({ key }) => key));
+  const gone = status.gone.filter(({ key }) => !isKnown.has(key));
+  const rows = [...status.peers.map(peerCells), ...status.members.map(memberCells), ...gone.map(goneCells)];
   if (rows.length === 0) io.note('no other node is here');
   else table(io, PEER_HEAD, rows);
   for (const line of dropLines(status.drops)) io.note(line);

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { certificateFinding, diagnose, memberFindings } from '../../../cli/net/doctor.ts';
 import type { NetStatus } from '../../../cli/net/status.ts';
+import { timeText } from '../../../cli/render/text.ts';
 import { NOW, PEER, RELAY, STATUS } from './status.ts';
 
 const HOUR = 3_600_000;
@@ -212,6 +213,18 @@ describe('a peer that is not direct', () => {
     ]);
     // Of relays their own finding says it.
     expect(finding('peer hub', { expelledBy })[0]).toBe('none');
+  });
+  test('or has gone: until when it was here, and whether that is to be looked at', () => {
+    const ended = (why: string, isRevoked = false) =>
+      diagnose({ ...STATUS, gone: [{ name: 'carol', key: 'dd'.repeat(32), at: NOW, why, isRevoked }] }, NOW).at(-1);
+    const at = timeText(NOW).slice(0, 19);
+    expect(ended('it does not answer')).toEqual({
+      name: 'peer carol',
+      status: 'warning',
+      message: `it was here until ${at}: it does not answer. See that it runs there; \`reprise net ping carol\` tries it again`,
+    });
+    expect(ended('it said goodbye')).toMatchObject({ status: 'skipped', message: `it was here until ${at}: it said goodbye` });
+    expect(ended('it is no member any more', true)).toMatchObject({ status: 'skipped', message: 'it was revoked, for good' });
   });
   test('what others say of themselves moves no cursor', () => {
     expect(finding('peer bob', { peers: [{ ...relayed, whyRelayed: 'a\u001b[2Jb' }] })[1]).not.toContain('\u001b');

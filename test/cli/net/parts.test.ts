@@ -5,6 +5,7 @@ import { parseNetConfig } from '../../../cli/net/config.ts';
 import { listenFor, parseListen, reachableAt } from '../../../cli/net/endpoints.ts';
 import { Inbox, type InboxGap, type InboxMessage } from '../../../cli/net/inbox.ts';
 import { liveReport } from '../../../cli/net/live-report.ts';
+import { goneRows, Met } from '../../../cli/net/met.ts';
 import { otherMembers } from '../../../cli/net/others.ts';
 import { typedName } from '../../../cli/net/names.ts';
 import { fingerprintOf } from '../../../cli/net/node-id.ts';
@@ -182,6 +183,40 @@ describe('messages wait for who listens', () => {
     for (let n = 20; n < 40; n++) come('x', `c${n}`);
     come('new', 'c1');
     expect(await listened).toEqual(['new']);
+  });
+});
+
+describe('who has gone', () => {
+  const up = (peer: string, name: string): OverlayEvent => ({ type: 'peer_up', peer, name, path: 'ws:1' });
+  const down = (peer: string, reason: string): OverlayEvent => ({ type: 'peer_down', peer, name: '', reason });
+  const gone = (met: Met, peers: readonly string[] = []) =>
+    goneRows(
+      met.partings,
+      peers.map((publicKey) => ({ publicKey })),
+      (key) => met.names.get(key) ?? `${key}…`,
+      (key) => key === 'cc',
+    );
+
+  test('is known by name, until when it was here, and whether it was revoked; who comes again is not gone', () => {
+    const met = new Met();
+    for (const [at, event] of [
+      up('bb', 'bob'),
+      up('cc', 'carol'),
+      down('bb', 'it does not answer'),
+      down('cc', 'closed'),
+    ].entries())
+      met.heard(event, at);
+    const bob = { name: 'bob', key: 'bb', at: 2, why: 'it does not answer', isRevoked: false };
+    const carol = { name: 'carol', key: 'cc', at: 3, why: 'it said goodbye', isRevoked: true };
+    expect(gone(met)).toEqual([carol, bob]);
+    expect([gone(met, ['cc']), met.called('carol'), met.called('x')]).toEqual([[bob], ['cc'], []]);
+    met.heard(up('bb', 'bob'), 4);
+    expect(gone(met)).toEqual([carol]);
+  });
+  test('is no guest, which has no name, and nobody to whom nothing was said for a while', () => {
+    const met = new Met();
+    for (const event of [up('aa', ''), down('aa', 'closed'), up('bb', 'bob'), down('bb', 'idle')]) met.heard(event, 1);
+    expect(gone(met)).toEqual([]);
   });
 });
 

@@ -65,6 +65,7 @@ export const STATUS: NetStatus = {
   nat: { kind: 'eim', reflexive: ['198.51.100.7:4000'] },
   relays: [RELAY],
   peers: [{ ...PEER, name: 'hub', key: RELAY.key, via: '203.0.113.1:7337' }, PEER],
+  gone: [],
   expelledBy: [],
   drops: { tag_wrong: 0 },
   renewalFailed: undefined,

@@ -2,7 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ControlClient } from '../../../cli/control/client.ts';
 import { NetFolder } from '../../../cli/net/folder.ts';
+import { controlOf } from '../../../cli/net/reach.ts';
 import type { NetStatus } from '../../../cli/net/status.ts';
 import type { Up } from '../processes.ts';
 import { NetLab } from './lab.ts';
@@ -183,7 +185,17 @@ describe('a network of three', () => {
     });
     // Alice had nothing from `revoke` but the list that the hub has passed on.
     expect(await alice?.until(({ type }) => type === 'net.deny_list', from)).toMatchObject({ closed: [ids.get('bob')?.key] });
-    expect(peerOf(await lab.json<NetStatus>('alice', 'peers'), 'bob')).toBeUndefined();
+    const status = await lab.json<NetStatus>('alice', 'peers');
+    expect([peerOf(status, 'bob'), status.gone]).toEqual([
+      undefined,
+      [expect.objectContaining({ name: 'bob', key: ids.get('bob')?.key, isRevoked: true })],
+    ]);
+    expect((await lab.net('hub', 'peers')).stdout).toMatch(/^bob +revoked$/m);
+    const revoked = { code: 'NET_KEY_REVOKED', message: "'bob' was revoked in 'home', for good" };
+    for (const verb of ['ping', 'trace']) expect(await lab.fails('alice', verb, 'bob'), verb).toMatchObject(revoked);
+    const control = new ControlClient(controlOf(new NetFolder(lab.dir('alice'))));
+    await expect(control.call('mcp.connect', { target: 'bob/files' })).rejects.toMatchObject(revoked);
+    expect(await lab.fails('hub', 'send', ids.get('bob')?.key ?? '', 'x')).toMatchObject(revoked);
     const folder = new NetFolder(lab.dir('alice'));
     await expect.poll(async () => (await folder.load()).denyLists.has(Buffer.from(ids.get('bob')?.key ?? '', 'hex'))).toBe(true);
   }, 60_000);
