@@ -65,6 +65,28 @@ describe('a channel that is reset', () => {
     expect(connection.memory.outgoing).toBe(0);
   });
 
+  test('had the only message that waited for credit: what is sent later is not given up in its place', () => {
+    const sim = new Simulation({ seed: 6, limits: { windowBytes: 2 ** 18, windowBytesMax: 2 ** 18 } });
+    const { connection } = sim.a;
+    sim.b.isStuck = true;
+    for (let i = 0; i < 3; i++) connection.send(0, 'x', new Uint8Array(100_000));
+    sim.run(10_000);
+    connection.reset(sim.now, 'x');
+    sim.pump(sim.a);
+    expect(undelivered(sim.a, 'x')).toEqual([2]);
+    // For these there is credit. On a path that is new they do not go all at once, and for a while nothing gets through.
+    sim.at(50_000, () => connection.pathChanged(sim.now));
+    sim.run(50_000);
+    sim.weather = { ...sim.weather, loss: 1 };
+    for (let i = 0; i < 40; i++) connection.send(sim.now, 'y', message('later', 1_000));
+    sim.pump(sim.a);
+    sim.run(65_000);
+    sim.weather = { ...sim.weather, loss: 0 };
+    sim.run(80_000);
+    expect(undelivered(sim.a, 'y')).toEqual([]);
+    expect(sim.a.delivered.filter((text) => text.startsWith('y ')).length).toBe(40);
+  });
+
   test('costs no credit, though what was given up was never seen: 400 times the window of bytes, of messages and of fragments', () => {
     const sim = new Simulation({ seed: 4, limits: { windowMessages: 64 }, weather: { latencyMs: 5 } });
     const { a, b } = sim;

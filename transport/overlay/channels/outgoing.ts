@@ -78,6 +78,8 @@ export class Outgoing {
     if (channel === undefined) return [];
     const unsent = this.dropUnsent(channel);
     const half = channel.queue.shift();
+    // What waited for credit of bytes may be gone. If not, it waits anew: what is sent later is not given up in its place.
+    this.stalledSince = Infinity;
     this.ring = this.ring.filter((c) => c !== channel);
     // An unreliable one is not in `unacked`, and nobody waits for the rest of it.
     if (half !== undefined && channel.mode === 2) this.settle(half);
