@@ -232,6 +232,10 @@ export class NetFolder {
     this.adding = done.catch(() => undefined);
     return done;
   }
+  /** Resolves when the lists and the states of the authority that were given are kept, or could not be. */
+  async kept(): Promise<void> {
+    await Promise.all([this.adding, this.savingAuthority]);
+  }
   saveSeq(seq: number): Promise<void> {
     return writePrivate(this.file('record-seq'), `${seq}\n`);
   }

@@ -6,6 +6,7 @@ import { type ControlClient, runningAt, type Subject } from '../control/client.t
 import { controlPath, statOf } from '../control/place.ts';
 import { NET_FOLDER } from '../invocation.ts';
 import { NetFolder } from './folder.ts';
+import { nodeIdOf, revokedText } from './node-id.ts';
 
 const NODE: Subject = { noun: 'node', notRunning: 'NET_NOT_RUNNING', unresponsive: 'NET_UNRESPONSIVE' };
 
@@ -40,7 +41,11 @@ export async function runningNode(folder: NetFolder): Promise<ControlClient | un
   }
 }
 
-/** For a verb that needs the node: one that was started by the command before is waited for. Throws NET_FOLDER_MISSING, NET_NOT_RUNNING, NET_UNRESPONSIVE, CONTROL_UNSAFE. */
+/**
+ * For a verb that needs the node: one that was started by the command before is waited for.
+ *
+ * Throws NET_FOLDER_MISSING, NET_NOT_RUNNING, NET_UNRESPONSIVE, CONTROL_UNSAFE; NET_KEY_REVOKED where it will not run any more.
+ */
 export async function nodeOf(call: Call): Promise<ControlClient> {
   const folder = folderOf(call);
   const { name } = await folder.knownNetwork();
@@ -52,19 +57,33 @@ export async function nodeOf(call: Call): Promise<ControlClient> {
     for (const until = Date.now() + START_MS; ; await sleep(LOOK_MS)) {
       const running = await runningNode(folder);
       if (running !== undefined) return running;
-      if (Date.now() >= until) throw new MeshError('NET_NOT_RUNNING', `the node of '${name}' in ${folder.path} is not running`);
+      if (Date.now() < until) continue;
+      await checkMember(folder);
+      throw new MeshError('NET_NOT_RUNNING', `the node of '${name}' in ${folder.path} is not running`);
     }
   } finally {
     clearTimeout(note);
   }
 }
 
-/** The node of a folder when it runs again, however long that takes. Undefined: the signal came first. Throws CONTROL_UNSAFE. */
+/** Of one that was revoked `net up` runs no node. Throws NET_KEY_REVOKED; what else may be wrong in the folder `net up` says. */
+async function checkMember(folder: NetFolder): Promise<void> {
+  const state = await folder.load().catch(() => undefined);
+  const revoked = state === undefined ? undefined : revokedText(nodeIdOf(state, Date.now()));
+  if (revoked !== undefined) throw new MeshError('NET_KEY_REVOKED', revoked);
+}
+
+/**
+ * The node of a folder when it runs again, however long that takes. Undefined: the signal came first.
+ *
+ * Throws CONTROL_UNSAFE; NET_KEY_REVOKED where it will not run any more.
+ */
 export async function nodeAgain(folder: NetFolder, signal: AbortSignal): Promise<ControlClient | undefined> {
   for (let wait = AGAIN_MS; !signal.aborted; wait = Math.min(AGAIN_MAX_MS, 2 * wait)) {
     try {
       const running = await runningAt(controlOf(folder), NODE);
       if (running !== undefined) return running;
+      await checkMember(folder);
     } catch (error) {
       // It stands, or is busy: it may go on.
       if (!isMeshError(error, 'NET_UNRESPONSIVE')) throw error;

@@ -201,6 +201,7 @@ export class RunningNode {
     await this.mcp.stop();
     await this.changing;
     await this.overlay.stop();
+    await this.folder.kept();
   }
 }
 

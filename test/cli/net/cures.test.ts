@@ -70,6 +70,20 @@ describe('of the folder of a member', () => {
   });
 });
 
+test('what waits for the node of a folder does not wait for one that was revoked', async () => {
+  await using lab = new NetLab();
+  const { key } = await withAlice(lab);
+  const alice = await lab.up('alice');
+  const serving = lab.follow(['serve-mcp', 'files', '--', 'cat'], 'alice');
+  await serving.until(({ type }) => type === 'serving');
+  await lab.json('hub', 'revoke', key);
+  await alice.until(({ type, text }) => type === 'net.note' && String(text).includes('was revoked'));
+  await alice.kill('SIGTERM');
+  await expect.poll(() => [serving.isRunning, serving.stderr], { timeout: 10_000 }).toEqual([false, expect.any(String)]);
+  expect(serving.stderr).toContain('NET_KEY_REVOKED');
+  expect(await lab.fails('alice', 'peers')).toMatchObject({ code: 'NET_KEY_REVOKED' });
+}, 30_000);
+
 test('who has called `trace` is not told to', () => {
   const error = new MeshError('NET_PEER_UNREACHABLE', 'hub did not answer', { data: { peer: 'hub' } });
   const cureAt = (name: string) =>

@@ -83,10 +83,10 @@ export class NetLab implements AsyncDisposable {
     return up;
   }
   /** A verb that goes on, whose lines are JSON. */
-  follow(args: readonly string[], name: string): Up {
+  follow([verb = '', ...args]: readonly string[], name: string): Up {
     const child = spawn(
       process.execPath,
-      ['--conditions=reprise-source', MAIN, 'net', ...args, '--dir', this.dir(name), '--json'],
+      ['--conditions=reprise-source', MAIN, 'net', verb, '--dir', this.dir(name), '--json', ...args],
       { cwd: this.path, env: { ...process.env, NO_COLOR: '1' }, stdio: ['pipe', 'pipe', 'pipe'] },
     );
     const up = new Up(child);
