@@ -70,6 +70,9 @@ function cureOf(code: ErrorCode, message: string, verb: Verb | undefined): strin
     case 'NET_JOIN_REFUSED':
       // Another name is what is asked for then, and no other invite.
       return message.includes('the invite is still good') ? undefined : CODES[code].cure;
+    case 'NET_NAME_UNKNOWN':
+      // Whoever is to be shut out need not run.
+      return message.includes('that is known here is') ? undefined : CODES[code].cure;
     case 'NET_PEER_UNREACHABLE':
       // Of one who joins: there is no node yet that could be asked.
       if (message.includes('ask for a new invite')) return undefined;

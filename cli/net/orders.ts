@@ -1,4 +1,5 @@
 /** What changes a network folder: invites, peers that are made known, and revocation. The same while its node runs as while it does not. */
+import { nearest } from '../../core/config/problems.ts';
 import { MeshError } from '../../core/errors.ts';
 import { addressOf } from '../../transport/overlay/identity/address.ts';
 import { INVITE_LIFE_MS } from '../../transport/overlay/trust/authority.ts';
@@ -83,11 +84,8 @@ export interface Acquaintance {
  *
  * Throws: NET_NAME_UNKNOWN; NET_ADDRESS_CONFLICT where it is that of several keys.
  */
-export async function keyOf(
-  target: string,
-  { network, config, authority }: NetState,
-  peers: readonly Acquaintance[] = [],
-): Promise<string> {
+export async function keyOf(target: string, state: NetState, peers: readonly Acquaintance[] = []): Promise<string> {
+  const { network, config, authority } = state;
   if (/^[0-9a-f]{64}$/i.test(target)) return target.toLowerCase();
   const given = (authority?.state().names ?? []).map(({ name, publicKey }) => ({ name, key: publicKey }));
   const all: readonly Acquaintance[] = [...given, ...config.peers, ...peers];
@@ -108,18 +106,37 @@ export async function keyOf(
   if (key === undefined)
     throw new MeshError(
       'NET_NAME_UNKNOWN',
-      `no node of '${network.name}' that is known here is '${target}'; its whole key will do`,
+      `no node of '${network.name}' that is known here is '${target}'${knownText(target, namesOf(all, state))}; a whole key will do as well`,
     );
   if (more.length > 0)
     throw new MeshError('NET_ADDRESS_CONFLICT', `${keys.size} keys are '${target}': name one of ${[...keys].join(', ')}`);
   return key;
 }
 
+/** Of others that were not revoked. */
+function namesOf(all: readonly Acquaintance[], { identity, denyLists }: NetState): readonly string[] {
+  const own = hexOf(identity.publicKey);
+  const others = all.filter(({ key }) => key !== own && !denyLists.has(Buffer.from(key, 'hex')));
+  return [...new Set(others.flatMap(({ name = '' }) => (name === '' ? [] : [name])))].toSorted();
+}
+
+/** ` (did you mean "nas"?). Known are laptop, nas`; empty: nobody is known. */
+function knownText(target: string, names: readonly string[]): string {
+  if (names.length === 0) return '';
+  const near = nearest(target, names);
+  const more = names.length > NAMES_MAX ? ` and ${names.length - NAMES_MAX} more` : '';
+  return `${near === undefined ? '' : ` (did you mean "${near}"?)`}. Known are ${names.slice(0, NAMES_MAX).join(', ')}${more}`;
+}
+
+/** Names that a message lists. */
+const NAMES_MAX = 20;
 const ADDRESS = /^[0-9A-F]{4}\.[0-9A-F]{4}\.[0-9A-F]{4}$/i;
 
 /** Who was shut out; `list`: the new deny list, where there is an authority. */
 export interface Revoked {
   readonly key: string;
+  /** It was not on a list of an authority before. */
+  readonly isNews: boolean;
   readonly list: Uint8Array | undefined;
   readonly config: NetConfig;
 }
@@ -138,11 +155,13 @@ export async function revokeKey(folder: NetFolder, state: NetState, key: string)
       'NET_AUTHORITY_INVALID',
       `nobody can be shut out of '${network.name}' from here: the CA key is not in this folder`,
     );
+  const publicKey = Buffer.from(key, 'hex');
+  const isNews = !state.denyLists.has(publicKey);
   // Kept before it is told to anybody: a number is given once.
-  const list = authority?.revoke([Buffer.from(key, 'hex')]);
+  const list = isNews ? authority?.revoke([publicKey]) : undefined;
   if (list !== undefined) await folder.addDenyLists(network, [list]);
   if (authority !== undefined) await folder.saveAuthority(authority);
   const config = withoutPeer(state.config, key);
   await folder.saveConfig(config);
-  return { key, list, config };
+  return { key, isNews, list, config };
 }

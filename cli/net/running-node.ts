@@ -152,10 +152,10 @@ export class RunningNode {
   }
 
   /** Its sessions end at once. Throws as `keyOf` and `revokeKey`. */
-  async revoke(target: string): Promise<{ readonly key: string; readonly name: string }> {
+  async revoke(target: string): Promise<{ readonly key: string; readonly name: string; readonly isNews: boolean }> {
     const key = await keyOf(target, this.state, this.status().peers);
     const name = this.names()(key);
-    const { list, config } = await this.inTurn(() => revokeKey(this.folder, this.state, key));
+    const { isNews, list, config } = await this.inTurn(() => revokeKey(this.folder, this.state, key));
     this.state = { ...this.state, config };
     const { membership, overlay } = this;
     if (list !== undefined) overlay.installDenyList(list);
@@ -163,7 +163,7 @@ export class RunningNode {
       membership.trust.unpin(Buffer.from(key, 'hex'));
       overlay.reauthorize();
     }
-    return { key, name };
+    return { key, name, isNews };
   }
 
   /** By a list that others have sent, which is kept: the next run says so at once. */

@@ -7,6 +7,8 @@ import { folderOf, runningNode } from '../../net/reach.ts';
 interface Revoked {
   readonly key: string;
   readonly name: string;
+  /** It was not revoked before. */
+  readonly isNews: boolean;
 }
 
 export async function run(call: Call): Promise<void> {
@@ -18,6 +20,7 @@ export async function run(call: Call): Promise<void> {
   const isForGood = network.caKeys.length > 0;
   if (call.isJson) return call.io.json({ ...revoked, isForGood, running: running !== undefined });
   const { io } = call;
+  if (!revoked.isNews) return io.out(`${revoked.name} was shut out of ${network.name} before: ${revoked.key}`);
   io.out(`${revoked.name} is shut out${isForGood ? ` of ${network.name} for good` : ' here'}: ${revoked.key}`);
   if (running === undefined)
     io.note(isForGood ? 'the others hear of it when `reprise net up` runs here' : 'it counts from the next `reprise net up` on');
@@ -28,6 +31,6 @@ async function alone(folder: NetFolder, peer: string): Promise<Revoked> {
   using _lock = await folder.lock();
   const state = await folder.load();
   const key = await keyOf(peer, state);
-  await revokeKey(folder, state, key);
-  return { key, name: key === peer.toLowerCase() ? `${key.slice(0, 12)}…` : peer };
+  const { isNews } = await revokeKey(folder, state, key);
+  return { key, isNews, name: key === peer.toLowerCase() ? `${key.slice(0, 12)}…` : peer };
 }

@@ -1,4 +1,5 @@
 /** Network folders without a node that runs: what is made, and what a wrong or foreign file comes to. */
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
@@ -14,6 +15,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { main } from '../../../cli/dispatch.ts';
 import { NetFolder } from '../../../cli/net/folder.ts';
+import { generateIdentity } from '../../../transport/overlay/identity/identity.ts';
 import { parseInvite } from '../../../transport/overlay/trust/invite.ts';
 import { captured } from '../processes.ts';
 import { type NetError, NetLab } from './lab.ts';
@@ -158,6 +160,8 @@ describe('join', () => {
   });
 });
 
+const newKey = async (): Promise<Uint8Array> => (await generateIdentity(randomBytes, 'standard')).publicKey;
+
 describe('revoke', () => {
   test('by name or key, into a signed list; not of this node itself, and not of who is not known', async () => {
     await using lab = new NetLab();
@@ -176,6 +180,35 @@ describe('revoke', () => {
     expect(later.has(Buffer.from(other.key, 'hex'))).toBe(true);
     const [caKey = new Uint8Array()] = (await new NetFolder(lab.dir('a')).knownNetwork()).caKeys;
     expect(later.of(caKey).number).toBe(2);
+  });
+
+  test('of a node that was revoked before changes nothing, and says so', async () => {
+    await using lab = new NetLab();
+    await lab.home('a');
+    const key = 'ab'.repeat(31).concat('00');
+    expect(await lab.json('a', 'revoke', key)).toMatchObject({ key, isNews: true });
+    const before = readFileSync(join(lab.dir('a'), 'deny-lists.json'), 'utf8');
+    expect(await lab.json('a', 'revoke', key)).toMatchObject({ key, isNews: false });
+    const { stdout, stderr } = await lab.net('a', 'revoke', key);
+    expect([stdout, stderr]).toEqual([`abababababab… was shut out of home before: ${key}\n`, '']);
+    expect(readFileSync(join(lab.dir('a'), 'deny-lists.json'), 'utf8')).toBe(before);
+  });
+
+  test('of a name that nobody has names those that the authority has given', async () => {
+    await using lab = new NetLab();
+    await lab.home('a');
+    const folder = new NetFolder(lab.dir('a'));
+    const { authority } = await folder.load();
+    const keys = await Promise.all([newKey(), newKey()]);
+    for (const [i, name] of ['nas', 'laptop'].entries()) await authority?.issue(keys[i] as Uint8Array, { name }, Date.now());
+    if (authority !== undefined) await folder.saveAuthority(authority);
+    const { message, cure } = await lab.fails('a', 'revoke', 'nass');
+    expect(message).toBe(
+      "no node of 'home' that is known here is 'nass' (did you mean \"nas\"?). Known are laptop, nas; a whole key will do as well",
+    );
+    expect(cure).toBeUndefined();
+    await lab.json('a', 'revoke', 'nas');
+    expect((await lab.fails('a', 'revoke', 'somebody')).message).toContain('Known are laptop; a');
   });
 });
 
