@@ -10,6 +10,7 @@ import type { NetFolder, NetState } from './folder.ts';
 import { Inbox, type InboxMessage } from './inbox.ts';
 import { mcpOperations } from './mcp/operations.ts';
 import { overlayMcp } from './mcp/overlay-mcp.ts';
+import { Joins } from './joins.ts';
 import { goneRows, Met } from './met.ts';
 import { type Membership, membershipOf } from './membership.ts';
 import { nodeIdOf, REVOKED_CURE, revokedText } from './node-id.ts';
@@ -222,15 +223,18 @@ function explained(error: unknown): unknown {
 }
 
 /** What the overlay gives to be kept. What cannot be kept is told: the next run would not know it. */
-function keeping(folder: NetFolder, { network, authorityLists }: NetState, onNote: (text: string) => void) {
+function keeping(folder: NetFolder, { network, authority, authorityLists }: NetState, onNote: (text: string) => void) {
   const kept = (saved: Promise<void>, what: string): void =>
     void saved.catch((error: unknown) => onNote(`${what} could not be kept: ${errorData(error).message}`));
+  const joins = new Joins(authority?.state() ?? { invites: [] });
   return {
-    // Who asked gets no answer then.
-    saveAuthority: (authority: Authority): Promise<void> => {
-      const saved = folder.saveAuthority(authority);
+    // Who asked gets no answer where it throws.
+    saveAuthority: async (given: Authority): Promise<void> => {
+      const saved = folder.saveAuthority(given);
       kept(saved, 'what the authority has given');
-      return saved;
+      await saved;
+      for (const { name, publicKey } of joins.since(given.state()))
+        onNote(`${name} joined by an invite; its key is ${publicKey}`);
     },
     onDenyLists: (lists: readonly Uint8Array[]): void => {
       for (const list of lists) authorityLists.install(list);

@@ -44,6 +44,13 @@ describe('a network of three', () => {
     expect(ids.get('alice')).toMatchObject({ name: 'alice', certificate: { roles: ['node'], isValid: true } });
   });
 
+  test('the authority says who has joined, each once, and whose key that is', async () => {
+    const joins = (hub?.lines ?? []).flatMap(({ type, text }) =>
+      type === 'net.note' && / joined /.test(String(text)) ? [text] : [],
+    );
+    expect(joins).toEqual(['alice', 'bob'].map((name) => `${name} joined by an invite; its key is ${ids.get(name)?.key}`));
+  });
+
   test('a message is printed by who listens, and waits where nobody does', async () => {
     const sent = await lab.json('alice', 'send', 'bob', 'hello\u001b[2J');
     expect(sent).toMatchObject({ to: { name: 'bob', key: ids.get('bob')?.key }, channel: 'text', bytes: 9 });
