@@ -47,12 +47,19 @@ export function checkChannel(name: string): string {
 export class Inbox implements Disposable {
   private readonly wallClock: () => number;
   private readonly onUnheard: (message: InboxMessage) => void;
+  private readonly nameOf: (from: PeerRef) => string;
   private readonly end: () => void;
   /** Those that somebody listens to, or on which something waits; the one that was spoken on last is the last. */
   private readonly channels = new Map<string, Channel>();
 
-  /** `onUnheard`: a message has come to which nobody listens. */
-  constructor(overlay: Pick<NetOverlay, 'onUnclaimed'>, wallClock: () => number, onUnheard: (message: InboxMessage) => void) {
+  /** `onUnheard`: a message has come to which nobody listens. `nameOf`: how a sender is called; empty: by no name. */
+  constructor(
+    overlay: Pick<NetOverlay, 'onUnclaimed'>,
+    wallClock: () => number,
+    onUnheard: (message: InboxMessage) => void,
+    nameOf: (from: PeerRef) => string = ({ name }) => name,
+  ) {
+    this.nameOf = nameOf;
     this.wallClock = wallClock;
     this.onUnheard = onUnheard;
     this.end = overlay.onUnclaimed((name, from, bytes) => this.received(name, from, bytes));
@@ -81,7 +88,7 @@ export class Inbox implements Disposable {
     const channel = this.channel(name);
     this.channels.delete(name);
     this.channels.set(name, channel);
-    const message = messageOf(this.wallClock(), name, from, bytes);
+    const message = messageOf(this.wallClock(), name, { ...from, name: this.nameOf(from) }, bytes);
     channel.push(message);
     if (channel.listeners > 0) return true;
     this.forgetQuietest();

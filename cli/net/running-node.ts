@@ -3,6 +3,7 @@ import { errorData, isMeshError, MeshError } from '../../core/errors.ts';
 import type { OverlayMcp } from '../../transport/overlay/mcp/overlay-mcp.ts';
 import type { OverlayEvent } from '../../transport/overlay/node/ports.ts';
 import type { Authority } from '../../transport/overlay/trust/authority.ts';
+import { statOf } from '../control/place.ts';
 import { type ControlServer, serveControl } from '../control/server.ts';
 import { type KnownPeer, knownPeer, type NetConfig } from './config.ts';
 import { reachableAt } from './endpoints.ts';
@@ -58,7 +59,7 @@ export class RunningNode {
     this.membership = membership;
     this.plan = plan;
     this.overlay = overlay;
-    this.inbox = new Inbox(overlay, Date.now, options.onUnheard);
+    this.inbox = new Inbox(overlay, Date.now, options.onUnheard, (from) => from.name || this.nameOf(from.publicKey));
     this.mcp = overlayMcp(overlay, state.network);
     overlay.onEvent((event) => {
       this.met.heard(event, Date.now());
@@ -76,6 +77,9 @@ export class RunningNode {
    */
   static async start(folder: NetFolder, options: RunOptions, start: StartOverlay): Promise<RunningNode> {
     const state = await folder.load();
+    const config = folder.file('config.json');
+    if (statOf(config) === undefined)
+      options.onNote(`${config} is not there: this node has no relay, no peers, and any port. Write it anew, or join again`);
     const membership = await membershipOf(folder, state, Date.now());
     const plan = nodePlan(state.config, membership, options);
     const keep = keeping(folder, state, options.onNote);
@@ -97,6 +101,11 @@ export class RunningNode {
     const { name, address, key } = this.status().node;
     if (target !== name && target.toUpperCase() !== address && target.toLowerCase() !== key) return target;
     throw new MeshError('USAGE', `${target} is this node itself`);
+  }
+
+  /** Of who has no certificate, perhaps; empty: none is known. Looked up for each message: `names` makes a table of all. */
+  private nameOf(key: string): string {
+    return this.met.names.get(key) ?? this.state.config.peers.find((peer) => peer.key === key)?.name ?? '';
   }
 
   names(): Names {

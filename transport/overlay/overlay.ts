@@ -129,9 +129,10 @@ class RunningOverlay implements Overlay {
       known: peers ?? [],
       profile: network?.addressProfile ?? 'standard',
       isCertified: (network?.caKeys.length ?? 0) > 0,
-      isCutOff: () => {
+      relays: () => {
         const relays = this.node.relays();
-        return relays.length > 0 && !relays.some(({ state }) => state === 'registered');
+        if (relays.length === 0) return 'none';
+        return relays.some(({ state }) => state === 'registered') ? 'registered' : 'cut off';
       },
       peer: (key) => this.node.views.summary(key),
       peers: () => this.node.views.summaries(),

@@ -19,8 +19,7 @@ export async function run(call: Call): Promise<void> {
   const { io } = call;
   const until = `for one machine, until ${timeText(made.expires).slice(11, 19)}, to be found at ${made.endpoints.join(', ')}. Whoever reads the line may join`;
   io.note(until);
-  if (running === undefined)
-    io.note('the node of this folder does not run: `reprise net up` has to, for the other machine to join');
+  if (running === undefined) io.note('no node runs in this folder yet: `reprise net up` has to, for the other machine to join');
 }
 
 /** The next process that runs here knows it. */

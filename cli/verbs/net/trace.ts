@@ -10,7 +10,7 @@ import { table } from '../../render/text.ts';
 export async function run(call: Call): Promise<number> {
   const { io } = call;
   const peer = await (await nodeOf(call)).call<Trace>('trace', { peer: call.arg(0) });
-  const { name, address, key, rttMs, punching, whyRelayed, unreachable, tried, relays } = peer;
+  const { name, address, key, rttMs, unreachable, tried, relays } = peer;
   const code = unreachable === undefined ? EXIT.ok : EXIT.failure;
   if (call.isJson) {
     io.json(peer);
@@ -30,8 +30,15 @@ export async function run(call: Call): Promise<number> {
       io.out(`tried by relay ${relay.name}: ${state === '' ? 'which answers' : state}`);
     }
   }
-  if (punching !== undefined) io.note(punchingText(punching));
-  if (whyRelayed !== undefined) io.note(`not direct: ${oneLine(whyRelayed)}`);
-  if (unreachable !== undefined) io.note('`reprise net doctor` says how this node is; ask it there, too, and whether it runs');
+  for (const text of traceNotes(peer)) io.note(text);
   return code;
+}
+
+/** What there is to say below the paths. */
+export function traceNotes({ punching, whyRelayed, unreachable }: Trace): readonly string[] {
+  if (unreachable !== undefined) return ['`reprise net doctor` says how this node is; ask it there, too, and whether it runs'];
+  return [
+    ...(punching === undefined ? [] : [punchingText(punching)]),
+    ...(whyRelayed === undefined ? [] : [`not direct: ${oneLine(whyRelayed)}`]),
+  ];
 }

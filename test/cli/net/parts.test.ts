@@ -14,6 +14,7 @@ import { proxyOf } from '../../../cli/net/proxy.ts';
 import { bytesText, eventText, oneLine, rttText, surroundings } from '../../../cli/net/render.ts';
 import { lineReport } from '../../../cli/net/report.ts';
 import { eventText as servingText } from '../../../cli/verbs/net/serve-mcp.ts';
+import { traceNotes } from '../../../cli/verbs/net/trace.ts';
 import type { OverlayEvent } from '../../../transport/overlay/node/ports.ts';
 import type { PeerRef } from '../../../transport/overlay/overlay.ts';
 import { captured } from '../processes.ts';
@@ -302,6 +303,18 @@ describe('what is printed', () => {
     [{ type: 'deny_list', closed: [] }, 'a new deny list is in force'],
   ])('$0.type', (event, text) => {
     expect(eventText(event, names)).toBe(text);
+  });
+
+  test('of a node that is not reached it is not said how a direct path was found once', () => {
+    const punching = { state: 'direct', tries: 0, lastResult: 'direct', why: '' } as const;
+    const traced = { ...PEER, punching, whyRelayed: 'both', relays: [] };
+    expect(traceNotes({ ...traced, unreachable: 'it did not answer' })).toEqual([
+      '`reprise net doctor` says how this node is; ask it there, too, and whether it runs',
+    ]);
+    expect(traceNotes({ ...traced, unreachable: undefined })).toEqual([
+      'a direct path: it was found, the last time that one was looked for',
+      'not direct: both',
+    ]);
   });
 
   test('how a served name is reached, as it has to be typed on another node', () => {

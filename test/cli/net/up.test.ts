@@ -1,5 +1,5 @@
 /** Nodes as processes: a relay with the CA key and two that join it, over loopback. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ControlClient } from '../../../cli/control/client.ts';
@@ -270,6 +270,21 @@ test('a certificate that is past the half of its life, or has expired, is renewe
   }
 }, 60_000);
 
+test('a node whose config.json is gone says so when it comes up, and does not speak of relays that it has not', async () => {
+  await using lab = new NetLab();
+  await lab.home('hub');
+  rmSync(join(lab.dir('hub'), 'config.json'));
+  const hub = await lab.up('hub');
+  expect(hub.lines[0]).toMatchObject({
+    type: 'net.note',
+    text: expect.stringMatching(/config\.json is not there: this node has no relay/) as string,
+  });
+  expect(await lab.fails('hub', 'ping', 'bob', '-c', '1')).toMatchObject({
+    code: 'NET_NAME_UNKNOWN',
+    message: "no node called 'bob' is known here, and there is no other relay to ask",
+  });
+});
+
 test('two that have pinned each other need no authority; who is let go is shut out', async () => {
   await using lab = new NetLab();
   const ids = new Map<string, Id>();
@@ -284,6 +299,7 @@ test('two that have pinned each other need no authority; who is let go is shut o
   // While it runs: from now on.
   expect(await lab.json('a', 'add', ids.get('b')?.key ?? '', '--name', 'b')).toMatchObject({ name: 'b', isMember: true });
   await lab.json('b', 'send', 'a', 'hello');
+  expect(await a.until(({ type }) => type === 'net.message')).toMatchObject({ from: { name: 'b' } });
   const from = a.lines.length;
   await lab.json('a', 'revoke', 'b');
   expect(await a.until(({ type }) => type === 'net.peer_down', from)).toMatchObject({ peer: ids.get('b')?.key });

@@ -9,7 +9,7 @@ test('who connects while the relays are asked for its name is not known before t
   const connected: PeerSummary[] = [];
   const { promise: records, resolve } = Promise.withResolvers<readonly SignedRecord[]>();
   const targets = new Targets({
-    isCutOff: () => false,
+    relays: () => 'registered',
     known: [],
     profile: 'cheap',
     isCertified: true,
@@ -43,7 +43,7 @@ test('a name that nobody knew is asked for again', async () => {
   const targets = new Targets({
     known: [],
     profile: 'cheap',
-    isCutOff: () => false,
+    relays: () => 'registered',
     isCertified: true,
     peer: () => undefined,
     peers: () => [],
@@ -60,7 +60,7 @@ describe('who says to be somebody else', () => {
     new Targets({
       known: [],
       profile: 'cheap',
-      isCutOff: () => false,
+      relays: () => 'registered',
       isCertified,
       peer: (key) => connected.find(({ publicKey }) => publicKey === key),
       peers: () => connected,
@@ -88,7 +88,7 @@ test('where no relay answers, that is said, and not that nobody has the name', a
   const targets = new Targets({
     known: [],
     profile: 'cheap',
-    isCutOff: () => true,
+    relays: () => 'cut off',
     isCertified: true,
     peer: () => undefined,
     peers: () => [],
@@ -101,7 +101,7 @@ test('who sent a message is looked up by its key, however many are connected', (
   const targets = new Targets({
     known: [],
     profile: 'cheap',
-    isCutOff: () => false,
+    relays: () => 'registered',
     isCertified: true,
     peer: (publicKey) => ({ publicKey, name: 'bob', address: undefined, state: 'up' }),
     peers: () => {

@@ -13,8 +13,8 @@ export interface TargetsOptions {
   readonly profile: AddressProfile;
   /** Members have certificates: their names are those in there, and no others. */
   readonly isCertified: boolean;
-  /** This node has relays, and is registered at none of them at present. */
-  readonly isCutOff: () => boolean;
+  /** Whether this node has relays; `cut off`: it is registered at none of them at present. */
+  readonly relays: () => 'none' | 'cut off' | 'registered';
   /** Undefined: it is not here. */
   readonly peer: (publicKey: PublicKey) => PeerSummary | undefined;
   readonly peers: () => readonly PeerSummary[];
@@ -125,7 +125,10 @@ export class Targets {
     const keys = [...new Set([...this.here(target), ...checked.filter((key) => key !== undefined)])];
     const [key] = keys;
     if (key === undefined) {
-      if (!this.o.isCutOff()) throw new MeshError('NET_NAME_UNKNOWN', `no relay of this node knows '${target}'`);
+      const relays = this.o.relays();
+      if (relays === 'registered') throw new MeshError('NET_NAME_UNKNOWN', `no relay of this node knows '${target}'`);
+      if (relays === 'none')
+        throw new MeshError('NET_NAME_UNKNOWN', `no node called '${target}' is known here, and there is no other relay to ask`);
       throw new MeshError('NET_PEER_UNREACHABLE', `no relay of this node answers, so nobody can be asked for '${target}'`);
     }
     if (keys.length > 1)
