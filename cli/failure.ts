@@ -1,6 +1,7 @@
 /** What went wrong, for people; as JSON where JSON was asked for. Either has commands as they can be typed. */
-import { CODES, errorData, type ErrorCode, isMeshError } from '../core/errors.ts';
+import { CODES, errorData, type ErrorCode, isMeshError, type MeshError } from '../core/errors.ts';
 import type { Verb } from './command.ts';
+import { quoted } from './invocation.ts';
 import type { Io } from './io.ts';
 
 export interface Telling {
@@ -35,6 +36,7 @@ export function cureFor(error: unknown, verb?: Verb): string | undefined {
   if (!isMeshError(error)) return undefined;
   return cureOf(error.code, error.message, verb)
     ?.replaceAll(/\bPID\b/g, (name) => pidIn(error.data) ?? name)
+    .replaceAll(/\bFILE\b/g, (name) => fileIn(error) ?? name)
     .replaceAll(/\bPEER\b/g, (name) => peerIn(error.data) ?? name);
 }
 
@@ -42,6 +44,12 @@ export function cureFor(error: unknown, verb?: Verb): string | undefined {
 function pidIn(data: unknown): string | undefined {
   const { pid } = Object(data) as { readonly pid?: unknown };
   return typeof pid === 'number' ? String(pid) : undefined;
+}
+
+/** The key file that an error speaks of, as a shell takes it. FILE of other cures is one to be chosen. */
+function fileIn({ code, data }: MeshError): string | undefined {
+  const { path } = Object(data) as { readonly path?: unknown };
+  return code === 'NET_KEY_EXPOSED' && typeof path === 'string' ? quoted(path) : undefined;
 }
 
 /** The node that an error speaks of, as it was typed. */
@@ -66,7 +74,7 @@ function cureOf(code: ErrorCode, message: string, verb: Verb | undefined): strin
     case 'REPLAY_DIVERGED':
       return verb?.mends === true ? undefined : CODES[code].cure;
     case 'NET_AUTHORITY_INVALID':
-      return message.includes('its members are pinned') ? undefined : CODES[code].cure;
+      return /its members are pinned|Put a copy of it there/.test(message) ? undefined : CODES[code].cure;
     case 'NET_JOIN_REFUSED':
       // Another name is what is asked for then, and no other invite.
       return message.includes('the invite is still good') ? undefined : CODES[code].cure;

@@ -204,7 +204,7 @@ export const CODES = {
   ),
   NET_KEY_EXPOSED: row(
     'Others than its owner may use the key file.',
-    '`chmod 600 FILE` if nobody else has read it; else make a new key in another file and have the old one revoked.',
+    '`chmod 600 FILE` if nobody else has read it. Else they may have it, too. An `identity.pem`: delete it, `reprise net join INVITE`, with a new invite, and have the old key revoked (`reprise net revoke PEER`, where the network was made). A `ca.pem` cannot be revoked: make a new network, in another folder.',
   ),
   NET_KEY_INVALID: row(
     'The key file holds no key that a node may have.',

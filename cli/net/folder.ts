@@ -187,6 +187,11 @@ export class NetFolder {
     return lists;
   }
 
+  /** Whether there is, or was, the CA key. Throws NET_FOLDER_*. */
+  async hadAuthority(): Promise<boolean> {
+    return (await readPrivate(this.file('authority.json'), AUTHORITY_BYTES_MAX)) !== undefined;
+  }
+
   /** It only helps where the clock has gone back, so that a file which is none keeps nobody from running. */
   private async seq(): Promise<number> {
     const seq = Number((await readPrivate(this.file('record-seq'), SEQ_BYTES_MAX))?.toString('utf8') ?? '0');

@@ -4,6 +4,7 @@ import { MeshError } from '../../core/errors.ts';
 import { addressOf } from '../../transport/overlay/identity/address.ts';
 import { INVITE_LIFE_MS } from '../../transport/overlay/trust/authority.ts';
 import type { Role } from '../../transport/overlay/trust/roles.ts';
+import { lostAuthority } from './authority-key.ts';
 import type { KnownPeer, NetConfig } from './config.ts';
 import type { NetFolder, NetState } from './folder.ts';
 import { hexOf } from '../../transport/overlay/key-text.ts';
@@ -33,7 +34,7 @@ export async function makeInvite(
     const why =
       network.caKeys.length === 0
         ? 'its members are pinned: `reprise net add KEY` lets one in'
-        : 'the CA key is not in this folder';
+        : ((await lostAuthority(folder)) ?? 'the CA key is not in this folder');
     throw new MeshError('NET_AUTHORITY_INVALID', `nobody can be invited to '${network.name}' from here: ${why}`);
   }
   if (endpoints.length === 0)
@@ -153,7 +154,7 @@ export async function revokeKey(folder: NetFolder, state: NetState, key: string)
   if (!isPinned && authority === undefined)
     throw new MeshError(
       'NET_AUTHORITY_INVALID',
-      `nobody can be shut out of '${network.name}' from here: the CA key is not in this folder`,
+      `nobody can be shut out of '${network.name}' from here: ${(await lostAuthority(folder)) ?? 'the CA key is not in this folder'}`,
     );
   const publicKey = Buffer.from(key, 'hex');
   const isNews = !state.denyLists.has(publicKey);

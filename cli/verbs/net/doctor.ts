@@ -4,6 +4,7 @@ import type { Call } from '../../command.ts';
 import { type Finding, nodeVersion } from '../../doctor.ts';
 import { EXIT } from '../../exit.ts';
 import { cureFor } from '../../failure.ts';
+import { authorityFindings } from '../../net/authority-key.ts';
 import { certificateFinding, diagnose, memberFindings } from '../../net/doctor.ts';
 import type { NetFolder } from '../../net/folder.ts';
 import { nodeIdOf } from '../../net/node-id.ts';
@@ -31,13 +32,15 @@ async function found(folder: NetFolder): Promise<Found> {
     const running = await runningNode(folder);
     if (running !== undefined) {
       const status = await running.call<NetStatus>('doctor');
-      return { member: memberFindings(status.node), others: [filesFinding(folder), ...diagnose(status, Date.now())] };
+      const others = [filesFinding(folder), ...(await authorityFindings(folder)), ...diagnose(status, Date.now())];
+      return { member: memberFindings(status.node), others };
     }
     const id = nodeIdOf(await folder.load(), Date.now());
     if (id.isRevoked) return { member: memberFindings(id), others: [filesFinding(folder)] };
     const message = 'it does not run: `reprise net up` runs it, and then there is more to say here';
     const others: readonly Finding[] = [
       filesFinding(folder),
+      ...(await authorityFindings(folder)),
       { name: 'process', status: 'failed', message },
       certificateFinding(id, Date.now()),
     ];

@@ -3,6 +3,7 @@ import { MeshError } from '../../../core/errors.ts';
 import { startOverlay } from '../../../transport/overlay/overlay.ts';
 import type { Call } from '../../command.ts';
 import { EXIT } from '../../exit.ts';
+import { lostAuthority } from '../../net/authority-key.ts';
 import { typedListen } from '../../net/endpoints.ts';
 import { jsonReport, lineReport, type NetReport } from '../../net/report.ts';
 import { liveReport } from '../../net/live-report.ts';
@@ -48,6 +49,8 @@ async function runs(call: Call, mustRelay: boolean): Promise<number> {
   // Before this a signal ends the process as it is: nothing was said to anybody yet.
   const signals = new StopSignals();
   report.ready(node.status());
+  const lost = await lostAuthority(folder);
+  if (lost !== undefined) report.note(lost);
   const silence = new RelaySilence();
   const showing = setInterval(() => {
     const status = node.status();

@@ -1,5 +1,5 @@
 /** What a node says when a file of its folder is damaged or lost is done, and helps. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { cureFor } from '../../../cli/failure.ts';
@@ -67,6 +67,55 @@ describe('of the folder of a member', () => {
     await lab.up('alice');
     const folder = new NetFolder(lab.dir('alice'));
     await expect.poll(async () => (await folder.load()).denyLists.has(Buffer.from(gone, 'hex')), { timeout: 10_000 }).toBe(true);
+  });
+});
+
+describe('of the key of an authority', () => {
+  const authorityOf = async (lab: NetLab): Promise<string | undefined> =>
+    (await lab.net('hub', 'doctor')).stdout.split('\n').find((line) => / authority /.test(line));
+
+  test('that is lost while no node runs', async () => {
+    await using lab = new NetLab();
+    await lab.home('hub');
+    expect(await authorityOf(lab)).toBeUndefined();
+    const path = join(lab.dir('hub'), 'ca.pem');
+    rmSync(path);
+    expect(await authorityOf(lab)).toMatch(new RegExp(`^failed +authority +${path} is gone, .* Put a copy of it there`));
+    for (const verb of [
+      ['invite', '--endpoint', '127.0.0.1:9'],
+      ['revoke', 'ab'.repeat(31).concat('00')],
+    ]) {
+      const { code, message, cure } = await lab.fails('hub', ...verb);
+      expect([code, message, cure]).toEqual(['NET_AUTHORITY_INVALID', expect.stringContaining(`${path} is gone`), undefined]);
+    }
+    const hub = await lab.up('hub');
+    expect(await hub.until(({ type }) => type === 'net.note')).toMatchObject({
+      text: expect.stringContaining(`${path} is gone`) as string,
+    });
+  });
+
+  test('that is lost, or that others may read, while the node runs', async () => {
+    await using lab = new NetLab();
+    await lab.home('hub');
+    await lab.up('hub');
+    const path = join(lab.dir('hub'), 'ca.pem');
+    chmodSync(path, 0o644);
+    const exposed = await authorityOf(lab);
+    expect(exposed).toMatch(/^failed +authority +others than its owner may use /);
+    expect(exposed).toContain(`\`chmod 600 ${path}\` if nobody else has read it`);
+    expect(exposed).toContain('`ca.pem` cannot be revoked: make a new network');
+    rmSync(path);
+    expect(await authorityOf(lab)).toMatch(/^failed +authority .* is gone/);
+  });
+
+  test('is the business of a folder alone that had one', async () => {
+    await using lab = new NetLab();
+    await withAlice(lab);
+    expect((await lab.net('alice', 'doctor')).stdout).not.toContain(' authority ');
+    expect(await lab.fails('alice', 'invite')).toMatchObject({
+      code: 'NET_AUTHORITY_INVALID',
+      cure: expect.stringContaining('where the network was made') as string,
+    });
   });
 });
 
