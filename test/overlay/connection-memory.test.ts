@@ -4,6 +4,7 @@ import { Connection } from '../../transport/overlay/channels/connection.ts';
 import { MESSAGE_COST } from '../../transport/overlay/channels/flow.ts';
 import { CONNECTION_LIMITS } from '../../transport/overlay/channels/limits.ts';
 import { keptBudget, type KeptBudget } from '../../transport/overlay/channels/kept.ts';
+import { CELL } from '../../transport/overlay/channels/reassembly.ts';
 import type { ChannelMode, Frame } from '../../transport/overlay/wire/frames.ts';
 import { NewReno } from './new-reno.ts';
 import { bytesFrom, dice, Simulation, type Side } from './simulated-link.ts';
@@ -12,6 +13,7 @@ const MIB = 2 ** 20;
 const KIB = 2 ** 10;
 const BYTES = 1_000;
 const CHANNELS = 4;
+const FRAGMENT = 4 * CELL;
 
 const open = (channel: number, mode: ChannelMode = 0): Frame => ({ type: 'open_channel', channel, mode, name: `c${channel}` });
 const whole = (channel: number, seq: number, mode: ChannelMode = 0, total = BYTES): Frame => ({
@@ -22,6 +24,17 @@ const whole = (channel: number, seq: number, mode: ChannelMode = 0, total = BYTE
   offset: 0,
   total,
   bytes: new Uint8Array(total).fill(seq),
+});
+
+/** Four cells of a message, or what is left of it. */
+const fragment = (channel: number, seq: number, offset: number, total: number): Frame => ({
+  type: 'msg',
+  channel,
+  seq,
+  mode: 0,
+  offset,
+  total,
+  bytes: new Uint8Array(Math.min(FRAGMENT, total - offset)).fill(seq),
 });
 
 /** One that hears what a test makes its peer say, and how many messages it has handed over. */
@@ -220,5 +233,39 @@ describe('honest peers with little memory between them', () => {
 
   test('deliver messages in fragments with as much as a guest has, and give all of it back', () => {
     for (let seed = 0; seed < 20; seed++) assertDelivered(seed, 100, 4_000, { limit: 40 * KIB });
+  });
+});
+
+describe('A13: where others have taken most of the budget meanwhile, a message in fragments that all wait for gets in', () => {
+  test('A13 though the peer has more behind it than it might have now', () => {
+    const budget = keptBudget(MIB);
+    const listener = new Listener(budget);
+    for (let seq = 1; seq <= 100; seq++) listener.hears(open(0), whole(0, seq));
+    const others = 600 * KIB;
+    budget.bytesLeft -= others;
+    for (let offset = 0; offset < 8_000; offset += FRAGMENT) expect(listener.hears(fragment(0, 0, offset, 8_000))).toBe(true);
+    expect([listener.heard, listener.closed]).toEqual([101, undefined]);
+    expect([used(budget), listener.connection.memory.kept]).toEqual([others, 0]);
+  });
+
+  test('A13 though those of other channels have taken what the peer may have', () => {
+    const budget = keptBudget(MIB);
+    const others = 600 * KIB;
+    budget.bytesLeft -= others;
+    const listener = new Listener(budget);
+    // Each is two thirds of its part.
+    const total = 18_000;
+    const left = Array.from({ length: 2 * CHANNELS }, (_, i) => ({ channel: i, offsets: new Set<number>() }));
+    for (const { offsets } of left) for (let offset = 0; offset < total; offset += FRAGMENT) offsets.add(offset);
+    // What is not acknowledged comes again, in turns.
+    for (let round = 0; round < 200; round++)
+      for (const { channel, offsets } of left) {
+        const [offset] = offsets;
+        if (offset === undefined) continue;
+        offsets.delete(offset);
+        if (!listener.hears(open(channel), fragment(channel, 0, offset, total))) offsets.add(offset);
+      }
+    expect([listener.heard, listener.closed]).toEqual([left.length, undefined]);
+    expect([used(budget), listener.connection.memory.kept]).toEqual([others, 0]);
   });
 });

@@ -60,6 +60,8 @@ export class Incoming {
   /** MAX_DATA is to be told, MAX_MSGS of these channels. */
   private isDataDue = false;
   private readonly messagesDue = new Set<number>();
+  /** The oldest message of its channel, which gets in though there is no room for such any more (`isFirst`). */
+  private first: { readonly channel: InChannel; readonly seq: number; readonly total: number } | undefined;
   private isClosing = false;
 
   constructor(limits: IncomingLimits, budget: KeptBudget) {
@@ -91,7 +93,7 @@ export class Incoming {
     if (seq >= channel.credit.limit) return 'credit_exceeded';
     const isOldest = seq === channel.complete.floor;
     const cost = costOf(channel, frame, isOldest);
-    if (cost > 0 && !this.kept.fits(cost, isOldest)) return 'no_room';
+    if (cost > 0 && !this.kept.fits(cost, isOldest) && !(isOldest && this.isFirst(channel, frame))) return 'no_room';
     const isPartial = this.reassembly.has(channel.id, seq);
     if (!isPartial && !this.charge(channel, frame.total + MESSAGE_COST)) return 'credit_exceeded';
     const bytes = this.whole(now, frame, isPartial);
@@ -194,6 +196,18 @@ export class Incoming {
       channel.ready.clear();
       this.keepGaps(channel, 0);
     }
+  }
+
+  /**
+   * Of the oldest messages for which there is no room one is chosen, and gets in all the same: when it is whole, others have room, or the next
+   * is chosen. Else the peer could come to an end where each waits for another, or where others have taken the room that it had.
+   */
+  private isFirst(channel: InChannel, { seq, total }: MsgFrame): boolean {
+    const { first } = this;
+    const isWaiting = first !== undefined && !first.channel.complete.has(first.seq) && this.kept.fitsBeside(first.total);
+    if (isWaiting) return first.channel === channel && first.seq === seq;
+    this.first = this.kept.fitsBeside(total) ? { channel, seq, total } : undefined;
+    return this.first !== undefined;
   }
 
   private charge(channel: InChannel, bytes: number): boolean {

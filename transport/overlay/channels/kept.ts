@@ -24,16 +24,26 @@ export class Kept {
 
   /**
    * Whether so many bytes more may be kept. `isOldest`: of the oldest message of a channel that is missing. Those that wait for it take at most half
-   * of what the peer may have, so that they never keep it out.
+   * of what the peer may have, so that they do not keep it out.
    */
   fits(bytes: number, isOldest: boolean): boolean {
     const wanted = (this.bytes + bytes) * (isOldest ? 1 : 2);
-    const left = this.budget.bytesLeft - bytes;
-    return wanted <= this.bytesMax && left >= 0 && (2 * left >= this.budget.bytes || wanted <= SHARE * left);
+    return wanted <= this.bytesMax && this.leaves(bytes, wanted);
+  }
+
+  /** Whether a message of so many bytes may be kept beside all that is: as if the peer had nothing yet. */
+  fitsBeside(bytes: number): boolean {
+    return this.bytes + bytes <= this.bytesMax && this.leaves(bytes, bytes);
   }
 
   add(bytes: number): void {
     this.bytes += bytes;
     this.budget.bytesLeft -= bytes;
+  }
+
+  /** Whether there is enough for others, if the peer has `wanted` and `bytes` of it are new. */
+  private leaves(bytes: number, wanted: number): boolean {
+    const left = this.budget.bytesLeft - bytes;
+    return left >= 0 && (2 * left >= this.budget.bytes || wanted <= SHARE * left);
   }
 }
