@@ -75,6 +75,9 @@ function cureOf(code: ErrorCode, message: string, verb: Verb | undefined): strin
       return verb?.mends === true ? undefined : CODES[code].cure;
     case 'NET_AUTHORITY_INVALID':
       return /its members are pinned|Put a copy of it there/.test(message) ? undefined : CODES[code].cure;
+    case 'NET_KEY_INVALID':
+      // One that was typed, and no file.
+      return message.startsWith('no node may have the key') ? undefined : CODES[code].cure;
     case 'NET_JOIN_REFUSED':
       // Another name is what is asked for then, and no other invite.
       return message.includes('the invite is still good') ? undefined : CODES[code].cure;

@@ -13,7 +13,8 @@
  * Keys are public, 64 hex digits. In a network without a CA `peers` are its members; in others they are only known where they are.
  */
 import * as z from 'zod';
-import { MeshError } from '../../core/errors.ts';
+import { nearest } from '../../core/config/problems.ts';
+import { assert, MeshError } from '../../core/errors.ts';
 import { ENDPOINTS_MAX, isEndpoint } from '../../transport/overlay/trust/invite.ts';
 import { NAME } from '../../transport/overlay/trust/encoding.ts';
 import { ROLES } from '../../transport/overlay/trust/roles.ts';
@@ -73,11 +74,19 @@ export function parseNetConfig(text: string, file: string): NetConfig {
 }
 
 /** `relays.0.endpoints.0 is no endpoint: …` */
-function faultText({ issues }: z.ZodError): string {
-  const [issue] = issues;
-  const where = issue === undefined || issue.path.length === 0 ? 'it' : issue.path.join('.');
-  return `${where} ${issue?.message ?? 'is wrong'}`;
+function faultText({ issues: [issue] }: z.ZodError): string {
+  assert(issue !== undefined, 'what is refused has a fault');
+  const where = issue.path.length === 0 ? 'it' : issue.path.join('.');
+  if (issue.code !== 'unrecognized_keys')
+    return `${where} ${OWN.test(issue.message) ? issue.message : `is wrong: ${issue.message.replace('Invalid input: ', '')}`}`;
+  const [word = ''] = issue.keys;
+  const near = nearest(word, issue.path.length === 0 ? Object.keys(schema.shape) : WORDS_WITHIN);
+  return `${where} has "${word}", which means nothing there${near === undefined ? '' : ` (did you mean "${near}"?)`}`;
 }
+
+/** So begin the messages that stand in this file. */
+const OWN = /^(?:is no|needs) /;
+const WORDS_WITHIN = [...Object.keys(peer.shape), ...Object.keys(webSocket.shape)];
 
 export const netConfigText = (config: NetConfig): string => `${JSON.stringify(config, undefined, 2)}\n`;
 

@@ -53,12 +53,14 @@ export interface AddedPeer {
   readonly isRelay: boolean;
 }
 
-/** In the place of what was known of this key. A relay needs an endpoint: throws USAGE. */
-export function withPeer(config: NetConfig, { peer, isRelay }: AddedPeer): NetConfig {
-  if (isRelay && peer.endpoints.length === 0)
+/** In the place of what was known of this key, but for its name where no other is given. A relay needs an endpoint: throws USAGE. */
+export function withPeer(config: NetConfig, { peer: given, isRelay }: AddedPeer): NetConfig {
+  if (isRelay && given.endpoints.length === 0)
     throw new MeshError('USAGE', 'a relay is to be found: name where it is with --endpoint host:port');
-  const others = <T extends { readonly key: string }>(list: readonly T[]): T[] => list.filter(({ key }) => key !== peer.key);
-  const { key, name, endpoints } = peer;
+  const others = <T extends { readonly key: string }>(list: readonly T[]): T[] => list.filter(({ key }) => key !== given.key);
+  const { key, endpoints } = given;
+  const name = given.name ?? [...config.peers, ...config.relays].find((known) => known.key === key)?.name;
+  const peer = { ...given, ...(name !== undefined && { name }) };
   const relay = { key, endpoints, ...(name !== undefined && { name }) };
   return {
     ...config,

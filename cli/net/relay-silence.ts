@@ -1,5 +1,5 @@
 /** Tells a person who runs a node that no relay answers, once each time: what is said of it else are states, and those go on for ever. */
-import type { RelayRow } from './status.ts';
+import { isName, type RelayRow } from './status.ts';
 
 /** ms of silence: several attempts, and a reconnect of a relay that was started again. */
 const SILENCE_MS = 15_000;
@@ -18,7 +18,10 @@ export class RelaySilence {
     this.since ??= now;
     if (this.isTold || now < this.since + SILENCE_MS) return undefined;
     this.isTold = true;
-    const names = relays.map(({ name, parted }) => (parted === undefined ? name : `${name} (${parted})`));
+    const names = relays.map((relay) => {
+      const name = isName(relay.name) ? relay.name : (relay.endpoints[0] ?? relay.name);
+      return relay.parted === undefined ? name : `${name} (${relay.parted})`;
+    });
     return `no relay serves this node: ${names.join(', ')}. \`reprise net doctor\` says what may be in the way; it is tried again meanwhile`;
   }
 }

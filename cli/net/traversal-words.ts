@@ -4,11 +4,11 @@ import type { PunchState, PunchView } from '../../transport/overlay/punch/output
 import { counted } from '../words.ts';
 
 const NATS: Readonly<Record<NatKind, string>> = {
-  none: 'none is in front of this node: others reach it where it listens, as far as no firewall is in between',
+  none: 'others reach it where it listens, as far as no firewall is in between',
   eim: 'it gives one port for all destinations, so direct paths can be opened',
   sym: 'it gives another port for each destination (symmetric): to nodes behind a NAT of the same kind there is no direct path, and the relay goes on carrying',
   unknown:
-    'not known: it takes the answers of two relays to tell, or of one at two ports (`--listen` and `--endpoint` twice there). Direct paths are looked for all the same',
+    'it takes the answers of two relays to tell, or of one at two ports (`--listen` and `--endpoint` twice there). Direct paths are looked for all the same',
 };
 
 export const natText = (kind: NatKind): string => NATS[kind];

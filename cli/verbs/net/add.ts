@@ -16,7 +16,11 @@ export async function run(call: Call): Promise<void> {
     endpoints: [...typedEndpoints(call.texts('endpoint'))],
     ...(name !== undefined && { name }),
   });
-  if (!isMemberKey(Buffer.from(peer.key, 'hex'))) throw new MeshError('NET_KEY_INVALID', `no node may have the key ${peer.key}`);
+  if (!isMemberKey(Buffer.from(peer.key, 'hex')))
+    throw new MeshError(
+      'NET_KEY_INVALID',
+      `no node may have the key ${peer.key}: \`reprise net id\`, over there, prints the right one`,
+    );
   const folder = folderOf(call);
   const network = await folder.knownNetwork();
   const running = await runningNode(folder);

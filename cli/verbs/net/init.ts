@@ -49,8 +49,10 @@ export async function run(call: Call): Promise<void> {
     `${io.paint('green', network.name)} is made. This node is ${config.name}, ${identity.address}; all of it is in ${folder.path}`,
   );
   const next = isPinned
-    ? `\`reprise net up\` runs it. The other machine is made with \`reprise net init ${network.name} --pinned\`, there. Then each has to know the key of the other (\`reprise net id\`): \`reprise net add KEY\` here, and \`reprise net add KEY\`, there`
+    ? `\`reprise net up\` runs it. The other machine is made with \`reprise net init ${network.name} --pinned\`, there. Then each has to know the key of the other (\`reprise net id\`): \`reprise net add KEY --name NAME --endpoint HOST:PORT\` here, and the same there (the endpoint of one of the two is enough)`
     : '`reprise net up` runs it; then `reprise net invite`, in another terminal, prints the line by which a machine joins';
-  io.note(`it takes UDP at ${config.listen.join(', ')}: a firewall has to let that in. \`listen\` in config.json changes it`);
+  io.note(
+    `it takes UDP at ${config.listen.join(', ')}: a firewall has to let that in. \`listen\` in config.json changes it, and \`endpoints\` where others are told that this node is`,
+  );
   io.note(next);
 }

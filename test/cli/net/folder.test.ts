@@ -141,7 +141,7 @@ test('init --pinned says what is to be typed on the other machine without the fo
   const { stderr } = await lab.net('a', 'init', 'lan', '--pinned');
   expect(stderr).toMatch(/`reprise net up --dir \S+`/);
   expect(stderr).toMatch(
-    /`reprise net init lan --pinned`, there\b.*`reprise net add KEY --dir \S+` here, and `reprise net add KEY`, there/,
+    /`reprise net init lan --pinned`, there\b.*`reprise net add KEY --name NAME --endpoint HOST:PORT --dir \S+` here, and the same there/,
   );
 });
 

@@ -89,7 +89,8 @@ function seedOf(path: string, pem: Buffer): Uint8Array {
     if (key.asymmetricKeyType !== 'ed25519') throw new MeshError('NET_KEY_INVALID', `it is of the kind ${key.asymmetricKeyType}`);
     return Buffer.from(key.export({ format: 'jwk' }).d as string, 'base64url');
   } catch (cause) {
-    throw new MeshError('NET_KEY_INVALID', `${path} holds no Ed25519 private key in PEM: ${errorData(cause).message}`);
+    const why = isMeshError(cause) ? `: ${cause.message}` : '';
+    throw new MeshError('NET_KEY_INVALID', `${path} holds no Ed25519 private key in PEM${why}`);
   } finally {
     pem.fill(0);
   }
