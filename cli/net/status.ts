@@ -83,6 +83,9 @@ export interface MemberRow {
   readonly key: string;
 }
 
+/** What the node answers to `peers`. */
+export type PeersAnswer = NetStatus & { readonly members: readonly MemberRow[] };
+
 export interface PathRow {
   readonly kind: PathKind;
   readonly via: string;

@@ -7,7 +7,7 @@
  *   mcp.connect { target }                    ->  { open }, then as mcp.accept
  */
 import { randomUUID } from 'node:crypto';
-import { MeshError } from '../../../core/errors.ts';
+import { isMeshError, MeshError } from '../../../core/errors.ts';
 import type { OverlayMcp } from '../../../transport/overlay/mcp/overlay-mcp.ts';
 import { nodeText } from '../../../transport/overlay/mcp/port.ts';
 import type { Session } from '../../../transport/overlay/mcp/session.ts';
@@ -69,7 +69,7 @@ export function mcpOperations(mcp: OverlayMcp): Readonly<Record<string, Operatio
       await carry(offered.session, answering);
     },
     'mcp.connect': async (p, answering) => {
-      const session = await mcp.open(text(p, 'target'));
+      const session = await opened(mcp, text(p, 'target'));
       try {
         await answering.item({ open: { name: session.name, node: nodeText(session.peer) } } satisfies OpenItem);
       } catch (error) {
@@ -79,6 +79,18 @@ export function mcpOperations(mcp: OverlayMcp): Readonly<Record<string, Operatio
       await carry(session, answering);
     },
   };
+}
+
+/** Throws as `open`: of a node that does not serve it, with what finds one that does. */
+async function opened(mcp: OverlayMcp, target: string): Promise<Session> {
+  try {
+    return await mcp.open(target);
+  } catch (error) {
+    const at = target.lastIndexOf('/');
+    if (at < 0 || !isMeshError(error, 'NET_MCP_UNKNOWN')) throw error;
+    const hint = `\`reprise net connect-mcp ${target.slice(at + 1)}\`, without the node, asks all`;
+    throw new MeshError(error.code, `${error.message}; ${hint}`, { data: error.data });
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

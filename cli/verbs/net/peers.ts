@@ -3,7 +3,7 @@ import { DROP_REASONS, type DropReason } from '../../../transport/overlay/drops.
 import type { Call } from '../../command.ts';
 import { nodeOf } from '../../net/reach.ts';
 import { goneCells, memberCells, PEER_HEAD, peerCells, surroundings } from '../../net/render.ts';
-import type { MemberRow, NetStatus } from '../../net/status.ts';
+import type { NetStatus, PeersAnswer } from '../../net/status.ts';
 import { table } from '../../render/text.ts';
 import { counted } from '../../words.ts';
 
@@ -31,9 +31,7 @@ export async function run(call: Call): Promise<void> {
   const { io } = call;
   const node = await nodeOf(call);
   const patience = call.isJson ? undefined : setTimeout(() => io.note('asking the relays who else is there …'), NOTE_MS);
-  const status = await node
-    .call<NetStatus & { readonly members: readonly MemberRow[] }>('peers')
-    .finally(() => clearTimeout(patience));
+  const status = await node.call<PeersAnswer>('peers').finally(() => clearTimeout(patience));
   if (call.isJson) return io.json(status);
   const around = surroundings(status);
   if (around !== '') io.note(around);

@@ -82,6 +82,15 @@ const request = (id: number, text = ''): string => JSON.stringify({ jsonrpc: '2.
 const answer = (id: number, text = ''): string => JSON.stringify({ jsonrpc: '2.0', id, result: { text } });
 
 describe('connect-mcp', () => {
+  it('to a node that does not serve it: told that all can be asked', async () => {
+    expect(await new Bridged('hub/none').over).toMatchObject({
+      code: 'NET_MCP_UNKNOWN',
+      message: expect.stringMatching(
+        /hub serves no MCP server 'none'; `reprise net connect-mcp none`, without the node, asks all$/,
+      ) as string,
+    });
+  });
+
   it('passes lines on, and ends with its client', async () => {
     serveHere();
     const bridged = new Bridged('here');

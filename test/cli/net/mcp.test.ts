@@ -1,6 +1,8 @@
 /** `serve-mcp` and `connect-mcp`: a real MCP client on one node, a real MCP server on another, and everything between them killed once. */
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 import { CreateMessageRequestSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isAlive, Machines, type Served, until } from './mcp-machines.ts';
@@ -134,15 +136,39 @@ describe('serve-mcp', () => {
     await machines.serve('deaf', ['true']);
   });
 
-  it('a command that cannot be run: the client is told', async () => {
-    await machines.serve('missing', ['/nowhere/at/all']);
+  it('refuses a command that is not there before anybody comes for it', async () => {
+    for (const command of ['/nowhere/at/all', 'no-such-command-anywhere', machines.path]) {
+      const child = machines.cli('serve-mcp', 'missing', '--dir', join(machines.path, 'hub'), '--', command);
+      let stderr = '';
+      child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+      expect(await once(child, 'close')).toEqual([2, null]);
+      expect(stderr).toContain(`USAGE: '${command}' is no command that can be run here`);
+    }
+  });
+
+  it('says when each thing has happened', async () => {
+    const child = machines.cli('serve-mcp', 'timed', '--dir', join(machines.path, 'hub'), '--', 'true');
+    const [line] = (await once(child.stdout as Readable, 'data')) as [Buffer];
+    expect(line.toString()).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} 'timed' is served; /);
+    child.kill('SIGINT');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+
+  it('a command that cannot be run after all: the client is told', async () => {
+    const script = join(machines.path, 'missing.sh');
+    writeFileSync(script, '#!/nowhere/at/all\n', { mode: 0o755 });
+    await machines.serve('missing', [script]);
     const told = machines.client('missing');
     await expect(told.client.connect(told.transport)).rejects.toThrow('Connection closed');
     await until('it is told', () => told.stderr.includes('its process could not be started (ENOENT)'));
   });
 
   it('lets in only whom it names', async () => {
-    await machines.serve('private', EVERYTHING, '--allow', 'nobody');
+    const served = await machines.serve('private', EVERYTHING, '--allow', 'nobody', '--allow', 'hub');
+    await until('it is told', () =>
+      served.stderr.includes('--allow nobody: no node that is known here is called so; it is let in when it comes'),
+    );
+    expect(served.stderr).not.toContain('--allow hub');
     const refused = machines.client('hub/private');
     await expect(refused.client.connect(refused.transport)).rejects.toThrow('Connection closed');
     await until('it is told', () => refused.stderr.includes('NET_MCP_REFUSED'));

@@ -323,6 +323,12 @@ describe('what is printed', () => {
     );
   });
 
+  test('a client whose server process could not be started is not said to have one', () => {
+    const session = { type: 'session', session: 's', from: 'bob', key: 'bb', pid: undefined } as const;
+    expect(servingText(session, new Invocation({}))).toBe('bob has connected, and its process could not be started');
+    expect(servingText({ ...session, pid: 7 }, new Invocation({}))).toBe('bob has connected: process 7');
+  });
+
   test('where no terminal is: a line for what is new, and none for what is not', () => {
     const { io, text } = captured({});
     const report = lineReport(io, new Invocation({}, undefined, 'n'));
