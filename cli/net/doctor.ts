@@ -1,6 +1,7 @@
 /** Why a node is connected as it is, in words, with what to do. Looks at what is known, and changes nothing. */
 import type { Finding } from '../doctor.ts';
 import { dialFaultText } from './dial-fault.ts';
+import { elsewhereText } from './endpoints.ts';
 import { spanText, timeText } from '../render/text.ts';
 import type { GoneRow } from './met.ts';
 import { type NodeId, REVOKED_CURE, revokedText } from './node-id.ts';
@@ -71,6 +72,7 @@ export function diagnose(status: NetStatus, wallClockMs: number): readonly Findi
     udpFinding(status),
     natFinding(status),
     relayRoleFinding(status),
+    ...endpointFindings(status),
     ...relays.map(relayFinding),
     ...expelledBy.filter(isNoRelay).map(expelledFinding),
     ...peers.filter(isNoRelay).map((peer) => peerFinding(peer, status)),
@@ -134,6 +136,12 @@ function relayRoleFinding({ node, isRelay, serves, endpoints, webSocket }: NetSt
       'this node has the role, and no port that others could know: `reprise net relay --listen 0.0.0.0:7337` gives it one',
     );
   return skipped(name, 'this node is no relay');
+}
+
+/** Who has come to this node directly has found it. */
+function endpointFindings({ elsewhere, endpoints, peers }: NetStatus): readonly Finding[] {
+  if (elsewhere.length === 0 || peers.some(({ kind }) => kind === 'direct')) return [];
+  return [warning('endpoint', elsewhereText(elsewhere, endpoints))];
 }
 
 function relayFinding(relay: RelayRow): Finding {

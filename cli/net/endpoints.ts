@@ -40,6 +40,17 @@ export function listenFor(endpoints: readonly string[]): readonly string[] {
   return at.size === 0 ? [`0.0.0.0:${DEFAULT_PORT}`] : [...at.values()];
 }
 
+/** Those of UDP at whose port nothing listens here: true only where a router forwards it. None where the ports are not known yet. */
+export function elsewhere(endpoints: readonly string[], listening: readonly Endpoint[]): readonly string[] {
+  const ports = new Set(listening.flatMap(({ port }) => (port === 0 ? [] : [String(port)])));
+  if (ports.size === 0) return [];
+  return endpoints.filter((text) => !text.includes('//') && !ports.has(text.slice(text.lastIndexOf(':') + 1)));
+}
+
+/** What there is to say of them. `listening`: where this node takes UDP. */
+export const elsewhereText = (told: readonly string[], listening: readonly string[]): string =>
+  `others are told that this node is at ${told.join(', ')}, and it listens at ${listening.join(', ')}: right where a router forwards that to this. Else nobody finds it: put \`endpoints\` in its config.json right, and start it again; nodes that joined before have the old one in theirs, at \`relays\``;
+
 /** As they were typed. Throws USAGE. */
 export function typedEndpoints(texts: readonly string[]): readonly string[] {
   const wrong = texts.find((text) => !isEndpoint(text));

@@ -3,9 +3,11 @@ import { nearest } from '../../core/config/problems.ts';
 import { MeshError } from '../../core/errors.ts';
 import { addressOf } from '../../transport/overlay/identity/address.ts';
 import { INVITE_LIFE_MS } from '../../transport/overlay/trust/authority.ts';
+import { type Endpoint, endpointText } from '../../transport/overlay/paths/endpoint.ts';
 import type { Role } from '../../transport/overlay/trust/roles.ts';
 import { lostAuthority } from './authority-key.ts';
 import type { KnownPeer, NetConfig } from './config.ts';
+import { elsewhere } from './endpoints.ts';
 import type { NetFolder, NetState } from './folder.ts';
 import { hexOf } from '../../transport/overlay/key-text.ts';
 
@@ -19,15 +21,19 @@ export interface MadeInvite {
   readonly invite: string;
   readonly roles: readonly Role[];
   readonly endpoints: readonly string[];
+  /** Those of them at whose port this node does not listen, and where it does. */
+  readonly elsewhere: readonly string[];
+  readonly listening: readonly string[];
   /** ms since 1970. */
   readonly expires: number;
 }
 
-/** Throws NET_AUTHORITY_INVALID where the CA key is not here; USAGE where no endpoint is known. */
+/** `listening`: where this node takes UDP. Throws NET_AUTHORITY_INVALID where the CA key is not here; USAGE where no endpoint is known. */
 export async function makeInvite(
   folder: NetFolder,
   { authority, identity, network }: Pick<NetState, 'authority' | 'identity' | 'network'>,
   { roles, endpoints }: InviteTerms,
+  listening: readonly Endpoint[],
   wallClockMs: number,
 ): Promise<MadeInvite> {
   if (authority === undefined) {
@@ -45,7 +51,14 @@ export async function makeInvite(
   const all: readonly Role[] = ['node', ...roles.filter((role) => role !== 'node')];
   const invite = authority.invite({ relayKey: identity.publicKey, endpoints }, wallClockMs, all);
   await folder.saveAuthority(authority);
-  return { invite, roles: all, endpoints, expires: wallClockMs + INVITE_LIFE_MS };
+  return {
+    invite,
+    roles: all,
+    endpoints,
+    elsewhere: elsewhere(endpoints, listening),
+    listening: listening.map(endpointText),
+    expires: wallClockMs + INVITE_LIFE_MS,
+  };
 }
 
 export interface AddedPeer {

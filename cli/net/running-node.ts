@@ -147,7 +147,7 @@ export class RunningNode {
     const known = endpoints.length > 0 ? endpoints : this.state.config.endpoints;
     const found =
       known.length > 0 ? known : reachableAt(this.overlay.endpoints, plainWebSocket(this.plan, this.overlay.webSocket));
-    return makeInvite(this.folder, this.state, { roles, endpoints: found }, Date.now());
+    return makeInvite(this.folder, this.state, { roles, endpoints: found }, this.overlay.endpoints, Date.now());
   }
 
   /** Let in at once, where members are pinned; else known from the next start on. Throws USAGE, NET_KEY_INVALID. */
@@ -219,7 +219,7 @@ export class RunningNode {
 const PORT_FAULTS: readonly (readonly [code: string, why: string])[] = [
   [
     'EADDRINUSE',
-    'another process has this port, perhaps a node of another folder: name another one with --listen, or in config.json',
+    'another process has this port, perhaps a node of another folder: name another one with --listen, or in config.json, and there in `endpoints`, too, if it has them',
   ],
   ['EADDRNOTAVAIL', 'this machine has no such address: name one of its own with --listen, or in config.json, or 0.0.0.0 for all'],
   ['EACCES', 'this user may not take this port: those from 1024 on are free to all'],

@@ -8,6 +8,7 @@ import type { NatKind } from '../../transport/overlay/punch/candidates.ts';
 import type { PunchView } from '../../transport/overlay/punch/output.ts';
 import type { RelayStatus } from '../../transport/overlay/relay/ports.ts';
 import type { NetConfig } from './config.ts';
+import { elsewhere } from './endpoints.ts';
 import type { GoneRow, Parting } from './met.ts';
 import type { NodeId } from './node-id.ts';
 
@@ -18,6 +19,8 @@ export interface NetStatus {
   readonly node: NodeId;
   /** Where it takes UDP. */
   readonly endpoints: readonly string[];
+  /** Of the endpoints that others are told, those at whose port it does not listen. */
+  readonly elsewhere: readonly string[];
   /** Where it takes the same packets over WebSocket. */
   readonly webSocket: string | undefined;
   readonly isRelay: boolean;
@@ -120,6 +123,7 @@ export function statusOf(
     startedAt,
     node,
     endpoints: view.endpoints.map(endpointText),
+    elsewhere: elsewhere(config.endpoints, view.endpoints),
     webSocket: view.webSocket === undefined ? undefined : `${isSecure ? 'wss' : 'ws'}://${endpointText(view.webSocket)}`,
     isRelay,
     serves: view.serves,

@@ -2,7 +2,7 @@
 import { MeshError } from '../../../core/errors.ts';
 import { type Role, ROLES } from '../../../transport/overlay/trust/roles.ts';
 import type { Call } from '../../command.ts';
-import { parseListen, reachableAt, typedEndpoints } from '../../net/endpoints.ts';
+import { elsewhereText, parseListen, reachableAt, typedEndpoints } from '../../net/endpoints.ts';
 import type { NetFolder } from '../../net/folder.ts';
 import { type InviteTerms, type MadeInvite, makeInvite } from '../../net/orders.ts';
 import { folderOf, runningNode } from '../../net/reach.ts';
@@ -19,6 +19,7 @@ export async function run(call: Call): Promise<void> {
   const { io } = call;
   const until = `for one machine, until ${timeText(made.expires).slice(11, 19)}, to be found at ${made.endpoints.join(', ')}. Whoever reads the line may join`;
   io.note(until);
+  if (made.elsewhere.length > 0) io.note(elsewhereText(made.elsewhere, made.listening));
   if (running === undefined) io.note('no node runs in this folder yet: `reprise net up` has to, for the other machine to join');
 }
 
@@ -28,8 +29,9 @@ async function alone(folder: NetFolder, { roles, endpoints }: InviteTerms): Prom
   const state = await folder.load();
   const { config } = state;
   const known = endpoints.length > 0 ? endpoints : config.endpoints;
-  const found = known.length > 0 ? known : reachableAt(config.listen.flatMap((text) => parseListen(text) ?? []));
-  return makeInvite(folder, state, { roles, endpoints: found }, Date.now());
+  const listening = config.listen.flatMap((text) => parseListen(text) ?? []);
+  const found = known.length > 0 ? known : reachableAt(listening);
+  return makeInvite(folder, state, { roles, endpoints: found }, listening, Date.now());
 }
 
 function typedRole(text: string): Role {

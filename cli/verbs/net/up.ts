@@ -4,7 +4,7 @@ import { startOverlay } from '../../../transport/overlay/overlay.ts';
 import type { Call } from '../../command.ts';
 import { EXIT } from '../../exit.ts';
 import { lostAuthority } from '../../net/authority-key.ts';
-import { typedListen } from '../../net/endpoints.ts';
+import { elsewhereText, typedListen } from '../../net/endpoints.ts';
 import { jsonReport, lineReport, type NetReport } from '../../net/report.ts';
 import { liveReport } from '../../net/live-report.ts';
 import { proxyOf } from '../../net/proxy.ts';
@@ -48,7 +48,9 @@ async function runs(call: Call, mustRelay: boolean): Promise<number> {
   );
   // Before this a signal ends the process as it is: nothing was said to anybody yet.
   const signals = new StopSignals();
-  report.ready(node.status());
+  const started = node.status();
+  report.ready(started);
+  if (started.elsewhere.length > 0) report.note(elsewhereText(started.elsewhere, started.endpoints));
   const lost = await lostAuthority(folder);
   if (lost !== undefined) report.note(lost);
   const silence = new RelaySilence();

@@ -3,6 +3,7 @@ import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { cureFor } from '../../../cli/failure.ts';
+import { elsewhere } from '../../../cli/net/endpoints.ts';
 import { NET_VERBS } from '../../../cli/net/verbs.ts';
 import { NetFolder } from '../../../cli/net/folder.ts';
 import { MeshError } from '../../../core/errors.ts';
@@ -142,4 +143,25 @@ test('who has called `trace` is not told to', () => {
     );
   expect(cureAt('ping')).toContain('`reprise net trace hub`');
   expect(cureAt('trace')).toMatch(/^See that it runs .*`reprise net doctor` says what is in the way here\. One/);
+});
+
+describe('where others are told that a node is, and it does not listen', () => {
+  test('only ports of UDP count, and those that are known', () => {
+    const at = [{ host: '0.0.0.0', port: 7338 }];
+    expect(elsewhere(['hub:7337', '[::1]:7338', 'wss://hub:443'], at)).toEqual(['hub:7337']);
+    expect(elsewhere(['hub:7337'], [{ host: '0.0.0.0', port: 0 }])).toEqual([]);
+  });
+
+  test('up, doctor and invite say so, beside the node and without it', async () => {
+    await using lab = new NetLab();
+    await lab.home('hub');
+    const folder = new NetFolder(lab.dir('hub'));
+    await folder.saveConfig({ ...(await folder.config()), endpoints: ['127.0.0.1:1'] });
+    const told = 'others are told that this node is at 127.0.0.1:1, and it listens at 127.0.0.1:';
+    expect((await lab.net('hub', 'invite')).stderr).toContain(told);
+    const hub = await lab.up('hub');
+    expect(await hub.until(({ type }) => type === 'net.note')).toMatchObject({ text: expect.stringContaining(told) as string });
+    expect((await lab.net('hub', 'invite')).stderr).toContain(told);
+    expect((await lab.net('hub', 'doctor')).stdout).toMatch(new RegExp(`^warning +endpoint +${told}`, 'm'));
+  });
 });

@@ -173,6 +173,16 @@ describe('a relay', () => {
   });
 });
 
+test('an endpoint at whose port nothing listens, until somebody has come by it', () => {
+  const elsewhere = ['hub.example.org:7337'];
+  expect(finding('endpoint', {})[0]).toBe('none');
+  expect(finding('endpoint', { elsewhere, peers: [] })).toEqual([
+    'warning',
+    expect.stringMatching(/is at hub\.example\.org:7337, and it listens at 0\.0\.0\.0:4000: right where a router/),
+  ]);
+  expect(finding('endpoint', { elsewhere })[0]).toBe('none');
+});
+
 describe('a peer that is not direct', () => {
   const relayed = { ...PEER, kind: 'relayed' as const, via: 'hub' };
   test('says why, and what would help', () => {

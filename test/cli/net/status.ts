@@ -59,6 +59,7 @@ export const STATUS: NetStatus = {
     },
   },
   endpoints: ['0.0.0.0:4000'],
+  elsewhere: [],
   webSocket: undefined,
   isRelay: false,
   serves: undefined,
