@@ -2,6 +2,7 @@
 import { MeshError } from '../../../core/errors.ts';
 import { type Role, ROLES } from '../../../transport/overlay/trust/roles.ts';
 import type { Call } from '../../command.ts';
+import { lostAuthority } from '../../net/authority-key.ts';
 import { elsewhereText, parseListen, reachableAt, typedEndpoints } from '../../net/endpoints.ts';
 import type { NetFolder } from '../../net/folder.ts';
 import { type InviteTerms, type MadeInvite, makeInvite } from '../../net/orders.ts';
@@ -26,6 +27,9 @@ export async function run(call: Call): Promise<void> {
 /** The next process that runs here knows it. */
 async function alone(folder: NetFolder, { roles, endpoints }: InviteTerms): Promise<MadeInvite> {
   using _lock = await folder.lock();
+  // Of one that runs: it has the key in memory, for this time.
+  const lost = await lostAuthority(folder);
+  if (lost !== undefined) io.note(lost);
   const state = await folder.load();
   const { config } = state;
   const known = endpoints.length > 0 ? endpoints : config.endpoints;

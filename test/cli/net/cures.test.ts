@@ -107,6 +107,8 @@ describe('of the key of an authority', () => {
     expect(exposed).toContain('`ca.pem` cannot be revoked: make a new network');
     rmSync(path);
     expect(await authorityOf(lab)).toMatch(/^failed +authority .* is gone/);
+    const invited = await lab.net('hub', 'invite');
+    expect([invited.code, invited.stderr]).toEqual([0, expect.stringContaining(`${path} is gone`)]);
   });
 
   test('is the business of a folder alone that had one', async () => {
