@@ -71,6 +71,7 @@ const operationsOf = (node: RunningNode): Readonly<Record<string, Operation>> =>
     for await (const message of node.inbox.listen(text(p, 'channel'), signal)) await item(message);
   },
   invite: (p) => node.invite({ roles: roles(p), endpoints: texts(p, 'endpoints') }),
+  cancel: () => node.cancelInvites(),
   add: (p) => node.add(p['peer'], p['isRelay'] === true),
   revoke: (p) => node.revoke(text(p, 'peer')),
 });

@@ -61,6 +61,22 @@ export async function makeInvite(
   };
 }
 
+/** Invites that nobody has used yet let nobody in any more. How many they were. Throws NET_AUTHORITY_INVALID where the CA key is not here. */
+export async function cancelInvites(
+  folder: NetFolder,
+  { authority, network }: Pick<NetState, 'authority' | 'network'>,
+  wallClockMs: number,
+): Promise<number> {
+  if (authority === undefined)
+    throw new MeshError(
+      'NET_AUTHORITY_INVALID',
+      `no invite to '${network.name}' was made here: the CA key is not in this folder`,
+    );
+  const cancelled = authority.cancelInvites(wallClockMs);
+  await folder.saveAuthority(authority);
+  return cancelled;
+}
+
 export interface AddedPeer {
   readonly peer: KnownPeer;
   readonly isRelay: boolean;

@@ -16,7 +16,7 @@ import { goneRows, Met } from './met.ts';
 import { type Membership, membershipOf } from './membership.ts';
 import { nodeIdOf, REVOKED_CURE, revokedText } from './node-id.ts';
 import { netOperations } from './operations.ts';
-import { type InviteTerms, keyOf, type MadeInvite, makeInvite, revokeKey, withPeer } from './orders.ts';
+import { cancelInvites, type InviteTerms, keyOf, type MadeInvite, makeInvite, revokeKey, withPeer } from './orders.ts';
 import type { NetOverlay, StartOverlay } from './port.ts';
 import { controlOf } from './reach.ts';
 import { type NodePlan, nodePlan, plainWebSocket, startOptions, type TypedPlan } from './start-options.ts';
@@ -148,6 +148,11 @@ export class RunningNode {
     const found =
       known.length > 0 ? known : reachableAt(this.overlay.endpoints, plainWebSocket(this.plan, this.overlay.webSocket));
     return makeInvite(this.folder, this.state, { roles, endpoints: found }, this.overlay.endpoints, Date.now());
+  }
+
+  /** Throws as `cancelInvites`. */
+  cancelInvites(): Promise<number> {
+    return cancelInvites(this.folder, this.state, Date.now());
   }
 
   /** Let in at once, where members are pinned; else known from the next start on. Throws USAGE, NET_KEY_INVALID. */

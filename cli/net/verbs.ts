@@ -47,8 +47,13 @@ export const NET_VERBS: readonly Verb[] = [
   {
     name: 'invite',
     about: 'Print a line that lets one machine join, once, within ten minutes. It is a secret until it is used',
-    options: [...ALL, { flags: '--role <role>', about: 'Besides node: relay. May be repeated' }, ENDPOINT],
-    examples: ['reprise net invite', 'reprise net invite --role relay'],
+    options: [
+      ...ALL,
+      { flags: '--role <role>', about: 'Besides node: relay. May be repeated' },
+      ENDPOINT,
+      { flags: '--cancel', about: 'Make none; those that nobody has used yet let nobody in any more' },
+    ],
+    examples: ['reprise net invite', 'reprise net invite --role relay', 'reprise net invite --cancel'],
     load: () => import('../verbs/net/invite.ts'),
   },
   {

@@ -16,7 +16,8 @@ import { describe, expect, test } from 'vitest';
 import { main } from '../../../cli/dispatch.ts';
 import { NetFolder } from '../../../cli/net/folder.ts';
 import { generateIdentity } from '../../../transport/overlay/identity/identity.ts';
-import { parseInvite } from '../../../transport/overlay/trust/invite.ts';
+import { type Invite, parseInvite } from '../../../transport/overlay/trust/invite.ts';
+import { joinRequest } from '../../../transport/overlay/trust/join.ts';
 import { captured } from '../processes.ts';
 import { type NetError, NetLab } from './lab.ts';
 
@@ -40,6 +41,8 @@ const kept = (folder: string): Readonly<Record<string, string>> => {
   const { 'node.lock': _lock, 'node.owner': _owner, ...files } = contents(folder);
   return files;
 };
+
+const newKey = async (): Promise<Uint8Array> => (await generateIdentity(randomBytes, 'standard')).publicKey;
 
 describe('init', () => {
   test('makes a folder that only its owner may read, with all that its node is', async () => {
@@ -124,6 +127,31 @@ describe('invite', () => {
     expect(stderr).toContain(`\`reprise net up --dir ${lab.dir('a')}\` has to`);
   });
 
+  test('--cancel: those that nobody has used let nobody in any more', async () => {
+    await using lab = new NetLab();
+    await lab.home('a');
+    const folder = new NetFolder(lab.dir('a'));
+    const tokens: Uint8Array[] = [];
+    for (let n = 0; n < 3; n++) {
+      const { invite } = await lab.json<{ invite: string }>('a', 'invite', '--endpoint', '127.0.0.1:9');
+      tokens.push(parseInvite(invite, Date.now()).token);
+    }
+    const { authority } = await folder.load();
+    if (authority === undefined) throw new Error('unreachable');
+    const [used = new Uint8Array(), open = new Uint8Array()] = tokens;
+    const [user, other] = [await newKey(), await newKey()];
+    const request = (token: Uint8Array): Uint8Array => joinRequest({ token } as Invite, 'nas');
+    await authority.answer(user, request(used), Date.now());
+    await folder.saveAuthority(authority);
+    expect(await lab.json('a', 'invite', '--cancel')).toEqual({ cancelled: 2, running: false });
+    const after = (await folder.load()).authority;
+    expect(after?.admits(other, request(open), Date.now())).toBe(false);
+    // Its answer may have been lost.
+    expect(after?.admits(user, request(used), Date.now())).toBe(true);
+    expect((await lab.net('a', 'invite', '--cancel')).stdout).toBe('0 invites cancelled\n');
+    expect(await lab.fails('a', 'invite', '--cancel', '--role', 'relay')).toMatchObject({ code: 'USAGE' });
+  });
+
   test('needs the CA key, a role that there is, and a place to be found', async () => {
     await using lab = new NetLab();
     await lab.home('a');
@@ -159,8 +187,6 @@ describe('join', () => {
     expect(kept(lab.dir('c'))).toEqual(before);
   });
 });
-
-const newKey = async (): Promise<Uint8Array> => (await generateIdentity(randomBytes, 'standard')).publicKey;
 
 describe('revoke', () => {
   test('by name or key, into a signed list; not of this node itself, and not of who is not known', async () => {

@@ -134,6 +134,12 @@ describe('a network of three', () => {
     expect(stdout).toMatch(new RegExp(`^failed +process .*kill -CONT ${alice?.process.pid}`, 'm'));
   });
 
+  test('invites that nobody has used are cancelled by the node that runs', async () => {
+    await lab.json('hub', 'invite');
+    expect(await lab.json('hub', 'invite', '--cancel')).toEqual({ cancelled: 1, running: true });
+    expect(await lab.json('hub', 'invite', '--cancel')).toEqual({ cancelled: 0, running: true });
+  });
+
   test('an invite is good once, and a name is of one node', async () => {
     const { invite } = await lab.json<{ invite: string }>('hub', 'invite');
     expect(await lab.fails('carol', 'join', invite, '--name', 'bob')).toMatchObject({

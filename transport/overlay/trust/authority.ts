@@ -173,6 +173,12 @@ export class Authority implements Guests {
     return text;
   }
 
+  /** Invites that nobody has used yet let nobody in any more. How many of them were still good. */
+  cancelInvites(wallClockMs: number): number {
+    this.invites.forget(wallClockMs);
+    return this.invites.cancel();
+  }
+
   /** Whether this key may come in to ask: with an invite, or with a certificate that held until some time ago. */
   admits(publicKey: Uint8Array, shown: Uint8Array, wallClockMs: number): boolean {
     if (this.denyLists.has(publicKey)) return false;

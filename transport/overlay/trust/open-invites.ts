@@ -43,6 +43,13 @@ export class OpenInvites {
     this.invites.set(invite.tokenHash, { ...invite, usedBy: hexOf(publicKey) });
   }
 
+  /** Those that nobody has used are none any more. How many they were. */
+  cancel(): number {
+    const open = this.all().filter(({ usedBy }) => usedBy === undefined);
+    for (const { tokenHash } of open) this.invites.delete(tokenHash);
+    return open.length;
+  }
+
   forget(wallClockMs: number): void {
     for (const { tokenHash, expiresMs } of this.all()) if (wallClockMs >= expiresMs) this.invites.delete(tokenHash);
   }
