@@ -52,3 +52,24 @@ test('a peer that is dead keeps nobody from telling the relay in time', async ()
   world.run(5_000);
   expect(saidOf(relay, a)).toEqual(['closed']);
 });
+
+test('who comes again just when its goodbye is forgotten is met once, by the answer that it was given', async () => {
+  for (let wait = 2_500; wait <= 3_200; wait += 50) {
+    const world = new World(1, { latencyMs: 100 });
+    const { sim: relay, at } = addRelay(world);
+    const setup = { addresses: ['203.0.113.30'], relays: [at] };
+    const before = world.add('a', setup);
+    await world.until('it is here', () => relay.events.some(({ type }) => type === 'peer_up'));
+    world.run(2_000);
+    before.node.close(world.now);
+    await world.until('the relay knows', () => saidOf(relay, before).length > 0);
+    world.crash('a');
+    world.run(wait);
+    const again = world.add('a', setup);
+    world.run(5_000);
+    expect(
+      again.events.flatMap(({ type }) => (type.startsWith('peer_') ? [type] : [])),
+      `after ${wait} ms`,
+    ).toEqual(['peer_up']);
+  }
+});

@@ -23,6 +23,8 @@ import type { Traversal } from './traversal.ts';
 
 /** After its end a connection stays for what its peer still sends. */
 const LINGER_MS = 3_000;
+/** For the proof of one that has come again at the end of this time. */
+const PROOF_MS = 1_000;
 /** Peers of which it is remembered that they have shut this node out; the oldest give way. */
 const EXPELLED_BY_MAX = 256;
 
@@ -68,9 +70,21 @@ export class Endings {
     // It may have to be told again: by its keys, as long as they are here.
     this.o.sessions.retire(peer.key);
     peer.endsAt = now + LINGER_MS;
+    peer.isAwaited = false;
     peer.endReason = reason === 'closed' ? 'closed' : detail;
     this.o.relaying.down(now, peer, isExpelled);
     this.tellDown(peer, peer.endReason);
+  }
+
+  /**
+   * The time in which it lingers is over. One that has come again was answered as the instance that is forgotten here: it would take the next
+   * one for a node that has started again. It is waited for once, since INITs can be replayed.
+   */
+  lingered(now: number, peer: RemotePeer): void {
+    if (peer.isAwaited || !this.o.sessions.isAnswered(peer.key)) return this.forget(now, peer, peer.endReason);
+    peer.isAwaited = true;
+    peer.endsAt = now + PROOF_MS;
+    this.o.touch(peer);
   }
 
   /**

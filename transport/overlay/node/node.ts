@@ -419,7 +419,7 @@ export class OverlayNode {
   }
 
   private tickPeer(now: number, peer: RemotePeer): void {
-    if (now >= peer.endsAt) return this.endings.forget(now, peer, peer.endReason);
+    if (now >= peer.endsAt) return this.endings.lingered(now, peer);
     if (now >= peer.idleAt) return this.endings.forget(now, peer, 'idle');
     if (now >= peer.silentAt) return this.endings.forget(now, peer, 'it does not answer');
     if (now >= peer.connectBy && !peer.isUp)

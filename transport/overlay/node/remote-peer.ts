@@ -68,6 +68,8 @@ export class RemotePeer {
   /** The association has ended, and is forgotten then. */
   endsAt = Number.POSITIVE_INFINITY;
   endReason = '';
+  /** It was waited for beyond that, since it had begun to come again. */
+  isAwaited = false;
   /** Then it is to be asked whether it is a member still. */
   holdsUntil = Number.POSITIVE_INFINITY;
   /** WebSockets that were told as proved, the last one last. */

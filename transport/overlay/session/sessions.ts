@@ -119,6 +119,11 @@ export class Sessions {
     return { packet, pn };
   }
 
+  /** Whether it was answered, and has not proved its new keys yet. */
+  isAnswered(peer: PublicKey): boolean {
+    return (this.peers.get(peer)?.tentative.length ?? 0) > 0;
+  }
+
   /** The association with this peer ends: its keys stay until `close`, and this node makes no others. */
   retire(peer: PublicKey): void {
     const known = this.peers.get(peer);
