@@ -7,6 +7,7 @@ import type { ConnectionOutput } from '../../transport/overlay/channels/ports.ts
 import { keptBudget, type KeptBudget } from '../../transport/overlay/channels/kept.ts';
 import { CELL } from '../../transport/overlay/channels/reassembly.ts';
 import { VIOLATIONS } from '../../transport/overlay/channels/violations.ts';
+import { Bbr } from '../../transport/overlay/congestion/bbr.ts';
 import { NewReno } from './new-reno.ts';
 import { CONTROL, parseFrames, type ChannelMode, type Frame } from '../../transport/overlay/wire/frames.ts';
 import { bytesFrom, bytesOfFrames, dice, overTheWire, Simulation } from './simulated-link.ts';
@@ -520,4 +521,18 @@ describe('fuzz', () => {
       expect(victim.connection.memory.partials).toBe(0);
     }
   });
+});
+
+test('A14 who acknowledges all but what matters makes nothing grow', () => {
+  const sim = new Simulation({ seed: 1, controller: () => new Bbr() });
+  const { connection } = sim.b;
+  const receive = connection.receive.bind(connection);
+  connection.receive = (now, pn, frames) => frames?.some(({ type }) => type === 'control') !== true && receive(now, pn, frames);
+  const body = new Uint8Array(100);
+  sim.a.connection.control(0, { type: 'control', code: CONTROL.resolve, bytes: body });
+  sim.run(600_000);
+  expect(sim.a.closed).toBeUndefined();
+  // Few copies of it wait, and not one more for each second.
+  for (let i = 0; i < CONNECTION_LIMITS.controlsMax - 100; i++)
+    sim.a.connection.control(sim.now, { type: 'control', code: CONTROL.resolve, bytes: body });
 });

@@ -336,9 +336,11 @@ export class Connection {
     return undefined;
   }
 
-  private onOutcome({ settled, again }: FlightOutcome): void {
+  private onOutcome({ settled, again, oldest }: FlightOutcome): void {
     for (const item of settled) for (const message of this.contents.settle(item)) this.tell('delivered', message);
     for (const item of again) this.contents.dueAgain(item);
+    // Where something is due again, that is the probe. Else each probe would make one copy more for a peer that never acknowledges it.
+    if (!this.contents.isDueAgain) for (const item of oldest) this.contents.dueAgain(item);
     this.isReady = true;
   }
 

@@ -75,6 +75,11 @@ export class Contents {
     }
   }
 
+  /** Messages or control frames wait that were sent before, or control frames that were not. */
+  get isDueAgain(): boolean {
+    return this.outgoing.isDueAgain || this.controls.length > 0;
+  }
+
   /** It was lost, or goes again to be sure. */
   dueAgain(item: Item): void {
     switch (item.type) {

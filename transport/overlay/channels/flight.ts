@@ -11,6 +11,8 @@ import type { ConnectionOptions } from './ports.ts';
 export interface FlightOutcome {
   readonly settled: readonly Item[];
   readonly again: readonly Item[];
+  /** Of what is oldest in flight: nothing says that it is lost, and it may go again as a probe. */
+  readonly oldest: readonly Item[];
 }
 
 export class Flight {
@@ -112,16 +114,16 @@ export class Flight {
       });
     }
     const settled = late.length === 0 ? itemsOf(acked) : itemsOf([...late, ...acked]);
-    return { settled, again: this.onLost(now, lost, isPersistent) };
+    return { settled, again: this.onLost(now, lost, isPersistent), oldest: [] };
   }
 
-  /** Undefined: it was not time. What is oldest goes again with a probe, though nothing says that it is lost; the next ACK will tell. */
+  /** Undefined: it was not time. */
   onTimeout(now: number): FlightOutcome | undefined {
     const { lost, isPersistent, probes } = this.packets.onTimeout(now);
     if (lost.length === 0 && probes === 0) return undefined;
     const again = this.onLost(now, lost, isPersistent);
     if (probes > 0) this.probes = probes;
-    return { settled: [], again: [...again, ...itemsOf(probes > 0 ? this.packets.oldest(probes) : [])] };
+    return { settled: [], again, oldest: itemsOf(probes > 0 ? this.packets.oldest(probes) : []) };
   }
 
   /** Another path: RTT and congestion start anew. Gives all that was in flight. */

@@ -118,6 +118,11 @@ export class Outgoing {
     return this.queuedBytes === 0 && !this.byId.some((channel) => channel.reset !== undefined);
   }
 
+  /** Something waits that was lost. */
+  get isDueAgain(): boolean {
+    return this.again.length > 0;
+  }
+
   /** Something waits that has not been sent even once. */
   get hasUnsent(): boolean {
     return this.ring.length > 0 || this.stalled.size > 0;
