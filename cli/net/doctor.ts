@@ -184,7 +184,7 @@ function goneFinding({ name: who, at, why, isRevoked }: GoneRow): Finding {
   if (isRevoked) return skipped(name, 'it was revoked, for good');
   const text = `it was here until ${timeText(at).slice(0, SECONDS)}: ${why}`;
   if (why === GOODBYE) return skipped(name, text);
-  return warning(name, `${text}. See that it runs there; \`reprise net ping ${who}\` tries it again`);
+  return warning(name, `${text}. See that it runs there`);
 }
 
 /** Of a time, without its milliseconds. */

@@ -1,6 +1,7 @@
 /** What `net doctor` says of what is known. */
 import { describe, expect, test } from 'vitest';
 import { certificateFinding, diagnose, memberFindings } from '../../../cli/net/doctor.ts';
+import { examined } from '../../../cli/net/examination.ts';
 import type { NetStatus } from '../../../cli/net/status.ts';
 import { timeText } from '../../../cli/render/text.ts';
 import { NOW, PEER, RELAY, STATUS } from './status.ts';
@@ -231,10 +232,20 @@ describe('a peer that is not direct', () => {
     expect(ended('it does not answer')).toEqual({
       name: 'peer carol',
       status: 'warning',
-      message: `it was here until ${at}: it does not answer. See that it runs there; \`reprise net ping carol\` tries it again`,
+      message: `it was here until ${at}: it does not answer. See that it runs there`,
     });
     expect(ended('it said goodbye')).toMatchObject({ status: 'skipped', message: `it was here until ${at}: it said goodbye` });
     expect(ended('it is no member any more', true)).toMatchObject({ status: 'skipped', message: 'it was revoked, for good' });
+  });
+  test('is not gone where a relay knows it: it has come back, and was not spoken to yet', async () => {
+    const row = { at: NOW, why: 'it does not answer', isRevoked: false };
+    const gone = ['carol', 'dave'].map((name) => ({ ...row, name, key: name }));
+    const overlay = {
+      status: () => ({ peers: [], relays: [] }),
+      members: () => Promise.resolve([{ publicKey: 'dave', name: 'dave', address: undefined }]),
+    };
+    const status = () => ({ ...STATUS, relays: [], peers: [], gone });
+    expect((await examined({ status, overlay } as never)).gone.map(({ name }) => name)).toEqual(['carol']);
   });
   test('what others say of themselves moves no cursor', () => {
     expect(finding('peer bob', { peers: [{ ...relayed, whyRelayed: 'a\u001b[2Jb' }] })[1]).not.toContain('\u001b');
