@@ -124,7 +124,11 @@ class RunningOverlay implements Overlay {
       events: { onDatagram, onError, onOpen },
       ...(ca === undefined ? {} : { ca }),
     });
-    this.dials = new Dials({ dial: (url) => this.webSockets.dial(url, { proxy }), close: (path) => this.webSockets.close(path) });
+    this.dials = new Dials({
+      dial: (url) => this.webSockets.dial(url, { proxy }),
+      close: (path) => this.webSockets.close(path),
+      configured: [...(options.relays ?? []), ...(peers ?? [])].flatMap(({ endpoints }) => endpoints ?? []),
+    });
     this.targets = new Targets({
       known: peers ?? [],
       profile: network?.addressProfile ?? 'standard',

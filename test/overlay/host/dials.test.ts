@@ -9,7 +9,7 @@ const URL = 'ws://relay.example:80';
 function dials(): { dials: Dials; dialled: string[]; closed: string[] } {
   const [dialled, closed]: [string[], string[]] = [[], []];
   const dial = (url: string): string => `ws:${dialled.push(url)}`;
-  return { dials: new Dials({ dial, close: (path) => closed.push(path) }), dialled, closed };
+  return { dials: new Dials({ dial, close: (path) => closed.push(path), configured: [] }), dialled, closed };
 }
 
 test('an open WebSocket is dialled anew and replaced when the new one is open; one under way is waited for', () => {
@@ -70,7 +70,11 @@ describe('names of hosts', () => {
     return { resolve, asked, answer: (host) => answers.get(host)?.() };
   }
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-  const idle = { dial: () => 'ws:1', close: () => undefined };
+  const idle = {
+    dial: () => 'ws:1',
+    close: () => undefined,
+    configured: ['a', 'b', 'c', 'd'].map((name) => `${name}.example:1`),
+  };
 
   test('that nobody answers for are looked up once at a time, however often they are asked for, and two at once in all', async () => {
     const { resolve, asked, answer } = resolver();
@@ -105,11 +109,17 @@ describe('names of hosts', () => {
 
   test('cannot be made to wait in any number, and those that are none are not looked up', async () => {
     const { resolve, asked, answer } = resolver();
-    const lookups = new Lookups(resolve);
+    const lookups = new Lookups(new Set(['own.example:7']), resolve);
     for (const text of ['', 'a', 'a:', ':1', 'a:0', 'a:65536', 'a:x']) expect(await lookups.endpoints(text)).toEqual([]);
     expect(asked).toEqual([]);
     const waiting = Array.from({ length: LOOKUPS_MAX }, (_, i) => lookups.endpoints(`h${i}.example:7`));
     expect(await lookups.endpoints('more.example:7')).toEqual([]);
+    // One of the configuration is not kept back by them.
+    const own = lookups.endpoints('own.example:7');
+    await turn();
+    expect(asked).toEqual(['h0.example', 'own.example']);
+    answer('own.example');
+    expect((await own).length).toBe(1);
     for (let i = 0; i < LOOKUPS_MAX; i++) {
       answer(`h${i}.example`);
       await turn();
@@ -119,7 +129,7 @@ describe('names of hosts', () => {
   });
 
   test('of which the system says that nobody has them are none', async () => {
-    const lookups = new Lookups(() => Promise.reject(new Error('ENOTFOUND')));
+    const lookups = new Lookups(new Set(), () => Promise.reject(new Error('ENOTFOUND')));
     expect(await lookups.endpoints('a.example:1')).toEqual([]);
     expect(await lookups.endpoints('a.example:1')).toEqual([]);
   });

@@ -8,6 +8,8 @@ import { Lookups } from './lookups.ts';
 export interface DialsOptions {
   readonly dial: (url: string) => PathId;
   readonly close: (path: PathId) => void;
+  /** Endpoints of the configuration, of which names are looked up before those that others tell of. */
+  readonly configured: readonly string[];
   /** IP addresses of a host; default: as the system does it. */
   readonly resolve?: (host: string) => Promise<readonly string[]>;
 }
@@ -46,7 +48,7 @@ export class Dials {
 
   constructor(o: DialsOptions) {
     this.o = o;
-    this.lookups = new Lookups(o.resolve);
+    this.lookups = new Lookups(new Set(o.configured), o.resolve);
   }
 
   /**
