@@ -58,6 +58,9 @@ function peerIn(data: unknown): string | undefined {
   return typeof peer === 'string' ? peer : undefined;
 }
 
+/** For networks whose authority is another program. */
+const CERTIFY = / Or let its holder certify.*/;
+
 /** What who has called it needs not be told. */
 const TRACE = ', `reprise net trace PEER` where it is looked for';
 
@@ -74,6 +77,8 @@ function cureOf(code: ErrorCode, message: string, verb: Verb | undefined): strin
     case 'REPLAY_DIVERGED':
       return verb?.mends === true ? undefined : CODES[code].cure;
     case 'NET_AUTHORITY_INVALID':
+      // Nobody certifies keys that may certify for the command line.
+      if (message.includes('the CA key is not in this folder')) return CODES[code].cure.replace(CERTIFY, '');
       return /its members are pinned|Put a copy of it there/.test(message) ? undefined : CODES[code].cure;
     case 'NET_KEY_INVALID':
       // One that was typed, and no file.

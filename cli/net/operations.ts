@@ -1,4 +1,5 @@
 /** What the CLI may ask of a node that runs. Parameters are checked here: whoever connects is this user, but not always this version. */
+import { nearest } from '../../core/config/problems.ts';
 import { isMeshError, MeshError } from '../../core/errors.ts';
 import { ROLES, type Role } from '../../transport/overlay/trust/roles.ts';
 import type { Operation } from '../control/server.ts';
@@ -7,6 +8,7 @@ import { revokedText } from './node-id.ts';
 import { isName, viaOf } from './status.ts';
 import { otherMembers } from './others.ts';
 import { examined } from './examination.ts';
+import { oneLine } from './render.ts';
 import { trace } from './tracing.ts';
 import type { RunningNode } from './running-node.ts';
 
@@ -30,11 +32,21 @@ const named =
       const revoked = revokedText(node.status().node) ?? (peer === undefined ? undefined : node.revokedText(peer));
       if (revoked !== undefined && SILENT.has(error.code)) throw new MeshError('NET_KEY_REVOKED', revoked);
       const names = node.names();
-      const message = error.message.replaceAll(/\b[0-9a-f]{64}\b/g, (key) => (isName(names(key)) ? names(key) : key));
+      const said = error.message.replaceAll(/\b[0-9a-f]{64}\b/g, (key) => (isName(names(key)) ? names(key) : key));
+      const near = error.code === 'NET_NAME_UNKNOWN' && peer !== undefined ? await nearestName(node, peer) : undefined;
+      const message = near === undefined || said.includes('did you mean') ? said : `${said} (did you mean "${near}"?)`;
       const data = peer !== undefined ? { ...Object(error.data), peer } : error.data;
       throw new MeshError(error.code, message, { data, cause: error.cause });
     }
   };
+
+/** Of those who are here, or whom a relay knows. Undefined: none is like it. */
+async function nearestName(node: RunningNode, typed: string): Promise<string | undefined> {
+  const { peers, relays } = node.status();
+  const names = [...peers, ...relays, ...(await otherMembers(node.overlay))].map(({ name }) => name).filter(isName);
+  const near = nearest(typed, [...new Set(names)]);
+  return near === undefined ? undefined : oneLine(near);
+}
 
 /** Whom a request means, as it was typed: that of a session names it as NODE/NAME. */
 function peerOf({ peer, target }: Params): string | undefined {

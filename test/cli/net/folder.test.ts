@@ -160,7 +160,17 @@ describe('invite', () => {
     await folder.saveConfig({ ...(await folder.config()), listen: ['127.0.0.1:0'] });
     expect(await lab.fails('a', 'invite')).toMatchObject({ exit: 2, message: expect.stringContaining('--endpoint') as string });
     rmSync(join(lab.dir('a'), 'ca.pem'));
-    expect(await lab.fails('a', 'invite', '--endpoint', '127.0.0.1:9')).toMatchObject({ exit: 1, code: 'NET_AUTHORITY_INVALID' });
+    // As one that has joined: nothing says that it was here.
+    rmSync(join(lab.dir('a'), 'authority.json'));
+    for (const verb of [
+      ['invite', '--endpoint', '127.0.0.1:9'],
+      ['revoke', 'f'.repeat(63).concat('0')],
+    ])
+      expect(await lab.fails('a', ...verb)).toMatchObject({
+        exit: 1,
+        code: 'NET_AUTHORITY_INVALID',
+        cure: expect.stringMatching(/^Do it where (?!.*certify)/) as string,
+      });
   });
 });
 

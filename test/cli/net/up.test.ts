@@ -110,6 +110,12 @@ describe('a network of three', () => {
     );
   });
 
+  test('a name that is mistyped is told, with the one that was meant', async () => {
+    for (const asking of ['hub', 'bob'])
+      expect((await lab.fails(asking, 'ping', 'alcie')).message).toMatch(/'alcie'.* \(did you mean "alice"\?\)$/);
+    expect((await lab.fails('alice', 'ping', 'nobody-of-these')).message).not.toContain('did you mean');
+  });
+
   test('what does not go here is said', async () => {
     expect(await lab.fails('alice', 'ping', 'alice')).toMatchObject({ exit: 2, message: 'alice is this node itself' });
     expect(await lab.fails('alice', 'up')).toMatchObject({ code: 'NET_FOLDER_BUSY', data: { pid: alice?.process.pid } });
