@@ -182,7 +182,7 @@ const expelledFinding = ({ name }: NetStatus['expelledBy'][number]): Finding =>
 function goneFinding({ name: who, at, why, isRevoked }: GoneRow): Finding {
   const name = `peer ${who}`;
   if (isRevoked) return skipped(name, 'it was revoked, for good');
-  const text = `it was here until ${timeText(at).slice(0, SECONDS)}: ${why}`;
+  const text = `it is gone since ${timeText(at).slice(0, SECONDS)}: ${why}`;
   if (why === GOODBYE) return skipped(name, text);
   return warning(name, `${text}. See that it runs there`);
 }

@@ -74,7 +74,7 @@ export const goneCells = ({ name, at, why, isRevoked }: GoneRow): readonly strin
   '',
   isRevoked ? 'revoked' : 'gone',
   ...Array<string>(PEER_HEAD.length - 4).fill(''),
-  isRevoked ? '' : `here until ${timeText(at).slice(0, 19)}: ${why}`,
+  isRevoked ? '' : `gone since ${timeText(at).slice(0, 19)}: ${why}`,
 ];
 
 export const PATH_HEAD = ['', 'PATH', 'STATE', 'RTT', 'LOSS', 'PACKET'];

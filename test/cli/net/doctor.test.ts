@@ -232,9 +232,9 @@ describe('a peer that is not direct', () => {
     expect(ended('it does not answer')).toEqual({
       name: 'peer carol',
       status: 'warning',
-      message: `it was here until ${at}: it does not answer. See that it runs there`,
+      message: `it is gone since ${at}: it does not answer. See that it runs there`,
     });
-    expect(ended('it said goodbye')).toMatchObject({ status: 'skipped', message: `it was here until ${at}: it said goodbye` });
+    expect(ended('it said goodbye')).toMatchObject({ status: 'skipped', message: `it is gone since ${at}: it said goodbye` });
     expect(ended('it is no member any more', true)).toMatchObject({ status: 'skipped', message: 'it was revoked, for good' });
   });
   test('is not gone where a relay knows it: it has come back, and was not spoken to yet', async () => {
