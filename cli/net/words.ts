@@ -11,7 +11,7 @@ export const NET_WORDS: Words = [
   ['resting', 'STATE: nothing was said for a while; the next message connects again.'],
   ['ending', 'STATE: one side has said goodbye.'],
   ['known', 'STATE: a relay knows it, and this node is not connected to it.'],
-  ['gone', 'STATE: it was here, and no relay knows it any more. NOTE says until when, and how it ended.'],
+  ['gone', 'STATE: it was here, and no relay knows it any more. NOTE says since when, and how it ended.'],
   ['revoked', 'STATE: it was here, and was shut out for good.'],
   ['home', 'The relay by which others find this node.'],
   ['none', 'NAT: there is none, others can reach this node where it listens.'],
