@@ -1,7 +1,7 @@
 /** Actors that are put away and have to be in memory again at a time. One timer for all of them, set to the earliest. */
 import type { Address } from '../address.ts';
+import { Agenda } from '../agenda.ts';
 import type { Clock } from '../ports/clock.ts';
-import { WakeQueue } from './wake-queue.ts';
 
 /** Woken in one turn. */
 const BATCH = 100;
@@ -9,7 +9,7 @@ const BATCH = 100;
 export class Sleepers {
   private readonly clock: Clock;
   private readonly wake: (address: Address) => void;
-  private readonly queue = new WakeQueue();
+  private readonly agenda = new Agenda<Address>();
   private cancel: (() => void) | undefined;
   /** ms since 1970 for which the timer is set. */
   private timerAt = Infinity;
@@ -21,12 +21,12 @@ export class Sleepers {
 
   /** `at`: ms since 1970. */
   set(address: Address, at: number): void {
-    this.queue.set(address, at);
+    this.agenda.set(address, at);
     this.arm();
   }
   /** It is in memory. */
   delete(address: Address): void {
-    this.queue.delete(address);
+    this.agenda.delete(address);
   }
 
   /**
@@ -34,7 +34,7 @@ export class Sleepers {
    * woken, and look themselves what is due.
    */
   clockJumped(ms: number): void {
-    if (ms < 0) for (const address of this.queue.due(Infinity, Infinity)) this.wake(address);
+    if (ms < 0) for (const address of this.agenda.due(Infinity)) this.wake(address);
     this.stop();
     this.arm();
   }
@@ -46,13 +46,13 @@ export class Sleepers {
   }
 
   private arm(): void {
-    const at = this.queue.next() ?? Infinity;
+    const at = this.agenda.nextAt();
     if (at >= this.timerAt) return;
     this.cancel?.();
     this.timerAt = at;
     this.cancel = this.clock.after(Math.max(0, at - this.clock.now()), () => {
       this.stop();
-      for (const address of this.queue.due(this.clock.now(), BATCH)) this.wake(address);
+      for (const address of this.agenda.due(this.clock.now(), BATCH)) this.wake(address);
       this.arm();
     });
   }

@@ -9,7 +9,7 @@
  * drives it calls `take` after its inputs, and `tick` at `nextAt`.
  */
 import { MeshError } from '../../../core/errors.ts';
-import { Agenda } from '../agenda.ts';
+import { Agenda } from '../../../core/agenda.ts';
 import { keptBudget } from '../channels/kept.ts';
 import { CONNECTION_LIMITS, connectionLimits, type ConnectionLimits } from '../channels/limits.ts';
 import { Bbr } from '../congestion/bbr.ts';

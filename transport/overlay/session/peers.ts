@@ -1,6 +1,6 @@
 /** The peers of a node: which keys each has and had, and what is to be sent and told of it. */
 import { MeshError } from '../../../core/errors.ts';
-import { Agenda } from '../agenda.ts';
+import { Agenda } from '../../../core/agenda.ts';
 import { exchangeKeyOf } from '../curve.ts';
 import type { Datagram, Own, Shown } from './handshake.ts';
 import { KeyTable } from './key-table.ts';

@@ -1,8 +1,8 @@
 /** The agenda against a plain map of times. */
 import { expect, test } from 'vitest';
-import { Agenda } from '../../transport/overlay/agenda.ts';
-import { eachSeed } from './seeds.ts';
-import { randomOf } from './session/lab.ts';
+import { Agenda } from '../../core/agenda.ts';
+import { eachSeed } from '../overlay/seeds.ts';
+import { randomOf } from '../overlay/session/lab.ts';
 
 test('whoever is due comes once, in the order of time, by the time that it had last', () => {
   for (const seed of eachSeed(20, 2_000)) {

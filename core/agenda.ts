@@ -28,14 +28,15 @@ export class Agenda<Key> {
     this.settle(last);
   }
 
+  /** ms; Infinity: nobody is on it. */
   nextAt(): number {
     return this.at(0);
   }
 
-  /** Who is due, each once, the earliest first; they are no longer on the agenda. */
-  due(now: number): readonly Key[] {
+  /** Who is due, each once, the earliest first, at most `max`; they are no longer on the agenda. */
+  due(now: number, max = Infinity): readonly Key[] {
     const keys: Key[] = [];
-    for (let [first] = this.heap; first !== undefined && first.at <= now; [first] = this.heap) {
+    for (let [first] = this.heap; first !== undefined && first.at <= now && keys.length < max; [first] = this.heap) {
       this.delete(first.key);
       keys.push(first.key);
     }
