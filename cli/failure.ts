@@ -20,7 +20,7 @@ export function tell(error: unknown, io: Io, { isJson, verb, words }: Telling): 
       code,
       message: words(message),
       ...(cure !== undefined && { cure: words(cure) }),
-      ...(data !== undefined && { data }),
+      ...factsOf(data),
     };
     return io.note(JSON.stringify({ error: told }));
   }
@@ -31,9 +31,21 @@ export function tell(error: unknown, io: Io, { isJson, verb, words }: Telling): 
   if (io.env['REPRISE_DEBUG'] !== undefined && error instanceof Error) io.note(error.stack ?? '');
 }
 
-/** What to do, for people. Undefined: nothing is known, the message has said it, or this very verb is it. */
+/** The data of an error but for its cure, where there is more. */
+function factsOf(data: unknown): { readonly data?: unknown } {
+  if (typeof data !== 'object' || data === null || !('cure' in data)) return data === undefined ? {} : { data };
+  const { cure: _, ...facts } = data;
+  return Object.keys(facts).length === 0 ? {} : { data: facts };
+}
+
+/**
+ * What to do, for people. Undefined: nothing is known, the message has said it, or this very verb is it. `data.cure` of an error counts before that
+ * of its code; empty: the message says what to do.
+ */
 export function cureFor(error: unknown, verb?: Verb): string | undefined {
   if (!isMeshError(error)) return undefined;
+  const { cure } = Object(error.data) as { readonly cure?: unknown };
+  if (typeof cure === 'string') return cure === '' ? undefined : cure;
   return cureOf(error.code, error.message, verb)
     ?.replaceAll(/\bPID\b/g, (name) => pidIn(error.data) ?? name)
     .replaceAll(/\bFILE\b/g, (name) => fileIn(error) ?? name)
@@ -58,9 +70,6 @@ function peerIn(data: unknown): string | undefined {
   return typeof peer === 'string' ? peer : undefined;
 }
 
-/** For networks whose authority is another program. */
-const CERTIFY = / Or let its holder certify.*/;
-
 /** What who has called it needs not be told. */
 const TRACE = ', `reprise net trace PEER` where it is looked for';
 
@@ -76,22 +85,7 @@ function cureOf(code: ErrorCode, message: string, verb: Verb | undefined): strin
     case 'CHECKPOINT_INCOMPATIBLE':
     case 'REPLAY_DIVERGED':
       return verb?.mends === true ? undefined : CODES[code].cure;
-    case 'NET_AUTHORITY_INVALID':
-      // Nobody certifies keys that may certify for the command line.
-      if (message.includes('the CA key is not in this folder')) return CODES[code].cure.replace(CERTIFY, '');
-      return /its members are pinned|Put a copy of it there/.test(message) ? undefined : CODES[code].cure;
-    case 'NET_KEY_INVALID':
-      // One that was typed, and no file.
-      return message.startsWith('no node may have the key') ? undefined : CODES[code].cure;
-    case 'NET_JOIN_REFUSED':
-      // Another name is what is asked for then, and no other invite.
-      return message.includes('the invite is still good') ? undefined : CODES[code].cure;
-    case 'NET_NAME_UNKNOWN':
-      // Whoever is to be shut out need not run.
-      return message.includes('that is known here is') ? undefined : CODES[code].cure;
     case 'NET_PEER_UNREACHABLE':
-      // Of one who joins: there is no node yet that could be asked.
-      if (message.includes('ask for a new invite')) return undefined;
       return verb?.name === 'trace' ? CODES[code].cure.replace(TRACE, '') : CODES[code].cure;
     default:
       return CODES[code].cure;

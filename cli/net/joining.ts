@@ -44,7 +44,7 @@ function silence({ endpoints }: Invite, { dialFaults }: Pick<OverlayStatus, 'dia
     'NET_PEER_UNREACHABLE',
     `no answer from ${endpoints.join(', ')}${known}${others} node that made the invite does not run, or is not reached there; or it does not take the invite (used already by another, or expired by its clock) or the key of this folder (revoked), which it does not say. See that \`net up\` runs there and that its UDP port is open, and ask for a new invite`,
     // The overlay tells of UDP alone; and that there was no answer was said.
-    known === '' && !cause.message.includes('did not answer') ? { cause } : {},
+    { data: { cure: '' }, ...(known === '' && !cause.message.includes('did not answer') && { cause }) },
   );
 }
 

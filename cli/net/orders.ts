@@ -5,7 +5,7 @@ import { addressOf } from '../../transport/overlay/identity/address.ts';
 import { INVITE_LIFE_MS } from '../../transport/overlay/trust/authority.ts';
 import { type Endpoint, endpointText } from '../../transport/overlay/paths/endpoint.ts';
 import type { Role } from '../../transport/overlay/trust/roles.ts';
-import { lostAuthority } from './authority-key.ts';
+import { noAuthority } from './authority-key.ts';
 import type { KnownPeer, NetConfig } from './config.ts';
 import { elsewhere } from './endpoints.ts';
 import type { NetFolder, NetState } from './folder.ts';
@@ -31,18 +31,13 @@ export interface MadeInvite {
 /** `listening`: where this node takes UDP. Throws NET_AUTHORITY_INVALID where the CA key is not here; USAGE where no endpoint is known. */
 export async function makeInvite(
   folder: NetFolder,
-  { authority, identity, network }: Pick<NetState, 'authority' | 'identity' | 'network'>,
+  state: Pick<NetState, 'authority' | 'identity' | 'network'>,
   { roles, endpoints }: InviteTerms,
   listening: readonly Endpoint[],
   wallClockMs: number,
 ): Promise<MadeInvite> {
-  if (authority === undefined) {
-    const why =
-      network.caKeys.length === 0
-        ? 'its members are pinned: `reprise net add KEY` lets one in'
-        : ((await lostAuthority(folder)) ?? 'the CA key is not in this folder');
-    throw new MeshError('NET_AUTHORITY_INVALID', `nobody can be invited to '${network.name}' from here: ${why}`);
-  }
+  const { authority, identity, network } = state;
+  if (authority === undefined) throw await noAuthority(folder, state, `nobody can be invited to '${network.name}' from here`);
   if (endpoints.length === 0)
     throw new MeshError(
       'USAGE',
@@ -64,14 +59,11 @@ export async function makeInvite(
 /** Invites that nobody has used yet let nobody in any more. How many they were. Throws NET_AUTHORITY_INVALID where the CA key is not here. */
 export async function cancelInvites(
   folder: NetFolder,
-  { authority, network }: Pick<NetState, 'authority' | 'network'>,
+  state: Pick<NetState, 'authority' | 'network'>,
   wallClockMs: number,
 ): Promise<number> {
-  if (authority === undefined)
-    throw new MeshError(
-      'NET_AUTHORITY_INVALID',
-      `no invite to '${network.name}' was made here: the CA key is not in this folder`,
-    );
+  const { authority, network } = state;
+  if (authority === undefined) throw await noAuthority(folder, state, `no invite to '${network.name}' was made here`);
   const cancelled = authority.cancelInvites(wallClockMs);
   await folder.saveAuthority(authority);
   return cancelled;
@@ -116,7 +108,7 @@ export interface Acquaintance {
  *
  * Throws: NET_NAME_UNKNOWN; NET_ADDRESS_CONFLICT where it is that of several keys.
  */
-export async function keyOf(target: string, state: NetState, peers: readonly Acquaintance[] = []): Promise<string> {
+async function keyOf(target: string, state: NetState, peers: readonly Acquaintance[]): Promise<string> {
   const { network, config, authority } = state;
   if (/^[0-9a-f]{64}$/i.test(target)) return target.toLowerCase();
   const given = (authority?.state().names ?? []).map(({ name, publicKey }) => ({ name, key: publicKey }));
@@ -139,6 +131,7 @@ export async function keyOf(target: string, state: NetState, peers: readonly Acq
     throw new MeshError(
       'NET_NAME_UNKNOWN',
       `no node of '${network.name}' that is known here is '${target}'${knownText(target, namesOf(all, state))}; a whole key will do as well`,
+      { data: { cure: '' } },
     );
   if (more.length > 0)
     throw new MeshError('NET_ADDRESS_CONFLICT', `${keys.size} keys are '${target}': name one of ${[...keys].join(', ')}`);
@@ -174,19 +167,23 @@ export interface Revoked {
 }
 
 /**
- * Shuts a key out, by a deny list, or by taking its pin away. What is known of it goes from the configuration.
+ * Shuts a node out, by a deny list, or by taking its pin away. What is known of it goes from the configuration. `target`: its key, or what it is called
+ * here or among `peers`.
  *
- * Throws: USAGE for the own key; NET_AUTHORITY_INVALID where the network has a CA whose key is not here.
+ * Throws: NET_AUTHORITY_INVALID where the network has a CA whose key is not here; NET_NAME_UNKNOWN; NET_ADDRESS_CONFLICT; USAGE for this node itself.
  */
-export async function revokeKey(folder: NetFolder, state: NetState, key: string): Promise<Revoked> {
+export async function revokeNode(
+  folder: NetFolder,
+  state: NetState,
+  target: string,
+  peers: readonly Acquaintance[] = [],
+): Promise<Revoked> {
   const { network, identity, authority } = state;
+  // Before the name: it is asked for in vain here, whatever it is.
+  if (network.caKeys.length > 0 && authority === undefined)
+    throw await noAuthority(folder, state, `nobody can be shut out of '${network.name}' from here`);
+  const key = await keyOf(target, state, peers);
   if (key === hexOf(identity.publicKey)) throw new MeshError('USAGE', 'that is this node itself');
-  const isPinned = network.caKeys.length === 0;
-  if (!isPinned && authority === undefined)
-    throw new MeshError(
-      'NET_AUTHORITY_INVALID',
-      `nobody can be shut out of '${network.name}' from here: ${(await lostAuthority(folder)) ?? 'the CA key is not in this folder'}`,
-    );
   const publicKey = Buffer.from(key, 'hex');
   const isNews = !state.denyLists.has(publicKey);
   // Kept before it is told to anybody: a number is given once.

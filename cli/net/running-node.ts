@@ -16,7 +16,7 @@ import { goneRows, Met } from './met.ts';
 import { type Membership, membershipOf } from './membership.ts';
 import { nodeIdOf, REVOKED_CURE, revokedText } from './node-id.ts';
 import { netOperations } from './operations.ts';
-import { cancelInvites, type InviteTerms, keyOf, type MadeInvite, makeInvite, revokeKey, withPeer } from './orders.ts';
+import { cancelInvites, type InviteTerms, type MadeInvite, makeInvite, revokeNode, withPeer } from './orders.ts';
 import type { NetOverlay, StartOverlay } from './port.ts';
 import { controlOf } from './reach.ts';
 import { type NodePlan, nodePlan, plainWebSocket, startOptions, type TypedPlan } from './start-options.ts';
@@ -166,11 +166,11 @@ export class RunningNode {
     return peer;
   }
 
-  /** Its sessions end at once. Throws as `keyOf` and `revokeKey`. */
+  /** Its sessions end at once. Throws as `revokeNode`. */
   async revoke(target: string): Promise<{ readonly key: string; readonly name: string; readonly isNews: boolean }> {
-    const key = await keyOf(target, this.state, this.status().peers);
+    const { peers } = this.status();
+    const { key, isNews, list, config } = await this.inTurn(() => revokeNode(this.folder, this.state, target, peers));
     const name = this.names()(key);
-    const { isNews, list, config } = await this.inTurn(() => revokeKey(this.folder, this.state, key));
     this.state = { ...this.state, config };
     const { membership, overlay } = this;
     if (list !== undefined) overlay.installDenyList(list);

@@ -20,6 +20,7 @@ export async function run(call: Call): Promise<void> {
     throw new MeshError(
       'NET_KEY_INVALID',
       `no node may have the key ${peer.key}: \`reprise net id\`, over there, prints the right one`,
+      { data: { cure: '' } },
     );
   const folder = folderOf(call);
   const network = await folder.knownNetwork();

@@ -1,7 +1,7 @@
 /** `reprise net revoke` */
 import type { Call } from '../../command.ts';
 import type { NetFolder } from '../../net/folder.ts';
-import { keyOf, revokeKey } from '../../net/orders.ts';
+import { revokeNode } from '../../net/orders.ts';
 import { folderOf, runningNode } from '../../net/reach.ts';
 
 interface Revoked {
@@ -30,7 +30,6 @@ export async function run(call: Call): Promise<void> {
 async function alone(folder: NetFolder, peer: string): Promise<Revoked> {
   using _lock = await folder.lock();
   const state = await folder.load();
-  const key = await keyOf(peer, state);
-  const { isNews } = await revokeKey(folder, state, key);
+  const { key, isNews } = await revokeNode(folder, state, peer);
   return { key, isNews, name: key === peer.toLowerCase() ? `${key.slice(0, 12)}…` : peer };
 }

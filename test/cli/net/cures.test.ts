@@ -136,6 +136,18 @@ test('what waits for the node of a folder does not wait for one that was revoked
   expect(await lab.fails('alice', 'peers')).toMatchObject({ code: 'NET_KEY_REVOKED' });
 }, 30_000);
 
+test('nobody is shut out where the CA key is not, whatever the name: that is said, and not that nobody is called so', async () => {
+  await using lab = new NetLab();
+  await withAlice(lab);
+  const { code, message, cure } = await lab.fails('alice', 'revoke', 'bob');
+  expect([code, message]).toEqual([
+    'NET_AUTHORITY_INVALID',
+    "nobody can be shut out of 'home' from here: the CA key is not in this folder",
+  ]);
+  expect(cure).toMatch(/^Do it where a CA key of the network is: .*\.$/);
+  expect(cure).not.toContain('certify');
+});
+
 test('who has called `trace` is not told to', () => {
   const error = new MeshError('NET_PEER_UNREACHABLE', 'hub did not answer', { data: { peer: 'hub' } });
   const cureAt = (name: string) =>

@@ -142,5 +142,8 @@ function begin<Type extends string>(
   return { from, type };
 }
 
+/** Of a taken name the words say what to do: no other invite is asked for. */
 const refused = (message: string, reason?: string): MeshError =>
-  new MeshError('NET_JOIN_REFUSED', message, reason === undefined ? {} : { data: { reason } });
+  new MeshError('NET_JOIN_REFUSED', message, {
+    ...(reason !== undefined && { data: { reason, ...(reason === 'name_taken' && { cure: '' }) } }),
+  });
